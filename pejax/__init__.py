@@ -1,0 +1,21 @@
+"""pejax: tax-benefit law, survey weights and imputed incomes as pure JAX functions."""
+
+import importlib as _importlib
+from importlib.metadata import version as _version
+
+from ._population import Population as Population
+
+__version__ = _version("pejax")
+
+_ROOMS = ("calibrate", "datasets", "engine", "gates", "impute", "io", "testing")
+
+
+def __getattr__(name: str):
+    """Open a room on first use, so that `import pejax` stays light."""
+    if name in _ROOMS:
+        return _importlib.import_module(f"pejax.{name}")
+    raise AttributeError(f"module 'pejax' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_ROOMS])

@@ -1,0 +1,5 @@
+"""Population pytree."""
+
+
+class Population:
+    """Columns by entity, group links and weights."""
