@@ -1,5 +1,431 @@
-"""Population pytree."""
+"""The population: columns by entity, group links and household weights, as one pytree."""
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, Num, Shaped
+
+from ._checks import check
+from ._encode import decode, encode
+from ._frames import frames_from_tables, tables_from_frames
+from ._layout import Layout, in_blocks, padded_at_end, unpadded
+from ._schema import FrozenMapping, Schema
+from ._segment import segment_first
+from ._tables import Tables, positions
+from ._validate import BadInputError, PejaxError, unknown
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
-class Population:
-    """Columns by entity, group links and weights."""
+class Population(eqx.Module):
+    """People, the groups they form, and how many of the country's households each one stands for.
+
+    A frozen pytree: every method returns a new value. Rows are real rows in the caller's order,
+    followed (after `pad_to`, `shard` or `in_blocks`) by padding with weight zero.
+
+    The real row counts are static, so that `column` can trim inside `jax.jit`; two populations
+    that differ in them compile twice. Code that is compiled once for a whole size bucket takes
+    the view `population.pad_to().generic()` instead, whose static part knows only padded sizes,
+    and tells real rows by `mask`.
+
+    Attributes:
+        columns: one array a column, by entity and name. Floats have JAX's default float type,
+            integers are int32, strings are int32 codes into `schema.vocabularies`.
+        links: the row of each person's group, by group.
+        positions: the rank 0, 1, 2, ... of each person within the group, in row order.
+        weights: households of the country that each household row stands for.
+        ids: the caller's ids, by entity.
+        real: whether a row is real, by entity.
+        schema: entity names, real and padded sizes, vocabularies; static.
+
+    >>> import pandas as pd
+    >>> people = pd.DataFrame({"person_id": [1, 2], "household_id": [7, 8], "age": [40, 9]})
+    >>> homes = pd.DataFrame({"household_id": [7, 8], "household_weight": [100.0, 50.0]})
+    >>> pop = Population.from_frames({"person": people, "household": homes})
+    >>> pop
+    Population(2 person, 2 household; 1 columns)
+    >>> float(pop.weight("person") @ (pop.column("age") < 18))
+    50.0
+    """
+
+    columns: dict[str, dict[str, Shaped[Array, " row"]]]
+    links: dict[str, Int[Array, " person"]]
+    positions: dict[str, Int[Array, " person"]]
+    weights: Float[Array, " household"]
+    ids: dict[str, Int[Array, " row"]]
+    real: dict[str, Bool[Array, " row"]]
+    schema: Schema = eqx.field(static=True)
+
+    # -- from and to the caller's tables (host) ---------------------------------------------
+
+    @classmethod
+    def from_frames(
+        cls,
+        frames: Mapping[str, "pd.DataFrame"],
+        weights: str | None = "household_weight",
+        *,
+        person: str = "person",
+        household: str = "household",
+    ) -> "Population":
+        """Build a population from one pandas table an entity.
+
+        Args:
+            frames: by entity. The person table has `person_id` and, as links, `household_id` and
+                one `<group>_id` for every other group. A group table has `<group>_id`; a group
+                that only appears as links needs no table. Every other column is data: numbers,
+                booleans or strings, without missing values. Ids are unique 32-bit integers.
+            weights: the weight column of the household table; `None` counts every household once.
+            person: name of the table of individuals.
+            household: name of the group that carries weights; every other group lies within one.
+
+        Raises:
+            BadInputError: names the row and the column that break a rule, and the fix.
+        """
+        tables = tables_from_frames(frames, weights, person, household)
+        check(tables)
+        return cls.from_tables(tables)
+
+    @classmethod
+    def from_tables(cls, tables: Tables, layout: Layout | None = None) -> "Population":
+        """Put checked host tables on the device, padded as `layout` says."""
+        layout = layout or unpadded(tables)
+        schema = Schema(
+            person=tables.person,
+            household=tables.household,
+            groups=tables.groups,
+            counts=FrozenMapping(tables.counts),
+            sizes=FrozenMapping(layout.sizes),
+            blocks=layout.blocks,
+            vocabularies=FrozenMapping(tables.vocabularies),
+            origin=FrozenMapping(tables.origin),
+            weight_name=tables.weight_name,
+        )
+        links = {group: _padded_link(tables, layout, group) for group in tables.groups}
+        ranks = {group: positions(link) for group, link in tables.links.items()}
+        person = tables.person
+        return cls(
+            columns={
+                entity: {name: _place(v, layout, entity) for name, v in held.items()}
+                for entity, held in tables.columns.items()
+            },
+            links={group: _on_device(link) for group, link in links.items()},
+            positions={group: _place(rank, layout, person) for group, rank in ranks.items()},
+            weights=_place(tables.weights.astype(float), layout, tables.household),
+            ids={entity: _place(ids, layout, entity) for entity, ids in tables.ids.items()},
+            real={
+                entity: _place(np.ones(len(ids), dtype=bool), layout, entity)
+                for entity, ids in tables.ids.items()
+            },
+            schema=schema,
+        )
+
+    def to_tables(self) -> Tables:
+        """The real rows as host arrays."""
+        schema = self.schema
+        rows = {entity: np.flatnonzero(np.asarray(self.real[entity])) for entity in self.real}
+        place = {entity: np.zeros(schema.sizes[entity], dtype=np.int64) for entity in rows}
+        for entity, at in rows.items():
+            place[entity][at] = np.arange(len(at))
+        persons = rows[schema.person]
+        return Tables(
+            person=schema.person,
+            household=schema.household,
+            groups=schema.groups,
+            columns={
+                entity: {name: np.asarray(v)[rows[entity]] for name, v in held.items()}
+                for entity, held in self.columns.items()
+            },
+            links={g: place[g][np.asarray(link)[persons]] for g, link in self.links.items()},
+            ids={entity: np.asarray(ids)[rows[entity]] for entity, ids in self.ids.items()},
+            weights=np.asarray(self.weights)[rows[schema.household]],
+            vocabularies=dict(schema.vocabularies),
+            origin=dict(schema.origin),
+            weight_name=schema.weight_name,
+        )
+
+    def to_frames(self) -> dict[str, "pd.DataFrame"]:
+        """One data frame an entity with the real rows, in the caller's order."""
+        return frames_from_tables(self.to_tables())
+
+    # -- looking (device, fit for jit) ------------------------------------------------------
+
+    def count(self, entity: str | None = None) -> int:
+        """Real rows of an entity, the persons when none is named."""
+        entity = entity or self.schema.person
+        self.schema.check_entity(entity)
+        return self.schema.counts[entity]
+
+    @property
+    def is_padded(self) -> bool:
+        """Whether some entity has padding rows."""
+        return self.schema.counts != self.schema.sizes
+
+    def entity_of(self, name: str) -> str:
+        """The entity that holds a column.
+
+        Raises:
+            UnknownNameError: no entity has it, or more than one does.
+        """
+        holders = [entity for entity, held in self.columns.items() if name in held]
+        if len(holders) > 1:
+            raise PejaxError(
+                f"Both {' and '.join(holders)} have a column {name!r}. Say which with entity=..."
+            )
+        if not holders:
+            raise unknown("column", name, (n for held in self.columns.values() for n in held))
+        return holders[0]
+
+    def column(self, name: str, entity: str | None = None) -> Shaped[Array, " row"]:
+        """A column's real rows; string columns as codes (see `labels`)."""
+        entity = entity or self.entity_of(name)
+        self.schema.check_entity(entity)
+        if name not in self.columns[entity]:
+            raise unknown(f"{entity} column", name, self.columns[entity])
+        return self.trim(self.columns[entity][name], entity)
+
+    def labels(self, name: str, entity: str | None = None) -> np.ndarray:
+        """A string column's real rows as strings (host)."""
+        entity = entity or self.entity_of(name)
+        codes = np.asarray(self.column(name, entity))
+        if (entity, name) not in self.schema.vocabularies:
+            raise PejaxError(f"{entity} column {name!r} holds no strings. Use column({name!r}).")
+        return decode(codes, self.schema.vocabularies[entity, name])
+
+    def trim(self, values: Shaped[Array, "row *rest"], entity: str) -> Shaped[Array, "real *rest"]:
+        """Drop the padding rows of an array that has one row for each row of an entity."""
+        count, size = self.schema.counts[entity], self.schema.sizes[entity]
+        if count == size:
+            return values
+        if self.schema.blocks == 1:
+            return values[:count]
+        return values[self._real_rows(entity)]
+
+    def mask(self, entity: str) -> Bool[Array, " row"]:
+        """Whether a row is real (True) or padding (False)."""
+        self.schema.check_entity(entity)
+        return self.real[entity]
+
+    def household_of(self, entity: str) -> Int[Array, " row"]:
+        """The household row of each row of an entity, a group's through its first person."""
+        self.schema.check_entity(entity)
+        if entity == self.schema.household:
+            return jnp.arange(self.schema.sizes[entity], dtype=jnp.int32)
+        of_person = self.links[self.schema.household]
+        if entity == self.schema.person:
+            return of_person
+        return of_person[segment_first(self.links[entity], self.schema.sizes[entity])]
+
+    def weight(self, entity: str | None = None) -> Float[Array, " row"]:
+        """The household weight of each row of an entity, padding rows included with zero."""
+        entity = entity or self.schema.person
+        weights = self.weights[self.household_of(entity)]
+        return jnp.where(self.real[entity], weights, 0)
+
+    # -- new values (device, fit for jit and grad) ------------------------------------------
+
+    def with_weights(self, weights: Num[Array, " household"] | np.ndarray) -> "Population":
+        """The same people with other household weights, one a real or a padded household.
+
+        Negative weights are let through (a linear calibration may give them), NaN is not.
+        """
+        household = self.schema.household
+        placed = self._placed(jnp.asarray(weights, self.weights.dtype), household, "weights")
+        if not isinstance(placed, jax.core.Tracer) and bool(jnp.isnan(placed).any()):
+            row = int(jnp.isnan(placed).argmax())
+            raise BadInputError(
+                f"{household} row {row}: the new weight is NaN. Check how the weights were solved."
+            )
+        return eqx.tree_at(lambda p: p.weights, self, placed)
+
+    def with_columns(
+        self,
+        entity: str | Mapping[str, Mapping[str, Any]],
+        /,
+        **columns: Any,
+    ) -> "Population":
+        """The same people with columns added or replaced.
+
+        Either `with_columns("person", rent=..., age=...)` or `with_columns({"person": {...}})`.
+        Arrays have one value a real or a padded row. Host values are encoded as in `from_frames`;
+        JAX arrays are taken as they are.
+        """
+        wanted = {entity: columns} if isinstance(entity, str) else entity
+        held = {name: dict(columns) for name, columns in self.columns.items()}
+        vocabularies, origin = dict(self.schema.vocabularies), dict(self.schema.origin)
+        for owner, new in wanted.items():
+            self.schema.check_entity(owner)
+            for name, values in new.items():
+                held[owner][name] = self._new_column(owner, name, values, vocabularies)
+                origin.setdefault((owner, name), "added")
+        schema = self.schema.replace(
+            vocabularies=FrozenMapping(vocabularies), origin=FrozenMapping(origin)
+        )
+        return Population(
+            held, self.links, self.positions, self.weights, self.ids, self.real, schema
+        )
+
+    def generic(self) -> "Population":
+        """The view whose static part no longer tells real rows from padding; see the class.
+
+        Its `count` is the padded size and its `column` does not trim; `mask` still knows.
+        """
+        return Population(
+            self.columns,
+            self.links,
+            self.positions,
+            self.weights,
+            self.ids,
+            self.real,
+            self.schema.generic(),
+        )
+
+    # -- other rows (host) ------------------------------------------------------------------
+
+    def pad_to(self, n: int | Mapping[str, int] | None = None) -> "Population":
+        """Add padding rows at the end of every entity.
+
+        Args:
+            n: rows of the person entity; or rows by entity; what is not named, or `None`, goes to
+                its next size bucket (powers of two times 1, 1.25, 1.5 and 1.75).
+
+        Padding persons belong to the last padding row of each group, at position 0.
+        """
+        tables = self.to_tables()
+        return self.from_tables(tables, padded_at_end(tables, n))
+
+    def unpadded(self) -> "Population":
+        """The real rows only."""
+        return self.from_tables(self.to_tables())
+
+    def select(self, households: Bool[np.ndarray, " household"] | Int[np.ndarray, " k"]):
+        """Some households, by mask or by row numbers, with everybody in them; rows keep order."""
+        tables = self.to_tables()
+        return self.from_tables(tables.select(self._household_rows(households)))
+
+    def in_household_order(self) -> "Population":
+        """Rows of every entity sorted by household, as `in_blocks` and `shard` want them."""
+        return self.from_tables(self.to_tables().in_household_order())
+
+    def in_blocks(self, blocks: int) -> "Population":
+        """Deal whole households to `blocks` equal runs of rows, each padded on its own.
+
+        No link leaves a block, so blocks can go to different devices or be worked off one after
+        another. `trim` brings values back in the caller's order, which must be household order.
+        """
+        tables = self.to_tables()
+        return self.from_tables(tables, in_blocks(tables, blocks))
+
+    def stacked(self) -> "Population":
+        """Blocks as a leading axis, links local to each: for `jax.lax.map`, `vmap`, `shard_map`.
+
+        Each slice along that axis is a `generic` population. An output of shape (block, row) goes
+        back by `population.trim(output.reshape(-1), entity)`.
+        """
+        schema, blocks = self.schema, self.schema.blocks
+        local = FrozenMapping({entity: n // blocks for entity, n in schema.sizes.items()})
+        first = jnp.arange(blocks, dtype=jnp.int32)[:, None]
+        split = jax.tree.map(lambda x: x.reshape(blocks, -1), self.generic())
+        return Population(
+            split.columns,
+            {group: link - first * local[group] for group, link in split.links.items()},
+            split.positions,
+            split.weights,
+            split.ids,
+            split.real,
+            split.schema.replace(sizes=local, counts=local, blocks=1),
+        )
+
+    def shard(self, mesh: jax.sharding.Mesh, axis: str | None = None) -> "Population":
+        """Spread the rows over a mesh's devices, whole households on each.
+
+        Args:
+            mesh: the devices.
+            axis: the mesh axis that carries rows; all of them by default.
+        """
+        names = mesh.axis_names if axis is None else (axis,)
+        devices = math.prod(mesh.shape[name] for name in names)
+        rows = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(names))
+        return jax.device_put(self.in_blocks(devices), rows)
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{self.schema.counts[e]:,} {e}" for e in self.schema.entities)
+        columns = sum(len(held) for held in self.columns.values())
+        return f"Population({counts}; {columns} columns)"
+
+    # -- helpers ----------------------------------------------------------------------------
+
+    def _real_rows(self, entity: str) -> Int[Array, " real"]:
+        return jnp.nonzero(self.real[entity], size=self.schema.counts[entity])[0]
+
+    def _placed(self, values: Shaped[Array, " row"], entity: str, what: str):
+        """Values for the real or for all rows of an entity, as values for all rows."""
+        count, size = self.schema.counts[entity], self.schema.sizes[entity]
+        if values.shape == (size,):
+            return values
+        if values.shape != (count,):
+            raise BadInputError(
+                f"{what} has shape {values.shape}, but there are {count} rows of {entity}"
+                f"{f' ({size} with padding)' if size != count else ''}. Give one value a row."
+            )
+        if self.schema.blocks == 1:
+            return jnp.pad(values, (0, size - count))
+        return jnp.zeros(size, values.dtype).at[self._real_rows(entity)].set(values)
+
+    def _new_column(self, entity: str, name: str, values: Any, vocabularies: dict):
+        where = f"{entity} column {name!r}"
+        if isinstance(values, jax.Array):
+            return self._placed(values, entity, where)
+        array, vocabulary = encode(values, where)
+        vocabularies.pop((entity, name), None)
+        if vocabulary is not None:
+            vocabularies[entity, name] = vocabulary
+        return self._placed(_on_device(array), entity, where)
+
+    def _household_rows(self, households: Any) -> np.ndarray:
+        count = self.count(self.schema.household)
+        chosen = np.asarray(households)
+        if chosen.dtype == bool:
+            if chosen.shape != (count,):
+                raise BadInputError(
+                    f"The mask has shape {chosen.shape}, but there are {count} households."
+                    " Give one truth value a household."
+                )
+            return np.flatnonzero(chosen)
+        outside = (chosen < 0) | (chosen >= count)
+        if outside.any():
+            raise BadInputError(
+                f"There is no household row {chosen[outside.argmax()]}; rows go from 0 to"
+                f" {count - 1}."
+            )
+        return chosen
+
+
+def _on_device(values: np.ndarray) -> Array:
+    """A copy in JAX's own types: default float, int32, bool."""
+    kind = values.dtype.kind
+    dtype = {"f": jnp.result_type(float), "i": jnp.int32, "u": jnp.int32}.get(kind, values.dtype)
+    return jnp.array(values, dtype)
+
+
+def _place(values: np.ndarray, layout: Layout, entity: str) -> Array:
+    """Values of the real rows in their slots, zeros elsewhere."""
+    size = layout.sizes[entity]
+    if len(values) == size and layout.blocks == 1:
+        return _on_device(values)
+    placed = np.zeros(size, values.dtype)
+    placed[layout.slots[entity]] = values
+    return _on_device(placed)
+
+
+def _padded_link(tables: Tables, layout: Layout, group: str) -> np.ndarray:
+    """Links to the groups' slots; padding persons go to their block's spare group."""
+    persons = layout.sizes[tables.person]
+    link = np.repeat(layout.spare[group], persons // layout.blocks)
+    link[layout.slots[tables.person]] = layout.slots[group][tables.links[group]]
+    return link

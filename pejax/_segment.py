@@ -2,7 +2,7 @@
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int, Num, Shaped
+from jaxtyping import Array, Bool, Int, Num, Shaped
 
 
 def segment_sum(
@@ -44,7 +44,7 @@ def segment_max(
     >>> segment_max(jnp.array([1.0, 2.0, -4.0]), jnp.array([0, 0, 2]), 3)
     Array([ 2.,  0., -4.], dtype=float32)
     """
-    return _extreme(jax.ops.segment_max, x, ids, n, empty, sorted_ids)
+    return _extreme(jax.ops.segment_max, x, ids, n, empty=empty, sorted_ids=sorted_ids)
 
 
 def segment_min(
@@ -60,7 +60,7 @@ def segment_min(
     >>> segment_min(jnp.array([1.0, 2.0, -4.0]), jnp.array([0, 0, 2]), 3)
     Array([ 1.,  0., -4.], dtype=float32)
     """
-    return _extreme(jax.ops.segment_min, x, ids, n, empty, sorted_ids)
+    return _extreme(jax.ops.segment_min, x, ids, n, empty=empty, sorted_ids=sorted_ids)
 
 
 def segment_first(ids: Int[Array, " row"], n: int) -> Int[Array, " group"]:
@@ -73,18 +73,10 @@ def segment_first(ids: Int[Array, " row"], n: int) -> Int[Array, " group"]:
     return segment_min(rows, ids, n)
 
 
-def weighted_sum(values: Num[Array, " row"], weights: Float[Array, " row"]) -> Float[Array, ""]:
-    r"""The weighted total :math:`\sum_i w_i v_i` in the weights' dtype.
-
-    >>> weighted_sum(jnp.array([1, 2]), jnp.array([0.5, 2.0]))
-    Array(4.5, dtype=float32)
-    """
-    return jnp.sum(values.astype(weights.dtype) * weights)
-
-
-def _extreme(reduce, x, ids, n, empty, sorted_ids):
+def _extreme(reduce, x, ids, n, *, empty, sorted_ids):
     if x.dtype == jnp.bool_:
-        return _extreme(reduce, x.astype(jnp.int32), ids, n, empty, sorted_ids).astype(bool)
+        counted = x.astype(jnp.int32)
+        return _extreme(reduce, counted, ids, n, empty=empty, sorted_ids=sorted_ids).astype(bool)
     found = reduce(x, ids, num_segments=n, indices_are_sorted=sorted_ids)
     members = segment_sum(jnp.ones(ids.shape, jnp.int32), ids, n, sorted_ids=sorted_ids)
     occupied = (members > 0).reshape((n,) + (1,) * (x.ndim - 1))

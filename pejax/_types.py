@@ -1,7 +1,8 @@
 """Array aliases over one vocabulary of dimension names.
 
-`person tax_unit household group` rows of an entity; `target unit` rows and columns of a calibration;
-`tree node leaf feature quantile` of a forest; `bracket` of a rate scale; `reform` of a sweep.
+`person tax_unit household group` are rows of an entity, `target unit` rows and columns of a
+calibration, `tree node leaf feature quantile` belong to a forest, `bracket` to a rate scale and
+`reform` to a sweep.
 """
 
 from typing import TypeAlias

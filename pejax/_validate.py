@@ -90,14 +90,14 @@ def require(module: str, extra: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.split(".")[0] != module.split(".")[0]:
+        if error.name is None or error.name.split(".")[0] != module.split(".", maxsplit=1)[0]:
             raise
         raise missing_extra(module, extra) from error
 
 
 def missing_extra(module: str, extra: str) -> MissingExtraError:
     """The error for an absent optional `module`; the caller raises it."""
-    package = module.split(".")[0]
+    package = module.split(".", maxsplit=1)[0]
     return MissingExtraError(
         f'{package!r} is not installed. Install it with: pip install "pejax[{extra}]"'
     )

@@ -1,0 +1,134 @@
+"""Table columns to arrays and back: floats, 32-bit integers, booleans, and codes for strings."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ._types import HostColumn
+from ._validate import BadInputError
+
+_INT32 = np.iinfo(np.int32)
+
+
+def encode(values: Any, where: str) -> tuple[HostColumn, tuple[str, ...] | None]:
+    """One column as a plain array, with the vocabulary when it held strings.
+
+    Args:
+        values: a pandas Series, a numpy array or a sequence.
+        where: how messages name the column, e.g. `person column 'age'`.
+
+    Returns:
+        The array (float, int32 or bool) and `None`; or int32 codes and the sorted labels.
+
+    Raises:
+        BadInputError: a missing value, a mixture of types, an integer beyond 32 bits, or a type
+            that is neither number, boolean nor string.
+
+    >>> encode(["b", "a", "b"], "household column 'region'")
+    (array([1, 0, 1], dtype=int32), ('a', 'b'))
+    """
+    if not hasattr(values, "dtype"):
+        values = np.asarray(values, dtype=object) if _holds_strings(values) else np.asarray(values)
+    _fail_if_missing(values, where)
+    kind = values.dtype.kind
+    if kind == "b":
+        return np.asarray(values, dtype=bool), None
+    if kind in "iu":
+        return _int32(np.asarray(values, dtype=np.int64), where), None
+    if kind == "f":
+        return np.asarray(values, dtype=np.promote_types(_numpy_float(values), np.float32)), None
+    if kind in "OUT":
+        return _encode_objects(np.asarray(values, dtype=object), where)
+    raise _not_understood(where, str(values.dtype))
+
+
+def decode(codes: HostColumn, vocabulary: tuple[str, ...]) -> np.ndarray:
+    """The labels behind string codes.
+
+    >>> decode(np.array([1, 0]), ("a", "b")).tolist()
+    ['b', 'a']
+    """
+    return np.asarray(vocabulary, dtype=object)[np.asarray(codes)]
+
+
+def _holds_strings(values: Any) -> bool:
+    return any(isinstance(value, str) for value in values)
+
+
+def _numpy_float(values: Any) -> np.dtype:
+    return values.dtype if isinstance(values.dtype, np.dtype) else np.dtype(np.float64)
+
+
+def _missing(values: Any) -> np.ndarray:
+    """Where a pandas or numpy column has no value (None, NaN, NA)."""
+    if hasattr(values, "isna"):
+        return np.asarray(values.isna())
+    if values.dtype.kind == "f":
+        return np.isnan(values)
+    if values.dtype.kind == "O":
+        return np.array([value is None or _is_nan(value) for value in values], dtype=bool)
+    return np.zeros(len(values), dtype=bool)
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and math.isnan(value)
+
+
+def _fail_if_missing(values: Any, where: str) -> None:
+    missing = _missing(values)
+    if missing.any():
+        raise BadInputError(
+            f"{where} has no value in row {int(missing.argmax())}"
+            f" ({int(missing.sum())} of {len(missing)} rows are missing). Fill these cells or drop"
+            " the rows before building the population."
+        )
+
+
+def _int32(values: np.ndarray, where: str) -> np.ndarray:
+    beyond = (values > _INT32.max) | (values < _INT32.min)
+    if beyond.any():
+        row = int(beyond.argmax())
+        raise BadInputError(
+            f"{where} holds {values[row]} in row {row}, which does not fit in a 32-bit integer."
+            " Store it as a float, or renumber it if it is an id."
+        )
+    return values.astype(np.int32)
+
+
+def _encode_objects(values: np.ndarray, where: str) -> tuple[HostColumn, tuple[str, ...] | None]:
+    kind = _only_kind(values, where)
+    if kind == "string":
+        labels, codes = np.unique(values.astype(str), return_inverse=True)
+        return codes.reshape(-1).astype(np.int32), tuple(str(label) for label in labels)
+    if kind in ("number", "boolean"):
+        return encode(np.array(values.tolist()), where)
+    raise _not_understood(where, kind)
+
+
+def _only_kind(values: np.ndarray, where: str) -> str:
+    kinds = [_kind(value) for value in values] or ["string"]
+    if len(set(kinds)) > 1:
+        row = next(i for i, kind in enumerate(kinds) if kind != kinds[0])
+        raise BadInputError(
+            f"{where} mixes types: row 0 holds a {kinds[0]}, row {row} holds a {kinds[row]}"
+            f" ({values[row]!r}). Convert the column to one type."
+        )
+    return kinds[0]
+
+
+def _not_understood(where: str, kind: str) -> BadInputError:
+    return BadInputError(
+        f"{where} has type {kind}; only numbers, booleans and strings are understood. "
+        "Convert it, for instance a date to its year, or drop it."
+    )
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, str):
+        return "string"
+    if isinstance(value, bool | np.bool_):
+        return "boolean"
+    if isinstance(value, int | float | np.number):
+        return "number"
+    return type(value).__name__

@@ -1,0 +1,138 @@
+"""Where rows go when a population is padded: at the end, or in equal blocks of whole households."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+
+from ._tables import Tables
+from ._types import HostIndex
+from ._validate import BadInputError, unknown
+
+
+def size_bucket(n: int) -> int:
+    """The smallest of 8, 10, 12, 14, 16, 20, 24, 28, 32, ... that is at least `n`.
+
+    Powers of two times 1, 1.25, 1.5 and 1.75: at most a quarter of the rows is padding, and
+    populations of nearby sizes meet in one bucket and so share one compiled program.
+
+    >>> [size_bucket(n) for n in (0, 9, 1000, 1100)]
+    [8, 10, 1024, 1280]
+    """
+    power = 8
+    while 2 * power < n:
+        power *= 2
+    return next(size for size in (power * k // 4 for k in (4, 5, 6, 7, 8)) if size >= n)
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """A place in the padded arrays for every real row.
+
+    Attributes:
+        sizes: padded rows by entity.
+        slots: the place of each real row, ascending, by entity.
+        spare: by group, the padding row of each block, to which the block's padding persons link.
+        blocks: number of equal blocks of rows.
+    """
+
+    sizes: Mapping[str, int]
+    slots: Mapping[str, HostIndex]
+    spare: Mapping[str, HostIndex]
+    blocks: int = 1
+
+
+def unpadded(tables: Tables) -> Layout:
+    """Every row where it is, no padding."""
+    counts = tables.counts
+    return Layout(
+        sizes=counts,
+        slots={entity: np.arange(n) for entity, n in counts.items()},
+        spare={group: np.array([max(counts[group] - 1, 0)]) for group in tables.groups},
+    )
+
+
+def padded_at_end(tables: Tables, sizes: int | Mapping[str, int] | None) -> Layout:
+    """Padding after the last row; `sizes` as in `Population.pad_to`.
+
+    A group gets room for one row more than it has, because padding persons need a padding group.
+    """
+    chosen = _chosen_sizes(tables, sizes)
+    full = {}
+    for entity, count in tables.counts.items():
+        need = count + (entity != tables.person and chosen.get(tables.person, 0) != count)
+        full[entity] = chosen.get(entity, size_bucket(need))
+        need = count + (entity != tables.person and full[tables.person] > tables.count("person"))
+        _fail_if_too_small(entity, full[entity], count, need)
+    return Layout(
+        sizes=full,
+        slots={entity: np.arange(n) for entity, n in tables.counts.items()},
+        spare={group: np.array([full[group] - 1]) for group in tables.groups},
+    )
+
+
+def in_blocks(tables: Tables, blocks: int) -> Layout:
+    """Whole households dealt to `blocks` equal runs of rows, as even in persons as cuts allow.
+
+    Raises:
+        BadInputError: rows of some entity are not in household order, or there are fewer
+            households than blocks.
+    """
+    _fail_if_not_in_household_order(tables)
+    block_of_household = _deal(tables, blocks)
+    sizes, slots, spare = {}, {}, {}
+    for entity in tables.entities:
+        block = block_of_household[tables.household_of(entity)]
+        filled = np.bincount(block, minlength=blocks)
+        size = size_bucket(int(filled.max()) + (entity != tables.person))
+        start = np.r_[0, np.cumsum(filled)[:-1]]
+        slots[entity] = block * size + np.arange(len(block)) - start[block]
+        sizes[entity] = blocks * size
+        if entity != tables.person:
+            spare[entity] = (np.arange(blocks) + 1) * size - 1
+    return Layout(sizes, slots, spare, blocks)
+
+
+def _chosen_sizes(tables: Tables, sizes: int | Mapping[str, int] | None) -> dict[str, int]:
+    if sizes is None:
+        return {}
+    if isinstance(sizes, Mapping):
+        for entity in sizes:
+            if entity not in tables.entities:
+                raise unknown("entity", entity, tables.entities)
+        return dict(sizes)
+    return {tables.person: int(sizes)}
+
+
+def _fail_if_too_small(entity: str, size: int, count: int, need: int) -> None:
+    if size < need:
+        spare = ", and padding persons need a spare row" if need > count else ""
+        raise BadInputError(
+            f"Cannot pad {entity} to {size} rows: it has {count}{spare}. Ask for {need} or more."
+        )
+
+
+def _fail_if_not_in_household_order(tables: Tables) -> None:
+    for entity in tables.entities:
+        household = tables.household_of(entity)
+        backwards = household[1:] < household[:-1]
+        if backwards.any():
+            row = int(backwards.argmax()) + 1
+            raise BadInputError(
+                f"The rows of {entity} are not in the order of their {tables.household}: row {row}"
+                f" goes back to {tables.household} row {household[row]}. Sort them first with"
+                " population.in_household_order()."
+            )
+
+
+def _deal(tables: Tables, blocks: int) -> HostIndex:
+    """The block of each household: consecutive households with about equally many persons."""
+    households = tables.count(tables.household)
+    if not 1 <= blocks <= households:
+        raise BadInputError(
+            f"Cannot deal {households} households to {blocks} blocks. Choose between 1 and"
+            f" {households} blocks."
+        )
+    persons = np.bincount(tables.links[tables.household], minlength=households)
+    middle = np.cumsum(persons) - persons / 2
+    return np.minimum((middle * blocks / persons.sum()).astype(np.int64), blocks - 1)
