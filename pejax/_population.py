@@ -8,6 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Bool, Float, Int, Num, Shaped
 
 from ._checks import check
@@ -236,7 +237,7 @@ class Population(eqx.Module):
         """
         household = self.schema.household
         placed = self._placed(jnp.asarray(weights, self.weights.dtype), household, "weights")
-        if not isinstance(placed, jax.core.Tracer) and bool(jnp.isnan(placed).any()):
+        if not isinstance(placed, Tracer) and bool(jnp.isnan(placed).any()):
             row = int(jnp.isnan(placed).argmax())
             raise BadInputError(
                 f"{household} row {row}: the new weight is NaN. Check how the weights were solved."
