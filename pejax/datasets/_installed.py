@@ -49,10 +49,9 @@ def population_total(year: int) -> float:
         BadInputError: the year lies before the first figure.
     """
     yaml = require("yaml", "us")
-    path = installed_file(
-        "policyengine_us", "parameters/calibration/gov/census/populations/total.yaml"
-    )
-    figures = {int(str(date)[:4]): float(n) for date, n in _values(yaml, path).items()}
+    path = installed_file("policyengine_us", _POPULATION)
+    values = yaml.safe_load(path.read_text(encoding="utf-8"))["values"]
+    figures = {int(str(date)[:4]): float(figure) for date, figure in values.items()}
     in_force = [known for known in figures if known <= year]
     if not in_force:
         raise BadInputError(
