@@ -1,0 +1,95 @@
+"""Writing files so that an interrupted run leaves nothing half-written."""
+
+import contextlib
+import json
+import math
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+@contextlib.contextmanager
+def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
+    """A neighbour of `path`, to be written, that takes its place when the block succeeds.
+
+    When the block raises, the neighbour is removed and what was at `path` stays.
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> with atomic_path(folder / "a.txt") as temporary:
+    ...     _ = temporary.write_text("done")
+    >>> (folder / "a.txt").read_text()
+    'done'
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _neighbour(path)
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_folder(path: str | os.PathLike) -> Iterator[Path]:
+    """A new folder beside `path` that takes its place, with all its files, when the block succeeds.
+
+    A folder cannot be exchanged in one system call; the old one is moved aside first and deleted
+    last, so that at every moment one whole folder exists.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary, old = _neighbour(path), _neighbour(path)
+    temporary.mkdir()
+    try:
+        yield temporary
+        if path.exists():
+            path.rename(old)
+        temporary.rename(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if path.exists():
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def write_text(path: str | os.PathLike, text: str) -> Path:
+    """Write a text file in one step."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return Path(path)
+
+
+def write_json(path: str | os.PathLike, payload: Any) -> Path:
+    """Write JSON in one step.
+
+    Arrays become lists, NaN and infinities `null` (JSON has neither), and what JSON cannot say
+    becomes its `str`.
+    """
+    return write_text(path, json.dumps(plain(payload), indent=2, allow_nan=False) + "\n")
+
+
+def plain(value: Any) -> Any:
+    """The same value in JSON's own types.
+
+    >>> plain({"a": np.arange(2), 3: float("nan"), "path": Path("x")})
+    {'a': [0, 1], '3': None, 'path': 'x'}
+    """
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(item) for item in value]
+    if hasattr(value, "dtype") and hasattr(value, "__array__"):
+        return plain(np.asarray(value).tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, bool | int | str) else str(value)
+
+
+def _neighbour(path: Path) -> Path:
+    return path.with_name(f".{path.stem}-{uuid.uuid4().hex[:12]}{path.suffix}")

@@ -1,0 +1,108 @@
+"""Populations and named arrays as `.npz`, without pickle."""
+
+import json
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .._checks import check
+from .._files import atomic_path
+from .._population import Population
+from .._tables import Tables
+from .._validate import BadInputError
+
+_FORMAT = "pejax population 1"
+_SCHEMA = "schema.json"
+
+
+def save_population(population: Population, path: str | os.PathLike) -> Path:
+    """Write the real rows; padding and sharding are not kept."""
+    tables = population.to_tables()
+    arrays = {"weights": tables.weights}
+    for entity in tables.entities:
+        arrays[f"ids/{entity}"] = tables.ids[entity]
+        for name, values in tables.columns[entity].items():
+            arrays[f"columns/{entity}/{name}"] = values
+    arrays |= {f"links/{group}": link for group, link in tables.links.items()}
+    arrays[_SCHEMA] = np.array(json.dumps(_schema(tables)))
+    return save_arrays(arrays, path)
+
+
+def population_from_arrays(arrays: dict[str, np.ndarray], path: Path) -> Population:
+    """The population in a file's arrays; `path` only names the file in messages."""
+    tables = _tables(arrays, path)
+    check(tables)
+    return Population.from_tables(tables)
+
+
+def save_arrays(arrays: Mapping[str, Any], path: str | os.PathLike) -> Path:
+    """Write named arrays in one step; objects are refused."""
+    host = {name: np.asarray(values) for name, values in arrays.items()}
+    for name, values in host.items():
+        if values.dtype.hasobject:
+            raise BadInputError(
+                f"Array {name!r} holds Python objects, which only pickle could store. Convert it"
+                " to numbers, booleans or fixed-width strings."
+            )
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, allow_pickle=False, **host)
+    return Path(path)
+
+
+def load_arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
+    """Read named arrays; nothing in the file is executed."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (zipfile.BadZipFile, ValueError, EOFError) as error:
+        raise BadInputError(
+            f"{path} is no readable .npz file ({error}). Write it again with io.save."
+        ) from error
+
+
+def holds_population(arrays: Mapping[str, np.ndarray]) -> bool:
+    """Whether loaded arrays are those of a population."""
+    return _SCHEMA in arrays
+
+
+def _schema(tables: Tables) -> dict[str, Any]:
+    return {
+        "format": _FORMAT,
+        "person": tables.person,
+        "household": tables.household,
+        "groups": tables.groups,
+        "weight_name": tables.weight_name,
+        "vocabularies": [[*key, labels] for key, labels in tables.vocabularies.items()],
+        "origin": [[*key, word] for key, word in tables.origin.items()],
+    }
+
+
+def _tables(arrays: dict[str, np.ndarray], path: Path) -> Tables:
+    schema = json.loads(str(arrays[_SCHEMA])) if _SCHEMA in arrays else {}
+    if schema.get("format") != _FORMAT:
+        raise BadInputError(
+            f"{path} holds no {_FORMAT!r} (found {schema.get('format')!r}). Write it again with"
+            " io.save of this version."
+        )
+    entities = (schema["person"], *schema["groups"])
+    columns: dict[str, dict[str, np.ndarray]] = {entity: {} for entity in entities}
+    for key, values in arrays.items():
+        kind, *rest = key.split("/", 2)
+        if kind == "columns":
+            columns[rest[0]][rest[1]] = values
+    return Tables(
+        person=schema["person"],
+        household=schema["household"],
+        groups=tuple(schema["groups"]),
+        columns=columns,
+        links={group: arrays[f"links/{group}"] for group in schema["groups"]},
+        ids={entity: arrays[f"ids/{entity}"] for entity in entities},
+        weights=arrays["weights"],
+        vocabularies={(e, c): tuple(labels) for e, c, labels in schema["vocabularies"]},
+        origin={(e, c): word for e, c, word in schema["origin"]},
+        weight_name=schema["weight_name"],
+    )
