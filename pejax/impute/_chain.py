@@ -1,0 +1,155 @@
+"""Filling columns of a population with a chain of fitted forests."""
+
+from collections.abc import Mapping, Sequence
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Num, Shaped
+
+from .._population import Population
+from .._schema import FrozenMapping
+from .._types import Key
+from .._validate import PejaxError, unknown
+from ._checks import is_traced
+from ._columns import CategoryColumn, Column
+from ._fitted import FittedQRF
+from ._imputer import Imputer
+
+
+def chain(
+    forests: FittedQRF | Sequence[Imputer],
+    population: Population,
+    *,
+    key: Key,
+    entity: str | None = None,
+) -> Population:
+    """Impute columns of a population by donors, each from the columns before it.
+
+    Pure: fit for `jax.jit`, with the population's arrays and the forests as arguments. A draw is a
+    function of the key, the variable's name and the record's id in the population, so that
+    neither padding, sharding nor the order of rows changes it.
+
+    Args:
+        forests: a fitted chain, or imputers in the order in which they apply.
+        population: the receivers, with the predictors as columns of `entity`; a person may also
+            read the columns of the groups it belongs to.
+        key: from `jax.random.key`.
+        entity: whose rows are filled; the persons by default.
+
+    Returns:
+        The population with the imputed columns added or replaced; categories become string
+        columns.
+
+    Raises:
+        UnknownNameError: a predictor that the population lacks, or a category unseen in training.
+        BadInputError: a missing or infinite predictor.
+    """
+    entity = entity or population.schema.person
+    population.schema.check_entity(entity)
+    imputers = forests.imputers if isinstance(forests, FittedQRF) else tuple(forests)
+    columns: dict[str, Shaped[Array, " row"]] = {}
+    for imputer in imputers:
+        for column in imputer.inputs:
+            if column.name not in columns:
+                columns[column.name] = _predictor(population, entity, column)
+        rank = imputer.draw_rank(columns, key, population.ids[entity])
+        drawn = jnp.where(population.real[entity], imputer.outcome(rank), 0)
+        columns[imputer.target.name] = drawn
+        population = _with_drawn(population, entity, imputer.target, drawn)
+    return population
+
+
+def _predictor(population: Population, entity: str, column: Column) -> Num[Array, " row"]:
+    """A predictor's encoded values for every row of `entity`, padding included."""
+    holder = _holder(population, entity, column.name)
+    values = population.columns[holder][column.name]
+    if isinstance(column, CategoryColumn):
+        vocabulary = population.schema.vocabularies.get((holder, column.name))
+        values = _codes(column, values, vocabulary)
+    return values if holder == entity else values[population.links[holder]]
+
+
+def _holder(population: Population, entity: str, name: str) -> str:
+    """The entity whose column a row of `entity` reads: itself, or a group of the person."""
+    if name in population.columns[entity]:
+        return entity
+    reachable = population.schema.groups if entity == population.schema.person else ()
+    holders = [group for group in reachable if name in population.columns[group]]
+    if len(holders) == 1:
+        return holders[0]
+    if holders:
+        raise PejaxError(
+            f"Both {' and '.join(holders)} have a column {name!r}, which {entity} rows could read."
+            f" Copy the one that is meant to the {entity}."
+        )
+    seen = [n for held in (entity, *reachable) for n in population.columns[held]]
+    raise unknown(f"predictor of {entity} rows", name, seen)
+
+
+def _codes(
+    column: CategoryColumn, values: Num[Array, " row"], vocabulary: tuple[str, ...] | None
+) -> Float[Array, " row"]:
+    """The forest's codes for a population's strings or numbers; -1 for what no donor had."""
+    known = {label: code for code, label in enumerate(column.labels)}
+    if vocabulary is None:
+        labels = np.array(column.labels, np.float64)
+        hit = values[:, None] == jnp.asarray(labels, jnp.result_type(float))
+        codes = jnp.where(hit.any(axis=1), jnp.argmax(hit, axis=1), -1)
+    else:
+        table = np.array([known.get(label, -1) for label in vocabulary], np.int32)
+        codes = jnp.asarray(table)[values]
+    _check_seen(column, values, codes, vocabulary)
+    return codes.astype(jnp.result_type(float))
+
+
+def _check_seen(column, values, codes, vocabulary) -> None:
+    if is_traced(codes) or not bool((codes < 0).any()):
+        return
+    row = int(jnp.argmax(codes < 0))
+    value = np.asarray(values)[row]
+    label = str(value) if vocabulary is None else vocabulary[int(value)]
+    raise unknown(
+        f"category (row {row}) of column {column.name!r}:", label, map(str, column.labels)
+    )
+
+
+def _with_drawn(
+    population: Population, entity: str, target: Column, drawn: Float[Array, " row"]
+) -> Population:
+    """The population with one drawn column, in the form that such columns have there."""
+    if not isinstance(target, CategoryColumn):
+        values = drawn.astype(_device_type(target.dtype))
+        return population.with_columns(entity, **{target.name: values})
+    code = drawn.astype(jnp.int32)
+    if not all(isinstance(label, str) for label in target.labels):
+        labels = jnp.asarray(np.array(target.labels))
+        return population.with_columns(entity, **{target.name: labels[code]})
+    order = np.argsort(np.array(target.labels, object))
+    place = np.argsort(order).astype(np.int32)
+    named = population.with_columns(entity, **{target.name: jnp.asarray(place)[code]})
+    vocabulary = tuple(str(target.labels[i]) for i in order)
+    return _with_vocabulary(named, {(entity, target.name): vocabulary})
+
+
+def _with_vocabulary(
+    population: Population, added: Mapping[tuple[str, str], tuple[str, ...]]
+) -> Population:
+    schema = population.schema
+    merged = FrozenMapping({**schema.vocabularies, **added})
+    return Population(
+        population.columns,
+        population.links,
+        population.positions,
+        population.weights,
+        population.ids,
+        population.real,
+        schema.replace(vocabularies=merged),
+    )
+
+
+def _device_type(dtype: str):
+    """The type such a column has in a population: truth values, int32 or the default float."""
+    kind = np.dtype(dtype).kind
+    if kind == "b":
+        return jnp.bool_
+    return jnp.int32 if kind in "iu" else jnp.result_type(float)

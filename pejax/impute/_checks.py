@@ -1,0 +1,93 @@
+"""Host-edge checks of what the forests are handed; each names the row, the column and the fix."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jax.core import Tracer
+
+from .._validate import BadInputError
+
+
+def is_traced(*values: Any) -> bool:
+    """Whether any value is abstract, so that only its shape can be checked."""
+    return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(values))
+
+
+def check_covariates(x: Any, n_features: int, missing: str, names: Sequence[str] = ()) -> None:
+    """Refuse covariates of the wrong shape and, outside of jit, values a forest cannot route."""
+    if np.ndim(x) != 2 or np.shape(x)[1] != n_features:
+        raise BadInputError(
+            f"The covariates have shape {np.shape(x)}, but the forest reads {n_features} columns."
+            " Give an array of shape (row, feature) with the columns of the training data."
+        )
+    if is_traced(x):
+        return
+    with np.errstate(over="ignore"):
+        x = np.asarray(x).astype(np.float32)
+    refused = np.isinf(x) if missing == "learned" else ~np.isfinite(x)
+    if refused.any():
+        row, column = np.argwhere(refused)[0]
+        raise BadInputError(_refused_value(x[row, column], row, column, names))
+
+
+def _refused_value(value: float, row: int, column: int, names: Sequence[str]) -> str:
+    where = f"Row {row}, column {names[column]!r}" if names else f"Row {row}, column {column}"
+    if np.isnan(value):
+        return (
+            f"{where}: the covariate is missing (NaN). Fill it, or build the forest with"
+            " missing='learned' to send missing values the way the trees learned."
+        )
+    return f"{where}: the covariate is infinite in float32. Clip or drop it."
+
+
+def check_levels(levels: Any, rows: int) -> None:
+    """Refuse quantile levels outside [0, 1] or of a shape that fits no row."""
+    shape = np.shape(levels)
+    if len(shape) not in (1, 2) or (len(shape) == 2 and shape[0] != rows):
+        raise BadInputError(
+            f"The quantile levels have shape {shape}. Give (quantile,) for all rows or"
+            f" (row, quantile) with {rows} rows."
+        )
+    if is_traced(levels):
+        return
+    host = np.asarray(levels)
+    outside = ~((host >= 0) & (host <= 1))
+    if outside.any():
+        raise BadInputError(f"{host[outside][0]} is no quantile level. Levels lie between 0 and 1.")
+
+
+def check_ids(ids: Any, rows: int) -> None:
+    """Refuse record ids that are not one whole number a row within 32 unsigned bits."""
+    if np.shape(ids) != (rows,):
+        raise BadInputError(
+            f"The record ids have shape {np.shape(ids)}, but there are {rows} rows. Give one a row."
+        )
+    if is_traced(ids):
+        return
+    host = np.asarray(ids)
+    if host.dtype.kind not in "iu":
+        raise BadInputError(f"Record ids are {host.dtype}. Give whole numbers.")
+    if host.size and (host.min() < 0 or host.max() > np.iinfo(np.uint32).max):
+        raise BadInputError(
+            "A record id lies outside 0 ... 4294967295. Number the records, for example with"
+            " numpy.arange."
+        )
+
+
+def check_weights(weights: np.ndarray, rows: int, name: str = "weights") -> None:
+    """Refuse donor weights that are missing, negative, infinite or all zero."""
+    if weights.shape != (rows,):
+        raise BadInputError(
+            f"{name} has shape {weights.shape}, but there are {rows} donors. Give one a row."
+        )
+    refused = ~(np.isfinite(weights) & (weights >= 0))
+    if refused.any():
+        row = int(refused.argmax())
+        raise BadInputError(
+            f"Row {row}, column {name!r}: the donor weight is {weights[row]}. Weights are finite"
+            " and not negative."
+        )
+    if not weights.any():
+        raise BadInputError(f"Column {name!r}: every donor weight is zero. Give some donor weight.")

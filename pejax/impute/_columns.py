@@ -1,0 +1,166 @@
+"""Table columns as a forest reads them, and a forest's draws as table columns."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Num
+
+from .._validate import BadInputError, unknown
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Label: TypeAlias = str | int | float | bool
+
+
+@dataclasses.dataclass(frozen=True)
+class NumberColumn:
+    """A column of numbers or truth values, one covariate wide.
+
+    Attributes:
+        name: of the column.
+        dtype: to which drawn values go back; `bool` marks an outcome without quantiles.
+    """
+
+    name: str
+    dtype: str = "float64"
+
+    labels = ()
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether quantiles of the column mean something."""
+        return self.dtype != "bool"
+
+    @property
+    def is_nominal(self) -> bool:
+        """Whether the column's numbers are codes without an order."""
+        return False
+
+    def encode(self, values: "pd.Series") -> Float[np.ndarray, " row"]:
+        """The column as float64; missing values become NaN."""
+        if not _is_number(values):
+            raise BadInputError(
+                f"Column {self.name!r} holds {values.dtype}, but the forest was trained on numbers."
+                " Convert it with pandas.to_numeric."
+            )
+        return values.to_numpy(np.float64, na_value=np.nan)
+
+    def features(self, values: Num[Array, " row"]) -> Float[Array, "row 1"]:
+        """The covariate."""
+        return values.astype(jnp.result_type(float))[:, None]
+
+    def decode(self, values: Float[np.ndarray, " row"], index: Any) -> "pd.Series":
+        """Drawn values as a table column."""
+        import pandas as pd
+
+        return pd.Series(values.astype(self.dtype), index=index, name=self.name)
+
+
+@dataclasses.dataclass(frozen=True)
+class CategoryColumn:
+    """A column of categories: one covariate a category, or one of ranks where they have an order.
+
+    Attributes:
+        name: of the column.
+        labels: the categories; a value's code is its place among them.
+        ordered: whether the labels stand in an order.
+    """
+
+    name: str
+    labels: tuple[Label, ...]
+    ordered: bool = False
+
+    is_ordered = False  # ranks have quantiles only by convention: draw instead
+
+    @property
+    def is_nominal(self) -> bool:
+        """Whether the codes have no order."""
+        return not self.ordered
+
+    def encode(self, values: "pd.Series") -> Float[np.ndarray, " row"]:
+        """Codes as float64.
+
+        Raises:
+            BadInputError: a missing value.
+            UnknownNameError: a category that no donor had.
+        """
+        import pandas as pd
+
+        missing = values.isna().to_numpy()
+        if missing.any():
+            raise BadInputError(
+                f"Row {int(missing.argmax())}, column {self.name!r}: the category is missing."
+                " Fill it, for example with a category of its own."
+            )
+        plain = values.astype(object) if isinstance(values.dtype, pd.CategoricalDtype) else values
+        codes = pd.Index(self.labels, dtype=object).get_indexer(pd.Index(plain, dtype=object))
+        if (codes < 0).any():
+            row = int((codes < 0).argmax())
+            kind = f"category (row {row}) of column {self.name!r}:"
+            raise unknown(kind, str(plain.iloc[row]), map(str, self.labels))
+        return codes.astype(np.float64)
+
+    def features(self, values: Num[Array, " row"]) -> Float[Array, "row feature"]:
+        """One-hot covariates, or the rank; NaN where the code is none."""
+        code = values.astype(jnp.result_type(float))[:, None]
+        if self.ordered:
+            return jnp.where(code >= 0, code, jnp.nan)
+        hot = code == jnp.arange(len(self.labels), dtype=code.dtype)
+        return jnp.where(code >= 0, hot.astype(code.dtype), jnp.nan)
+
+    def decode(self, values: Float[np.ndarray, " row"], index: Any) -> "pd.Series":
+        """Drawn codes as a categorical table column."""
+        import pandas as pd
+
+        drawn = pd.Categorical.from_codes(
+            values.astype(int).tolist(), categories=list(self.labels), ordered=self.ordered
+        )
+        return pd.Series(drawn, index=index, name=self.name)
+
+
+Column: TypeAlias = NumberColumn | CategoryColumn
+
+
+def learn_column(name: str, values: "pd.Series") -> Column:
+    """The kind of a donor column, with its categories."""
+    import pandas as pd
+
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        labels = _plain(values.cat.categories)
+        return CategoryColumn(name, labels, bool(values.cat.ordered))
+    if _is_number(values):
+        return NumberColumn(name, _numpy_name(values.dtype))
+    return CategoryColumn(name, _plain(sorted(values.dropna().unique())))
+
+
+def column_to_json(column: Column) -> dict[str, Any]:
+    """The column as plain data."""
+    return {"kind": type(column).__name__, **dataclasses.asdict(column)}
+
+
+def column_from_json(data: dict[str, Any]) -> Column:
+    """The column that `column_to_json` wrote down."""
+    fields = dict(data)
+    if fields.pop("kind") == NumberColumn.__name__:
+        return NumberColumn(**fields)
+    return CategoryColumn(fields["name"], tuple(fields["labels"]), fields["ordered"])
+
+
+def _plain(labels: Sequence[Any]) -> tuple[Label, ...]:
+    """Labels as Python's own types, which JSON and hashing know."""
+    return tuple(x.item() if isinstance(x, np.generic) else x for x in labels)
+
+
+def _is_number(values: "pd.Series") -> bool:
+    import pandas as pd
+
+    return pd.api.types.is_numeric_dtype(values.dtype) or pd.api.types.is_bool_dtype(values.dtype)
+
+
+def _numpy_name(dtype: Any) -> str:
+    """The numpy type behind a pandas one: `Int64` is `int64`, `boolean` is `bool`."""
+    return str(np.dtype(getattr(dtype, "numpy_dtype", dtype)))

@@ -1,0 +1,219 @@
+"""The one door to scikit-learn: growing trees, and taking over fitted forests."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from .._validate import BadInputError, unknown
+from ._checks import check_weights
+from ._forest import Forest
+from ._layout import HostTree, PackedTrees
+from ._readout import Readout
+from ._samples import TreeSamples, all_values, leaf_means, single_values
+from ._trees import Missing, Trees
+
+READOUTS = ("all", "single")
+
+
+def from_sklearn(
+    forest: Any,
+    X: Any,
+    y: Any,
+    *,
+    sample_weight: Any,
+    readout: str | None,
+    missing: Missing,
+    seed: int,
+) -> Forest:
+    """See `Forest.from_sklearn`."""
+    _check_regressor(forest)
+    has_data = X is not None and y is not None
+    readout = readout or ("all" if has_data else "mean")
+    if readout not in (*READOUTS, "mean"):
+        raise unknown("readout", readout, (*READOUTS, "mean"))
+    trees = [host_tree(estimator) for estimator in forest.estimators_]
+    on_device, packed = Trees.build(trees, forest.n_features_in_, missing)
+    if readout == "mean":
+        return Forest(on_device, leaf_means(trees, packed))
+    if not has_data:
+        raise BadInputError(
+            f"The readout {readout!r} needs the donors in the leaves, which scikit-learn forgets."
+            " Give the training data: Forest.from_sklearn(forest, X, y)."
+        )
+    X, y = np.asarray(X, np.float32), np.asarray(y, np.float64)
+    weights = _fit_weights(forest, len(y), sample_weight)
+    values, rank = np.unique(y, return_inverse=True)
+    samples = [
+        tree_samples(estimator, X, rank, weight)
+        for estimator, weight in zip(forest.estimators_, weights, strict=True)
+    ]
+    _check_training_data(forest.estimators_, samples)
+    rng = np.random.default_rng(seed)
+    return Forest(on_device, build_readout(readout, samples, packed, values, rng))
+
+
+def from_quantile_forest(forest: Any) -> Forest:
+    """See `Forest.from_quantile_forest`."""
+    if not hasattr(forest, "forest_"):
+        raise BadInputError(
+            f"{type(forest).__name__} is no fitted quantile forest. Call fit first, or use"
+            " Forest.from_sklearn for a scikit-learn forest."
+        )
+    if getattr(forest, "monotonic_cst", None) is not None:
+        raise BadInputError(
+            "The forest clips its leaves to monotonic bounds, which are not taken over."
+            " Fit it with monotonic_cst=None."
+        )
+    outcomes = np.asarray(forest.forest_.y_train)
+    _check_outcomes(len(outcomes))
+    trees = [host_tree(estimator) for estimator in forest.estimators_]
+    on_device, packed = Trees.build(trees, forest.n_features_in_, "refuse")
+    values, rank = np.unique(outcomes[0], return_inverse=True)
+    kept = np.asarray(forest.forest_.y_train_leaves)[:, :, 0, :]
+    samples = [_kept_samples(places, rank) for places in kept]
+    readout = "single" if forest.max_samples_leaf == 1 else "all"
+    rng = np.random.default_rng(0)  # quantile-forest has chosen already: one donor a leaf
+    return Forest(on_device, build_readout(readout, samples, packed, values, rng))
+
+
+def grow(
+    X: Float[np.ndarray, "donor feature"],
+    y: Float[np.ndarray, " donor"],
+    in_bag: Float[np.ndarray, " donor"],
+    *,
+    classes: bool,
+    max_depth: int | None,
+    min_samples_leaf: int,
+    max_features: float | int | str | None,
+    seed: int,
+) -> Any:
+    """Grow one tree on donors that count `in_bag` times each.
+
+    The smallest leaf is counted in draws, not in distinct donors, so that a donor drawn k times
+    is the same as k donors; half a draw of slack keeps the comparison clear of rounding.
+
+    Args:
+        classes: split by class purity (Gini), for outcomes whose codes have no order.
+    """
+    from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+    kind = DecisionTreeClassifier if classes else DecisionTreeRegressor
+    tree = kind(
+        max_depth=max_depth,
+        min_weight_fraction_leaf=max(min_samples_leaf - 0.5, 0) / in_bag.sum(),
+        max_features=max_features,
+        random_state=seed,
+    )
+    return tree.fit(X, y, sample_weight=in_bag)
+
+
+def host_tree(estimator: Any) -> HostTree:
+    """The arrays of a fitted scikit-learn tree."""
+    tree = estimator.tree_
+    return HostTree(
+        left=tree.children_left,
+        right=tree.children_right,
+        feature=tree.feature,
+        threshold=tree.threshold,
+        missing_left=tree.missing_go_to_left.astype(bool),
+        mean=tree.value[:, 0, 0],
+    )
+
+
+def tree_samples(
+    estimator: Any,
+    X: Float[np.ndarray, "donor feature"],
+    rank: Int[np.ndarray, " donor"],
+    weight: Float[np.ndarray, " donor"],
+) -> TreeSamples:
+    """The donors of positive weight in the leaves of one tree."""
+    held = np.flatnonzero(weight > 0)
+    leaf = estimator.tree_.apply(np.ascontiguousarray(X[held], np.float32))
+    return TreeSamples(leaf, rank[held], np.asarray(weight[held], np.float64))
+
+
+def build_readout(
+    name: str,
+    samples: Sequence[TreeSamples],
+    packed: PackedTrees,
+    values: Float[np.ndarray, " value"],
+    rng: np.random.Generator,
+) -> Readout:
+    """The store of the named readout."""
+    if name == "single":
+        return single_values(samples, packed, values, rng)
+    return all_values(samples, packed, values)
+
+
+def _kept_samples(
+    places: Int[np.ndarray, "node sample"], rank: Int[np.ndarray, " donor"]
+) -> TreeSamples:
+    """What quantile-forest keeps: one-based places among the sorted outcomes, 0 where empty."""
+    leaf, at = np.nonzero(places)
+    return TreeSamples(leaf, rank[places[leaf, at] - 1], np.ones(len(leaf)))
+
+
+def _fit_weights(forest: Any, donors: int, sample_weight: Any) -> list[Float[np.ndarray, " donor"]]:
+    """The weight of every donor in every tree while it grew.
+
+    From scikit-learn 1.9 on, sample weights steer the bootstrap and a tree then counts draws;
+    before, and in a forest without a bootstrap, they multiply what the tree counts.
+    """
+    weight = np.ones(donors) if sample_weight is None else np.asarray(sample_weight, np.float64)
+    check_weights(weight, donors, "sample_weight")
+    if not forest.bootstrap:
+        return [weight] * len(forest.estimators_)
+    draws = [np.bincount(bag, minlength=donors) for bag in forest.estimators_samples_]
+    _check_donor_count(draws, donors)
+    root = forest.estimators_[0].tree_.weighted_n_node_samples[0]
+    if np.isclose(root, draws[0].sum()):
+        return [drawn.astype(np.float64) for drawn in draws]
+    return [drawn * weight for drawn in draws]
+
+
+def _check_donor_count(draws: Sequence[np.ndarray], donors: int) -> None:
+    needed = max(map(len, draws))
+    if needed != donors:
+        raise BadInputError(
+            f"The forest drew donor {needed - 1} in its bootstrap, but X and y have only {donors}"
+            " rows. Give the data that the forest was trained on."
+        )
+
+
+def _check_training_data(estimators: Sequence[Any], samples: Sequence[TreeSamples]) -> None:
+    """Compare each leaf's weight with what the tree recorded while it grew."""
+    for t, (estimator, sample) in enumerate(zip(estimators, samples, strict=True)):
+        recorded = estimator.tree_.weighted_n_node_samples
+        found = np.bincount(sample.leaf, sample.weight, len(recorded))
+        differs = (estimator.tree_.children_left < 0) & ~np.isclose(found, recorded)
+        if differs.any():
+            leaf = int(differs.argmax())
+            raise BadInputError(
+                f"Tree {t}, leaf {leaf}: the donors given weigh {found[leaf]:g}, those it grew on"
+                f" {recorded[leaf]:g}. Give the X, y and sample_weight that the forest was trained"
+                " on."
+            )
+
+
+def _check_regressor(forest: Any) -> None:
+    if not hasattr(forest, "estimators_") or not hasattr(forest.estimators_[0], "tree_"):
+        raise BadInputError(
+            f"{type(forest).__name__} is no fitted forest. Give a fitted RandomForestRegressor or"
+            " ExtraTreesRegressor."
+        )
+    if hasattr(forest, "classes_"):
+        raise BadInputError(
+            f"{type(forest).__name__} predicts classes. Use QRF, which draws a category from the"
+            " donors, or a RandomForestRegressor on numbers."
+        )
+    _check_outcomes(forest.n_outputs_)
+
+
+def _check_outcomes(count: int) -> None:
+    if count != 1:
+        raise BadInputError(
+            f"The forest predicts {count} outcomes at once. Fit one forest an outcome, each given"
+            " the outcomes before it."
+        )

@@ -1,0 +1,100 @@
+"""Which donors lie in which leaf, gathered on the host into the stores of the readouts."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, Int
+
+from .._validate import BadInputError
+from ._all_values import AllValues
+from ._layout import HostTree, PackedTrees
+from ._readout import LeafMean, SingleValue
+
+
+class TreeSamples(NamedTuple):
+    """The donors in the leaves of one tree, in any order."""
+
+    leaf: Int[np.ndarray, " sample"]  # scikit-learn's node number
+    rank: Int[np.ndarray, " sample"]  # of the donor's outcome among the distinct ones
+    weight: Float[np.ndarray, " sample"]
+
+
+def leaf_means(trees: Sequence[HostTree], packed: PackedTrees) -> LeafMean:
+    """The store of a forest without its donors."""
+    means = np.zeros(packed.slot.shape)
+    for t, tree in enumerate(trees):
+        means[t, packed.slot[t, : len(tree.mean)]] = tree.mean
+    return LeafMean(means=jnp.asarray(means), values=np.zeros(0))
+
+
+def single_values(
+    samples: Sequence[TreeSamples],
+    packed: PackedTrees,
+    values: Float[np.ndarray, " value"],
+    rng: np.random.Generator,
+) -> SingleValue:
+    """Keep one donor of each leaf, drawn in proportion to the donors' weights.
+
+    The first arrival of a race with exponential clocks of rate w is donor i with chance
+    proportional to w_i.
+    """
+    rank = np.zeros(packed.slot.shape, np.int32)
+    for t, sample in enumerate(samples):
+        with np.errstate(divide="ignore"):
+            arrival = rng.exponential(size=len(sample.weight)) / sample.weight
+        order = np.lexsort((arrival, sample.leaf))
+        leaf, first = np.unique(sample.leaf[order], return_index=True)
+        rank[t, packed.slot[t, leaf]] = sample.rank[order[first]]
+    return SingleValue(values=values, rank=jnp.asarray(rank))
+
+
+def all_values(
+    samples: Sequence[TreeSamples], packed: PackedTrees, values: Float[np.ndarray, " value"]
+) -> AllValues:
+    """Keep every donor of each leaf, those with one outcome merged."""
+    trees, nodes = packed.slot.shape
+    start = np.zeros((trees, nodes + 1), np.int64)
+    means = np.zeros((trees, nodes))
+    ranks, cumulative = [], []
+    for t, sample in enumerate(samples):
+        leaf, rank, weight = _merged(sample, packed.slot[t], len(values))
+        bounds = np.searchsorted(leaf, np.arange(nodes + 1))
+        running = np.concatenate([[0.0], np.cumsum(weight)])
+        means[t] = _ratio(np.bincount(leaf, weight * values[rank], nodes), leaf, weight)
+        start[t] = bounds + sum(map(len, ranks))
+        ranks.append(rank)
+        cumulative.append(running[1:] - running[bounds[leaf]])
+    weights = np.concatenate([sample.weight for sample in samples])
+    return AllValues(
+        values=values,
+        start=jnp.asarray(_as_int32(start)),
+        rank=jnp.asarray(np.concatenate(ranks), jnp.int32),
+        cumulative=jnp.asarray(np.concatenate(cumulative)),
+        means=jnp.asarray(means),
+        counts=bool(np.all(weights == np.round(weights))),
+    )
+
+
+def _merged(sample: TreeSamples, slot: np.ndarray, n_values: int):
+    """Leaf, rank and total weight of every (leaf, outcome) that has weight, in that order."""
+    held = sample.weight > 0
+    key = slot[sample.leaf[held]].astype(np.int64) * n_values + sample.rank[held]
+    key, entry = np.unique(key, return_inverse=True)
+    weight = np.bincount(entry, sample.weight[held], len(key))
+    return key // n_values, key % n_values, weight
+
+
+def _ratio(total: np.ndarray, leaf: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    mass = np.bincount(leaf, weight, len(total))
+    return np.divide(total, mass, out=np.zeros_like(total), where=mass > 0)
+
+
+def _as_int32(start: np.ndarray) -> np.ndarray:
+    if start.max() > np.iinfo(np.int32).max:
+        raise BadInputError(
+            f"The leaves hold {start.max():,} donors, more than 32-bit offsets reach. Use fewer"
+            " trees or readout='single'."
+        )
+    return start.astype(np.int32)
