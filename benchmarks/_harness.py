@@ -19,7 +19,7 @@ def measure(
 ) -> dict[str, Any]:
     """Time `fn(*args)`, its first call (which compiles) apart from the warm ones.
 
-    Inputs are put on the device before the clock starts; every call is waited for.
+    Inputs must be on the device already; they and every call's outputs are waited for.
 
     Returns:
         `first_seconds`, `compile_seconds` (first minus median), `seconds` (every warm call),

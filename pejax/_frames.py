@@ -27,7 +27,10 @@ def tables_from_frames(
     ids = {person: _ids(frames[person], person)}
     for group in groups:
         frame = frames.get(group)
-        ids[group] = _first_seen(frames[person], group) if frame is None else _ids(frame, group)
+        if frame is None:
+            ids[group] = _first_seen(frames[person], group, person)
+        else:
+            ids[group] = _ids(frame, group)
     links = {group: _link(frames[person], group, ids, person) for group in groups}
     tables = Tables(person, household, groups, {}, links, ids, np.zeros(0))
     _fail_if_links_disagree(frames, tables)
@@ -109,9 +112,9 @@ def _ids(frame: Any, entity: str) -> HostIndex:
     return _as_ids(_id_column(frame, column, entity), f"{entity} column {column!r}")
 
 
-def _first_seen(persons: Any, group: str) -> HostIndex:
+def _first_seen(persons: Any, group: str, person: str) -> HostIndex:
     """The ids of a group that has no table of its own, in the order in which persons name them."""
-    values = _link_ids(persons, group, "person")
+    values = _link_ids(persons, group, person)
     _, first = np.unique(values, return_index=True)
     return values[np.sort(first)]
 

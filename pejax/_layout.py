@@ -58,12 +58,13 @@ def padded_at_end(tables: Tables, sizes: int | Mapping[str, int] | None) -> Layo
     A group gets room for one row more than it has, because padding persons need a padding group.
     """
     chosen = _chosen_sizes(tables, sizes)
-    full = {}
-    for entity, count in tables.counts.items():
-        need = count + (entity != tables.person and chosen.get(tables.person, 0) != count)
-        full[entity] = chosen.get(entity, size_bucket(need))
-        need = count + (entity != tables.person and full[tables.person] > tables.count("person"))
-        _fail_if_too_small(entity, full[entity], count, need)
+    persons = tables.count(tables.person)
+    full = {tables.person: chosen.get(tables.person, size_bucket(persons))}
+    _fail_if_too_small(tables.person, full[tables.person], persons)
+    for group in tables.groups:
+        count = tables.count(group)
+        full[group] = chosen.get(group, size_bucket(count + 1))
+        _fail_if_too_small(group, full[group], count, spare=full[tables.person] > persons)
     return Layout(
         sizes=full,
         slots={entity: np.arange(n) for entity, n in tables.counts.items()},
@@ -104,11 +105,12 @@ def _chosen_sizes(tables: Tables, sizes: int | Mapping[str, int] | None) -> dict
     return {tables.person: int(sizes)}
 
 
-def _fail_if_too_small(entity: str, size: int, count: int, need: int) -> None:
-    if size < need:
-        spare = ", and padding persons need a spare row" if need > count else ""
+def _fail_if_too_small(entity: str, size: int, count: int, spare: bool = False) -> None:
+    if size < count + spare:
+        why = ", and padding persons need a row more" if spare else ""
         raise BadInputError(
-            f"Cannot pad {entity} to {size} rows: it has {count}{spare}. Ask for {need} or more."
+            f"Cannot pad {entity} to {size} rows: there are {count}{why}. Ask for"
+            f" {count + spare} or more."
         )
 
 

@@ -11,13 +11,14 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Bool, Float, Int, Num, Shaped
 
-from ._checks import check
+from ._checks import CHECKED_COLUMNS, check
 from ._encode import decode, encode
 from ._frames import frames_from_tables, tables_from_frames
 from ._layout import Layout, in_blocks, padded_at_end, unpadded
 from ._schema import FrozenMapping, Schema
 from ._segment import segment_first
 from ._tables import Tables, positions
+from ._transfer import chosen_rows, on_device, padded_link, place
 from ._validate import BadInputError, PejaxError, unknown
 
 if TYPE_CHECKING:
@@ -55,12 +56,12 @@ class Population(eqx.Module):
     50.0
     """
 
-    columns: dict[str, dict[str, Shaped[Array, " row"]]]
-    links: dict[str, Int[Array, " person"]]
-    positions: dict[str, Int[Array, " person"]]
-    weights: Float[Array, " household"]
-    ids: dict[str, Int[Array, " row"]]
-    real: dict[str, Bool[Array, " row"]]
+    columns: dict[str, dict[str, Shaped[Array, "*block _"]]]
+    links: dict[str, Int[Array, "*block person"]]
+    positions: dict[str, Int[Array, "*block person"]]
+    weights: Float[Array, "*block household"]
+    ids: dict[str, Int[Array, "*block _"]]
+    real: dict[str, Bool[Array, "*block _"]]
     schema: Schema = eqx.field(static=True)
 
     # -- from and to the caller's tables (host) ---------------------------------------------
@@ -107,20 +108,19 @@ class Population(eqx.Module):
             origin=FrozenMapping(tables.origin),
             weight_name=tables.weight_name,
         )
-        links = {group: _padded_link(tables, layout, group) for group in tables.groups}
         ranks = {group: positions(link) for group, link in tables.links.items()}
         person = tables.person
         return cls(
             columns={
-                entity: {name: _place(v, layout, entity) for name, v in held.items()}
+                entity: {name: place(v, layout, entity) for name, v in held.items()}
                 for entity, held in tables.columns.items()
             },
-            links={group: _on_device(link) for group, link in links.items()},
-            positions={group: _place(rank, layout, person) for group, rank in ranks.items()},
-            weights=_place(tables.weights.astype(float), layout, tables.household),
-            ids={entity: _place(ids, layout, entity) for entity, ids in tables.ids.items()},
+            links={group: padded_link(tables, layout, group) for group in tables.groups},
+            positions={group: place(rank, layout, person) for group, rank in ranks.items()},
+            weights=place(tables.weights.astype(float), layout, tables.household),
+            ids={entity: place(ids, layout, entity) for entity, ids in tables.ids.items()},
             real={
-                entity: _place(np.ones(len(ids), dtype=bool), layout, entity)
+                entity: place(np.ones(len(ids), dtype=bool), layout, entity)
                 for entity, ids in tables.ids.items()
             },
             schema=schema,
@@ -130,9 +130,9 @@ class Population(eqx.Module):
         """The real rows as host arrays."""
         schema = self.schema
         rows = {entity: np.flatnonzero(np.asarray(self.real[entity])) for entity in self.real}
-        place = {entity: np.zeros(schema.sizes[entity], dtype=np.int64) for entity in rows}
+        row_of = {entity: np.zeros(schema.sizes[entity], dtype=np.int64) for entity in rows}
         for entity, at in rows.items():
-            place[entity][at] = np.arange(len(at))
+            row_of[entity][at] = np.arange(len(at))
         persons = rows[schema.person]
         return Tables(
             person=schema.person,
@@ -142,7 +142,7 @@ class Population(eqx.Module):
                 entity: {name: np.asarray(v)[rows[entity]] for name, v in held.items()}
                 for entity, held in self.columns.items()
             },
-            links={g: place[g][np.asarray(link)[persons]] for g, link in self.links.items()},
+            links={g: row_of[g][np.asarray(link)[persons]] for g, link in self.links.items()},
             ids={entity: np.asarray(ids)[rows[entity]] for entity, ids in self.ids.items()},
             weights=np.asarray(self.weights)[rows[schema.household]],
             vocabularies=dict(schema.vocabularies),
@@ -253,8 +253,8 @@ class Population(eqx.Module):
         """The same people with columns added or replaced.
 
         Either `with_columns("person", rent=..., age=...)` or `with_columns({"person": {...}})`.
-        Arrays have one value a real or a padded row. Host values are encoded as in `from_frames`;
-        JAX arrays are taken as they are.
+        Arrays have one value a real or a padded row. Host values are encoded and checked as in
+        `from_frames`; JAX arrays are taken as they are.
         """
         wanted = {entity: columns} if isinstance(entity, str) else entity
         held = {name: dict(columns) for name, columns in self.columns.items()}
@@ -267,9 +267,11 @@ class Population(eqx.Module):
         schema = self.schema.replace(
             vocabularies=FrozenMapping(vocabularies), origin=FrozenMapping(origin)
         )
-        return Population(
+        new = Population(
             held, self.links, self.positions, self.weights, self.ids, self.real, schema
         )
+        _check_new_columns(new, wanted)
+        return new
 
     def generic(self) -> "Population":
         """The view whose static part no longer tells real rows from padding; see the class.
@@ -304,10 +306,15 @@ class Population(eqx.Module):
         """The real rows only."""
         return self.from_tables(self.to_tables())
 
-    def select(self, households: Bool[np.ndarray, " household"] | Int[np.ndarray, " k"]):
-        """Some households, by mask or by row numbers, with everybody in them; rows keep order."""
+    def select(self, households: Any) -> "Population":
+        """Some households, by mask or by row numbers, with everybody in them.
+
+        Rows keep the caller's order; a row number given twice counts once.
+        """
         tables = self.to_tables()
-        return self.from_tables(tables.select(self._household_rows(households)))
+        return self.from_tables(
+            tables.select(chosen_rows(households, tables.count(tables.household)))
+        )
 
     def in_household_order(self) -> "Population":
         """Rows of every entity sorted by household, as `in_blocks` and `shard` want them."""
@@ -380,53 +387,21 @@ class Population(eqx.Module):
 
     def _new_column(self, entity: str, name: str, values: Any, vocabularies: dict):
         where = f"{entity} column {name!r}"
-        if isinstance(values, jax.Array):
+        if _is_device(values):
             return self._placed(values, entity, where)
         array, vocabulary = encode(values, where)
         vocabularies.pop((entity, name), None)
         if vocabulary is not None:
             vocabularies[entity, name] = vocabulary
-        return self._placed(_on_device(array), entity, where)
-
-    def _household_rows(self, households: Any) -> np.ndarray:
-        count = self.count(self.schema.household)
-        chosen = np.asarray(households)
-        if chosen.dtype == bool:
-            if chosen.shape != (count,):
-                raise BadInputError(
-                    f"The mask has shape {chosen.shape}, but there are {count} households."
-                    " Give one truth value a household."
-                )
-            return np.flatnonzero(chosen)
-        outside = (chosen < 0) | (chosen >= count)
-        if outside.any():
-            raise BadInputError(
-                f"There is no household row {chosen[outside.argmax()]}; rows go from 0 to"
-                f" {count - 1}."
-            )
-        return chosen
+        return self._placed(on_device(array), entity, where)
 
 
-def _on_device(values: np.ndarray) -> Array:
-    """A copy in JAX's own types: default float, int32, bool."""
-    kind = values.dtype.kind
-    dtype = {"f": jnp.result_type(float), "i": jnp.int32, "u": jnp.int32}.get(kind, values.dtype)
-    return jnp.array(values, dtype)
+def _check_new_columns(population: Population, wanted: Mapping[str, Mapping[str, Any]]) -> None:
+    """Run the checks again when a column that they look at came from the host."""
+    host = {name for new in wanted.values() for name, v in new.items() if not _is_device(v)}
+    if not host.isdisjoint(CHECKED_COLUMNS) and not isinstance(population.weights, Tracer):
+        check(population.to_tables())
 
 
-def _place(values: np.ndarray, layout: Layout, entity: str) -> Array:
-    """Values of the real rows in their slots, zeros elsewhere."""
-    size = layout.sizes[entity]
-    if len(values) == size and layout.blocks == 1:
-        return _on_device(values)
-    placed = np.zeros(size, values.dtype)
-    placed[layout.slots[entity]] = values
-    return _on_device(placed)
-
-
-def _padded_link(tables: Tables, layout: Layout, group: str) -> np.ndarray:
-    """Links to the groups' slots; padding persons go to their block's spare group."""
-    persons = layout.sizes[tables.person]
-    link = np.repeat(layout.spare[group], persons // layout.blocks)
-    link[layout.slots[tables.person]] = layout.slots[group][tables.links[group]]
-    return link
+def _is_device(values: Any) -> bool:
+    return isinstance(values, jax.Array)
