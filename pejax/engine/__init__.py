@@ -1,0 +1,10 @@
+"""Rules of tax and benefit systems as differentiable programs."""
+
+from . import importer as importer
+from ._compile import compile as compile, load as load
+from ._parameters import Parameters as Parameters, StructuralReformError as StructuralReformError
+from ._program import GuardMovedError as GuardMovedError, Program as Program
+from ._report import Report as Report, VariableReport as VariableReport
+from ._system import System as System, Variable as Variable
+from ._trace import UntraceableRule as UntraceableRule
+from .importer import Country as Country, import_country as import_country

@@ -1,0 +1,160 @@
+"""From a country and a population to a program."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .._population import Population
+from .._validate import BadInputError
+from ._array import names_of
+from ._inputs import columns_of, host_arrays, sizes_of
+from ._interpret import Interpreter
+from ._parameters import Parameters, index_of
+from ._program import Decision, Output, Program, Recipe, _agrees
+from ._report import report_of
+from ._system import System
+from ._trace import Outcome, trace
+from .importer import Country, import_country
+
+Rules = System | Country
+
+
+def compile(
+    system: Rules,
+    outputs: Sequence[str],
+    period: int | str = 2025,
+    population: Population | None = None,
+    *,
+    dtype: str = "float32",
+    cache: str | os.PathLike[str] | None = None,
+) -> Program:
+    """Compile variables of a country's rules for populations like `population`.
+
+    The formulas run once on symbolic arrays; what they ask Python to decide is decided on
+    `population`, recorded and checked again at every run.
+
+    **Arguments:** `system`, from `import_country` or `System`; `outputs`, names of variables; `period`, a
+    year; `population`, whose columns are the inputs; `dtype`, `"float32"` or `"float64"`; `cache`, a
+    folder where the traced program is kept, so that the country package need not be imported again.
+
+    **Raises:** `UnknownNameError` for a variable that does not exist, with the nearest names;
+    `UntraceableRule` for a formula that cannot become part of a program, with the reason.
+
+    >>> from pejax.testing import toy_population, toy_system
+    >>> program = compile(toy_system(), ["income_tax"], 2025, toy_population())
+    >>> program(program.parameters, toy_population())["income_tax"].shape
+    (6,)
+    """
+    if population is None:
+        raise BadInputError("give a population: its columns are the program's inputs")
+    _check_dtype(dtype)
+    names = [outputs] if isinstance(outputs, str) else list(outputs)
+    recipe = _recipe(system, names, str(period), dtype)
+    path = None if cache is None else Path(cache) / f"{_key(recipe, population)}.pejax"
+    if path is not None and path.exists():
+        program = Program.load(path)
+        if _still_holds(program, program.parameters, population):
+            return program
+    program = _traced(system, recipe, population, None)
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        program.save(path)
+    return program
+
+
+def recompile(recipe: Recipe, parameters: Parameters, population: Population) -> Program:
+    """Trace again with decisions taken under `parameters`."""
+    country = import_country(recipe.package)
+    rules = dataclasses.replace(country, reform=recipe.reform)
+    return _traced(rules, recipe, population, parameters)
+
+
+def _traced(
+    rules: Rules, recipe: Recipe, population: Population, parameters: Parameters | None
+) -> Program:
+    system = rules.load() if isinstance(rules, Country) else rules
+    for name in recipe.outputs:
+        system.variable(name)
+    period = system.period(recipe.period)
+    columns = columns_of(population)
+    rows, host = sizes_of(population), host_arrays(population)
+    numbers = {} if parameters is None else _numbers(parameters)
+
+    def values(shadow: dict[str, int]) -> Interpreter:
+        return Interpreter(host, {n: rows[e] for e, n in shadow.items()}, numbers)
+
+    outcome = trace(system, recipe.outputs, period, columns, values)
+    return _program(system, outcome, recipe, period, columns)
+
+
+def _numbers(parameters: Parameters) -> dict[str, float]:
+    values = np.asarray(parameters.values, np.float64).tolist()
+    return {leaf.key: v for leaf, v in zip(parameters.index.leaves, values, strict=True)}
+
+
+def _program(
+    system: System, outcome: Outcome, recipe: Recipe, period: Any, columns: Any
+) -> Program:
+    outputs = tuple(
+        Output(
+            name,
+            traced.node,
+            system.variable(name).entity,
+            None if traced.vocabulary is None else tuple(names_of(traced.vocabulary)),
+        )
+        for name, traced in outcome.outputs.items()
+    )
+    used = set(outcome.given)
+    return Program(
+        outputs=outputs,
+        decisions=tuple(Decision(g.node, g.kind, g.variable, g.value) for g in outcome.guards),
+        index=index_of(outcome.leaves, outcome.static, period),
+        columns=tuple(c for c in columns if c.name in used),
+        known=frozenset(outcome.evaluated) | frozenset(outcome.given),
+        report=report_of(system, outcome),
+        recipe=recipe,
+    )
+
+
+def _recipe(system: Rules, outputs: list[str], period: str, dtype: str) -> Recipe:
+    package = system.package if isinstance(system, Country) else system.name
+    reform = system.reform if isinstance(system, Country) else "{}"
+    return Recipe(package, system.version, reform, tuple(outputs), period, dtype)
+
+
+def _key(recipe: Recipe, population: Population) -> str:
+    """A digest of everything that a traced program depends on but the people themselves."""
+    columns = [dataclasses.astuple(c) for c in columns_of(population)]
+    content = [dataclasses.asdict(recipe), columns, version("pejax")]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32]
+
+
+def _still_holds(program: Program, parameters: Parameters, population: Population) -> bool:
+    """Whether a program from the cache takes its decisions the same way for these people."""
+    interpreter = program.interpreter(population, parameters)
+    return all(bool(_agrees(d, jnp.asarray(interpreter(d.node)))) for d in program.decisions)
+
+
+def _check_dtype(dtype: str) -> None:
+    if dtype not in ("float32", "float64"):
+        raise BadInputError(f"dtype {dtype!r}: choose 'float32' or 'float64'")
+    if dtype == "float64" and not jax.config.jax_enable_x64:
+        raise BadInputError(
+            "float64 needs JAX's x64 mode: jax.config.update('jax_enable_x64', True) before anything else"
+        )
+
+
+def load(path: str | os.PathLike[str]) -> Program:
+    """Read a saved program; it needs no country package."""
+    return Program.load(Path(path))

@@ -1,0 +1,403 @@
+"""The same operations in JAX, written with `jax.lax` primitives so that programs stay small.
+
+Each row of `EMITTERS` is one operation of `_ops`. Values carry numpy's *kind* (float, integer, boolean)
+and the program's own widths: one float type throughout, 32-bit integers. Derivatives are total:
+where numpy's value is infinite or undefined in a row that a later `where` discards, the derivative
+is zero there instead of NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jaxtyping import Array
+
+from ._interpret import resolve
+from ._node import Node
+from ._ops import as_index, highest, lowest
+
+Emit = Callable[["Emitter", Node], Array]
+_SMALL_SEARCH = 32
+
+# ---- operations whose derivative is made total
+
+
+@jax.custom_jvp
+def divide(a: Array, b: Array) -> Array:
+    """`a / b` as numpy has it; the derivative is zero where `b` is 0 or infinite."""
+    return lax.div(a, b)
+
+
+@divide.defjvp
+def _divide_jvp(primals: Any, tangents: Any) -> tuple[Array, Array]:
+    (a, b), (da, db) = primals, tangents
+    usable = (b != 0) & jnp.isfinite(b) & jnp.isfinite(a)
+    inverse = jnp.where(usable, 1 / jnp.where(usable, b, 1), 0)
+    slope = jnp.where(usable, a, 0) * inverse * inverse
+    return lax.div(a, b), da * inverse - db * slope
+
+
+@jax.custom_jvp
+def multiply(a: Array, b: Array) -> Array:
+    """`a * b` where a factor may be infinite or NaN: such a factor has derivative zero."""
+    return lax.mul(a, b)
+
+
+@multiply.defjvp
+def _multiply_jvp(primals: Any, tangents: Any) -> tuple[Array, Array]:
+    (a, b), (da, db) = primals, tangents
+    keep_a, keep_b = jnp.where(jnp.isfinite(a), a, 0), jnp.where(jnp.isfinite(b), b, 0)
+    return lax.mul(a, b), da * keep_b + db * keep_a
+
+
+def _total(function: Callable[..., Array]) -> Callable[..., Array]:
+    """A function whose partial derivatives are zero wherever they are not finite."""
+
+    @jax.custom_jvp
+    def wrapped(*args: Array) -> Array:
+        return function(*args)
+
+    @wrapped.defjvp
+    def _jvp(primals: Any, tangents: Any) -> tuple[Array, Array]:
+        value = function(*primals)
+        change = jnp.zeros_like(value)
+        for i, tangent in enumerate(tangents):
+
+            def along(x: Array, place: int = i) -> Array:
+                return function(*primals[:place], x, *primals[place + 1 :])
+
+            _, partial = jax.jvp(along, (primals[i],), (jnp.ones_like(primals[i]),))
+            change = change + jnp.where(jnp.isfinite(partial), partial, 0) * tangent
+        return value, change
+
+    return wrapped
+
+
+power = _total(lambda a, b: jnp.power(a, b))
+sqrt = _total(lax.sqrt)
+log = _total(lax.log)
+exp = _total(lax.exp)
+
+
+# ---- the emitter
+
+
+class Emitter:
+    """Turns nodes into JAX values inside a trace.
+
+    **Arguments:** `values`, what is known by node index; `sizes`, shadow size to row count;
+    `dtype`, the program's float type.
+    """
+
+    def __init__(self, values: dict[int, Any], sizes: Mapping[int, int], dtype: Any) -> None:
+        self.values = values
+        self.sizes = sizes
+        self.floating = jnp.dtype(dtype)
+        self._cast: dict[Any, Any] = {}
+
+    def width(self, dtype: np.dtype) -> np.dtype:
+        """The program's type of numpy's kind."""
+        kinds = {"f": self.floating, "b": np.dtype(bool)}
+        return kinds.get(dtype.kind, np.dtype(np.int32))
+
+    def shape(self, node: Node) -> tuple[int, ...]:
+        return tuple(self.sizes.get(n, n) for n in node.shape)
+
+    def attrs(self, node: Node) -> dict[str, Any]:
+        return resolve(node, self.sizes)
+
+    def run(self, node: Node) -> None:
+        """Emit one node; its arguments are known."""
+        emitter = EMITTERS.get(node.op)
+        if emitter is None:
+            raise KeyError(f"no JAX meaning for the operation {node.op!r}")
+        self.values[node.index] = lax.convert_element_type(
+            emitter(self, node), self.width(node.dtype)
+        )
+
+    def get(self, node: Node, dtype: Any = None, shape: tuple[int, ...] | None = None) -> Any:
+        """A known value, cast and broadcast."""
+        key = (node.index, dtype, shape)
+        if key not in self._cast:
+            value = node.shadow if node.op == "constant" else self.values[node.index]
+            target = self.width(node.dtype) if dtype is None else dtype
+            if isinstance(value, Array):
+                value = lax.convert_element_type(value, target)
+            else:
+                value = jnp.asarray(np.asarray(value).astype(target))
+            if shape is not None and value.shape != shape:
+                value = _broadcast(value, shape)
+            self._cast[key] = value
+        return self._cast[key]
+
+    def operands(self, node: Node, dtype: Any = None) -> list[Array]:
+        """The arguments as the result's type and shape."""
+        target = self.width(node.dtype) if dtype is None else dtype
+        return [self.get(a, target, self.shape(node)) for a in node.args]
+
+
+def _broadcast(value: Array, shape: tuple[int, ...]) -> Array:
+    if value.ndim == 0:
+        return lax.broadcast(value, shape)
+    return jnp.broadcast_to(value, shape)
+
+
+def gather(table: Array, index: Array) -> Array:
+    """`table[index]` along the first axis, out-of-range indices clipped."""
+    if table.ndim != 1:
+        return jnp.take(table, index, axis=0, mode="clip")
+    dims = lax.GatherDimensionNumbers(
+        offset_dims=(), collapsed_slice_dims=(0,), start_index_map=(0,)
+    )
+    starts = lax.expand_dims(index, (index.ndim,))
+    mode = lax.GatherScatterMode.CLIP
+    return lax.gather(table, starts, dims, (1,), mode=mode)
+
+
+def _common(node: Node) -> np.dtype:
+    """The type in which numpy compares the arguments."""
+    return np.result_type(*[a.shadow if a.weak else a.dtype for a in node.args])
+
+
+def _arithmetic(numeric: Callable[..., Array], boolean: Callable[..., Array] | None) -> Emit:
+    def emit(e: Emitter, node: Node) -> Array:
+        operands = e.operands(node)
+        if node.dtype == np.bool_ and boolean is not None:
+            return boolean(*operands)
+        return numeric(*operands)
+
+    return emit
+
+
+def _comparison(compare: Callable[[Array, Array], Array]) -> Emit:
+    def emit(e: Emitter, node: Node) -> Array:
+        target = e.width(_common(node))
+        if target == np.dtype(bool):
+            target = np.dtype(np.int32)
+        return compare(*e.operands(node, target))
+
+    return emit
+
+
+def _logical(combine: Callable[..., Array]) -> Emit:
+    return lambda e, node: combine(*e.operands(node, np.dtype(bool)))
+
+
+def _floating(function: Callable[..., Array]) -> Emit:
+    return lambda e, node: function(*e.operands(node, e.floating))
+
+
+def _test(test: Callable[[Array], Array]) -> Emit:
+    return lambda e, node: test(e.get(node.args[0], e.floating, e.shape(node)))
+
+
+def _multiply(e: Emitter, node: Node) -> Array:
+    a, b = e.operands(node)
+    if node.dtype == np.bool_:
+        return lax.bitwise_and(a, b)
+    safe = node.dtype.kind == "f" and not all(x.finite for x in node.args)
+    return multiply(a, b) if safe else lax.mul(a, b)
+
+
+def _divide(e: Emitter, node: Node) -> Array:
+    a, b = e.operands(node, e.floating)
+    return lax.div(a, b) if node.finite else divide(a, b)
+
+
+def _whole_division(function: Callable[..., Array]) -> Emit:
+    """Integer division by zero gives 0, as in numpy."""
+
+    def emit(e: Emitter, node: Node) -> Array:
+        a, b = e.operands(node)
+        if node.dtype.kind == "f":
+            return function(a, b)
+        return jnp.where(b == 0, 0, function(a, jnp.where(b == 0, 1, b)))
+
+    return emit
+
+
+def _where(e: Emitter, node: Node) -> Array:
+    shape, dtype = e.shape(node), e.width(node.dtype)
+    condition = e.get(node.args[0], np.dtype(bool), shape)
+    return lax.select(condition, *[e.get(a, dtype, shape) for a in node.args[1:]])
+
+
+def _round(e: Emitter, node: Node) -> Array:
+    (x,) = e.operands(node)
+    return jnp.round(x, node.attr("decimals", 0)) if node.dtype.kind == "f" else x
+
+
+def _astype(e: Emitter, node: Node) -> Array:
+    """numpy truncates toward zero; NaN becomes the least integer there, 0 here."""
+    x = e.get(node.args[0])
+    if node.dtype.kind in "iu" and x.dtype.kind == "f":
+        x = jnp.where(jnp.isnan(x), 0, x)
+    return lax.convert_element_type(x, e.width(node.dtype))
+
+
+def _take(e: Emitter, node: Node) -> Array:
+    table, index = node.args
+    return gather(e.get(table, e.width(node.dtype)), e.get(index, np.dtype(np.int32)))
+
+
+def _pack(e: Emitter, node: Node) -> Array:
+    return jnp.stack([e.get(a, e.floating, ()) for a in node.args])
+
+
+def _search(e: Emitter, node: Node) -> Array:
+    edges, x = e.get(node.args[0], e.floating), e.get(node.args[1], e.floating)
+    method = "compare_all" if edges.size <= _SMALL_SEARCH else "scan"
+    return jnp.searchsorted(edges, x, side=str(node.attr("side")), method=method)
+
+
+def _segment(node_dtype: np.dtype, op: str) -> tuple[Any, Any]:
+    if op == "segment_sum":
+        return lax.scatter_add, 0
+    if op == "segment_max":
+        return lax.scatter_max, lowest(node_dtype)
+    return lax.scatter_min, highest(node_dtype)
+
+
+def _segments(e: Emitter, node: Node) -> Array:
+    """An aggregate over the members of each group."""
+    dtype = e.width(np.dtype(np.int32) if node.dtype.kind == "b" else node.dtype)
+    x = e.get(node.args[0], dtype)
+    ids = e.get(node.args[1], np.dtype(np.int32))
+    scatter, neutral = _segment(np.dtype(dtype), node.op)
+    dims = lax.ScatterDimensionNumbers(
+        update_window_dims=(), inserted_window_dims=(0,), scatter_dims_to_operand_dims=(0,)
+    )
+    start = jnp.full((e.attrs(node)["num"],), neutral, dtype)
+    at = lax.expand_dims(ids, (1,))
+    return scatter(start, at, x, dims, mode=lax.GatherScatterMode.PROMISE_IN_BOUNDS)
+
+
+def _rank(e: Emitter, node: Node) -> Array:
+    ids, position = (e.get(a, np.dtype(np.int32)) for a in node.args[:2])
+    key, keep = e.get(node.args[2], e.floating), e.get(node.args[3], np.dtype(bool))
+    num = e.attrs(node)["num"]
+    order = jnp.lexsort((position, jnp.where(keep, key, jnp.inf), ids))
+    size = jax.ops.segment_sum(jnp.ones_like(ids), ids, num)
+    start = jnp.cumsum(size) - size
+    rank = jnp.zeros_like(ids).at[order].set(jnp.arange(ids.size, dtype=ids.dtype))
+    return jnp.where(keep, rank - start[ids], -1)
+
+
+def _nth(e: Emitter, node: Node) -> Array:
+    ids, position = (e.get(a, np.dtype(np.int32)) for a in node.args)
+    rows = jnp.arange(ids.size, dtype=jnp.int32)
+    here = jnp.where(position == node.attr("place"), rows, ids.size)
+    return jnp.full((e.attrs(node)["num"],), ids.size, jnp.int32).at[ids].min(here)
+
+
+def _reduction(name: str) -> Emit:
+    def emit(e: Emitter, node: Node) -> Array:
+        kind = np.dtype(bool) if name in ("any", "all") else e.width(node.dtype)
+        return getattr(jnp, name)(e.get(node.args[0], kind), axis=node.attr("axis"))
+
+    return emit
+
+
+def _joined(join: Callable[..., Array]) -> Emit:
+    def emit(e: Emitter, node: Node) -> Array:
+        parts = [e.get(a, e.width(node.dtype)) for a in node.args]
+        return join(parts, axis=node.attr("axis", 0))
+
+    return emit
+
+
+def _set(e: Emitter, node: Node) -> Array:
+    x, value = (e.get(a, e.width(node.dtype)) for a in node.args)
+    return x.at[as_index(node.attr("key"))].set(value)
+
+
+def _scatter(e: Emitter, node: Node) -> Array:
+    x, at, value = node.args
+    dtype = e.width(node.dtype)
+    return e.get(x, dtype).at[e.get(at, np.dtype(np.int32))].set(e.get(value, dtype))
+
+
+def _isin(e: Emitter, node: Node) -> Array:
+    x, table = node.args
+    dtype = e.width(np.result_type(x.dtype, table.dtype))
+    return jnp.isin(e.get(x, dtype), e.get(table, dtype))
+
+
+
+EMITTERS: dict[str, Emit] = {
+    "add": _arithmetic(lax.add, lax.bitwise_or),
+    "subtract": _arithmetic(lax.sub, None),
+    "multiply": _multiply,
+    "divide": _divide,
+    "maximum": _arithmetic(lax.max, lax.bitwise_or),
+    "minimum": _arithmetic(lax.min, lax.bitwise_and),
+    "fmax": _arithmetic(jnp.fmax, None),
+    "fmin": _arithmetic(jnp.fmin, None),
+    "power": _arithmetic(power, None),
+    "float_power": _floating(power),
+    "negative": _arithmetic(lax.neg, None),
+    "positive": _arithmetic(lambda x: x, None),
+    "absolute": _arithmetic(lax.abs, lambda x: x),
+    "square": _arithmetic(lax.square, None),
+    "sign": _arithmetic(lax.sign, None),
+    "sqrt": _floating(sqrt),
+    "exp": _floating(exp),
+    "log": _floating(log),
+    "log10": _floating(lambda x: log(x) / np.log(10.0).astype(x.dtype)),
+    "floor": _arithmetic(lax.floor, None),
+    "ceil": _arithmetic(lax.ceil, None),
+    "trunc": _arithmetic(jnp.trunc, None),
+    "rint": _arithmetic(jnp.rint, None),
+    "round": _round,
+    "nan_to_num": _arithmetic(jnp.nan_to_num, None),
+    "floor_divide": _whole_division(jnp.floor_divide),
+    "remainder": _whole_division(jnp.remainder),
+    "bitwise_and": _arithmetic(lax.bitwise_and, None),
+    "bitwise_or": _arithmetic(lax.bitwise_or, None),
+    "bitwise_xor": _arithmetic(lax.bitwise_xor, None),
+    "invert": _arithmetic(lax.bitwise_not, None),
+    "logical_and": _logical(lax.bitwise_and),
+    "logical_or": _logical(lax.bitwise_or),
+    "logical_xor": _logical(lax.bitwise_xor),
+    "logical_not": _logical(lax.bitwise_not),
+    "greater": _comparison(lax.gt),
+    "greater_equal": _comparison(lax.ge),
+    "less": _comparison(lax.lt),
+    "less_equal": _comparison(lax.le),
+    "equal": _comparison(lax.eq),
+    "not_equal": _comparison(lax.ne),
+    "isnan": _test(jnp.isnan),
+    "isinf": _test(jnp.isinf),
+    "isfinite": _test(jnp.isfinite),
+    "where": _where,
+    "astype": _astype,
+    "broadcast": lambda e, node: e.operands(node)[0],
+    "pack": _pack,
+    "take": _take,
+    "getitem": lambda e, node: e.get(node.args[0])[as_index(node.attr("key"))],
+    "set": _set,
+    "scatter": _scatter,
+    "stack": _joined(jnp.stack),
+    "concatenate": _joined(jnp.concatenate),
+    "reshape": lambda e, node: jnp.reshape(e.get(node.args[0]), e.attrs(node)["shape"]),
+    "transpose": lambda e, node: jnp.transpose(e.get(node.args[0])),
+    "arange": lambda e, node: jnp.arange(e.attrs(node)["num"], dtype=jnp.int32),
+    "isin": _isin,
+    "interp": lambda e, node: jnp.interp(*[e.get(a, e.floating) for a in node.args]),
+    "search": _search,
+    "segment_sum": _segments,
+    "segment_max": _segments,
+    "segment_min": _segments,
+    "rank": _rank,
+    "nth": _nth,
+    "lexsort": lambda e, node: jnp.lexsort([e.get(a) for a in node.args]),
+    "cumsum": lambda e, node: jnp.cumsum(
+        e.get(node.args[0], e.width(node.dtype)), axis=node.attr("axis")
+    ),
+} | {name: _reduction(name) for name in ("sum", "prod", "mean", "max", "min", "any", "all")}
+"""What each operation means in JAX."""

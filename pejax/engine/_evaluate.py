@@ -1,0 +1,383 @@
+"""Evaluation of a system on symbolic arrays: what the source engine computes, without its state.
+
+`Simulation` answers a formula's requests with traced values. Values are remembered by (variable,
+period) together with the set of variables they were computed from. A branch is a small set of
+overridden inputs over its parent; a value whose dependencies the overrides do not touch is shared
+with the parent instead of computed again.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from . import _calendar
+from ._array import Traced, Untraceable, code_of, to_node, unify
+from ._groups import GroupView, Links, PersonView
+from ._holder import Bookkeeping, Holder
+from ._ir import DimensionClash, Graph
+from ._law_traced import Law, Ledger
+from ._numpy import Numpy
+from ._system import System, Variable
+
+_MAX_SPIRAL = 10
+_FORMULA_FAILURES = (
+    Untraceable,
+    TypeError,
+    ValueError,
+    AttributeError,
+    IndexError,
+    KeyError,
+    AssertionError,
+    NotImplementedError,
+)
+Key = tuple[str, Any]
+Hoist = Callable[[Variable, Any, Exception], Traced]
+
+
+class CircularRule(Exception):
+    """A variable needs itself for the same period."""
+
+
+@dataclasses.dataclass
+class Trace:
+    """What one trace shares among its branches.
+
+    **Arguments:** `links`, by group; `ledger`, the numbers of the law read; `prepare`, makes a
+    formula ready to run on traced arrays; `hoist`, what to do with a formula that cannot be traced.
+    """
+
+    system: System
+    graph: Graph
+    links: Mapping[str, Links]
+    ledger: Ledger
+    numpy: Numpy
+    prepare: Callable[..., Any]
+    hoist: Hoist
+    law: Law
+    bits: dict[str, int]
+    stack: list[Key] = dataclasses.field(default_factory=list)
+    frames: list[int] = dataclasses.field(default_factory=lambda: [0])
+    evaluated: dict[str, set[str]] = dataclasses.field(default_factory=dict)
+    refused: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+class Simulation(Bookkeeping):
+    """One branch of an evaluation."""
+
+    def __init__(
+        self,
+        trace: Trace,
+        inputs: Mapping[Key, Traced],
+        branch_name: str = "default",
+        parent: Simulation | None = None,
+    ) -> None:
+        self.trace_state = trace
+        self.system = trace.system
+        self.graph = trace.graph
+        self.numpy = trace.numpy
+        self.branch_name = branch_name
+        self.parent_branch = parent
+        self.inputs: dict[Key, Traced] = dict(inputs)
+        self.cache: dict[Key, Traced] = {}
+        self.reads: dict[Key, int] = {}
+        self.branches: dict[str, Simulation] = {}
+        self.overridden = 0
+        self.populations = self._views()
+        for key, population in self.populations.items():
+            setattr(self, key, population)
+        self.persons = self.populations[self.system.person]
+
+    # ---- what formulas ask a simulation
+
+    @property
+    def tax_benefit_system(self) -> Any:
+        return self.system.source or self.system
+
+    def get_holder(self, name: str) -> Holder:
+        return Holder(self, name)
+
+    def get_population(self, plural: str) -> Any:
+        return next(p for p in self.populations.values() if p.entity.plural == plural)
+
+    def get_array(self, name: str, period: Any) -> Any:
+        key = (name, self.system.period(period))
+        return self.inputs.get(key, self.cache.get(key))
+
+    def get_branch(self, name: str = "branch", clone_system: bool = False) -> Simulation:
+        if name == self.branch_name:
+            return self
+        if name not in self.branches:
+            self.branches[name] = Simulation(self.trace_state, self.inputs, name, self)
+        return self.branches[name]
+
+    def set_input(self, name: str, period: Any, value: Any) -> None:
+        """Override a variable on this branch; what was computed from it is forgotten."""
+        variable = self.variable(name)
+        period = self.system.period(period)
+        traced = self._cast(variable, value)
+        if variable.period == _calendar.MONTH and period.unit == _calendar.YEAR:
+            monthly = traced if variable.stock else traced / 12
+            for month in period.get_subperiods(_calendar.MONTH):
+                self.set_input(name, month, monthly)
+            return
+        bit = self.trace_state.bits[name]
+        self.inputs[(name, period)] = traced
+        self.overridden |= bit
+        for key in [k for k, reads in self.reads.items() if reads & bit]:
+            del self.cache[key], self.reads[key]
+
+    def delete_arrays(self, name: str, period: Any = None) -> None:
+        wanted = None if period is None else self.system.period(period)
+        for store in (self.inputs, self.cache):
+            for key in [k for k in store if k[0] == name and wanted in (None, k[1])]:
+                del store[key]
+
+    def calculate(
+        self,
+        name: str,
+        period: Any = None,
+        map_to: str | None = None,
+        decode_enums: bool = False,
+        **_: Any,
+    ) -> Any:
+        """The value of a variable, mapped to another entity if asked."""
+        result = self._value(name, self.system.period(period))
+        if decode_enums and result.vocabulary is not None:
+            result = result.decode_to_str()
+        return result if map_to is None else self._map(result, self.variable(name).entity, map_to)
+
+    def calculate_add(self, name: str, period: Any, **_: Any) -> Any:
+        """The sum over the months of a year; months that are the same node are counted."""
+        period = self.system.period(period)
+        unit = self.variable(name).period
+        months = [self.calculate(name, p) for p in period.get_subperiods(unit)]
+        count: dict[int, int] = {}
+        for m in months:
+            count[m.node.index] = count.get(m.node.index, 0) + 1
+        distinct = {m.node.index: m for m in months}
+        total: Any = 0
+        for index, times in count.items():
+            value = distinct[index]
+            total = total + (value if times == 1 else value * times)
+        return total
+
+    def calculate_divide(self, name: str, period: Any, **_: Any) -> Any:
+        period = self.system.period(period)
+        if period.unit == _calendar.MONTH:
+            return self.calculate(name, period.this_year) / 12.0
+        return self.calculate(name, period)
+
+    def map_result(self, values: Any, source: str, target: str, how: str | None = None) -> Any:
+        return self._map(values, source, target, how)
+
+    # ---- evaluation
+
+    def variable(self, name: str) -> Variable:
+        return self.system.variable(name)
+
+    def _views(self) -> dict[str, Any]:
+        entities, person = self.system.entities, self.system.person
+        members = PersonView(self, entities.get(person), person)
+        views: dict[str, Any] = {person: members}
+        for key in self.system.groups:
+            links = self.trace_state.links[key]
+            views[key] = GroupView(self, entities.get(key), key, links, members)
+        return views
+
+    def _value(self, name: str, period: Any) -> Traced:
+        state = self.trace_state
+        variable = self.variable(name)
+        if variable.period == _calendar.ETERNITY:
+            period = self.system.period("ETERNITY")
+        key, bit = (name, period), state.bits[name]
+        if variable.neutralized or self.system.abolished(name, str(period.start)):
+            return self._default(variable)
+        if key in self.inputs:
+            state.frames[-1] |= bit
+            return self.inputs[key]
+        if (shared := self._remembered(key)) is not None:
+            return shared
+        if (other := self._other_period(variable, period)) is not None:
+            return other
+        return self._fresh(variable, key)
+
+    def _remembered(self, key: Key) -> Traced | None:
+        """A value of this branch, or an ancestor's that no override in between touches."""
+        branch: Simulation | None = self
+        touched = 0
+        while branch is not None:
+            if key in branch.cache and not branch.reads[key] & touched:
+                self.trace_state.frames[-1] |= branch.reads[key]
+                return branch.cache[key]
+            touched |= branch.overridden
+            branch = branch.parent_branch
+        return None
+
+    def _other_period(self, variable: Variable, period: Any) -> Traced | None:
+        """A monthly variable asked for a year, or a yearly one for a month."""
+        name = variable.name
+        if variable.period == _calendar.MONTH and period.unit == _calendar.YEAR:
+            if variable.stock:
+                return self._value(name, period.get_subperiods(_calendar.MONTH)[-1])
+            return self._cast(variable, self.calculate_add(name, period))
+        if variable.period == _calendar.YEAR and period.unit == _calendar.MONTH:
+            if variable.stock:
+                return self._value(name, period.this_year)
+            return self.calculate_divide(name, period)
+        return None
+
+    def _fresh(self, variable: Variable, key: Key) -> Traced:
+        state, (name, period) = self.trace_state, key
+        pending = [p for n, p in state.stack if n == name]
+        if period in pending:
+            chain = " -> ".join(n for n, _ in state.stack[-8:])
+            raise CircularRule(f"{name} for {period} needs itself: {chain} -> {name}")
+        if len(pending) >= _MAX_SPIRAL:
+            return self._default(variable)
+        state.stack.append(key)
+        state.frames.append(state.bits[name])
+        state.graph.origin.append(name)
+        try:
+            result = self._evaluate(variable, period)
+        finally:
+            state.stack.pop()
+            state.graph.origin.pop()
+            reads = state.frames.pop()
+            state.frames[-1] |= reads
+        state.evaluated.setdefault(name, set()).add(str(period))
+        owner = self._owner(reads)
+        owner.cache[key], owner.reads[key] = result, reads
+        return result
+
+    def _owner(self, reads: int) -> Simulation:
+        """The outermost branch for which a value with these reads is right."""
+        branch = self
+        while branch.parent_branch is not None and not reads & branch.overridden:
+            branch = branch.parent_branch
+        return branch
+
+    def _evaluate(self, variable: Variable, period: Any) -> Traced:
+        mask = None
+        if variable.defined_for is not None:
+            mask = self.calculate(variable.defined_for, period, map_to=variable.entity) > 0
+        try:
+            result = self._compute(variable, period)
+            if result is None:
+                result = self._carried(variable, period)
+            result = self._cast(variable, result)
+        except DimensionClash:
+            raise
+        except _FORMULA_FAILURES as failure:
+            return self.trace_state.hoist(variable, period, failure)
+        if mask is None:
+            return result
+        return self._limited(variable, mask, result)
+
+    def _limited(self, variable: Variable, mask: Traced, result: Traced) -> Traced:
+        default = self._default(variable)
+        if isinstance(result.vocabulary, tuple):
+            (a, b), vocabulary = unify([result, default])
+            return Traced(self.graph.apply("where", mask.node, a, b), vocabulary)
+        chosen = self.graph.apply("where", mask.node, result.node, default.node)
+        return Traced(chosen, result.vocabulary)
+
+    def _compute(self, variable: Variable, period: Any) -> Any:
+        formula = variable.formula(period)
+        if formula is None:
+            return self._sum_of_parts(variable, period)
+        run = self.trace_state.prepare(formula)
+        population = self.populations[variable.entity]
+        if run.__code__.co_argcount == 2:
+            return run(population, period)
+        return run(population, period, self.trace_state.law)
+
+    def _sum_of_parts(self, variable: Variable, period: Any) -> Any:
+        total: Any = None
+        for names, sign in ((variable.adds, 1), (variable.subtracts, -1)):
+            if names is None or not len(names):
+                continue
+            total = 0 if total is None else total
+            for name in self._names(names, period):
+                part = self._part(name, variable.entity, period)
+                total = total + part if sign > 0 else total - part
+        return total
+
+    def _names(self, names: Any, period: Any) -> Any:
+        return self.trace_state.law.value(names, period) if isinstance(names, str) else names
+
+    def _part(self, name: str, entity: str, period: Any) -> Any:
+        if name in self.system.variables:
+            return self.calculate(name, period, map_to=entity)
+        return self.trace_state.law.value(name, period)
+
+    def _carried(self, variable: Variable, period: Any) -> Traced:
+        """An earlier input carried (and uprated) to this period, else the default."""
+        known = [p for p in self.known_periods(variable.name) if p.start <= period.start]
+        same_unit = [p for p in known if p.unit == variable.period]
+        earlier = same_unit or known
+        if not earlier or not (variable.uprating or (self.system.carry and variable.carries)):
+            return self._default(variable)
+        latest = max(earlier, key=lambda p: p.start)
+        value = self.inputs[(variable.name, latest)]
+        if variable.uprating is None or not same_unit:
+            return value
+        index = self.trace_state.law.value
+        return value * (index(variable.uprating, period) / index(variable.uprating, latest))
+
+    # ---- values
+
+    def _count(self, variable: Variable) -> int:
+        return self.graph.sizes[variable.entity]
+
+    def _default(self, variable: Variable) -> Traced:
+        count, default = self._count(variable), variable.default
+        if variable.kind == "enum":
+            codes = self.graph.astype(code_of(default), np.int16)
+            return Traced(self.graph.broadcast(codes, (count,)), variable.vocabulary)
+        if variable.kind == "str":
+            return Traced(self.graph.broadcast(0, (count,)), (default or "",))
+        if variable.kind == "date":
+            raise Untraceable(f"{variable.name} holds dates")
+        scalar = self.graph.astype(default, variable.dtype)
+        return Traced(self.graph.broadcast(scalar, (count,)))
+
+    def _cast(self, variable: Variable, value: Any) -> Traced:
+        """A formula's result as the variable's type, one entry a row."""
+        shape = (self._count(variable),)
+        if variable.kind == "enum":
+            (codes,), vocabulary = self._as_enum(variable, value)
+            whole = self.graph.astype(self.graph.broadcast(codes, shape), np.int16)
+            return Traced(whole, vocabulary)
+        if variable.kind == "str":
+            (codes,), vocabulary = unify([value])
+            return Traced(self.graph.broadcast(codes, shape), vocabulary)
+        node = self.graph.broadcast(to_node(self.graph, value), shape)
+        return Traced(self.graph.astype(node, variable.dtype))
+
+    def _as_enum(self, variable: Variable, value: Any) -> tuple[list[Any], Any]:
+        vocabulary = variable.vocabulary
+        if isinstance(value, Traced) and isinstance(value.vocabulary, tuple):
+            code = {m.name: code_of(m) for m in vocabulary}
+            default = code_of(variable.default)
+            table = np.array([code.get(n, default) for n in value.names])
+            return [self.graph.apply("take", table, value.node)], vocabulary
+        if isinstance(value, Traced):
+            return [value.node], vocabulary
+        if isinstance(value, np.ndarray):
+            raise Untraceable(f"{variable.name}: an enum from a plain array")
+        return unify([value])[0], vocabulary
+
+    def _map(self, values: Any, source: str, target: str, how: str | None = None) -> Any:
+        if source == target:
+            return values
+        person = self.system.person
+        if source == person:
+            return getattr(self.populations[target], how or "sum")(values)
+        if target == person:
+            group = self.populations[source]
+            return group.project(values / group.nb_persons() if how == "mean" else values)
+        return self._map(self._map(values, source, person, "mean"), person, target, "sum")

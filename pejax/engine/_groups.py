@@ -1,0 +1,297 @@
+"""Persons and groups as a formula sees them: `person("age", period)`, `household.sum(...)`.
+
+The calling convention is OpenFisca's, so unmodified formulas run on it. A group aggregates its
+members with segment operations over links that the population provides; a projection is a gather.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ._array import Traced, Untraceable, to_node, unify
+from ._node import Node
+
+if TYPE_CHECKING:
+    from ._evaluate import Simulation
+
+
+@dataclasses.dataclass(frozen=True)
+class Links:
+    """A group's structure: the group row and the rank within it of every person, the row of each
+    group's first member, and each group's size."""
+
+    group: Node
+    position: Node
+    first: Node
+    size: Node
+
+
+class EntityView:
+    """What persons and groups have in common."""
+
+    def __init__(self, simulation: Simulation, entity: Any, key: str) -> None:
+        self.simulation = simulation
+        self.entity = entity
+        self.key = key
+        self.count = simulation.graph.sizes[key]
+
+    @property
+    def is_person(self) -> bool:
+        return self.key == self.simulation.system.person
+
+    @property
+    def ids(self) -> Traced:
+        return Traced(self.simulation.graph.apply("arange", num=self.count))
+
+    def __call__(self, name: str, period: Any, options: Any = None) -> Any:
+        options = options or []
+        if "add" in options:
+            return self.simulation.calculate_add(name, period)
+        if "divide" in options:
+            return self.simulation.calculate_divide(name, period)
+        return self.simulation.calculate(name, period)
+
+    def get_holder(self, name: str) -> Any:
+        return self.simulation.get_holder(name)
+
+    def has_any_input(self, name: str) -> bool:
+        return bool(self.simulation.known_periods(name))
+
+    def filled_array(self, value: Any, dtype: Any = None) -> Traced:
+        return self.simulation.numpy.full(self.count, value, dtype)
+
+    def empty_array(self) -> Traced:
+        return self.filled_array(0.0)
+
+    def check_array_compatible_with_entity(self, array: Any) -> None:
+        """Every traced array has an entity; a wrong one fails where shapes meet."""
+
+    def _rows(self, x: Any) -> Traced:
+        """`x` with one entry a row of this entity."""
+        graph = self.simulation.graph
+        mask = x.mask if isinstance(x, Traced) else None
+        vocabulary = x.vocabulary if isinstance(x, Traced) else None
+        return Traced(graph.broadcast(to_node(graph, x), (self.count,)), vocabulary, mask)
+
+
+class PersonView(EntityView):
+    """Persons."""
+
+    def __getattr__(self, name: str) -> Any:
+        groups = self.__dict__.get("simulation")
+        if groups is not None and name in groups.populations:
+            return Projection(groups.populations[name])
+        raise AttributeError(f"persons have no {name!r}")
+
+    def has_role(self, role: Any) -> Traced:
+        """Membership by role: populations carry the one role `member`."""
+        return self.filled_array(getattr(role, "key", role) == "member")
+
+    def get_rank(self, entity: Any, criteria: Any, condition: Any = True) -> Traced:
+        """Rank within a group by ascending `criteria`; -1 where `condition` fails."""
+        group = entity.reference if isinstance(entity, Projection) else entity
+        graph = self.simulation.graph
+        return Traced(
+            graph.apply(
+                "rank",
+                group.links.group,
+                group.links.position,
+                self._rows(criteria).node,
+                self._rows(condition).node,
+                num=group.count,
+            )
+        )
+
+
+class GroupView(EntityView):
+    """Groups of persons of one kind."""
+
+    def __init__(
+        self, simulation: Simulation, entity: Any, key: str, links: Links, members: PersonView
+    ) -> None:
+        super().__init__(simulation, entity, key)
+        self.links = links
+        self.members = members
+
+    @property
+    def members_entity_id(self) -> Traced:
+        return Traced(self.links.group)
+
+    @property
+    def members_position(self) -> Traced:
+        return Traced(self.links.position)
+
+    def __call__(self, name: str, period: Any, options: Any = None) -> Any:
+        if self.simulation.variable(name).entity == self.simulation.system.person:
+            return self.sum(self.members(name, period, options))
+        return super().__call__(name, period, options)
+
+    def __getattr__(self, name: str) -> Any:
+        simulation = self.__dict__.get("simulation")
+        if simulation is None:
+            raise AttributeError(name)
+        if name == "first_person":
+            return FirstPerson(self)
+        if name in simulation.system.containing.get(self.key, ()):
+            return getattr(FirstPerson(self), name)
+        raise AttributeError(f"{self.key} has no {name!r}")
+
+    # ---- from persons to groups
+
+    def _segment(self, op: str, x: Any, fill: Any, role: Any, dtype: Any = None) -> Traced:
+        graph = self.simulation.graph
+        rows = self.members._rows(x)
+        node = rows.node if dtype is None else graph.astype(rows.node, dtype)
+        keep = [m for m in (rows.mask, self._role_mask(role)) if m is not None]
+        for mask in keep:
+            node = graph.apply("where", mask, node, fill)
+        return Traced(graph.apply(op, node, self.links.group, num=self.count))
+
+    def _role_mask(self, role: Any) -> Node | None:
+        if role is None or getattr(role, "key", role) == "member":
+            return None
+        return self.members.has_role(role).node
+
+    def sum(self, array: Any, role: Any = None) -> Traced:
+        return self._segment("segment_sum", array, 0.0, role, np.float64)
+
+    def any(self, array: Any, role: Any = None) -> Traced:
+        return self.sum(array, role) > 0
+
+    def all(self, array: Any, role: Any = None) -> Traced:
+        truth = self._segment("segment_min", _truth(array), 1, role, np.int64)
+        return truth > 0
+
+    def max(self, array: Any, role: Any = None) -> Traced:
+        return self._segment("segment_max", array, -np.inf, role, np.float64)
+
+    def min(self, array: Any, role: Any = None) -> Traced:
+        return self._segment("segment_min", array, np.inf, role, np.float64)
+
+    def nb_persons(self, role: Any = None) -> Traced:
+        mask = self._role_mask(role)
+        return Traced(self.links.size) if mask is None else self.sum(Traced(mask))
+
+    def value_nth_person(self, n: int, array: Any, default: Any = 0) -> Traced:
+        """The value of each group's n-th member, `default` where there is none."""
+        graph = self.simulation.graph
+        rows = self.members._rows(array)
+        if int(n) == 0:
+            return Traced(graph.apply("take", rows.node, self.links.first), rows.vocabulary)
+        row = graph.apply(
+            "nth", self.links.group, self.links.position, place=int(n), num=self.count
+        )
+        there = graph.apply("greater", self.links.size, int(n))
+        value = graph.apply("take", rows.node, row)
+        otherwise = default if rows.vocabulary is None else unify([rows, default])[0][1]
+        return Traced(
+            graph.apply("where", there, value, to_node(graph, otherwise)), rows.vocabulary
+        )
+
+    def value_from_first_person(self, array: Any) -> Traced:
+        return self.value_nth_person(0, array)
+
+    def value_from_person(self, array: Any, role: Any, default: Any = 0) -> Traced:
+        raise Untraceable(f"the value of the person with role {getattr(role, 'key', role)!r}")
+
+    # ---- from groups to persons
+
+    def project(self, array: Any, role: Any = None) -> Traced:
+        rows = self._rows(array)
+        graph = self.simulation.graph
+        value = Traced(graph.apply("take", rows.node, self.links.group), rows.vocabulary)
+        mask = self._role_mask(role)
+        return value if mask is None else Traced(graph.apply("where", mask, value.node, 0))
+
+
+def _truth(array: Any) -> Any:
+    return array.astype(bool) if isinstance(array, Traced) else np.asarray(array).astype(bool)
+
+
+_PROJECTABLE = [
+    "sum",
+    "any",
+    "all",
+    "max",
+    "min",
+    "nb_persons",
+    "value_nth_person",
+    "value_from_first_person",
+    "has_role",
+    "get_rank",
+    "value_from_person",
+]
+
+
+class Projector:
+    """A view of another entity whose answers come back on the rows of the one that asked."""
+
+    parent: Projector | None = None
+
+    def transform(self, result: Any) -> Any:
+        raise TypeError(f"{type(self).__name__} does not say how to bring rows back")
+
+    def transform_and_bubble_up(self, result: Any) -> Any:
+        """Bring a result back through every projection on the way."""
+        mine = self.transform(result)
+        return mine if self.parent is None else self.parent.transform_and_bubble_up(mine)
+
+    def _answer(self, name: str, inner: Any) -> Any:
+        if name not in _PROJECTABLE:
+            return inner
+        return lambda *args, **kwargs: self.transform_and_bubble_up(inner(*args, **kwargs))
+
+
+class Projection(Projector):
+    """`person.household`: whatever is asked of the group comes back one entry a person."""
+
+    def __init__(self, reference: GroupView, parent: Projector | None = None) -> None:
+        self.reference = reference
+        self.parent = parent
+
+    def transform(self, result: Any) -> Any:
+        return self.reference.project(result)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.transform_and_bubble_up(self.reference(*args, **kwargs))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        inner = getattr(self.reference, name)
+        if isinstance(inner, FirstPerson):
+            return FirstPerson(inner.group, parent=self)
+        if isinstance(inner, Projection):
+            return Projection(inner.reference, parent=FirstPerson(self.reference, parent=self))
+        return self._answer(name, inner)
+
+
+class FirstPerson(Projector):
+    """`household.first_person`: person values, read at each group's first member."""
+
+    def __init__(self, group: GroupView, parent: Projector | None = None) -> None:
+        self.group = group
+        self.parent = parent
+
+    def transform(self, result: Any) -> Any:
+        return self.group.value_from_first_person(result)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.transform_and_bubble_up(self.group.members(*args, **kwargs))
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        inner = getattr(self.group.members, name)
+        if isinstance(inner, Projection):
+            return Projection(inner.reference, parent=self)
+        return self._answer(name, inner)
+
+
+def links_of(links: Mapping[str, Node], group: str) -> Links:
+    """The links of one group among named input nodes."""
+    return Links(*(links[f"{group}.{part}"] for part in ("group", "position", "first", "size")))

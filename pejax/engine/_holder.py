@@ -1,0 +1,78 @@
+"""What formulas ask of stored values: which inputs were given, for which periods and branches.
+
+Country formulas reach into their engine's bookkeeping by name, underscores included; the names here are
+theirs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._evaluate import Simulation
+
+
+class Bookkeeping:
+    """The part of a simulation that only describes it."""
+
+    trace = False
+    dataset = None
+    baseline = None
+    reform = None
+    is_over_dataset = False
+    has_axes = False
+
+    branch_name: str
+    parent_branch: Any
+    inputs: dict[tuple[str, Any], Any]
+
+    @property
+    def input_variables(self) -> list[str]:
+        """Variables with an input."""
+        return list(dict.fromkeys(name for name, _ in self.inputs))
+
+    @property
+    def _user_input_keys(self) -> set[tuple[str, str, Any]]:
+        return {(name, self.branch_name, period) for name, period in self.inputs}
+
+    @_user_input_keys.setter
+    def _user_input_keys(self, keys: Any) -> None:
+        """Formulas that delete inputs also rewrite this record; here it follows the inputs."""
+
+    def known_periods(self, name: str) -> list[Any]:
+        """Periods for which an input of `name` is visible on this branch."""
+        return [p for n, p in self.inputs if n == name]
+
+    def _get_visible_branch_names(self) -> list[str]:
+        parent = self.parent_branch
+        above = parent._get_visible_branch_names() if parent is not None else ["default"]
+        return list(dict.fromkeys([self.branch_name, *above]))
+
+    def _get_exportable_input_periods(
+        self, name: str, include_computed_variables: bool = False
+    ) -> list[Any]:
+        return self.known_periods(name)
+
+
+class Holder:
+    """The stored values of one variable, as formulas look at them."""
+
+    def __init__(self, simulation: Simulation, name: str) -> None:
+        self.simulation = simulation
+        self.name = name
+        self.variable = simulation.variable(name)
+
+    def get_known_periods(self) -> list[Any]:
+        return self.simulation.known_periods(self.name)
+
+    def get_known_branch_periods(self) -> list[tuple[str, Any]]:
+        return [(self.simulation.branch_name, p) for p in self.get_known_periods()]
+
+    def get_array(self, period: Any, branch_name: str | None = None) -> Any:
+        return self.simulation.get_array(self.name, period)
+
+    def delete_arrays(self, period: Any = None, *_: Any) -> None:
+        self.simulation.delete_arrays(self.name, period)
+
+    def set_input(self, period: Any, array: Any, branch_name: str | None = None) -> None:
+        self.simulation.set_input(self.name, period, array)

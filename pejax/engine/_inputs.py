@@ -1,0 +1,161 @@
+"""A population as a program's inputs, by name."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from .._population import Population
+from .._segment import segment_first, segment_sum
+from .._validate import BadInputError
+from . import _calendar
+from ._array import Traced, code_of
+from ._groups import Links
+from ._ir import Graph
+from ._node import Node
+from ._system import System, Variable
+
+_PARTS = ("group", "position", "first", "size")
+_SHADOW = {"f": np.float32, "i": np.int32, "u": np.int32, "b": np.bool_}
+
+
+@dataclasses.dataclass(frozen=True)
+class Column:
+    """A column that a program was compiled for: its place, kind and vocabulary."""
+
+    entity: str
+    name: str
+    kind: str
+    vocabulary: tuple[str, ...] | None = None
+
+    @property
+    def key(self) -> str:
+        return f"{self.entity}.{self.name}"
+
+
+def columns_of(population: Population) -> tuple[Column, ...]:
+    """Every column of a population, in a fixed order."""
+    texts = population.schema.vocabularies
+    return tuple(
+        Column(entity, name, np.dtype(values.dtype).kind, texts.get((entity, name)))
+        for entity, held in sorted(population.columns.items())
+        for name, values in sorted(held.items())
+    )
+
+
+def sizes_of(population: Population) -> dict[str, int]:
+    """Rows by entity, padding included."""
+    return dict(population.schema.sizes)
+
+
+def arrays(population: Population, names: Iterable[str]) -> dict[str, Array]:
+    """The arrays behind input names, computed on the device."""
+    return {name: _array(population, *name.split(".", 1)) for name in names}
+
+
+def _array(population: Population, entity: str, part: str) -> Array:
+    if part == "real":
+        return population.mask(entity)
+    if entity in population.links and part in _PARTS:
+        return _link(population, entity, part)
+    return population.columns[entity][part]
+
+
+def _link(population: Population, group: str, part: str) -> Array:
+    link, rows = population.links[group], population.schema.sizes[group]
+    if part == "group":
+        return link
+    if part == "position":
+        return population.positions[group]
+    if part == "first":
+        return segment_first(link, rows)
+    return segment_sum(jnp.ones(link.shape, jnp.int32), link, rows)
+
+
+def host_arrays(population: Population) -> Mapping[str, np.ndarray]:
+    """The same arrays in numpy, each fetched when first asked for."""
+
+    class Lazy(dict[str, np.ndarray]):
+        def __missing__(self, name: str) -> np.ndarray:
+            value = np.asarray(_array(population, *name.split(".", 1)))
+            wide = value.astype(np.float64) if value.dtype.kind == "f" else value
+            self[name] = wide
+            return wide
+
+    return Lazy()
+
+
+def link_nodes(graph: Graph, system: System) -> dict[str, Links]:
+    """Input nodes for the structure of every group."""
+    persons = graph.sizes[system.person]
+    links = {}
+    for group in system.groups:
+        rows = graph.sizes[group]
+        shadows = {
+            "group": np.arange(persons, dtype=np.int32) % rows,
+            "position": np.zeros(persons, np.int32),
+            "first": np.arange(rows, dtype=np.int32) % persons,
+            "size": np.ones(rows, np.int64),
+        }
+        links[group] = Links(*(graph.input(f"{group}.{p}", shadows[p]) for p in _PARTS))
+    return links
+
+
+def input_values(
+    graph: Graph, system: System, columns: tuple[Column, ...], period: Any
+) -> dict[tuple[str, Any], Traced]:
+    """Traced inputs by (variable, period) for every column that is a variable."""
+    values: dict[tuple[str, Any], Traced] = {}
+    for column in columns:
+        if column.name not in system.variables:
+            continue
+        variable = system.variable(column.name)
+        if variable.entity != column.entity:
+            raise BadInputError(
+                f"column {column.name!r} is on {column.entity}, but {system.name} defines it on "
+                f"{variable.entity}: move it to the {variable.entity} table"
+            )
+        traced = _traced_column(graph, variable, column)
+        values.update(_dated(system, variable, traced, period))
+    return values
+
+
+def _traced_column(graph: Graph, variable: Variable, column: Column) -> Traced:
+    rows = graph.sizes[column.entity]
+    node = graph.input(column.key, np.ones(rows, _SHADOW[column.kind]))
+    if variable.kind == "enum":
+        return Traced(_enum_codes(graph, variable, column, node), variable.vocabulary)
+    if variable.kind == "str":
+        if column.vocabulary is None:
+            raise BadInputError(f"column {column.key} holds numbers, but it is a text variable")
+        return Traced(node, column.vocabulary)
+    return Traced(graph.astype(node, variable.dtype))
+
+
+def _enum_codes(graph: Graph, variable: Variable, column: Column, node: Node) -> Node:
+    if column.vocabulary is None:
+        return graph.astype(node, np.int16)
+    code = {m.name: code_of(m) for m in variable.vocabulary}
+    unknown = [n for n in column.vocabulary if n not in code]
+    if unknown:
+        raise BadInputError(
+            f"column {column.key} holds {unknown[0]!r}, which is not one of {', '.join(code)}"
+        )
+    table = np.array([code[n] for n in column.vocabulary], np.int16)
+    return graph.astype(graph.apply("take", table, node), np.int16)
+
+
+def _dated(
+    system: System, variable: Variable, value: Traced, period: Any
+) -> dict[tuple[str, Any], Traced]:
+    if variable.period == _calendar.ETERNITY:
+        return {(variable.name, system.period("ETERNITY")): value}
+    if variable.period == _calendar.MONTH:
+        monthly = value if variable.stock or variable.kind != "float" else value / 12
+        return {(variable.name, m): monthly for m in period.get_subperiods(_calendar.MONTH)}
+    return {(variable.name, period): value}

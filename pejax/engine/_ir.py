@@ -1,0 +1,185 @@
+"""The intermediate representation: hash-consed array operations with numpy's own dtypes.
+
+A formula runs once on symbolic arrays and leaves a graph of `Node`s. Asking twice for the same
+operation on the same arguments gives the same node, so common subexpressions cost nothing and two
+months with equal inputs share one value. Each node carries a *shadow*: its value on a tiny
+made-up population, from which it takes the dtype and rank that numpy would give it. Python scalars
+stay weakly typed.
+
+Sizes are symbolic. The shadow population has a different prime number of rows for every entity, so a
+length names its entity; an array of data that happens to have such a length is refused
+(`DimensionClash`) and the caller traces again with other primes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ._fold import simplify
+from ._node import Attrs, Node, Scalar, literal_of, scalar_of
+from ._ops import OPS, apply, index_key
+
+
+class DimensionClash(Exception):
+    """An array of data is as long as the shadow population of an entity."""
+
+
+class Graph:
+    """Builds and interns nodes. `sizes` maps an entity to its shadow row count."""
+
+    def __init__(self, sizes: Mapping[str, int]) -> None:
+        self.sizes = dict(sizes)
+        self.entity_of = {n: e for e, n in self.sizes.items()}
+        self.nodes: list[Node] = []
+        self.origin: list[str] = []
+        self._table: dict[Hashable, Node] = {}
+
+    # ---- leaves
+
+    def constant(self, value: Any) -> Node:
+        """A literal; arrays that are uniform along an entity become broadcast scalars."""
+        if isinstance(value, Node):
+            return value
+        if isinstance(value, Scalar):
+            return self._intern("constant", (), (), value, ("c", type(value).__name__, repr(value)))
+        array = np.asarray(value)
+        if array.dtype.kind not in "biuf":
+            raise TypeError(f"an array of dtype {array.dtype} has no place in a program")
+        if array.ndim == 0:
+            array = array[()]
+        elif array.shape[0] in self.entity_of:
+            if not array.size or not (array == array.flat[0]).all():
+                raise DimensionClash(f"a table of {array.shape[0]} rows")
+            return self.broadcast(self.constant(array.flat[0]), array.shape)
+        key = ("c", array.dtype.str, array.shape, array.tobytes())
+        return self._intern("constant", (), (), array, key)
+
+    def input(self, name: str, shadow: np.ndarray) -> Node:
+        """A column or link of the population."""
+        return self._intern("input", (), (("name", name),), shadow, ("i", name))
+
+    def parameter(self, name: str, value: float) -> Node:
+        """A number of the law: a weakly typed float that the program takes as an argument."""
+        return self._intern("parameter", (), (("name", name),), float(value), ("p", name))
+
+    # ---- operations
+
+    def apply(self, op: str, *args: Any, **attrs: Hashable) -> Node:
+        """Intern one operation, folding it where that is exact."""
+        nodes = tuple(self.constant(a) for a in args)
+        op = _logical(op, nodes)
+        static = tuple(sorted(attrs.items()))
+        key = (op, tuple(n.index for n in nodes), static)
+        if (known := self._table.get(key)) is None:
+            known = self._uniform(op, nodes, attrs)
+            if known is None:
+                shadow = apply(op, [n.shadow for n in nodes], dict(static))
+                known = simplify(self, op, nodes, static, shadow)
+            if known is None:
+                known = self._intern(op, nodes, static, shadow, key)
+            self._table[key] = known
+        return known
+
+    def broadcast(self, x: Any, shape: tuple[int, ...]) -> Node:
+        node = self.constant(x)
+        shape = tuple(int(n) for n in shape)
+        return node if node.shape == shape else self.apply("broadcast", node, shape=shape)
+
+    def astype(self, x: Any, dtype: Any) -> Node:
+        node = self.constant(x)
+        target = np.dtype(dtype)
+        if not node.weak and node.dtype == target:
+            return node
+        return self.apply("astype", node, dtype=target.str)
+
+    def getitem(self, x: Node, key: Any) -> Node:
+        return self.apply("getitem", x, key=index_key(key))
+
+    def reduce(self, op: str, x: Node, neutral: Any, axis: int | None) -> Node:
+        """Reduce over an axis; a reduction over an entity's rows looks at the real ones only."""
+        whole = axis is None or axis == 0
+        entity = self.entity_of.get(x.shape[0]) if x.ndim and whole else None
+        if entity is not None and scalar_of(x) is None:
+            real = self.input(f"{entity}.real", np.ones(x.shape[0], bool))
+            x = self.apply("where", real, x, neutral)
+        return self.apply(op, x, axis=axis)
+
+    # ---- inside
+
+    def _uniform(self, op: str, nodes: tuple[Node, ...], attrs: dict[str, Any]) -> Node | None:
+        """Compute on one row what is the same on every row."""
+        if op not in OPS or not OPS[op].elementwise or not any(n.ndim for n in nodes):
+            return None
+        rows = [scalar_of(n) for n in nodes]
+        if any(r is None for r in rows):
+            return None
+        shape = np.broadcast_shapes(*[n.shape for n in nodes])
+        if len(shape) != 1:
+            return None
+        cast = [
+            self.astype(r, n.dtype) if n.ndim and r is not None and r.weak else r
+            for r, n in zip(rows, nodes, strict=True)
+        ]
+        return self.broadcast(self.apply(op, *cast, **attrs), shape)
+
+    def _intern(
+        self, op: str, args: tuple[Node, ...], attrs: Attrs, shadow: Any, key: Hashable
+    ) -> Node:
+        if (known := self._table.get(key)) is not None:
+            return known
+        node = Node(
+            index=len(self.nodes),
+            op=op,
+            args=args,
+            attrs=attrs,
+            shadow=shadow,
+            data=op == "input" or any(a.data for a in args),
+            law=op == "parameter" or any(a.law for a in args),
+            finite=_finite(op, args, shadow),
+            origin=self.origin[-1] if self.origin else "",
+            graph=self,
+        )
+        self.nodes.append(node)
+        self._table[key] = node
+        return node
+
+
+def _logical(op: str, nodes: tuple[Node, ...]) -> str:
+    """Between booleans the logical operations are the bitwise ones: one spelling each."""
+    both = {"logical_and": "bitwise_and", "logical_or": "bitwise_or", "logical_xor": "bitwise_xor"}
+    if op in both and all(n.dtype == np.bool_ for n in nodes):
+        return both[op]
+    if op == "logical_not" and nodes[0].dtype == np.bool_:
+        return "invert"
+    return op
+
+
+def _finite_division(args: tuple[Node, ...]) -> bool:
+    below = literal_of(args[1])
+    return args[0].finite and below is not None and below != 0 and bool(np.isfinite(below))
+
+
+_FINITE: dict[str, Callable[[tuple[Node, ...]], bool]] = {
+    "divide": _finite_division,
+    "segment_max": lambda args: False,
+    "segment_min": lambda args: False,
+    "exp": lambda args: False,
+    "log": lambda args: False,
+    "log10": lambda args: False,
+    "power": lambda args: False,
+    "float_power": lambda args: False,
+    "sqrt": lambda args: False,
+    "nan_to_num": lambda args: True,
+    "input": lambda args: True,
+}
+
+
+def _finite(op: str, args: tuple[Node, ...], shadow: Any) -> bool:
+    if op in ("constant", "parameter"):
+        return bool(np.isfinite(shadow).all())
+    if np.result_type(shadow).kind != "f":
+        return True
+    return _FINITE[op](args) if op in _FINITE else all(a.finite for a in args)

@@ -1,0 +1,217 @@
+"""The law's numbers: a tree of dated parameters and scales, before any tracing.
+
+Paths are the country's own (`gov.irs.credits.ctc.amount.base[0].amount`). A tree is immutable; a
+reform is a set of `Edits` laid over it.
+"""
+
+from __future__ import annotations
+
+import bisect
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from .._validate import BadInputError, UnknownNameError, suggest
+
+Value = bool | int | float | str | list | None
+
+
+@dataclasses.dataclass(frozen=True)
+class LawParameter:
+    """One number of the law through time.
+
+    **Arguments:** `path`; `entries`, `(start, value)` in order of start; `label`, `unit` and
+    `reference`, as the country documents them.
+    """
+
+    path: str
+    entries: tuple[tuple[str, Value], ...]
+    label: str = ""
+    unit: str = ""
+    reference: str = ""
+
+    def at(self, instant: str) -> Value:
+        """The value in force, or None before the first."""
+        place = self._place(instant)
+        return None if place < 0 else self.entries[place][1]
+
+    def start(self, instant: str) -> str:
+        """When the value in force at `instant` came into force."""
+        return self.entries[self._place(instant)][0]
+
+    def _place(self, instant: str) -> int:
+        return bisect.bisect_right([s for s, _ in self.entries], instant) - 1
+
+    def edited(self, edits: tuple[Edit, ...]) -> LawParameter:
+        """The parameter with dated values laid over it, in order."""
+        entries = list(self.entries)
+        for edit in edits:
+            after = self._after(entries, edit.stop)
+            kept = [e for e in entries if e[0] < edit.start]
+            later = [e for e in entries if edit.stop is not None and e[0] > edit.stop]
+            entries = [*kept, (edit.start, edit.value), *after, *later]
+        return dataclasses.replace(self, entries=tuple(entries))
+
+    @staticmethod
+    def _after(entries: list[tuple[str, Value]], stop: str | None) -> list[tuple[str, Value]]:
+        if stop is None or not entries:
+            return []
+        before = [v for s, v in entries if s <= stop]
+        return [(_next_day(stop), before[-1])] if before else []
+
+
+@dataclasses.dataclass(frozen=True)
+class LawScale:
+    """A bracketed scale: `brackets` of parameters named threshold, rate, amount, ..."""
+
+    path: str
+    brackets: tuple[Mapping[str, LawParameter], ...]
+    single_amount: bool = False
+
+
+class Children(Mapping[str, Any]):
+    """The children of a branch, each made when first asked for: a country's law is large."""
+
+    def __init__(self, names: Iterable[str], make: Callable[[str], Any]) -> None:
+        self._names = dict.fromkeys(names)
+        self._make = make
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._names:
+            raise KeyError(name)
+        if name not in self._made:
+            self._made[name] = self._make(name)
+        return self._made[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+@dataclasses.dataclass(frozen=True)
+class LawNode:
+    """A branch of the tree."""
+
+    path: str
+    children: Mapping[str, LawNode | LawScale | LawParameter]
+
+    def find(self, path: str) -> LawNode | LawScale | LawParameter:
+        """Follow a dotted path, through `[i]` for a scale's brackets.
+
+        **Raises:** `UnknownNameError` with the nearest names at the step that fails.
+        """
+        at: Any = self
+        walked = ""
+        for step in path.split("."):
+            name, _, bracket = step.partition("[")
+            options: Mapping[str, Any] = at.children if isinstance(at, LawNode) else at
+            if not isinstance(options, Mapping) or name not in options:
+                raise _unknown_step(path, walked, name, options)
+            at = options[name]
+            if bracket:
+                at = _bracket(path, at, bracket.rstrip("]"))
+            walked = f"{walked}.{step}" if walked else step
+        return at
+
+
+def _bracket(path: str, scale: Any, index: str) -> Mapping[str, LawParameter]:
+    if not isinstance(scale, LawScale) or not index.isdigit():
+        raise UnknownNameError(f"{path}: {index!r} is not a bracket of a scale")
+    if int(index) >= len(scale.brackets):
+        raise UnknownNameError(
+            f"{path}: {scale.path} has {len(scale.brackets)} brackets, counted from [0]"
+        )
+    return scale.brackets[int(index)]
+
+
+def _unknown_step(path: str, walked: str, name: str, options: Any) -> UnknownNameError:
+    names = list(options) if isinstance(options, Mapping) else []
+    near = suggest(name, names) or sorted(names)[:3]
+    prefix = f"{walked}." if walked else ""
+    hint = ", ".join(prefix + n for n in near) or "none: the path ends here"
+    return UnknownNameError(f"no parameter {path!r}: nothing is called {name!r}. Nearest: {hint}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Edit:
+    """A value from `start` to `stop` (inclusive; None for good)."""
+
+    start: str
+    stop: str | None
+    value: Value
+
+
+Edits = Mapping[str, tuple[Edit, ...]]
+
+
+def read_reform(
+    reform: Mapping[str, Any], since: str = "0000-01-01"
+) -> dict[str, tuple[Edit, ...]]:
+    """Read PolicyEngine's reform dictionary: path to value, or path to `{dates: value}`.
+
+    Dates are `YYYY`, `YYYY-MM-DD` (from then on) or `YYYY-MM-DD.YYYY-MM-DD`. A bare value holds
+    from `since`.
+
+    >>> read_reform({"tax.rate": {"2025-01-01.2025-12-31": 0.2}})["tax.rate"][0].stop
+    '2025-12-31'
+    """
+    edits: dict[str, tuple[Edit, ...]] = {}
+    for path, given in reform.items():
+        dated = given if isinstance(given, Mapping) else {since: given}
+        edits[path] = tuple(
+            _read_edit(path, str(k), v) for k, v in sorted(dated.items(), key=lambda kv: str(kv[0]))
+        )
+    return edits
+
+
+def _read_edit(path: str, dates: str, value: Any) -> Edit:
+    start, _, stop = dates.partition(".")
+    if start.startswith("year:"):
+        _, year, *count = start.split(":")
+        last = int(year) + (int(count[0]) if count else 1) - 1
+        return Edit(f"{year}-01-01", f"{last}-12-31", value)
+    if not stop and len(start) == 4:
+        return Edit(f"{start}-01-01", f"{start}-12-31", value)
+    for date in (start, *([stop] if stop else [])):
+        if len(date) != 10 or date[4] != "-" or date[7] != "-":
+            raise BadInputError(
+                f"{path}: {dates!r} is not a date; write 2025, 2025-01-01 or 2025-01-01.2025-12-31"
+            )
+    return Edit(start, stop or None, value)
+
+
+def edited(law: Any, edits: Edits) -> Any:
+    """`law` with `edits` laid over the parameters that they name."""
+    if isinstance(law, LawParameter):
+        return law.edited(edits[law.path]) if law.path in edits else law
+    if not any(path.startswith(law.path) for path in edits):
+        return law
+    if isinstance(law, LawScale):
+        brackets = tuple({n: edited(p, edits) for n, p in b.items()} for b in law.brackets)
+        return dataclasses.replace(law, brackets=brackets)
+    children = law.children
+    return LawNode(law.path, Children(children, lambda name: edited(children[name], edits)))
+
+
+def parameters_under(node: LawNode | LawScale | LawParameter) -> Iterator[LawParameter]:
+    """Every parameter at or below a node."""
+    if isinstance(node, LawParameter):
+        yield node
+    elif isinstance(node, LawScale):
+        for bracket in node.brackets:
+            yield from bracket.values()
+    else:
+        for child in node.children.values():
+            yield from parameters_under(child)
+
+
+def _next_day(date: str) -> str:
+    import datetime
+
+    return str(datetime.date.fromisoformat(date) + datetime.timedelta(days=1))

@@ -1,0 +1,87 @@
+"""A node of the intermediate representation, and questions about it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Hashable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from ._ir import Graph
+
+Attrs = tuple[tuple[str, Hashable], ...]
+Scalar = (bool, int, float)
+
+
+@dataclasses.dataclass(frozen=True, eq=False, slots=True)
+class Node:
+    """One value of the program.
+
+    **Arguments:** `index`, its place in the graph (arguments come first); `op`, `args`, `attrs`;
+    `shadow`, its value on the shadow population; `data` and `law`, whether it depends on the
+    population and on a parameter; `finite`, whether it is finite whenever inputs are; `origin`,
+    the variable whose formula asked for it; `graph`, where it lives.
+    """
+
+    index: int
+    op: str
+    args: tuple[Node, ...]
+    attrs: Attrs
+    shadow: Any
+    data: bool
+    law: bool
+    finite: bool
+    origin: str
+    graph: Graph = dataclasses.field(repr=False)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return np.shape(self.shadow)
+
+    @property
+    def ndim(self) -> int:
+        return np.ndim(self.shadow)
+
+    @property
+    def weak(self) -> bool:
+        """Whether this is a Python scalar, which yields to an array's dtype."""
+        return isinstance(self.shadow, Scalar)
+
+    @property
+    def dtype(self) -> np.dtype:
+        return np.result_type(self.shadow) if self.weak else self.shadow.dtype
+
+    def attr(self, name: str, default: Any = None) -> Any:
+        return next((v for k, v in self.attrs if k == name), default)
+
+
+def scalar_of(node: Node) -> Node | None:
+    """The single value that every row of `node` holds, if it is known to be one."""
+    if node.ndim == 0:
+        return node
+    if node.op == "broadcast" and node.args[0].ndim == 0:
+        return node.args[0]
+    return None
+
+
+def literal_of(node: Node) -> Any:
+    """The literal that every row of `node` holds, else None."""
+    scalar = scalar_of(node)
+    return scalar.shadow if scalar is not None and scalar.op == "constant" else None
+
+
+def reachable(roots: list[Node]) -> list[Node]:
+    """Every node that `roots` need, arguments first."""
+    seen: set[int] = set()
+    found: list[Node] = []
+    stack = list(roots)
+    while stack:
+        node = stack.pop()
+        if node.index in seen:
+            continue
+        seen.add(node.index)
+        found.append(node)
+        stack.extend(node.args)
+    return sorted(found, key=lambda n: n.index)

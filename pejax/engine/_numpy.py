@@ -1,0 +1,366 @@
+"""numpy's functions on traced arrays, and the stand-in for the `np` name in a formula's module.
+
+Functions that dispatch reach `function_call`. Those that cannot (array creation, lists that hold
+traced arrays) are served by `Numpy`, which replaces the name `np` in the globals of a formula.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ._array import (
+    Traced,
+    Untraceable,
+    first_traced,
+    has_traced,
+    is_name,
+    mask_of,
+    to_node,
+    unify,
+)
+from ._ir import Graph
+from ._node import Node
+from ._ops import OPS
+
+Handler = Callable[..., Any]
+_HANDLERS: dict[str, Handler] = {}
+_CHAIN = {
+    "sum": "add",
+    "any": "logical_or",
+    "all": "logical_and",
+    "max": "maximum",
+    "min": "minimum",
+}
+_REDUCED_BY = {
+    "logical_or": "any",
+    "logical_and": "all",
+    "add": "sum",
+    "maximum": "max",
+    "minimum": "min",
+    "multiply": "prod",
+}
+_RENAMED = {"true_divide": "divide", "mod": "remainder", "abs": "absolute", "fabs": "absolute"}
+
+
+def handles(*names: str) -> Callable[[Handler], Handler]:
+    """Register what a numpy function means on traced arrays."""
+
+    def register(handler: Handler) -> Handler:
+        _HANDLERS.update(dict.fromkeys(names, handler))
+        return handler
+
+    return register
+
+
+def function_call(function: Any, args: Any, kwargs: Any) -> Any:
+    """NEP 18: a numpy function with a traced argument."""
+    handler = _HANDLERS.get(function.__name__)
+    if handler is None:
+        raise Untraceable(f"numpy.{function.__name__}")
+    return handler(*args, **kwargs)
+
+
+def ufunc_call(graph: Graph, ufunc: np.ufunc, inputs: Any, out: Any, where: Any) -> Any:
+    """NEP 13: an elementwise function with a traced argument."""
+    name = _RENAMED.get(ufunc.__name__, ufunc.__name__)
+    if name in ("equal", "not_equal"):
+        this, other = inputs if isinstance(inputs[0], Traced) else inputs[::-1]
+        same = this._compare(other)
+        if same is not None:
+            return Traced(same if name == "equal" else graph.apply("invert", same))
+    if any(isinstance(a, Traced) and isinstance(a.vocabulary, tuple) for a in inputs):
+        raise Untraceable(f"numpy.{name} of strings")
+    if name not in OPS:
+        raise Untraceable(f"numpy.{name}")
+    result = graph.apply(name, *[to_node(graph, a) for a in inputs])
+    if where is not True:
+        base = to_node(graph, out[0]) if out else np.nan
+        result = graph.apply("where", to_node(graph, where), result, base)
+    if out and isinstance(out[0], Traced):
+        out[0].node = result
+    return Traced(result, mask=mask_of(inputs))
+
+
+def ufunc_reduce(ufunc: Any, x: Any, axis: int | None = 0) -> Traced:
+    """`ufunc.reduce` over an array or a list of arrays."""
+    if ufunc.__name__ not in _REDUCED_BY:
+        raise Untraceable(f"numpy.{ufunc.__name__}.reduce")
+    return reduce(_REDUCED_BY[ufunc.__name__], x, axis)
+
+
+def reduce(name: str, x: Any, axis: int | None = None, **_: Any) -> Traced:
+    """A reduction; over the members of a Python list it is a chain of elementwise operations."""
+    if isinstance(x, Traced):
+        node = x.node
+        if node.op == "stack" and axis == 0 and node.attr("axis") == 0 and name in _CHAIN:
+            return Traced(_chain(name, list(node.args)))
+        return (
+            x._reduce(name, _NEUTRAL[name], axis) if x.mask is not None else _plain(name, x, axis)
+        )
+    graph = _graph(x)
+    rows = [graph.constant(to_node(graph, i)) for i in x]
+    if axis == 0 and name in _CHAIN:
+        shape = np.broadcast_shapes(*[r.shape for r in rows])
+        return Traced(_chain(name, [graph.broadcast(r, shape) for r in rows]))
+    return Traced(graph.apply(name, to_node(graph, list(x)), axis=axis))
+
+
+_NEUTRAL = {"sum": 0, "any": False, "all": True, "max": -np.inf, "min": np.inf, "prod": 1}
+
+
+def _chain(name: str, rows: list[Node]) -> Node:
+    graph = rows[0].graph
+    total = rows[0]
+    if name == "sum" and total.dtype == np.bool_:
+        total = graph.astype(total, np.int64)
+    for row in rows[1:]:
+        total = graph.apply(_CHAIN[name], total, row)
+    return total
+
+
+def _graph(x: Any) -> Graph:
+    found = first_traced(x)
+    if found is None:
+        raise Untraceable("a numpy function without a traced argument")
+    return found.graph
+
+
+for _name in ("sum", "any", "all", "prod", "mean"):
+    _HANDLERS[_name] = lambda x, axis=None, _name=_name, **k: reduce(_name, x, axis)
+for _name, _op in {"max": "max", "amax": "max", "min": "min", "amin": "min"}.items():
+    _HANDLERS[_name] = lambda x, axis=None, _op=_op, **k: reduce(_op, x, axis)
+
+
+@handles("where")
+def _where(condition: Any, yes: Any, no: Any) -> Traced:
+    graph = _graph([condition, yes, no])
+    test = to_node(graph, condition)
+    if is_name(yes) or is_name(no):
+        (a, b), vocabulary = unify([yes, no])
+        return Traced(graph.apply("where", test, a, b), vocabulary)
+    chosen = graph.apply("where", test, to_node(graph, yes), to_node(graph, no))
+    return Traced(chosen, mask=mask_of([condition, yes, no]))
+
+
+@handles("select")
+def _select(conditions: Sequence[Any], choices: Sequence[Any], default: Any = 0) -> Traced:
+    graph = _graph([list(conditions), list(choices), default])
+    tests = [to_node(graph, c) for c in conditions]
+    options = list(choices)
+    vocabulary = None
+    if any(is_name(c) for c in options):
+        named_default = is_name(default)
+        codes, vocabulary = unify([*options, *([default] if named_default else [])])
+        options, otherwise = (codes[:-1], codes[-1]) if named_default else (codes, 0)
+    else:
+        options = [to_node(graph, c) for c in options]
+        otherwise = to_node(graph, default)
+    result = graph.constant(otherwise)
+    for test, option in reversed(list(zip(tests, options, strict=False))):
+        result = graph.apply("where", test, option, result)
+    return Traced(result, vocabulary, mask_of(conditions))
+
+
+@handles("isin", "in1d")
+def _isin(x: Any, tests: Any, invert: bool = False, **_: Any) -> Traced:
+    if not isinstance(x, Traced):
+        raise Untraceable("numpy.isin of a constant in a traced array")
+    if x.vocabulary is not None:
+        found = _isin_names(x, tests)
+    else:
+        found = x.graph.apply("isin", x.node, np.asarray(to_node(x.graph, tests)))
+    return Traced(x.graph.apply("invert", found) if invert else found, mask=x.mask)
+
+
+def _isin_names(x: Traced, tests: Any) -> Node:
+    members = list(np.ravel(np.array(list(tests), dtype=object)))
+    names = [getattr(m, "name", None) or str(m) for m in members]
+    plain_strings = not any(hasattr(m, "name") for m in members)
+    if not isinstance(x.vocabulary, tuple) and plain_strings:
+        return x.graph.broadcast(False, x.shape)
+    return x.lookup(lambda vocabulary: np.isin(vocabulary, names))
+
+
+@handles("clip")
+def _clip(x: Any, a_min: Any = None, a_max: Any = None, **_: Any) -> Traced:
+    graph = _graph([x, a_min, a_max])
+    node = to_node(graph, x)
+    if a_min is not None:
+        node = graph.apply("maximum", node, to_node(graph, a_min))
+    if a_max is not None:
+        node = graph.apply("minimum", node, to_node(graph, a_max))
+    return Traced(graph.constant(node), mask=mask_of([x]))
+
+
+@handles("round", "around")
+def _round(x: Traced, decimals: int = 0, **_: Any) -> Traced:
+    return x.round(decimals)
+
+
+@handles("zeros_like", "empty_like")
+def _zeros_like(x: Any, dtype: Any = None, **_: Any) -> Traced:
+    return _full_like(x, 0, dtype)
+
+
+@handles("ones_like")
+def _ones_like(x: Any, dtype: Any = None, **_: Any) -> Traced:
+    return _full_like(x, 1, dtype)
+
+
+@handles("full_like")
+def _full_like(x: Any, fill_value: Any, dtype: Any = None, **_: Any) -> Traced:
+    graph = _graph([x, fill_value])
+    like = x if isinstance(x, Traced) else Traced(graph.constant(x))
+    if is_name(fill_value):
+        (code,), vocabulary = unify([fill_value])
+        return Traced(graph.broadcast(code, like.shape), vocabulary)
+    target = dtype or (float if isinstance(like.vocabulary, tuple) else like.node.dtype)
+    value = graph.astype(to_node(graph, fill_value), target)
+    return Traced(graph.broadcast(value, like.shape), mask=like.mask)
+
+
+@handles("interp")
+def _interp(x: Any, xp: Any, fp: Any, **_: Any) -> Traced:
+    graph = _graph([x, xp, fp])
+    return Traced(graph.apply("interp", *[to_node(graph, a) for a in (x, xp, fp)]))
+
+
+@handles("bincount")
+def _bincount(x: Traced, weights: Any = None, minlength: int = 0) -> Traced:
+    ones = x.graph.broadcast(1, x.shape)
+    values = ones if weights is None else x.graph.astype(to_node(x.graph, weights), float)
+    return Traced(x.graph.apply("segment_sum", values, x.node, num=int(minlength)))
+
+
+@handles("stack", "array", "asarray")
+def _stack(arrays: Any, axis: int = 0, **_: Any) -> Traced:
+    graph = _graph(arrays)
+    if isinstance(arrays, Traced):
+        return arrays
+    rows = [graph.constant(to_node(graph, a)) for a in arrays]
+    shape = np.broadcast_shapes(*[r.shape for r in rows])
+    return Traced(graph.apply("stack", *[graph.broadcast(r, shape) for r in rows], axis=axis))
+
+
+@handles("concatenate")
+def _concatenate(arrays: Any, axis: int = 0, **_: Any) -> Traced:
+    graph = _graph(arrays)
+    return Traced(graph.apply("concatenate", *[to_node(graph, a) for a in arrays], axis=axis))
+
+
+@handles("broadcast_to")
+def _broadcast_to(x: Traced, shape: Any, **_: Any) -> Traced:
+    target = tuple(shape) if isinstance(shape, list | tuple) else (shape,)
+    return Traced(x.graph.broadcast(x.node, target), x.vocabulary)
+
+
+@handles("cumsum")
+def _cumsum(x: Traced, axis: int | None = None, **_: Any) -> Traced:
+    return Traced(x.graph.apply("cumsum", x.node, axis=axis))
+
+
+@handles("lexsort")
+def _lexsort(keys: Any, **_: Any) -> Traced:
+    graph = _graph(list(keys))
+    return Traced(graph.apply("lexsort", *[to_node(graph, k) for k in keys]))
+
+
+@handles("nan_to_num")
+def _nan_to_num(x: Traced, **_: Any) -> Traced:
+    return Traced(x.graph.apply("nan_to_num", x.node), mask=x.mask)
+
+
+@handles("shape")
+def _shape(x: Traced) -> tuple[int, ...]:
+    return x.shape
+
+
+@handles("size")
+def _size(x: Traced, axis: int | None = None) -> int:
+    return x.size
+
+
+@handles("ndim")
+def _ndim(x: Traced) -> int:
+    return x.ndim
+
+
+@handles("copy")
+def _copy(x: Traced, **_: Any) -> Traced:
+    return x.copy()
+
+
+@handles("ravel")
+def _ravel(x: Traced, **_: Any) -> Traced:
+    return x.ravel()
+
+
+class Numpy:
+    """The module that stands in for `numpy` in a formula's globals."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+
+    def __getattr__(self, name: str) -> Any:
+        original = getattr(np, name)
+        if name in _HANDLERS:
+            handler = _HANDLERS[name]
+            return lambda *a, **k: (
+                handler(*a, **k)
+                if has_traced(a) or has_traced(tuple(k.values()))
+                else original(*a, **k)
+            )
+        if name in _REDUCED_BY:
+            return _Ufunc(original)
+        return original
+
+    def array(self, x: Any, dtype: Any = None, **kwargs: Any) -> Any:
+        if not has_traced(x):
+            return np.array(x, dtype=dtype, **kwargs)
+        stacked = _stack(x)
+        return stacked if dtype is None else stacked.astype(dtype)
+
+    def asarray(self, x: Any, dtype: Any = None, **kwargs: Any) -> Any:
+        return self.array(x, dtype) if has_traced(x) else np.asarray(x, dtype, **kwargs)
+
+    def arange(self, *args: Any, **kwargs: Any) -> Any:
+        if len(args) == 1 and not isinstance(args[0], Traced) and args[0] in self._graph.entity_of:
+            return Traced(self._graph.apply("arange", num=int(args[0])))
+        return np.arange(*args, **kwargs)
+
+    def zeros(self, shape: Any, dtype: Any = float) -> Any:
+        return self.full(shape, 0, dtype)
+
+    def empty(self, shape: Any, dtype: Any = float) -> Any:
+        return self.full(shape, 0, dtype)
+
+    def ones(self, shape: Any, dtype: Any = float) -> Any:
+        return self.full(shape, 1, dtype)
+
+    def full(self, shape: Any, fill_value: Any, dtype: Any = None) -> Traced:
+        target = tuple(shape) if isinstance(shape, list | tuple) else (int(shape),)
+        if is_name(fill_value):
+            (code,), vocabulary = unify([fill_value])
+            return Traced(self._graph.broadcast(code, target), vocabulary)
+        node = self._graph.constant(to_node(self._graph, fill_value))
+        node = self._graph.astype(node, dtype or node.dtype)
+        return Traced(self._graph.broadcast(node, target))
+
+
+class _Ufunc:
+    """A ufunc whose `reduce` accepts a list of traced arrays."""
+
+    def __init__(self, ufunc: np.ufunc) -> None:
+        self._ufunc = ufunc
+        self.__name__ = ufunc.__name__
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._ufunc(*args, **kwargs)
+
+    def reduce(self, x: Any, axis: int | None = 0, **kwargs: Any) -> Any:
+        if has_traced(x):
+            return ufunc_reduce(self._ufunc, x, axis)
+        return self._ufunc.reduce(x, axis=axis, **kwargs)

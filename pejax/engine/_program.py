@@ -1,0 +1,276 @@
+"""A compiled law: a pure function of its numbers and a population."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array
+
+from .._population import Population
+from .._validate import BadInputError, PejaxError, unknown
+from . import _save
+from ._inputs import Column, columns_of, host_arrays, sizes_of
+from ._interpret import Interpreter
+from ._node import Node
+from ._parameters import LeafInfo, ParameterIndex, Parameters
+from ._report import Report
+from ._runtime import Runtime
+
+
+class GuardMovedError(PejaxError):
+    """A decision that was taken in Python at compile time would now be taken differently."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Output:
+    """A variable that the program returns: its node, entity and, for enums, names."""
+
+    name: str
+    node: Node
+    entity: str
+    vocabulary: tuple[str, ...] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """How a program was made, for making it again: country, outputs, period, dtype."""
+
+    package: str
+    version: str
+    reform: str
+    outputs: tuple[str, ...]
+    period: str
+    dtype: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Decision:
+    """A recorded guard: the node, what Python asked of it, where, and the answer."""
+
+    node: Node
+    kind: str
+    variable: str
+    value: Any
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Program:
+    """A law as a pure function; made by `engine.compile`, read by `engine.load`.
+
+    `program(parameters, population)` gives a dictionary of arrays, one entry a row of the variable's
+    entity in the population's row order, padding trimmed. `jax.grad`, `vmap` and `jit` apply to it.
+
+    >>> from pejax.testing import toy_population, toy_program
+    >>> program, people = toy_program(), toy_population()
+    >>> sorted(program(program.parameters, people))
+    ['child_benefit', 'income_tax', 'net_income']
+
+    **Raises:** `BadInputError` for a population whose columns differ from the compiled ones;
+    `GuardMovedError` where a reform or new data moves a recorded decision (outside `jit` and `grad`;
+    inside, ask `program.guards_hold`).
+    """
+
+    outputs: tuple[Output, ...]
+    decisions: tuple[Decision, ...]
+    index: ParameterIndex
+    columns: tuple[Column, ...]
+    known: frozenset[str]
+    report: Report
+    recipe: Recipe
+
+    def __call__(self, parameters: Parameters, population: Population) -> dict[str, Array]:
+        self._accept(parameters, population)
+        values = self._runtime(parameters.values, population)
+        answers = values[len(self.outputs) :]
+        if not _is_traced((answers, parameters)):
+            self._fail_if_moved(answers)
+        return {
+            o.name: _trim(population, v, o.entity)
+            for o, v in zip(self.outputs, values, strict=False)
+        }
+
+    @property
+    def dtype(self) -> str:
+        return self.recipe.dtype
+
+    @functools.cached_property
+    def parameters(self) -> Parameters:
+        """The law as it stands: a pytree of one float vector, addressed by path."""
+        values = np.array([leaf.value for leaf in self.index.leaves])
+        return Parameters(jnp.asarray(values, self.dtype), self.index)
+
+    def vocabulary(self, name: str) -> tuple[str, ...] | None:
+        """The names behind an enum output's codes."""
+        for output in self.outputs:
+            if output.name == name:
+                return output.vocabulary
+        raise unknown("output", name, [o.name for o in self.outputs])
+
+    def entity(self, name: str) -> str:
+        """The entity of an output."""
+        for output in self.outputs:
+            if output.name == name:
+                return output.entity
+        raise unknown("output", name, [o.name for o in self.outputs])
+
+    def interpreter(
+        self, population: Population, parameters: Parameters | None = None
+    ) -> Interpreter:
+        """The same program in numpy on one population, float64: the oracle."""
+        rows, graph = sizes_of(population), self.outputs[0].node.graph
+        given = self.parameters if parameters is None else parameters
+        names = [leaf.key for leaf in self.index.leaves]
+        return Interpreter(
+            host_arrays(population),
+            {n: rows[e] for e, n in graph.sizes.items()},
+            dict(zip(names, np.asarray(given.values, np.float64).tolist(), strict=True)),
+        )
+
+    # ---- guards
+
+    def guards_hold(self, parameters: Parameters, population: Population) -> Array:
+        """Whether each recorded decision would be taken again; pure, for use inside `jit`."""
+        self._accept(parameters, population)
+        answers = self._runtime(parameters.values, population)[len(self.outputs) :]
+        return jnp.array([_agrees(d, v) for d, v in zip(self.decisions, answers, strict=True)])
+
+    def _fail_if_moved(self, answers: list[Array]) -> None:
+        for decision, answer in zip(self.decisions, answers, strict=True):
+            if not bool(_agrees(decision, answer)):
+                raise GuardMovedError(
+                    f"the formula of {decision.variable} took a Python decision "
+                    f"({decision.kind} of a value that was {decision.value!r}) which is now "
+                    f"{np.asarray(answer)!r}. Compile for these people and this law: "
+                    "program.respecialise(parameters, population)"
+                )
+
+    def respecialise(self, parameters: Parameters, population: Population) -> Program:
+        """The program with its decisions taken anew for this law and these people."""
+        from ._compile import recompile
+
+        return recompile(self.recipe, parameters, population)
+
+    # ---- disk
+
+    def save(self, path: str | Path) -> None:
+        """Write the program as a zip of JSON and arrays; `engine.load` reads it anywhere."""
+        roots = [o.node for o in self.outputs] + [d.node for d in self.decisions]
+        header = {
+            "outputs": [[o.name, o.entity, o.vocabulary] for o in self.outputs],
+            "decisions": [
+                [d.kind, d.variable, np.asarray(d.value).tolist()] for d in self.decisions
+            ],
+            "leaves": [list(dataclasses.astuple(leaf)) for leaf in self.index.leaves],
+            "static": self.index.static,
+            "period": list(self.index.period),
+            "columns": [list(dataclasses.astuple(c)) for c in self.columns],
+            "known": sorted(self.known),
+            "report": self.report.to_json(),
+            "recipe": dataclasses.asdict(self.recipe),
+        }
+        _save.write(path, roots, header)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Program:
+        """Read what `save` wrote."""
+        roots, header = _save.read(path)
+        names = header["outputs"]
+        leaves = tuple(LeafInfo(*row) for row in header["leaves"])
+        recipe = header["recipe"]
+        return cls(
+            outputs=tuple(
+                Output(name, node, entity, tuple(words) if words else None)
+                for (name, entity, words), node in zip(names, roots, strict=False)
+            ),
+            decisions=tuple(
+                Decision(node, *row)
+                for row, node in zip(header["decisions"], roots[len(names) :], strict=True)
+            ),
+            index=ParameterIndex(leaves, header["static"], tuple(header["period"])),
+            columns=tuple(
+                Column(e, n, k, tuple(v) if v else None) for e, n, k, v in header["columns"]
+            ),
+            known=frozenset(header["known"]),
+            report=Report.from_json(header["report"]),
+            recipe=Recipe(**{**recipe, "outputs": tuple(recipe["outputs"])}),
+        )
+
+    # ---- inside
+
+    @functools.cached_property
+    def _runtime(self) -> Runtime:
+        roots = (*(o.node for o in self.outputs), *(d.node for d in self.decisions))
+        return Runtime(roots, self.index.position, len(self.index.leaves), self.dtype)
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """A fingerprint of what the program computes."""
+        content = [[s.digest for s in self._runtime.segments], self.index.digest, self.dtype]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Program) and other.digest == self.digest
+
+    def __repr__(self) -> str:
+        names = ", ".join(o.name for o in self.outputs)
+        return f"Program({self.recipe.package} {self.recipe.period}: {names}; {self.report!r})"
+
+    def _accept(self, parameters: Parameters, population: Population) -> None:
+        if parameters.index != self.index:
+            raise BadInputError(
+                "these parameters belong to another program: use program.parameters and its reforms"
+            )
+        given = {c.key: c for c in columns_of(population)}
+        for column in self.columns:
+            found = given.get(column.key)
+            if found is None:
+                raise BadInputError(
+                    f"the program was compiled for a column {column.name!r} on {column.entity}, which this "
+                    "population has not. Add it, or compile for this population"
+                )
+            if found.vocabulary != column.vocabulary or found.kind != column.kind:
+                raise BadInputError(
+                    f"column {column.key} has other names or another type than the program was compiled "
+                    "for. Compile for this population"
+                )
+        mine = {c.key for c in self.columns}
+        extra = [c for key, c in given.items() if key not in mine and c.name in self.known]
+        if extra:
+            raise BadInputError(
+                f"column {extra[0].key} is a variable that the program computes and would ignore. Drop it, "
+                "or compile for this population"
+            )
+
+
+def _is_traced(tree: Any) -> bool:
+    return any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(tree))
+
+
+def _agrees(decision: Decision, answer: Array) -> Any:
+    recorded: Any = np.asarray(decision.value)
+    if decision.kind == "bool":
+        return (jnp.asarray(answer) != 0) == bool(recorded)
+    if recorded.dtype.kind == "f":
+        return jnp.allclose(answer, recorded, rtol=1e-6, atol=0.0, equal_nan=True)
+    return jnp.array_equal(answer, recorded)
+
+
+def _trim(population: Population, values: Array, entity: str) -> Array:
+    schema = population.schema
+    if values.shape[0] == schema.sizes[entity]:
+        return population.trim(values, entity)
+    return values[: schema.counts[entity]]
+
+

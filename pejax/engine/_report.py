@@ -1,0 +1,133 @@
+"""What became of every variable that a program reached."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from ._node import Node, reachable
+from ._ops import OPS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ._system import System
+    from ._trace import Outcome
+
+
+@dataclasses.dataclass(frozen=True)
+class VariableReport:
+    """One variable.
+
+    **Arguments:** `status`, `traced`, `given` (an input) or `hoisted` (an input computed outside);
+    `reason`; `nodes`, operations that its formula left in the program; `jumps`, how many of them are
+    discontinuous in a number of the law; `cuts_gradient`, whether it rounds a number of the
+    law to an integer or was hoisted, so that a derivative stops there; `periods` it was computed for.
+    """
+
+    variable: str
+    entity: str
+    status: str
+    reason: str
+    nodes: int
+    jumps: int
+    cuts_gradient: bool
+    guards: int
+    periods: tuple[str, ...]
+    label: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """A table of `VariableReport`s, with counts of the program they belong to."""
+
+    variables: tuple[VariableReport, ...]
+    counts: dict[str, int]
+
+    def __iter__(self) -> Iterator[VariableReport]:
+        return iter(self.variables)
+
+    def __len__(self) -> int:
+        return len(self.variables)
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a variable."""
+        import pandas as pd
+
+        return pd.DataFrame([dataclasses.asdict(v) for v in self.variables])
+
+    def to_json(self) -> str:
+        return json.dumps(
+            {"counts": self.counts, "variables": [dataclasses.asdict(v) for v in self.variables]}
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Report:
+        data = json.loads(text)
+        rows = tuple(
+            VariableReport(**{**row, "periods": tuple(row["periods"])}) for row in data["variables"]
+        )
+        return cls(rows, data["counts"])
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{n:,} {what}" for what, n in self.counts.items())
+        return f"Report({counts})"
+
+
+def report_of(system: System, outcome: Outcome) -> Report:
+    """Describe a trace."""
+    roots = [t.node for t in outcome.outputs.values()] + [g.node for g in outcome.guards]
+    live = reachable(roots)
+    by_origin: dict[str, list[Node]] = collections.defaultdict(list)
+    for node in live:
+        by_origin[node.origin].append(node)
+    guards = collections.Counter(g.variable for g in outcome.guards)
+    names = sorted({*outcome.evaluated, *outcome.given, *outcome.hoisted})
+    rows = tuple(_row(system, outcome, n, by_origin.get(n, []), guards[n]) for n in names)
+    status = collections.Counter(r.status for r in rows)
+    counts: dict[str, Any] = {
+        **{s: status[s] for s in ("traced", "given", "hoisted")},
+        "nodes": len(live),
+        "guards": len(outcome.guards),
+        "parameters": len(outcome.leaves),
+        "gradient_cuts": sum(r.cuts_gradient for r in rows),
+    }
+    return Report(rows, counts)
+
+
+def _row(
+    system: System, outcome: Outcome, name: str, nodes: list[Node], guards: int
+) -> VariableReport:
+    variable = system.variable(name)
+    hoisted = outcome.hoisted.get(name)
+    given = name in outcome.given and name not in outcome.evaluated
+    status = "hoisted" if hoisted is not None else "given" if given else "traced"
+    return VariableReport(
+        variable=name,
+        entity=variable.entity,
+        status=status,
+        reason=hoisted or ("a column of the population" if given else ""),
+        nodes=len(nodes),
+        jumps=sum(jumps_in_law(n) for n in nodes),
+        cuts_gradient=hoisted is not None or any(rounds_law(n) for n in nodes),
+        guards=guards,
+        periods=tuple(sorted(outcome.evaluated.get(name, set()))),
+        label=variable.label,
+    )
+
+
+def jumps_in_law(node: Node) -> bool:
+    """Whether a node is a discontinuous function of a number of the law."""
+    op = OPS.get(node.op)
+    jumps = (op is not None and op.jumps) or rounds_law(node)
+    return jumps and any(a.law and a.dtype.kind == "f" for a in node.args)
+
+
+def rounds_law(node: Node) -> bool:
+    """Whether a node turns a real number that depends on the law into an integer."""
+    if node.op != "astype" or node.dtype.kind not in "iu":
+        return False
+    return node.args[0].law and node.args[0].dtype.kind == "f"

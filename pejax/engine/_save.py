@@ -1,0 +1,125 @@
+"""A program on disk: its graph as JSON, its arrays as npz, in one zip. No pickle.
+
+A saved program runs where the country package is not installed, and keeps gradients, reforms, `vmap` and
+every population size: it is the graph that is saved, not compiled code.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .._files import atomic_path
+from .._validate import BadInputError
+from ._ir import Graph
+from ._node import Node, reachable
+
+FORMAT = 1
+_WEAK = {"bool": bool, "int": int, "float": float}
+
+
+def write(path: str | Path, roots: list[Node], header: Mapping[str, Any]) -> None:
+    """Write the nodes that `roots` need, and a JSON header that refers to them by place."""
+    nodes = reachable(roots)
+    place = {n.index: i for i, n in enumerate(nodes)}
+    arrays: dict[str, np.ndarray] = {}
+    rows = [_row(n, place, arrays) for n in nodes]
+    body = {
+        "format": FORMAT,
+        "sizes": nodes[0].graph.sizes,
+        "nodes": rows,
+        "roots": [place[r.index] for r in roots],
+        "header": header,
+    }
+    packed = io.BytesIO()
+    np.savez(packed, **arrays)  # type: ignore[arg-type]
+    with (
+        atomic_path(Path(path)) as temporary,
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        archive.writestr("program.json", json.dumps(body))
+        archive.writestr("arrays.npz", packed.getvalue())
+
+
+def read(path: str | Path) -> tuple[list[Node], dict[str, Any]]:
+    """The roots and the header that `write` wrote.
+
+    **Raises:** `BadInputError` for a file that is not a program or of another format.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            body = json.loads(archive.read("program.json"))
+            arrays = np.load(io.BytesIO(archive.read("arrays.npz")), allow_pickle=False)
+    except (zipfile.BadZipFile, KeyError, json.JSONDecodeError) as problem:
+        raise BadInputError(f"{path} is not a saved program: {problem}") from problem
+    if body.get("format") != FORMAT:
+        raise BadInputError(
+            f"{path} has format {body.get('format')}; this version reads {FORMAT}. Compile it again"
+        )
+    graph = Graph(body["sizes"])
+    for row in body["nodes"]:
+        _append(graph, row, arrays)
+    return [graph.nodes[i] for i in body["roots"]], body["header"]
+
+
+def _row(node: Node, place: dict[int, int], arrays: dict[str, np.ndarray]) -> list[Any]:
+    entity = node.graph.entity_of
+    value: Any = None
+    if node.op == "constant" and not node.weak:
+        value = f"a{len(arrays)}"
+        arrays[value] = np.asarray(node.shadow)
+    elif node.op in ("constant", "parameter"):
+        value = repr(node.shadow)
+    return [
+        node.op,
+        [place[a.index] for a in node.args],
+        [[k, v] for k, v in node.attrs],
+        type(node.shadow).__name__ if node.weak else str(node.dtype),
+        None if node.weak else [entity.get(n, n) for n in node.shape],
+        value,
+        [node.data, node.law, node.finite],
+        node.origin,
+    ]
+
+
+def _append(graph: Graph, row: list[Any], arrays: Any) -> None:
+    op, args, attrs, dtype, shape, value, flags, origin = row
+    data, law, finite = flags
+    graph.nodes.append(
+        Node(
+            index=len(graph.nodes),
+            op=op,
+            args=tuple(graph.nodes[i] for i in args),
+            attrs=tuple((k, _tuples(v)) for k, v in attrs),
+            shadow=_shadow(graph, dtype, shape, value, arrays),
+            data=data,
+            law=law,
+            finite=finite,
+            origin=origin,
+            graph=graph,
+        )
+    )
+
+
+def _shadow(graph: Graph, dtype: str, shape: Any, value: Any, arrays: Any) -> Any:
+    if shape is None:
+        kind = _WEAK[dtype]
+        if value is None:
+            return kind(0)
+        return value == "True" if kind is bool else kind(value)
+    if value is not None:
+        array = arrays[value]
+        return array[()] if array.ndim == 0 else array
+    rows = tuple(graph.sizes.get(n, n) if isinstance(n, str) else n for n in shape)
+    blank = np.zeros(rows, dtype)
+    return blank[()] if blank.ndim == 0 else blank
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(v) for v in value) if isinstance(value, list) else value

@@ -1,0 +1,110 @@
+"""A country's rules, whoever wrote them: entities, variables and the law's numbers.
+
+`System` is the only thing evaluation knows of a country. `_rules` builds one from Python functions;
+`importer` reads one from an installed package.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from .._validate import UnknownNameError, suggest
+from . import _calendar
+from ._calendar import Period
+from ._law import LawNode, edited, read_reform
+from ._numpy import Numpy
+
+
+@dataclasses.dataclass(frozen=True)
+class Variable:
+    """One variable of the rules.
+
+    **Arguments:** `entity`; `kind`, one of float, int, bool, enum, str; `period`, its definition
+    period; `formula`, the period's formula or None; `adds` and `subtracts`, names of variables or
+    parameters, or the path of a list of them; `defined_for`, the variable that limits it; `uprating`,
+    the path of the index that carries an earlier input forward; `stock`, whether a month of it
+    equals its year; `vocabulary`, an enum's class; `dtype`, as the source engine stores it.
+    """
+
+    name: str
+    entity: str
+    kind: str = "float"
+    period: str = _calendar.YEAR
+    default: Any = 0.0
+    formula: Callable[[Any], Callable[..., Any] | None] = lambda period: None
+    adds: Any = None
+    subtracts: Any = None
+    defined_for: str | None = None
+    uprating: str | None = None
+    stock: bool = False
+    vocabulary: Any = None
+    dtype: str = "float32"
+    label: str = ""
+    neutralized: bool = False
+    carries: bool = True
+
+
+Tracing = Callable[[Numpy], contextlib.AbstractContextManager[Callable[..., Any]]]
+
+
+@contextlib.contextmanager
+def as_written(numpy: Numpy) -> Iterator[Callable[..., Any]]:
+    """Native formulas need no rebinding: their functions arrive ready."""
+    yield lambda formula: formula
+
+
+@dataclasses.dataclass(frozen=True)
+class System:
+    """Rules of one country.
+
+    **Arguments:** `name` and `version`; `person` and `groups`, entity keys; `containing`, the
+    groups that contain a group; `variables`; `law`; `period`, reads a period; `tracing`, opens a
+    trace and gives the function that prepares formulas for it; `source`, the country's own object,
+    which some formulas ask for; `abolished`, whether the law switches a variable off; `carry`,
+    whether inputs carry over to later periods; `missing`, the error for a path without a value.
+    """
+
+    name: str
+    version: str
+    person: str
+    groups: tuple[str, ...]
+    variables: Mapping[str, Variable]
+    law: LawNode
+    containing: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    entities: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    period: Callable[[Any], Any] = Period.of
+    tracing: Tracing = as_written
+    source: Any = None
+    abolished: Callable[[str, str], bool] = lambda name, instant: False
+    carry: bool = True
+    missing: Callable[[str, str], Exception] = lambda path, instant: UnknownNameError(
+        f"{path} has no value on {instant}"
+    )
+
+    def variable(self, name: str) -> Variable:
+        """Look a variable up.
+
+        **Raises:** `UnknownNameError` with the nearest names.
+        """
+        try:
+            return self.variables[name]
+        except KeyError:
+            near = ", ".join(suggest(name, list(self.variables))) or "none is near"
+            raise UnknownNameError(
+                f"no variable {name!r} in {self.name}. Nearest: {near}"
+            ) from None
+
+    def with_reform(self, reform: Mapping[str, Any]) -> System:
+        """The system with a reform written into its law: for what a parameter edit cannot express.
+
+        Numbers can be changed without compiling anything, by `program.parameters.with_reform`.
+        Booleans, strings, lists and dates inside the period decide the shape of the program: they
+        are changed here, and the system is compiled again.
+        """
+        edits = read_reform(reform)
+        for path in edits:
+            self.law.find(path)
+        return dataclasses.replace(self, law=edited(self.law, edits))

@@ -1,0 +1,161 @@
+"""Tracing: a system's formulas run once on symbolic arrays and leave a graph."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .._validate import PejaxError
+from ._array import Traced, deciding
+from ._evaluate import Simulation, Trace
+from ._groups import Links
+from ._inputs import Column, input_values, link_nodes
+from ._interpret import Interpreter
+from ._ir import DimensionClash, Graph
+from ._law_traced import Law, Leaf, Ledger
+from ._node import Node
+from ._numpy import Numpy
+from ._system import System, Variable
+
+_PRIMES = (101, 103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167, 173, 179, 181)
+_ATTEMPTS = 5
+
+
+class UntraceableRule(PejaxError):
+    """A formula that cannot become part of a program, and why."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Guard:
+    """A Python decision that a formula took on the population: a node and the value it had."""
+
+    node: Node
+    kind: str
+    variable: str
+    value: Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What a trace leaves.
+
+    **Arguments:** `graph`; `outputs`, the node and vocabulary of each; `guards`; `leaves`, the
+    numbers of the law read; `evaluated`, the periods for which each variable was computed;
+    `hoisted`, reasons by variable; `given`, the columns that were used as inputs.
+    """
+
+    graph: Graph
+    outputs: dict[str, Traced]
+    guards: tuple[Guard, ...]
+    leaves: dict[str, Leaf]
+    static: dict[str, Any]
+    evaluated: dict[str, set[str]]
+    hoisted: dict[str, str]
+    given: tuple[str, ...]
+
+
+Values = Callable[[dict[str, int]], Interpreter]
+
+
+def trace(
+    system: System,
+    outputs: Sequence[str],
+    period: Any,
+    columns: tuple[Column, ...],
+    values: Values,
+) -> Outcome:
+    """Trace `outputs` for a population with these columns.
+
+    **Arguments:** `values`, gives an interpreter on the real population for shadow sizes: it decides
+    what formulas ask of Python.
+    """
+    for attempt in range(_ATTEMPTS):
+        entities = (system.person, *system.groups)
+        start = attempt * len(entities)
+        if start + len(entities) > len(_PRIMES):
+            break
+        sizes = dict(zip(entities, _PRIMES[start:], strict=False))
+        try:
+            return _attempt(system, outputs, period, columns, sizes, values(sizes))
+        except DimensionClash:
+            continue
+    raise UntraceableRule("a formula uses tables as long as every shadow size tried")
+
+
+def _attempt(
+    system: System,
+    outputs: Sequence[str],
+    period: Any,
+    columns: tuple[Column, ...],
+    sizes: dict[str, int],
+    interpreter: Interpreter,
+) -> Outcome:
+    graph = Graph(sizes)
+    guards: list[Guard] = []
+    decided: set[tuple[int, str]] = set()
+
+    def decide(node: Node, kind: str) -> Any:
+        value = interpreter(node)
+        if (node.index, kind) not in decided:
+            decided.add((node.index, kind))
+            guards.append(Guard(node, kind, graph.origin[-1] if graph.origin else "", value))
+        return value
+
+    numpy = Numpy(graph)
+    with system.tracing(numpy) as prepare, deciding(decide):
+        state = _state(system, graph, numpy, prepare, period, link_nodes(graph, system))
+        inputs = input_values(graph, system, columns, period)
+        simulation = Simulation(state, inputs)
+        results = {name: simulation.calculate(name, period) for name in outputs}
+    return Outcome(
+        graph=graph,
+        outputs=results,
+        guards=tuple(guards),
+        leaves=state.ledger.leaves,
+        static=state.ledger.static,
+        evaluated=state.evaluated,
+        hoisted=state.refused,
+        given=tuple(sorted({name for name, _ in inputs})),
+    )
+
+
+def _state(
+    system: System,
+    graph: Graph,
+    numpy: Numpy,
+    prepare: Callable[..., Any],
+    period: Any,
+    links: dict[str, Links],
+) -> Trace:
+    first = str(period.start)
+    last = str(period.get_subperiods("month")[-1].start)
+    ledger = Ledger(graph, first, last, system.missing)
+    law = Law(system.law, ledger, lambda p: str(system.period(p).start) if _bare(p) else _start(p))
+    return Trace(
+        system=system,
+        graph=graph,
+        links=links,
+        ledger=ledger,
+        numpy=numpy,
+        prepare=prepare,
+        hoist=_refuse,
+        law=law,
+        bits={name: 1 << i for i, name in enumerate(system.variables)},
+    )
+
+
+def _bare(period: Any) -> bool:
+    return isinstance(period, str | int) and len(str(period)) < len("2025-01-01")
+
+
+def _start(period: Any) -> str:
+    return str(getattr(period, "start", period))
+
+
+def _refuse(variable: Variable, period: Any, failure: Exception) -> Traced:
+    if isinstance(failure, UntraceableRule):
+        raise failure
+    raise UntraceableRule(
+        f"{variable.name} for {period}: {type(failure).__name__}: {failure}"
+    ) from failure

@@ -1,0 +1,12 @@
+"""Reads an installed OpenFisca-family country package: the only room that imports one.
+
+`import_country` names a package and loads it only when a formula is needed: importing
+policyengine_us takes about a minute, which a program that is already saved need not pay.
+"""
+
+from ._country import Country as Country, import_country as import_country
+from ._source import (
+    clear_caches as clear_caches,
+    differences as differences,
+    source_simulation as source_simulation,
+)

@@ -1,0 +1,108 @@
+"""The source engine's own simulation of a population: the oracle for parity."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..._population import Population
+from ._country import _source_system
+
+
+def source_simulation(package: str, population: Population, year: int = 2025) -> Any:
+    """The country package's own simulation of the same people.
+
+    **Arguments:** `package`; `population`, whose columns are the package's input variables;
+    `year`, the year those columns describe.
+
+    **Returns:** its `Simulation`; `.calculate(name, year)` gives numpy arrays in the population's row order.
+    """
+    system = _source_system(package)
+    module = importlib.import_module(f"{package}.system")
+    builder = importlib.import_module("policyengine_core.simulations.simulation_builder")
+    build = builder.SimulationBuilder()
+    build.create_entities(system)
+    persons = population.count("person")
+    build.declare_person_entity("person", np.arange(persons))
+    for group in (e.key for e in system.group_entities):
+        view = build.declare_entity(group, np.arange(population.count(group)))
+        links = np.asarray(population.links[group])[:persons]
+        build.join_with_persons(view, links, np.full(persons, "member"))
+    simulation = module.Simulation(tax_benefit_system=system, populations=build.populations)
+    for name, values in given_columns(population, system.variables).items():
+        simulation.set_input(name, str(year), values)
+    return simulation
+
+
+def given_columns(population: Population, variables: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """The population's columns that are variables, decoded, in row order."""
+    texts = population.schema.vocabularies
+    return {
+        name: np.asarray(
+            population.labels(name, entity)
+            if (entity, name) in texts
+            else population.column(name, entity)
+        )
+        for entity, columns in population.columns.items()
+        for name in columns
+        if name in variables
+    }
+
+
+def clear_caches(system: Any) -> None:
+    """Forget parameter values that the source engine remembers by instant."""
+    root = system.parameters
+    for node in (root, *root.get_descendants()):
+        cache = getattr(node, "_at_instant_cache", None)
+        if cache is not None:
+            cache.clear()
+
+
+@contextlib.contextmanager
+def reformed(package: str, path: str, value: float, year: int) -> Iterator[None]:
+    """Set one parameter of the installed package for a year, and put it back."""
+    system = _source_system(package)
+    periods = importlib.import_module("policyengine_core.periods")
+    parameter = _find(system.parameters, path)
+    before = list(parameter.values_list)
+    parameter.update(
+        start=periods.instant(f"{year}-01-01"), stop=periods.instant(f"{year}-12-31"), value=value
+    )
+    clear_caches(system)
+    try:
+        yield
+    finally:
+        parameter.values_list = before
+        clear_caches(system)
+
+
+def _find(root: Any, path: str) -> Any:
+    at = root
+    for step in path.split("."):
+        name, _, bracket = step.partition("[")
+        at = at.children[name]
+        if bracket:
+            at = at.brackets[int(bracket.rstrip("]"))]
+    return at
+
+
+def differences(
+    package: str,
+    population: Population,
+    path: str,
+    variable: str,
+    value: float,
+    step: float,
+    year: int = 2025,
+) -> float:
+    """The source engine's central difference of a variable's unweighted sum in one parameter."""
+    totals = []
+    for sign in (1.0, -1.0):
+        with reformed(package, path, value + sign * step, year):
+            result = source_simulation(package, population, year).calculate(variable, year)
+            totals.append(float(np.asarray(result, float).sum()))
+    return (totals[0] - totals[1]) / (2 * step)
