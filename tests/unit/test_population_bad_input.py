@@ -1,0 +1,176 @@
+"""Every way in which tables can be wrong: the message names the row, the column and the fix."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pejax import Population
+from pejax._validate import BadInputError, UnknownNameError
+
+
+def person(**changes):
+    columns = {
+        "person_id": [1, 2, 3],
+        "household_id": [7, 7, 8],
+        "tax_unit_id": [1, 1, 2],
+        "age": [40, 9, 70],
+    }
+    return pd.DataFrame(columns | changes)
+
+
+def household(**changes):
+    columns = {
+        "household_id": [7, 8],
+        "household_weight": [100.0, 50.0],
+        "state_fips": [6, 48],
+        "state_code": ["CA", "TX"],
+    }
+    return pd.DataFrame(columns | changes)
+
+
+def build(people=None, homes=None, weights="household_weight", **groups):
+    people = person() if people is None else people
+    homes = household() if homes is None else homes
+    return Population.from_frames({"person": people, "household": homes, **groups}, weights)
+
+
+def test_the_sound_tables_pass():
+    assert build().count() == 3
+
+
+@pytest.mark.parametrize(
+    ("people", "message"),
+    [
+        (
+            person(household_id=[7, None, 8]),
+            r"person row 1 \(person_id 2\), column 'household_id': the person has no household",
+        ),
+        (
+            person(household_id=[7, 9, 8]),
+            r"person row 1 \(person_id 2\), column 'household_id': there is no household 9",
+        ),
+        (
+            person(tax_unit_id=[None, 1, 2]),
+            r"person row 0 \(person_id 1\), column 'tax_unit_id': the person has no tax_unit",
+        ),
+        (person(age=[40, -1, 70]), r"person row 1 .*'age': the age -1 is negative"),
+        (person(age=[40, np.nan, 70]), r"person column 'age' has no value in row 1 \(1 of 3"),
+        (person(person_id=[1, 2, 1]), r"person row 2 .*'person_id': the id 1 appears twice"),
+        (person(person_id=[1.5, 2, 3]), r"'person_id' holds 1.5 in row 0. Use whole numbers"),
+        (person(person_id=["a", "b", "c"]), r"'person_id' holds strings.*pandas.factorize"),
+        (person(person_id=[1, 2, 2**40]), r"'person_id' holds 1099511627776 in row 2.*32-bit"),
+        (person(tax_unit_id=[1, 2, 2]), r"person row 2 .*'tax_unit_id': .* in another household"),
+        (person(job=["cook", 3, "baker"]), r"'job' mixes types: row 0 holds a string, row 1"),
+        (person(job=["cook", None, "baker"]), r"person column 'job' has no value in row 1"),
+        (
+            person(born=pd.to_datetime(["2000-01-01"] * 3)),
+            r"'born' has type datetime64.*only numbers, booleans and strings",
+        ),
+        (person(tags=[[1], [2], [3]]), r"'tags' has type list"),
+        (person(income=[1, 2, 2**40]), r"'income' holds 1099511627776 in row 2.*as a float"),
+        (person().drop(columns="person_id"), "person table has no column 'person_id'"),
+        (
+            person().rename(columns={"household_id": "houshold_id"}),
+            "no column 'household_id'. Did you mean 'houshold_id'",
+        ),
+        (
+            pd.concat([person(), person()[["age"]]], axis=1),
+            "person table has two columns named 'age'",
+        ),
+    ],
+)
+def test_wrong_persons(people, message):
+    with pytest.raises(BadInputError, match=message):
+        build(people=people)
+
+
+@pytest.mark.parametrize(
+    ("homes", "message"),
+    [
+        (
+            household(household_weight=[1.0, np.nan]),
+            r"household row 1 \(household_id 8\), column 'household_weight': the weight is nan",
+        ),
+        (
+            household(household_weight=[np.inf, 1.0]),
+            r"household row 0 .*'household_weight': the weight is inf",
+        ),
+        (
+            household(household_weight=[-2.0, 1.0]),
+            r"household row 0 .*'household_weight': the weight -2.0 is negative",
+        ),
+        (household(household_weight=["1", "2"]), r"'household_weight' has type .* are numbers"),
+        (household(state_fips=[6, 3]), r"household row 1 .*'state_fips': the FIPS code is 3"),
+        (household(state_code=["CA", "XX"]), r"row 1 .*'state_code': the state code is 'XX'"),
+        (household(household_id=[7, 7]), "there is no household 8"),
+        (
+            pd.concat([household(), household(household_id=[9, 10])]),
+            r"household row 2 \(household_id 9\).*no person belongs to this household\. .*"
+            r"\(1 more rows have the same fault\.\)",
+        ),
+        (
+            household().rename(columns={"household_weight": "household_wieght"}),
+            "no weight column 'household_weight'. Did you mean weights='household_wieght'",
+        ),
+    ],
+)
+def test_wrong_households(homes, message):
+    with pytest.raises(BadInputError, match=message):
+        build(homes=homes)
+
+
+def test_the_smallest_message_ends_with_a_fix():
+    with pytest.raises(BadInputError) as caught:
+        build(people=person(age=[40, -1, 70]))
+    assert str(caught.value).endswith("Correct it; newborns are 0.")
+
+
+def test_a_group_table_that_contradicts_its_members():
+    units = pd.DataFrame({"tax_unit_id": [1, 2], "household_id": [8, 8]})
+    message = r"tax_unit row 0 \(tax_unit_id 1\), column 'household_id'.*says household 8"
+    with pytest.raises(BadInputError, match=message):
+        build(tax_unit=units)
+
+
+def test_a_group_without_members():
+    units = pd.DataFrame({"tax_unit_id": [1, 2, 3]})
+    with pytest.raises(BadInputError, match=r"tax_unit row 2 .*no person belongs to this tax_unit"):
+        build(tax_unit=units)
+
+
+def test_without_a_person_table():
+    with pytest.raises(UnknownNameError, match=r"Unknown table 'person'. Did you mean 'persons'"):
+        Population.from_frames({"persons": person()})
+
+
+def test_without_a_household_table_the_weights_are_missing():
+    with pytest.raises(BadInputError, match=r"no weight column .* pass weights=None"):
+        Population.from_frames({"person": person()})
+
+
+def test_a_misspelt_weight_argument():
+    with pytest.raises(BadInputError, match="Did you mean weights='household_weight'"):
+        build(weights="houshold_weight")
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "int16", "uint8", "float64"])
+def test_whole_numbers_of_any_type_are_ids(dtype):
+    people = person().astype({"person_id": dtype, "household_id": dtype})
+    assert build(people=people).ids["person"].tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (pd.Series([1, 0, 1], dtype="boolean"), "b"),
+        (pd.Series([True, False, True], dtype=object), "b"),
+        (pd.Series([1.5, 2, 3], dtype="Float64"), "f"),
+        (pd.Series([1, 2, 3], dtype=object), "i"),
+        (pd.Series(["a", "b", "a"], dtype="category"), "i"),
+        (pd.Series(["a", "b", "a"], dtype="string"), "i"),
+    ],
+)
+def test_pandas_own_types_are_understood(values, kind):
+    pop = build(people=person(extra=values))
+    assert pop.column("extra").dtype.kind == kind
+    assert len(pop.column("extra")) == 3
