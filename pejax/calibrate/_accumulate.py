@@ -1,0 +1,41 @@
+"""Sums that stay right in float32, however many terms they have."""
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+
+def target_dtype() -> jnp.dtype:
+    """The dtype of everything of target length: float64 where JAX has it switched on."""
+    return jnp.result_type(float)
+
+
+def pairwise_sum(x: Float[Array, "term *rest"]) -> Float[Array, "*rest"]:
+    r"""The sum over the leading axis as a balanced tree of additions.
+
+    Its rounding error grows with :math:`\log_2 n` instead of :math:`n`: a running float32 sum of
+    five million equal weights loses percents, the tree is right to 1e-6.
+    """
+    while x.shape[0] > 1:
+        half = (x.shape[0] + 1) // 2
+        tail = x[half:]
+        if tail.shape[0] < half:
+            tail = jnp.concatenate([tail, jnp.zeros_like(x[:1])])
+        x = x[:half] + tail
+    return x[0] if x.shape[0] else jnp.zeros(x.shape[1:], x.dtype)
+
+
+def accumulate(x: Float[Array, "term *rest"]) -> Float[Array, "*rest"]:
+    """The sum over the leading axis in the target dtype: plain in float64, pairwise in float32."""
+    if target_dtype() == jnp.float64:
+        return jnp.sum(x, axis=0, dtype=jnp.float64)
+    return pairwise_sum(x)
+
+
+def total(x: Float[Array, " unit"]) -> Float[Array, ""]:
+    """The sum of a long vector in the target dtype."""
+    return accumulate(x.reshape(-1))
+
+
+def ceil_div(count: int, size: int) -> int:
+    """The number of blocks of `size` that hold `count` items."""
+    return -(-count // size)

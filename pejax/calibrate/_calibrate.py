@@ -1,0 +1,68 @@
+"""The door: check, solve, hand back weights with their diagnostics."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from .._types import Key
+from ._method import Method, ProgressCallback
+from ._problem import TargetProblem
+from ._screen import check_base_weights
+from ._solution import Solution
+
+
+def calibrate(
+    problem: TargetProblem,
+    w0: Float[Array, " unit"] | Float[np.ndarray, " unit"] | Any,
+    method: Method,
+    *,
+    key: Key | None = None,
+    progress: ProgressCallback | None = None,
+) -> Solution:
+    r"""Weights near `w0` whose totals meet the targets of `problem`, by one of the methods.
+
+    The estimate matrix keeps its dtype; everything of target length is computed in float64, which
+    is switched on for the solve alone and off again: float32 data, float64 sums and equations. The
+    weights come back in the caller's unit order and in JAX's current float dtype. For derivatives
+    through a calibration use `calibrated_weights`.
+
+    Args:
+        problem: the targets.
+        w0: base weights, one a unit, finite and at least 0; a unit of weight 0 stays at 0.
+        method: `Linear()`, `Entropy()`, `Logit(lo, hi)`, `Raking()`, `Adam(...)` or `L0(...)`.
+        key: PRNG key; needed by methods that draw.
+        progress: called with a `Progress` between compiled stretches of a long run.
+
+    Returns:
+        A `Solution`; a solve that did not succeed says so in `.result` and raises in `.check()`.
+
+    Raises:
+        BadInputError: base weights that are NaN, infinite, negative, all zero or of another length;
+            a method that needs a key and got none.
+
+    >>> problem = TargetProblem([[1.0, 1.0, 1.0], [0.0, 1.0, 1.0]], [12.0, 8.0])
+    >>> from pejax.calibrate import Entropy
+    >>> solution = calibrate(problem, [1.0, 1.0, 3.0], Entropy(exact=True)).check()
+    >>> solution.weights.round(4)
+    Array([4., 2., 6.], dtype=float32)
+    """
+    base = np.asarray(w0, dtype=float)
+    check_base_weights(base, problem.n_units)
+    with jax.enable_x64(True):
+        outcome = method.run(problem, base, key=key, progress=progress)
+        weights = np.asarray(outcome.weights, float)
+        estimates = np.asarray(problem.estimates(jnp.asarray(weights)), float)
+        base_estimates = np.asarray(problem.estimates(jnp.asarray(base)), float)
+    return Solution(
+        weights=jnp.asarray(weights, jnp.result_type(float)),
+        base_weights=base,
+        estimates=estimates,
+        base_estimates=base_estimates,
+        problem=problem,
+        result=jnp.asarray(np.asarray(outcome.result)),
+        steps=int(outcome.steps),
+        loss_history=outcome.loss_history,
+    )

@@ -1,0 +1,45 @@
+r"""Derivatives of calibrated weights by the implicit function theorem.
+
+At the solution :math:`F(\mu; \theta) = 0`, so :math:`d\mu = -F_\mu^{-1} F_\theta\, d\theta` for any
+change of the targets, the scales, the base weights or the estimate matrix: one linear solve with
+the Hessian of the last Newton step, whatever path the solver took.
+"""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ._dual import DualSolution, DualSystem, NewtonOptions, solve_dual, solve_spd
+
+_EXACT_RIDGE = 1e-13  # relative; only redundant targets feel it
+
+
+def dual_solution(system: DualSystem, options: NewtonOptions) -> DualSolution:
+    """`solve_dual` with derivatives of its multipliers in every array of the system."""
+
+    @eqx.filter_custom_jvp
+    def solve(system: DualSystem) -> DualSolution:
+        return solve_dual(system, options)
+
+    @solve.def_jvp
+    def solve_jvp(primals, tangents):
+        (system,), (change,) = primals, tangents
+        solution = solve(system)
+        mu = jax.lax.stop_gradient(solution.mu)
+        ridge = (_EXACT_RIDGE if options.exact else options.ridge) * system.importance
+
+        def equations(system: DualSystem) -> Float[Array, " target"]:
+            held = 0.0 if options.exact else options.ridge * system.importance
+            return system.residual(system.potential(mu)) + held * mu
+
+        _, shift = eqx.filter_jvp(equations, (system,), (change,))
+        hessian = system.hessian(system.potential(mu), ridge)
+        still = jax.tree.map(lambda leaf: None if _is_count(leaf) else 0 * leaf, solution)
+        return solution, still._replace(mu=-solve_spd(hessian, shift))
+
+    return solve(system)
+
+
+def _is_count(leaf: Array) -> bool:
+    return not jnp.issubdtype(leaf.dtype, jnp.floating)

@@ -1,0 +1,146 @@
+"""What a calibration problem asks of its estimate matrix, and the dense answer."""
+
+import abc
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from .._validate import BadInputError
+from ._accumulate import accumulate, ceil_div, target_dtype
+
+_LANE = 32  # units summed in the data's own dtype before the partial sums meet in a tree
+_TILE = 1024  # units a step of the Gram matrix
+
+
+class Operator(eqx.Module):
+    r"""An estimate matrix :math:`A` of shape (target, unit), known by what it does to vectors.
+
+    Row :math:`t` holds what each unit contributes to target :math:`t`, so that
+    :math:`A w` are the estimates under weights :math:`w`. Solvers use nothing but these methods, so
+    a structured matrix (a geography, a product, a shard on each device) only has to supply them.
+    Values of unit length have the operator's `dtype`; values of target length are float64 where
+    JAX has it switched on, and sums over units are right to 1e-6 in float32 at any length.
+    """
+
+    @property
+    @abc.abstractmethod
+    def shape(self) -> tuple[int, int]:
+        """The numbers of targets and of units."""
+
+    @property
+    @abc.abstractmethod
+    def dtype(self) -> jnp.dtype:
+        """The dtype of the entries, and of everything of unit length."""
+
+    @abc.abstractmethod
+    def mv(self, weights: Float[Array, " unit"]) -> Float[Array, " target"]:
+        r"""The estimates :math:`A w`."""
+
+    @abc.abstractmethod
+    def rmv(self, residual: Float[Array, " target"]) -> Float[Array, " unit"]:
+        r"""The adjoint :math:`A^\top r`."""
+
+    @abc.abstractmethod
+    def gram(self, q: Float[Array, " unit"]) -> Float[Array, "target target"]:
+        r"""The weighted Gram matrix :math:`A \operatorname{diag}(q) A^\top`."""
+
+    @abc.abstractmethod
+    def extent(self) -> tuple[Float[Array, " target"], Float[Array, " target"]]:
+        """Each row's smallest and largest entry, zero included; NaN where the row holds one."""
+
+    @abc.abstractmethod
+    def take(
+        self, targets: np.ndarray | None = None, units: np.ndarray | None = None
+    ) -> "Operator":
+        """The operator of some rows and some columns, in the order given; on the host."""
+
+    def row(self, target: int) -> Float[Array, " unit"]:
+        """One row as a vector; for messages and checks, not for solvers."""
+        return self.rmv(jnp.zeros(self.shape[0], target_dtype()).at[target].set(1.0))
+
+
+class DenseOperator(Operator):
+    r"""A dense estimate matrix of shape (target, unit).
+
+    Stored by unit, padded with zero units to whole tiles; the padding never shows. `X` may be a
+    tracer: derivatives of a calibration with respect to the matrix pass through the constructor.
+
+    Args:
+        X: the entries; integers and booleans become the default float.
+
+    Raises:
+        BadInputError: `X` is not a matrix.
+
+    >>> operator = DenseOperator([[1.0, 1.0, 1.0], [0.0, 2.0, 5.0]])
+    >>> operator.mv(jnp.array([1.0, 2.0, 3.0]))
+    Array([ 6., 19.], dtype=float32)
+    >>> operator.rmv(jnp.array([1.0, 10.0]))
+    Array([ 1., 21., 51.], dtype=float32)
+    """
+
+    by_unit: Float[Array, "padded_unit target"]
+    n_units: int = eqx.field(static=True)
+
+    def __init__(self, X: Float[Array, "target unit"] | np.ndarray | list[list[float]]):
+        X = X if isinstance(X, jax.Array) else np.asarray(X)
+        if X.ndim != 2:
+            raise BadInputError(
+                f"The estimate matrix has {X.ndim} dimension(s); give a matrix (target, unit)."
+            )
+        if not jnp.issubdtype(X.dtype, jnp.floating):
+            X = X.astype(target_dtype())
+        self.n_units = X.shape[1]
+        missing = ceil_div(self.n_units, _TILE) * _TILE - self.n_units
+        xp = jnp if isinstance(X, jax.Array) else np
+        self.by_unit = jnp.asarray(xp.pad(X.T, ((0, missing), (0, 0))))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.by_unit.shape[1], self.n_units
+
+    @property
+    def dtype(self) -> jnp.dtype:
+        return self.by_unit.dtype
+
+    @property
+    def matrix(self) -> Float[Array, "target unit"]:
+        """The matrix as it was given."""
+        return self.by_unit[: self.n_units].T
+
+    def mv(self, weights: Float[Array, " unit"]) -> Float[Array, " target"]:
+        lanes = self.by_unit.reshape(-1, _LANE, self.shape[0])
+        return accumulate(jnp.einsum("klt,kl->kt", lanes, self._padded(weights).reshape(-1, _LANE)))
+
+    def rmv(self, residual: Float[Array, " target"]) -> Float[Array, " unit"]:
+        return (self.by_unit @ residual.astype(self.dtype))[: self.n_units]
+
+    def gram(self, q: Float[Array, " unit"]) -> Float[Array, "target target"]:
+        n_targets = self.shape[0]
+        tiles = self.by_unit.reshape(-1, _TILE, n_targets)
+
+        def add_tile(sum_so_far, tile_and_q):
+            tile, q_tile = tile_and_q
+            part = (tile.T * q_tile) @ tile
+            return sum_so_far + part.astype(sum_so_far.dtype), None
+
+        zero = jnp.zeros((n_targets, n_targets), jnp.promote_types(target_dtype(), self.dtype))
+        return jax.lax.scan(add_tile, zero, (tiles, self._padded(q).reshape(-1, _TILE)))[0]
+
+    def extent(self) -> tuple[Float[Array, " target"], Float[Array, " target"]]:
+        return jnp.min(self.by_unit, axis=0, initial=0), jnp.max(self.by_unit, axis=0, initial=0)
+
+    def take(
+        self,
+        targets: Int[np.ndarray, " kept"] | None = None,
+        units: Int[np.ndarray, " kept"] | None = None,
+    ) -> "DenseOperator":
+        X = np.asarray(self.by_unit)[: self.n_units]
+        X = X if units is None else X[np.asarray(units)]
+        X = X if targets is None else X[:, np.asarray(targets)]
+        return DenseOperator(X.T)
+
+    def _padded(self, x: Float[Array, " unit"]) -> Float[Array, " padded_unit"]:
+        return jnp.pad(x.astype(self.dtype), (0, self.by_unit.shape[0] - self.n_units))

@@ -1,0 +1,170 @@
+"""A calibration problem: an estimate matrix, the totals it should meet, and what was set aside."""
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from .._validate import UnknownNameError, unknown
+from . import _screen
+from ._accumulate import target_dtype
+from ._diagnostics import relative_error
+from ._operators import DenseOperator, Operator
+from ._screen import Refusal
+from ._sparse import SparseOperator
+
+# Host arrays stay numpy float64 until compiled code takes them in the dtype of the day.
+TargetVector: TypeAlias = Float[Array, " target"] | Float[np.ndarray, " target"]
+
+
+def as_operator(matrix: Any) -> Operator:
+    """An operator as it is, a scipy matrix or BCOO as a `SparseOperator`, anything else dense."""
+    if isinstance(matrix, Operator):
+        return matrix
+    if hasattr(matrix, "tocsr") or hasattr(matrix, "indices"):
+        return SparseOperator(matrix)
+    return DenseOperator(matrix.to_numpy() if hasattr(matrix, "to_numpy") else matrix)
+
+
+class TargetProblem(eqx.Module):
+    r"""Targets :math:`y` that weights :math:`w` should meet: :math:`A w \approx y`.
+
+    Building one is the host edge: broken input raises, and a target that no weights can meet, or
+    that repeats another, is moved to `refused` with its reason. What is left is a plain pytree
+    for compiled code; `with_values` and `with_operator` rebuild it there without a check.
+
+    Args:
+        operator: the estimate matrix of shape (target, unit): an `Operator`, an array, a scipy
+            sparse matrix or a BCOO.
+        values: the targets, finite, in their own units.
+        names: one a target, all different; `target_0`, `target_1`, ... unless given.
+        scale: what an error of 1 means for each target, positive, in its unit;
+            :math:`\max(|y|, 1)` unless given.
+        groups: a label a target, for reports and holdouts.
+        weights: the importance of each target in the loss, at least 0; 1 unless given. A target of
+            importance 0 is reported and not fitted.
+        refused: targets set aside before, carried along.
+
+    Raises:
+        BadInputError: NaN or infinite values or contributions, lengths that disagree, a scale that
+            is not positive, a negative importance, a name used twice.
+
+    >>> problem = TargetProblem(
+    ...     [[1.0, 1.0], [0.0, 5.0], [0.0, 0.0]], [10.0, 20.0, 3.0], names=["all", "rent", "none"])
+    >>> problem.names, problem.refused
+    (('all', 'rent'), (Refusal(name='none', value=3.0, reason='no unit contributes to it'),))
+    """
+
+    operator: Operator
+    values: TargetVector
+    scale: TargetVector
+    weights: TargetVector
+    names: tuple[str, ...] = eqx.field(static=True)
+    groups: tuple[str, ...] | None = eqx.field(static=True)
+    refused: tuple[Refusal, ...] = eqx.field(static=True)
+
+    def __init__(
+        self,
+        operator: Any,
+        values: Any,
+        *,
+        names: Sequence[str] | None = None,
+        scale: Any = None,
+        groups: Sequence[str] | None = None,
+        weights: Any = None,
+        refused: Sequence[Refusal] = (),
+    ):
+        operator = as_operator(operator)
+        n_targets = operator.shape[0]
+        names = [f"target_{row}" for row in range(n_targets)] if names is None else list(names)
+        _screen.check_lengths(
+            n_targets, values=values, names=names, scale=scale, groups=groups, weights=weights
+        )
+        y = np.asarray(values, float)
+        _screen.check_names(names)
+        _screen.check_values(y, names)
+        s = np.maximum(np.abs(y), 1.0) if scale is None else np.asarray(scale, float)
+        q = np.ones(n_targets) if weights is None else np.asarray(weights, float)
+        _screen.check_scale(s, names)
+        _screen.check_matrix(operator, names)
+        aside = _screen.unreachable(operator, y, names)
+        empty = np.isin(np.arange(n_targets), list(aside))
+        aside |= _screen.duplicates(operator, y, s, names, skip=empty)
+        kept = np.setdiff1d(np.arange(n_targets), list(aside))
+        _screen.check_any_left(kept, aside)
+        self.operator = operator.take(targets=kept) if aside else operator
+        self.values, self.scale, self.weights = y[kept], s[kept], q[kept]
+        _screen.check_importance(self.weights, [names[row] for row in kept])
+        self.names = tuple(str(names[row]) for row in kept)
+        self.groups = None if groups is None else tuple(str(groups[row]) for row in kept)
+        self.refused = (*refused, *(aside[row] for row in sorted(aside)))
+
+    @property
+    def n_targets(self) -> int:
+        """The number of targets left."""
+        return self.operator.shape[0]
+
+    @property
+    def n_units(self) -> int:
+        """The number of units the weights are for."""
+        return self.operator.shape[1]
+
+    def with_values(self, values: Float[Array, " target"]) -> "TargetProblem":
+        """The same problem with other targets and the same scale; traceable, unchecked."""
+        return eqx.tree_at(lambda problem: problem.values, self, values)
+
+    def with_operator(self, operator: Operator) -> "TargetProblem":
+        """The same targets with another matrix of the same shape; traceable, unchecked."""
+        return eqx.tree_at(lambda problem: problem.operator, self, operator)
+
+    def index(self, name: str) -> int:
+        """The row of a target.
+
+        Raises:
+            UnknownNameError: no target has that name; the nearest names are suggested, and the
+                reason is given when the target was set aside.
+        """
+        if name in self.names:
+            return self.names.index(name)
+        reasons = {refusal.name: refusal.reason for refusal in self.refused}
+        if name in reasons:
+            raise UnknownNameError(
+                f"Target {name!r} was set aside: {reasons[name]}. Use one of problem.names."
+            )
+        raise unknown("target", name, self.names)
+
+    def hold_out(self, names: Sequence[str]) -> "TargetProblem":
+        """The same problem with some targets reported and not fitted (importance 0)."""
+        weights = np.array(self.weights, float)
+        weights[[self.index(name) for name in names]] = 0.0
+        _screen.check_importance(weights, self.names)
+        return eqx.tree_at(lambda problem: problem.weights, self, weights)
+
+    def estimates(self, weights: Float[Array, " unit"]) -> Float[Array, " target"]:
+        r"""The estimates :math:`A w`."""
+        return self.operator.mv(jnp.asarray(weights))
+
+    def errors(self, weights: Float[Array, " unit"]) -> Float[Array, " target"]:
+        r"""The signed errors of the estimates in units of the scale, :math:`(A w - y)/s`."""
+        values = jnp.asarray(self.values, target_dtype())
+        scale = jnp.asarray(self.scale, target_dtype())
+        return relative_error(self.estimates(weights), values, scale)
+
+
+class Goals(NamedTuple):
+    """What compiled code needs of a problem: no names, so that a renamed one is not recompiled."""
+
+    operator: Operator
+    values: Float[Array, " target"]
+    scale: Float[Array, " target"]
+    importance: Float[Array, " target"]
+
+
+def goals_of(problem: TargetProblem) -> Goals:
+    """The numbers of a problem in the target dtype; traceable."""
+    dtype = target_dtype()
+    columns = (jnp.asarray(x, dtype) for x in (problem.values, problem.scale, problem.weights))
+    return Goals(problem.operator, *columns)

@@ -1,0 +1,180 @@
+"""What is wrong with a calibration problem, found before it is solved.
+
+A broken number is an error that names its row. A sound number that no weights can meet is not: it
+is set aside and listed with its reason.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Bool, Float
+
+from .._validate import BadInputError
+from ._operators import Operator
+
+_SAME = 1e-6  # relative difference below which two rows are compared entry by entry
+
+
+class Refusal(NamedTuple):
+    """A target that was set aside, and why. `pandas.DataFrame(problem.refused)` is the table."""
+
+    name: str
+    value: float
+    reason: str
+
+
+def check_lengths(n_targets: int, **columns: Sequence[Any] | np.ndarray | None) -> None:
+    """Every column of the target table has one entry a row of the estimate matrix."""
+    for label, column in columns.items():
+        if column is not None and len(column) != n_targets:
+            raise BadInputError(
+                f"{label} has {len(column)} entries and the estimate matrix {n_targets} rows. "
+                f"Give one a row; a matrix of shape (unit, target) must be transposed."
+            )
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Every name is used once."""
+    seen: dict[str, int] = {}
+    for row, name in enumerate(names):
+        if name in seen:
+            raise BadInputError(
+                f"names[{row}] {name!r} is already the name of row {seen[name]}. "
+                "Give every target its own name."
+            )
+        seen[name] = row
+
+
+def check_values(values: Float[np.ndarray, " target"], names: Sequence[str]) -> None:
+    """Every target is a finite number."""
+    bad = np.flatnonzero(~np.isfinite(values))
+    if bad.size:
+        raise BadInputError(
+            f"Target {names[bad[0]]!r} (row {bad[0]}) is {values[bad[0]]}"
+            f"{_and_more(bad)}. Give a finite value, or leave the row out."
+        )
+
+
+def check_scale(scale: Float[np.ndarray, " target"], names: Sequence[str]) -> None:
+    """Every scale is a positive finite number."""
+    bad = np.flatnonzero(~(np.isfinite(scale) & (scale > 0)))
+    if bad.size:
+        raise BadInputError(
+            f"The scale of target {names[bad[0]]!r} (row {bad[0]}) is {scale[bad[0]]}"
+            f"{_and_more(bad)}. Give a positive number in the target's unit."
+        )
+
+
+def check_importance(weights: Float[np.ndarray, " target"], names: Sequence[str]) -> None:
+    """Every importance is finite and at least zero, and one is positive."""
+    bad = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
+    if bad.size:
+        raise BadInputError(
+            f"The weight of target {names[bad[0]]!r} (row {bad[0]}) is {weights[bad[0]]}"
+            f"{_and_more(bad)}. Give a number of at least 0; 0 reports a target without fitting it."
+        )
+    if not np.any(weights > 0):
+        raise BadInputError("Every target has weight 0. Give at least one a positive weight.")
+
+
+def check_matrix(operator: Operator, names: Sequence[str]) -> None:
+    """Every entry of the estimate matrix is finite."""
+    low, high = map(np.asarray, operator.extent())
+    bad = np.flatnonzero(~(np.isfinite(low) & np.isfinite(high)))
+    if bad.size:
+        entries = np.asarray(operator.take(targets=bad[:1]).row(0))
+        unit = int(np.flatnonzero(~np.isfinite(entries))[0])
+        raise BadInputError(
+            f"The estimate matrix holds {entries[unit]} for target {names[bad[0]]!r} "
+            f"(row {bad[0]}), unit {unit}{_and_more(bad)}. Give finite contributions."
+        )
+
+
+def check_any_left(kept: np.ndarray, aside: dict[int, Refusal]) -> None:
+    """Some target survived the screens."""
+    if not kept.size:
+        example = next(iter(aside.values()), None)
+        why = f" ({example.name!r}: {example.reason})" if example else ""
+        raise BadInputError(f"No target is left to calibrate to{why}. Give one the data can meet.")
+
+
+def check_base_weights(weights: np.ndarray, n_units: int) -> None:
+    """Base weights: one a unit, finite, none negative, not all zero."""
+    if weights.shape != (n_units,):
+        raise BadInputError(
+            f"The base weights have shape {weights.shape} and the estimate matrix {n_units} units. "
+            "Give one weight a unit, in the order of the matrix's columns."
+        )
+    bad = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
+    if bad.size:
+        raise BadInputError(
+            f"The base weight of unit {bad[0]} is {weights[bad[0]]}{_and_more(bad)}. "
+            "Give finite weights of at least 0; 0 leaves a unit out."
+        )
+    if not np.any(weights > 0):
+        raise BadInputError("Every base weight is 0. Give at least one unit a positive weight.")
+
+
+def unreachable(
+    operator: Operator, values: Float[np.ndarray, " target"], names: Sequence[str]
+) -> dict[int, Refusal]:
+    """Rows that no non-negative weights can meet: nothing contributes, or only with one sign."""
+    low, high = map(np.asarray, operator.extent())
+    found: dict[int, str] = {}
+    for row in np.flatnonzero((low == 0) & (high == 0)):
+        found[int(row)] = "no unit contributes to it"
+    for row in np.flatnonzero((values > 0) & (high == 0) & (low < 0)):
+        found[int(row)] = "wrong sign: the target is positive and no contribution is"
+    for row in np.flatnonzero((values < 0) & (low == 0) & (high > 0)):
+        found[int(row)] = "wrong sign: the target is negative and no contribution is"
+    return {row: Refusal(names[row], float(values[row]), why) for row, why in found.items()}
+
+
+def duplicates(
+    operator: Operator,
+    values: Float[np.ndarray, " target"],
+    scale: Float[np.ndarray, " target"],
+    names: Sequence[str],
+    skip: Bool[np.ndarray, " target"],
+) -> dict[int, Refusal]:
+    """Later rows whose contributions repeat an earlier row's, with the same value or another.
+
+    Rows are told apart by their sums under random weights first; only rows whose sums agree are
+    compared entry by entry.
+    """
+    found = {}
+    for cluster in _equal_sums(operator, skip):
+        rows = operator.take(targets=cluster)
+        entries = [np.asarray(rows.row(k)) for k in range(len(cluster))]
+        for later in range(1, len(cluster)):
+            twins = (k for k in range(later) if np.array_equal(entries[k], entries[later]))
+            first = next(twins, None)
+            if first is not None:
+                row, twin = int(cluster[later]), int(cluster[first])
+                reason = _duplicate_reason(values, scale, names, row, twin)
+                found[row] = Refusal(names[row], float(values[row]), reason)
+    return found
+
+
+def _duplicate_reason(values, scale, names, row: int, twin: int) -> str:
+    if abs(values[row] - values[twin]) <= _SAME * scale[twin]:
+        return f"repeats {names[twin]!r}"
+    return f"contradicts {names[twin]!r}: the same contributions with the value {values[twin]:,.6g}"
+
+
+def _equal_sums(operator: Operator, skip: Bool[np.ndarray, " target"]) -> list[np.ndarray]:
+    """Sets of rows, in row order, whose sums under fixed random weights agree."""
+    with jax.enable_x64(True):
+        trial = np.random.default_rng(20_250_101).uniform(0.5, 1.5, operator.shape[1])
+        sums = np.asarray(operator.mv(jax.numpy.asarray(trial)), float)
+    rows = np.flatnonzero(~skip)
+    rows = rows[np.argsort(sums[rows], kind="stable")]
+    gap = np.diff(sums[rows]) > _SAME * np.abs(sums[rows])[1:]
+    clusters = np.split(rows, np.flatnonzero(gap) + 1)
+    return [np.sort(cluster) for cluster in clusters if len(cluster) > 1]
+
+
+def _and_more(bad: np.ndarray) -> str:
+    return f", and {len(bad) - 1} more" if len(bad) > 1 else ""

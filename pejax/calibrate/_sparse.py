@@ -1,0 +1,258 @@
+"""A sparse estimate matrix: blocked rows forward, blocked columns for the adjoint and the Gram."""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from .._segment import segment_sum
+from .._validate import BadInputError
+from ._accumulate import ceil_div, target_dtype
+from ._operators import Operator
+
+_ROW_WIDTH = 32  # entries a block of a target's row, which may be as long as the population
+_UNIT_WIDTH = 8  # entries a block of a unit's column, which is short
+_TILE = 1024  # units a step of the Gram matrix
+
+
+class _ByTarget(eqx.Module):
+    """The rows cut into blocks of equal width, and a tree of gathers that adds a row's blocks up.
+
+    Blocks are padded with zero entries. Level 1 of `tree` lists the blocks of each row, again in
+    blocks, and so on until every row is one number; the slot past the end of a level holds zero.
+    No scatter, so the sum has the same bits on every run, and no long float32 chain of additions.
+    """
+
+    data: Float[Array, "block width"]
+    unit: Int[Array, "block width"]
+    tree: tuple[Int[Array, "level_block width"], ...]
+
+    def mv(self, weights: Float[Array, " unit"]) -> Float[Array, " target"]:
+        sums = _halved(self.data * weights.astype(self.data.dtype)[self.unit])
+        sums = sums.astype(jnp.promote_types(sums.dtype, target_dtype()))
+        for level in self.tree:
+            sums = _halved(jnp.append(sums, 0)[level])
+        return sums
+
+    def extreme(self, reduce) -> Float[Array, " target"]:
+        """The smallest or largest entry of each row (`jnp.min` or `jnp.max`), zero included."""
+        found = reduce(self.data, axis=1, initial=0)
+        for level in self.tree:
+            found = reduce(jnp.append(found, 0)[level], axis=1)
+        return found
+
+
+class _ByUnit(eqx.Module):
+    """The columns cut into short blocks, each with the unit it belongs to, in unit order."""
+
+    data: Float[Array, "block width"]
+    target: Int[Array, "block width"]
+    unit: Int[Array, " block"]
+    first_block: Int[Array, " tile"]  # of each tile of units
+    n_units: int = eqx.field(static=True)
+    tile_blocks: int = eqx.field(static=True)  # blocks of the fullest tile
+
+    def rmv(self, residual: Float[Array, " target"]) -> Float[Array, " unit"]:
+        sums = _halved(self.data * residual.astype(self.data.dtype)[self.target])
+        return segment_sum(sums, self.unit, self.n_units, sorted_ids=True)
+
+    def gram(self, q: Float[Array, " unit"], n_targets: int) -> Float[Array, "target target"]:
+        """Tile by tile: spread the entries of 1,024 units into a dense tile, multiply, add."""
+        q = jnp.pad(q.astype(self.data.dtype), (0, self.first_block.shape[0] * _TILE - q.shape[0]))
+
+        def add_tile(sum_so_far, step):
+            tile = self._tile(step, n_targets)
+            q_tile = jax.lax.dynamic_slice_in_dim(q, step * _TILE, _TILE)
+            part = (tile.T * q_tile) @ tile
+            return sum_so_far + part.astype(sum_so_far.dtype), None
+
+        dtype = jnp.promote_types(target_dtype(), self.data.dtype)
+        steps = jnp.arange(self.first_block.shape[0])
+        return jax.lax.scan(add_tile, jnp.zeros((n_targets, n_targets), dtype), steps)[0]
+
+    def _tile(self, step: Int[Array, ""], n_targets: int) -> Float[Array, "tile_unit target"]:
+        # The slice is as long as the fullest tile's: it may run into a neighbour's units, whose
+        # local number then falls outside the tile and is dropped.
+        def cut(x):
+            return jax.lax.dynamic_slice_in_dim(x, self.first_block[step], self.tile_blocks)
+
+        local = cut(self.unit) - step * _TILE
+        local = jnp.where(local < 0, _TILE, local)[:, None]  # negative indices would wrap around
+        tile = jnp.zeros((_TILE, n_targets), self.data.dtype)
+        return tile.at[local, cut(self.target)].add(cut(self.data), mode="drop")
+
+
+class SparseOperator(Operator):
+    r"""A sparse estimate matrix of shape (target, unit), from scipy or JAX's BCOO.
+
+    Entries are held twice: by target for :math:`A w`, by unit for :math:`A^\top r` and the Gram
+    matrix. `data` are the entries in row order; `with_data` rebuilds both copies from a traced
+    vector, which is how derivatives with respect to the matrix are taken. Entries given twice for
+    one cell are added up.
+
+    Args:
+        matrix: a scipy sparse matrix or array, or a `jax.experimental.sparse.BCOO`.
+
+    Raises:
+        BadInputError: not a two-dimensional sparse matrix.
+
+    >>> import scipy.sparse
+    >>> operator = SparseOperator(scipy.sparse.csr_array([[1.0, 1.0, 1.0], [0.0, 2.0, 5.0]]))
+    >>> operator.mv(jnp.array([1.0, 2.0, 3.0]))
+    Array([ 6., 19.], dtype=float32)
+    """
+
+    by_target: _ByTarget
+    by_unit: _ByUnit
+    slots: tuple[Int[np.ndarray, " entry"], Int[np.ndarray, " entry"]]  # of `data` in each copy
+    n_targets: int = eqx.field(static=True)
+
+    def __init__(self, matrix: Any):
+        csr = _as_csr(matrix)
+        csc = csr.tocsc()
+        self.n_targets = len(csr.indptr) - 1
+        self.by_target, row_slots = _rows_of(csr)
+        self.by_unit, column_slots = _columns_of(csc)
+        order = csr.copy()
+        order.data = np.arange(csr.nnz)
+        column_order = np.empty(csr.nnz, np.int64)
+        column_order[order.tocsc().data] = column_slots
+        self.slots = (row_slots, column_order)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.n_targets, self.by_unit.n_units
+
+    @property
+    def dtype(self) -> jnp.dtype:
+        return self.by_target.data.dtype
+
+    @property
+    def data(self) -> Float[Array, " entry"]:
+        """The entries, row by row and by unit within a row."""
+        return self.by_target.data.reshape(-1)[self.slots[0]]
+
+    def with_data(self, data: Float[Array, " entry"]) -> "SparseOperator":
+        """The same pattern with other entries, in the order of `data`; traceable."""
+
+        def spread(slots, like):
+            return jnp.zeros(like.size, data.dtype).at[slots].set(data).reshape(like.shape)
+
+        rows, columns = self.by_target.data, self.by_unit.data
+        return eqx.tree_at(
+            lambda operator: (operator.by_target.data, operator.by_unit.data),
+            self,
+            (spread(self.slots[0], rows), spread(self.slots[1], columns)),
+        )
+
+    def mv(self, weights: Float[Array, " unit"]) -> Float[Array, " target"]:
+        return self.by_target.mv(weights)
+
+    def rmv(self, residual: Float[Array, " target"]) -> Float[Array, " unit"]:
+        return self.by_unit.rmv(residual)
+
+    def gram(self, q: Float[Array, " unit"]) -> Float[Array, "target target"]:
+        return self.by_unit.gram(q, self.n_targets)
+
+    def extent(self) -> tuple[Float[Array, " target"], Float[Array, " target"]]:
+        return self.by_target.extreme(jnp.min), self.by_target.extreme(jnp.max)
+
+    def take(
+        self,
+        targets: Int[np.ndarray, " kept"] | None = None,
+        units: Int[np.ndarray, " kept"] | None = None,
+    ) -> "SparseOperator":
+        csr = self.to_scipy()
+        csr = csr if targets is None else csr[np.asarray(targets)]
+        return SparseOperator(csr if units is None else csr[:, np.asarray(units)])
+
+    def to_scipy(self):
+        """The matrix as a scipy CSR array."""
+        from scipy import sparse
+
+        unit = np.asarray(self.by_target.unit).reshape(-1)[self.slots[0]]
+        counts = np.bincount(self._row_of_entry(), minlength=self.n_targets)
+        indptr = np.concatenate([[0], np.cumsum(counts)])
+        return sparse.csr_array((np.asarray(self.data), unit, indptr), shape=self.shape)
+
+    def _row_of_entry(self) -> Int[np.ndarray, " entry"]:
+        column_slots = np.asarray(self.slots[1])
+        return np.asarray(self.by_unit.target).reshape(-1)[column_slots]
+
+
+def _as_csr(matrix: Any):
+    """A canonical float CSR array: sorted indices, one entry a cell."""
+    from scipy import sparse
+
+    if isinstance(getattr(matrix, "data", None), jax.Array):
+        at = np.asarray(matrix.indices)
+        matrix = sparse.coo_array((np.asarray(matrix.data), (at[:, 0], at[:, 1])), matrix.shape)
+    if not sparse.issparse(matrix) or matrix.ndim != 2:
+        raise BadInputError(
+            f"A sparse estimate matrix cannot be made of {type(matrix).__name__}; give a scipy "
+            "sparse matrix or a BCOO of shape (target, unit), or use DenseOperator."
+        )
+    csr = sparse.csr_array(matrix)
+    if not np.issubdtype(csr.dtype, np.floating):
+        csr = sparse.csr_array(csr.astype(np.dtype(target_dtype())))
+    csr.sum_duplicates()
+    return csr
+
+
+def _rows_of(csr) -> tuple[_ByTarget, Int[np.ndarray, " entry"]]:
+    slots, bounds = _block_slots(csr.indptr, _ROW_WIDTH)
+    data = _spread(csr.data, slots, bounds, _ROW_WIDTH)
+    unit = _spread(csr.indices.astype(np.int32), slots, bounds, _ROW_WIDTH)
+    return _ByTarget(jnp.asarray(data), jnp.asarray(unit), _sum_tree(bounds)), slots
+
+
+def _columns_of(csc) -> tuple[_ByUnit, Int[np.ndarray, " entry"]]:
+    slots, bounds = _block_slots(csc.indptr, _UNIT_WIDTH)
+    data = _spread(csc.data, slots, bounds, _UNIT_WIDTH)
+    target = _spread(csc.indices.astype(np.int32), slots, bounds, _UNIT_WIDTH)
+    unit = np.repeat(np.arange(csc.shape[1], dtype=np.int32), np.diff(bounds))
+    tile_ends = np.minimum(np.arange(0, csc.shape[1] + _TILE, _TILE), csc.shape[1])
+    tile_bounds = bounds[tile_ends[: ceil_div(csc.shape[1], _TILE) + 1]]
+    fullest = int(np.diff(tile_bounds).max(initial=0))
+    first = np.minimum(tile_bounds[:-1], max(0, len(unit) - fullest)).astype(np.int32)
+    arrays = [jnp.asarray(x) for x in (data, target, unit, first)]
+    columns = _ByUnit(*arrays, n_units=csc.shape[1], tile_blocks=fullest)
+    return columns, slots
+
+
+def _block_slots(
+    indptr: Int[np.ndarray, " bound"], width: int
+) -> tuple[Int[np.ndarray, " entry"], Int[np.ndarray, " bound"]]:
+    """Each entry's slot when every row fills whole blocks, at least one, and the block bounds."""
+    counts = np.diff(indptr)
+    bounds = np.concatenate([[0], np.cumsum(np.maximum(1, -(-counts // width)))])
+    row = np.repeat(np.arange(len(counts)), counts)
+    return bounds[row] * width + np.arange(indptr[-1]) - indptr[row], bounds
+
+
+def _spread(values: np.ndarray, slots: np.ndarray, bounds: np.ndarray, width: int) -> np.ndarray:
+    out = np.zeros(bounds[-1] * width, values.dtype)
+    out[slots] = values
+    return out.reshape(-1, width)
+
+
+def _sum_tree(bounds: Int[np.ndarray, " bound"]) -> tuple[Int[Array, "level_block width"], ...]:
+    levels = []
+    while np.any(np.diff(bounds) > 1):
+        slots, upper = _block_slots(bounds, _ROW_WIDTH)
+        table = np.full(upper[-1] * _ROW_WIDTH, bounds[-1], np.int32)
+        table[slots] = np.arange(bounds[-1])
+        levels.append(jnp.asarray(table.reshape(-1, _ROW_WIDTH)))
+        bounds = upper
+    return tuple(levels)
+
+
+def _halved(x: Float[Array, "block width"]) -> Float[Array, " block"]:
+    """Each block's sum by repeated halving; the width is a power of two."""
+    while x.shape[1] > 1:
+        half = x.shape[1] // 2
+        x = x[:, :half] + x[:, half:]
+    return x[:, 0]

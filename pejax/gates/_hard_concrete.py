@@ -1,0 +1,163 @@
+"""The Hard Concrete distribution: a differentiable stand-in for a 0/1 gate."""
+
+import math
+from typing import Literal, TypeAlias
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from .._types import Key
+from .._validate import BadInputError
+
+Evaluation: TypeAlias = Literal["published", "tempered"]
+
+_LOGIT_BOUND = 20.0  # beyond it a float32 sigmoid is flat and the gate could never reopen
+
+
+class HardConcrete(eqx.Module):
+    r"""One stochastic gate an item, zero or one with positive probability, smooth in between.
+
+    With location :math:`\log\alpha`, temperature :math:`\beta` and stretch
+    :math:`(\gamma, \zeta)`, :math:`\gamma < 0 < 1 < \zeta`, and uniform noise :math:`u`,
+
+    .. math::
+        s = \sigma\big((\log u - \log(1-u) + \log\alpha) / \beta\big), \qquad
+        z = \min(1, \max(0, s(\zeta - \gamma) + \gamma)).
+
+    The gate is open with probability
+    :math:`P(z > 0) = \sigma(\log\alpha - \beta \log(-\gamma/\zeta))`, the expected count of open
+    gates is its sum, and both are differentiable in :math:`\log\alpha`.
+
+    The literature evaluates a trained gate in two ways, and they differ wherever a gate is neither
+    open nor shut. `evaluation="published"` (the default) is equation 13 of the paper,
+    :math:`\hat z = \min(1, \max(0, \sigma(\log\alpha)(\zeta - \gamma) + \gamma))`, without the
+    temperature. `evaluation="tempered"` divides :math:`\log\alpha` by :math:`\beta` first, which
+    is the median of the gate as sampled; the survey packages that descend from the paper use it.
+    The default is the paper's because it does not move when the temperature is annealed.
+
+    Args:
+        n_items: number of gates.
+        init_mean: :math:`\sigma(\log\alpha)` at the start, a number or one a gate, inside (0, 1).
+        temperature: :math:`\beta > 0`; lower is closer to a coin.
+        stretch: :math:`(\gamma, \zeta)`.
+        evaluation: which of the two readings `mode` gives.
+        jitter: standard deviation of noise on the start of :math:`\log\alpha`; needs a `key`.
+        key: PRNG key of that noise.
+
+    Raises:
+        BadInputError: a mean outside (0, 1), a temperature that is not positive, a stretch that
+            does not contain [0, 1], a negative jitter, or a jitter without a key.
+
+    >>> gates = HardConcrete(3, init_mean=0.9)
+    >>> gates.mode().round(3)
+    Array([0.98, 0.98, 0.98], dtype=float32)
+    >>> gates.sample(key=jax.random.key(0)).shape
+    (3,)
+
+    References:
+        Louizos, Welling and Kingma (2018), "Learning sparse neural networks through L0
+        regularization", ICLR, equations 10 to 13.
+    """
+
+    log_alpha: Float[Array, " item"]
+    temperature: Float[Array, ""]
+    stretch: tuple[float, float] = eqx.field(static=True)
+    evaluation: Evaluation = eqx.field(static=True)
+
+    def __init__(
+        self,
+        n_items: int,
+        init_mean: float | Float[Array, " item"] | np.ndarray = 0.999,
+        temperature: float = 2 / 3,
+        *,
+        stretch: tuple[float, float] = (-0.1, 1.1),
+        evaluation: Evaluation = "published",
+        jitter: float = 0.0,
+        key: Key | None = None,
+    ):
+        _check_mean(n_items, init_mean)
+        _check_shape(temperature, stretch, evaluation)
+        _check_jitter(jitter, key)
+        mean = jnp.broadcast_to(jnp.asarray(init_mean, float), (n_items,))
+        self.log_alpha = jnp.log(mean) - jnp.log1p(-mean)
+        if key is not None and jitter:
+            self.log_alpha += jitter * jax.random.normal(key, (n_items,), self.log_alpha.dtype)
+        self.temperature = jnp.asarray(temperature, self.log_alpha.dtype)
+        self.stretch = (float(stretch[0]), float(stretch[1]))
+        self.evaluation = evaluation
+
+    def sample(self, *, key: Key) -> Float[Array, " item"]:
+        """One draw of every gate, in [0, 1], differentiable in `log_alpha` by its noise."""
+        tiny = jnp.finfo(self.log_alpha.dtype).eps
+        noise = jax.random.uniform(
+            key, self.log_alpha.shape, self.log_alpha.dtype, minval=tiny, maxval=1 - tiny
+        )
+        return self.gate_at(noise)
+
+    def gate_at(self, noise: Float[Array, " item"]) -> Float[Array, " item"]:
+        """The gate that uniform `noise` in (0, 1) gives: the quantile function of the gate."""
+        logistic = jnp.log(noise) - jnp.log1p(-noise)
+        return self._stretched((logistic + self._location()) / self._beta())
+
+    def mode(self) -> Float[Array, " item"]:
+        """The gate to use after training, by the reading chosen in `evaluation`."""
+        location = self._location()
+        tempered = self.evaluation == "tempered"
+        return self._stretched(location / self._beta() if tempered else location)
+
+    def open_probability(self) -> Float[Array, " item"]:
+        """The probability that each gate is above zero."""
+        low, high = self.stretch
+        return jax.nn.sigmoid(self._location() - self._beta() * math.log(-low / high))
+
+    def penalty(self) -> Float[Array, ""]:
+        """The expected number of open gates, the differentiable L0 norm."""
+        return jnp.sum(self.open_probability())
+
+    def with_temperature(self, temperature: float | Float[Array, ""]) -> "HardConcrete":
+        """The same gates at another temperature; for annealing inside a scan."""
+        value = jnp.asarray(temperature, self.temperature.dtype)
+        return eqx.tree_at(lambda gates: gates.temperature, self, value)
+
+    def _beta(self) -> Float[Array, ""]:
+        # The temperature is scheduled, never learnt: a gradient of the whole gate leaves it alone.
+        return jax.lax.stop_gradient(self.temperature)
+
+    def _location(self) -> Float[Array, " item"]:
+        return jnp.clip(self.log_alpha, -_LOGIT_BOUND, _LOGIT_BOUND)
+
+    def _stretched(self, logit: Float[Array, " item"]) -> Float[Array, " item"]:
+        low, high = self.stretch
+        return jnp.clip(jax.nn.sigmoid(logit) * (high - low) + low, 0.0, 1.0)
+
+
+def _check_mean(n_items: int, init_mean: float | np.ndarray | Array) -> None:
+    if n_items < 1:
+        raise BadInputError(f"n_items is {n_items}; ask for at least one gate.")
+    mean = np.asarray(init_mean, float)
+    if mean.ndim and mean.shape != (n_items,):
+        raise BadInputError(
+            f"init_mean has shape {mean.shape} for {n_items} gates; give one number, or one a gate."
+        )
+    bad = np.flatnonzero(~((mean.ravel() > 0) & (mean.ravel() < 1)))
+    if bad.size:
+        raise BadInputError(
+            f"init_mean[{bad[0]}] is {mean.ravel()[bad[0]]}; give means strictly between 0 and 1."
+        )
+
+
+def _check_shape(temperature: float, stretch: tuple[float, float], evaluation: str) -> None:
+    if not temperature > 0:
+        raise BadInputError(f"temperature is {temperature}; give a number above 0.")
+    if not (stretch[0] < 0 and stretch[1] > 1):
+        raise BadInputError(f"stretch is {stretch}; give (low, high) with low < 0 and high > 1.")
+    if evaluation not in ("published", "tempered"):
+        raise BadInputError(f"evaluation is {evaluation!r}; choose 'published' or 'tempered'.")
+
+
+def _check_jitter(jitter: float, key: Key | None) -> None:
+    if jitter < 0 or (jitter > 0 and key is None):
+        raise BadInputError(f"jitter is {jitter}; give a number of at least 0, and a key for it.")

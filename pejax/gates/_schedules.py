@@ -1,0 +1,62 @@
+"""How the temperature and the penalty of gates move during training.
+
+A schedule is a function of the epoch, as in optax, and traces under `jax.jit`: any optax schedule
+serves as well.
+"""
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from .._validate import BadInputError
+
+Schedule: TypeAlias = Callable[[Int[Array, ""] | int], Float[Array, ""]]
+
+
+def geometric_schedule(start: float, end: float, epochs: int, warmup: int = 0) -> Schedule:
+    r"""From `start` to `end` by equal factors: :math:`start \cdot (end/start)^{t}`.
+
+    :math:`t` runs from 0 to 1 over `epochs` after `warmup` epochs at `start`, then stays. Used for
+    a gate's temperature, and for a record budget that shrinks from all records to the count asked.
+
+    Raises:
+        BadInputError: an end that is not positive, or fewer than one epoch.
+
+    >>> cool = geometric_schedule(1.0, 0.25, epochs=2)
+    >>> [float(cool(epoch)) for epoch in range(4)]
+    [1.0, 0.5, 0.25, 0.25]
+    """
+    if not (start > 0 and end > 0):
+        raise BadInputError(f"A geometric schedule from {start} to {end}: both must be above 0.")
+    if epochs < 1 or warmup < 0:
+        raise BadInputError(f"epochs={epochs}, warmup={warmup}: give epochs >= 1 and warmup >= 0.")
+
+    def at(epoch):
+        t = jnp.clip((jnp.asarray(epoch, float) - warmup) / epochs, 0.0, 1.0)
+        return start * (end / start) ** t
+
+    return at
+
+
+def linear_schedule(start: float, end: float, epochs: int, warmup: int = 0) -> Schedule:
+    r"""From `start` to `end` by equal steps, after `warmup` epochs at `start`; then it stays.
+
+    Used for a penalty that is phased in, so that the fit is found before records are given up.
+
+    Raises:
+        BadInputError: fewer than one epoch.
+
+    >>> phase_in = linear_schedule(0.0, 1.0, epochs=2, warmup=1)
+    >>> [float(phase_in(epoch)) for epoch in range(4)]
+    [0.0, 0.0, 0.5, 1.0]
+    """
+    if epochs < 1 or warmup < 0:
+        raise BadInputError(f"epochs={epochs}, warmup={warmup}: give epochs >= 1 and warmup >= 0.")
+
+    def at(epoch):
+        t = jnp.clip((jnp.asarray(epoch, float) - warmup) / epochs, 0.0, 1.0)
+        return start + (end - start) * t
+
+    return at
