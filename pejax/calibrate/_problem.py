@@ -1,7 +1,7 @@
 """A calibration problem: an estimate matrix, the totals it should meet, and what was set aside."""
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import equinox as eqx
 import jax.numpy as jnp
