@@ -40,6 +40,10 @@ class AllValues(Readout):
         """See `Readout`; this is scikit-learn's `predict`."""
         return jnp.take_along_axis(self.means, leaves, axis=1).mean(axis=0)
 
+    def outcomes(self) -> Float[Array, "tree node"]:
+        """See `Readout`."""
+        return self.means
+
     def quantile(
         self, leaves: Leaves, levels: Float[Array, "row quantile"], method: Method
     ) -> Float[Array, "row quantile"]:

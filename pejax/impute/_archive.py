@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from .._files import atomic_path
 from .._validate import BadInputError
 from ._all_values import AllValues
 from ._columns import column_from_json, column_to_json
@@ -72,18 +72,9 @@ def imputers_from_arrays(arrays: Mapping[str, np.ndarray]) -> tuple[Imputer, ...
 
 def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) -> Path:
     """Write an `npz` file; an interrupted write leaves what was there before."""
-    path = Path(path)
-    with tempfile.NamedTemporaryFile(
-        dir=path.parent, prefix=f".{path.name}.", suffix=".part", delete=False
-    ) as file:
-        try:
-            np.savez(file, allow_pickle=False, **arrays)
-            file.close()
-            os.replace(file.name, path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
-    return path
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
+    return Path(path)
 
 
 def load_arrays(path: str | os.PathLike[str]) -> Arrays:

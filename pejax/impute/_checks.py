@@ -42,8 +42,8 @@ def _refused_value(value: float, row: int, column: int, names: Sequence[str]) ->
     return f"{where}: the covariate is infinite in float32. Clip or drop it."
 
 
-def check_levels(levels: Any, rows: int) -> None:
-    """Refuse quantile levels outside [0, 1] or of a shape that fits no row."""
+def check_levels(levels: Any, rows: int, *, open_interval: bool = False) -> None:
+    """Refuse quantile levels outside [0, 1], or (0, 1), or of a shape that fits no row."""
     shape = np.shape(levels)
     if len(shape) not in (1, 2) or (len(shape) == 2 and shape[0] != rows):
         raise BadInputError(
@@ -53,9 +53,10 @@ def check_levels(levels: Any, rows: int) -> None:
     if is_traced(levels):
         return
     host = np.asarray(levels)
-    outside = ~((host >= 0) & (host <= 1))
-    if outside.any():
-        raise BadInputError(f"{host[outside][0]} is no quantile level. Levels lie between 0 and 1.")
+    inside = (host > 0) & (host < 1) if open_interval else (host >= 0) & (host <= 1)
+    if not inside.all():
+        where = "strictly between" if open_interval else "between"
+        raise BadInputError(f"{host[~inside][0]} is no quantile level. Levels lie {where} 0 and 1.")
 
 
 def check_ids(ids: Any, rows: int) -> None:

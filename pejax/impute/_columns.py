@@ -1,7 +1,7 @@
 """Table columns as a forest reads them, and a forest's draws as table columns."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import jax.numpy as jnp
@@ -116,9 +116,8 @@ class CategoryColumn:
         """Drawn codes as a categorical table column."""
         import pandas as pd
 
-        drawn = pd.Categorical.from_codes(
-            values.astype(int).tolist(), categories=list(self.labels), ordered=self.ordered
-        )
+        kind = pd.CategoricalDtype(list(self.labels), self.ordered)
+        drawn = pd.Categorical.from_codes(values.astype(int).tolist(), dtype=kind)
         return pd.Series(drawn, index=index, name=self.name)
 
 
@@ -150,7 +149,7 @@ def column_from_json(data: dict[str, Any]) -> Column:
     return CategoryColumn(fields["name"], tuple(fields["labels"]), fields["ordered"])
 
 
-def _plain(labels: Sequence[Any]) -> tuple[Label, ...]:
+def _plain(labels: Iterable[Any]) -> tuple[Label, ...]:
     """Labels as Python's own types, which JSON and hashing know."""
     return tuple(x.item() if isinstance(x, np.generic) else x for x in labels)
 

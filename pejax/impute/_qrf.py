@@ -134,9 +134,8 @@ class QRF:
             grown = list(pool.map(one_tree, seeds[1:]))
         trees, packed = Trees.build([tree for tree, _ in grown], x.shape[1], self.missing)
         samples = [sample for _, sample in grown]
-        store = build_readout(
-            self.readout, samples, packed, values, np.random.default_rng(seeds[0])
-        )
+        choices = np.random.default_rng(seeds[0])
+        store = build_readout(self.readout, samples, packed, values, choices)
         return Imputer(Forest(trees, store), inputs, target)
 
     def _bootstrap(self, weights, rng: np.random.Generator) -> Float[np.ndarray, " donor"]:

@@ -33,6 +33,10 @@ class Readout(eqx.Module):
         """The average over trees of each leaf's mean."""
 
     @abstractmethod
+    def outcomes(self) -> Float[Array, "tree node"]:
+        """One number a leaf: its mean, or its single value."""
+
+    @abstractmethod
     def quantile(
         self, leaves: Leaves, levels: Float[Array, "row quantile"], method: Method
     ) -> Float[Array, "row quantile"]:
@@ -56,6 +60,10 @@ class LeafMean(Readout):
     def mean(self, leaves: Leaves) -> Float[Array, " row"]:
         """See `Readout`; this is scikit-learn's `predict`."""
         return jnp.take_along_axis(self.means, leaves, axis=1).mean(axis=0)
+
+    def outcomes(self) -> Float[Array, "tree node"]:
+        """See `Readout`."""
+        return self.means
 
     def quantile(self, leaves, levels, method):
         """Refused: the spread of leaf means is not the spread of the outcome."""
@@ -84,6 +92,10 @@ class SingleValue(Readout):
     def mean(self, leaves: Leaves) -> Float[Array, " row"]:
         """See `Readout`; the mean of the single values."""
         return jnp.asarray(self.values)[self._ranks(leaves)].mean(axis=0)
+
+    def outcomes(self) -> Float[Array, "tree node"]:
+        """See `Readout`."""
+        return jnp.asarray(self.values)[self.rank]
 
     def quantile(
         self, leaves: Leaves, levels: Float[Array, "row quantile"], method: Method

@@ -1,0 +1,237 @@
+"""A forest whose splits are slopes instead of steps, so that gradients reach the covariates."""
+
+from functools import partial
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+from jax.scipy.stats import norm
+from jaxtyping import Array, ArrayLike, Bool, Float, Int, Int32
+
+from .._validate import BadInputError
+from ._checks import check_covariates, check_levels
+from ._chunks import by_chunk
+from ._forest import Forest
+from ._readout import SingleValue
+
+_ROWS = 256  # a reverse pass keeps every level of a block's beams
+
+
+class SoftForest(eqx.Module):
+    r"""A forest in which a row goes left with chance :math:`\sigma((c - x_f) / (\tau s_f))`.
+
+    c is the split's threshold, s the covariate's standard deviation, tau the temperature. A leaf's
+    chance is the product along its path. Only the `beam` likeliest nodes of each level are kept and
+    their chances normalised; with a beam as wide as the tree the mixture is exact. As tau goes to
+    zero the hard forest comes back; at any other tau the reading is biased towards the neighbours'
+    outcomes, so compare it with the hard forest's before trusting its gradients.
+
+    Attributes:
+        left: the left child; the right one is next to it; a leaf is its own.
+        feature: the covariate a node compares.
+        threshold: the split, in the middle of the gap between the training values around it, so
+            that no training row ever lies on it.
+        outcome: what a leaf reads: its mean, or its single value.
+        scale: standard deviation of each covariate.
+        temperature: tau.
+        single: whether outcomes are single donors' values, of which quantiles make sense.
+        beam: nodes kept at each level.
+        depth: edges on the longest path.
+    """
+
+    left: Int32[Array, "tree node"]
+    feature: Int32[Array, "tree node"]
+    threshold: Float[Array, "tree node"]
+    outcome: Float[Array, "tree node"]
+    scale: Float[Array, " feature"]
+    temperature: Float[Array, ""]
+    single: bool = eqx.field(static=True)
+    beam: int = eqx.field(static=True)
+    depth: int = eqx.field(static=True)
+
+    def mean(self, X: Float[ArrayLike, "row feature"]) -> Float[Array, " row"]:
+        """The conditional mean, differentiable in the covariates."""
+        x = self._covariates(X)
+        return by_chunk(partial(_mean, self), _ROWS, x)
+
+    def quantile(
+        self,
+        X: Float[ArrayLike, "row feature"],
+        levels: Float[ArrayLike, " quantile"] | Float[ArrayLike, "row quantile"],
+        *,
+        bandwidth: float | Float[ArrayLike, ""],
+    ) -> Float[Array, "row quantile"]:
+        r"""Conditional quantiles, differentiable in covariates and levels.
+
+        The quantile Q solves :math:`\sum_i p_i \Phi((Q - v_i) / h) = q` over the leaves' single
+        values v with their chances p; its derivative is that of the solution. At one uniform level
+        a row this is a draw that moves smoothly with the covariates.
+
+        Args:
+            X: covariates.
+            levels: strictly between 0 and 1; for all rows, or a row of them for each.
+            bandwidth: h, in the unit of the outcome.
+
+        Raises:
+            BadInputError: the forest reads leaf means; build it with readout="single".
+        """
+        if not self.single:
+            raise BadInputError(
+                "Soft quantiles need one donor's value in each leaf. Build the forest with"
+                " readout='single'."
+            )
+        x = self._covariates(X)
+        check_levels(levels, x.shape[0], open_interval=True)
+        levels = jnp.asarray(levels, x.dtype)
+        levels = jnp.broadcast_to(levels, (x.shape[0], levels.shape[-1]))
+        width = jnp.asarray(bandwidth, x.dtype)
+        return by_chunk(lambda x, levels: _quantile(self, x, levels, width), _ROWS, x, levels)
+
+    def leaf_chances(
+        self, x: Float[Array, " feature"]
+    ) -> tuple[Int[Array, "tree beam"], Float[Array, "tree beam"]]:
+        """The likeliest leaves of every tree for one row, and their chances."""
+        of_tree = jax.checkpoint(partial(_beam, self, x))
+        return lax.map(lambda t: of_tree(*t), (self.left, self.feature, self.threshold))
+
+    def _covariates(self, X: ArrayLike) -> Float[Array, "row feature"]:
+        check_covariates(X, self.scale.shape[0], "refuse")
+        return jnp.asarray(X, self.threshold.dtype)
+
+
+def soften(
+    forest: Forest,
+    X: Float[ArrayLike, "donor feature"],
+    *,
+    temperature: float = 0.02,
+    beam: int = 8,
+) -> SoftForest:
+    """Turn a forest's steps into slopes.
+
+    Args:
+        forest: any readout; `single` also gives quantiles.
+        X: the training covariates, which say how wide the gaps at the splits and the covariates
+            are.
+        temperature: width of a slope, in standard deviations of the covariate.
+        beam: nodes kept at each level of a tree.
+
+    Raises:
+        BadInputError: missing values in `X`, or a forest that routes them.
+
+    >>> from sklearn.ensemble import RandomForestRegressor
+    >>> X, y = np.arange(20.0)[:, None], np.arange(20) // 10 * 10.0
+    >>> forest = Forest.from_sklearn(RandomForestRegressor(20, random_state=0).fit(X, y), X, y)
+    >>> soft = soften(forest, X, temperature=0.1)
+    >>> slope = jax.vmap(jax.grad(lambda x: soft.mean(x[None])[0]))(jnp.array([[9.5], [19.0]]))
+    >>> bool(slope[0, 0] > 1), bool(abs(slope[1, 0]) < 1e-3)
+    (True, True)
+    """
+    trees = forest.trees
+    if trees.missing != "refuse":
+        raise BadInputError("A soft forest cannot route missing values. Use missing='refuse'.")
+    check_covariates(X, trees.n_features, "refuse")
+    host = np.asarray(X, np.float32).astype(np.float64)
+    left, feature, threshold = _unpacked(forest)
+    deviation = host.std(axis=0)
+    return SoftForest(
+        left=jnp.asarray(left),
+        feature=jnp.asarray(feature),
+        threshold=jnp.asarray(_mid_gap(threshold, feature, left, host)),
+        outcome=forest.readout.outcomes(),
+        scale=jnp.asarray(np.where(deviation > 0, deviation, 1.0)),
+        temperature=jnp.asarray(temperature, jnp.result_type(float)),
+        single=isinstance(forest.readout, SingleValue),
+        beam=beam,
+        depth=int(np.max(np.asarray(trees.depth))),
+    )
+
+
+def _unpacked(forest: Forest):
+    records, bits = np.asarray(forest.trees.records), forest.trees.feature_bits
+    left = (records[..., 0] >> bits).astype(np.int32)
+    feature = (records[..., 0] & ((1 << bits) - 1)).astype(np.int32)
+    return left, feature, np.ascontiguousarray(records[..., 1]).view(np.float32)
+
+
+def _mid_gap(threshold, feature, left, X: np.ndarray) -> np.ndarray:
+    """Thresholds in the middle between the training values next to them; 0 at leaves."""
+    inner = left != np.arange(left.shape[1])
+    moved = np.zeros(threshold.shape)
+    for f in range(X.shape[1]):
+        here = inner & (feature == f)
+        held = np.unique(X[:, f])
+        above = np.searchsorted(held, threshold[here], side="right")
+        if len(held) > 1:
+            above = np.clip(above, 1, len(held) - 1)
+            moved[here] = (held[above - 1] + held[above]) / 2
+    return moved
+
+
+def _beam(forest: SoftForest, x: Float[Array, " feature"], left, feature, threshold):
+    """The likeliest leaves of one tree: at each level the best nodes of the level before split."""
+    impossible = jnp.finfo(x.dtype).min / 4
+    place = jnp.arange(forest.beam)
+    start = (jnp.zeros(forest.beam, left.dtype), jnp.where(place == 0, 0.0, impossible))
+
+    def level(state, _):
+        node, log_chance = state
+        is_leaf: Bool[Array, " beam"] = left[node] == node
+        f = feature[node]
+        slope = (threshold[node] - x[f]) / (forest.temperature * forest.scale[f])
+        go_left = jnp.where(is_leaf, 0.0, jax.nn.log_sigmoid(slope))
+        go_right = jnp.where(is_leaf, impossible, jax.nn.log_sigmoid(-slope))
+        child = jnp.concatenate([left[node], jnp.where(is_leaf, node, left[node] + 1)])
+        reach = jnp.concatenate([log_chance + go_left, log_chance + go_right])
+        best, chosen = lax.top_k(jnp.maximum(reach, impossible), forest.beam)
+        return (child[chosen], best), None
+
+    (node, log_chance), _ = lax.scan(level, start, None, length=forest.depth)
+    return node, jax.nn.softmax(log_chance)
+
+
+def _mean(forest: SoftForest, x: Float[Array, "row feature"]) -> Float[Array, " row"]:
+    def of_row(x):
+        leaf, chance = forest.leaf_chances(x)
+        outcome = jnp.take_along_axis(forest.outcome, leaf, axis=1)
+        return jnp.sum(chance * outcome, axis=1).mean()
+
+    return jax.vmap(of_row)(x)
+
+
+def _quantile(forest: SoftForest, x, levels, bandwidth) -> Float[Array, "row quantile"]:
+    def of_row(x, levels):
+        leaf, chance = forest.leaf_chances(x)
+        values = jnp.take_along_axis(forest.outcome, leaf, axis=1).reshape(-1)
+        weights = (chance / forest.left.shape[0]).reshape(-1)
+        return jax.vmap(lambda q: _smooth_quantile(values, weights, q, bandwidth))(levels)
+
+    return jax.vmap(of_row)(x, levels)
+
+
+def _smooth_quantile(values, weights, level, bandwidth) -> Float[Array, ""]:
+    """The root of the smoothed distribution function, differentiated as a root."""
+
+    def excess(q):
+        return jnp.sum(weights * norm.cdf((q - values) / bandwidth)) - level
+
+    def bisect(f, _):
+        reach = 12 * bandwidth
+        low, high = jnp.min(values) - reach, jnp.max(values) + reach
+
+        def halve(_, ends):
+            low, high = ends
+            middle = (low + high) / 2
+            below = f(middle) < 0
+            return jnp.where(below, middle, low), jnp.where(below, high, middle)
+
+        low, high = lax.fori_loop(0, jnp.finfo(values.dtype).bits, halve, (low, high))
+        return (low + high) / 2
+
+    def solve_tangent(g, y):
+        slope = g(jnp.ones_like(y))
+        return y / jnp.maximum(slope, jnp.finfo(y.dtype).tiny ** 0.5)
+
+    guess = lax.stop_gradient(jnp.min(values))
+    return lax.custom_root(excess, guess, bisect, solve_tangent)
