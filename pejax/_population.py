@@ -355,9 +355,13 @@ class Population(eqx.Module):
         Args:
             mesh: the devices.
             axis: the mesh axis that carries rows; all of them by default.
+
+        The mesh's axes are taken as automatic ones: XLA places the intermediates of `jax.jit`.
         """
         names = mesh.axis_names if axis is None else (axis,)
         devices = math.prod(mesh.shape[name] for name in names)
+        automatic = (jax.sharding.AxisType.Auto,) * len(mesh.axis_names)
+        mesh = jax.sharding.Mesh(mesh.devices, mesh.axis_names, axis_types=automatic)
         rows = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(names))
         return jax.device_put(self.in_blocks(devices), rows)
 

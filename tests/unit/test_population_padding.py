@@ -204,9 +204,9 @@ FOUR_DEVICES = """
 
     blocks = pop.in_blocks(4)
     spec = jax.sharding.PartitionSpec("rows")
+    mesh = jax.sharding.Mesh(jax.devices(), ("rows",))
     local = jax.shard_map(
-        lambda p: jax.vmap(household_income)(p), mesh=jax.make_mesh((4,), ("rows",)),
-        in_specs=spec, out_specs=spec,
+        lambda p: jax.vmap(household_income)(p), mesh=mesh, in_specs=spec, out_specs=spec
     )
     out = blocks.trim(local(blocks.stacked()).reshape(-1), "household")
     np.testing.assert_array_equal(out, expected)
