@@ -56,7 +56,7 @@ def save_arrays(arrays: Mapping[str, Any], path: str | os.PathLike) -> Path:
 def load_arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
     """Read named arrays; nothing in the file is executed."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except (zipfile.BadZipFile, ValueError, EOFError) as error:
         raise BadInputError(

@@ -1,0 +1,166 @@
+"""Saving and loading: what is written comes back, and nothing is ever half-written."""
+
+import json
+import sys
+
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import pytest
+
+from pejax import Population, io
+from pejax._files import atomic_folder, atomic_path, plain
+from pejax._validate import BadInputError, MissingExtraError
+
+
+@pytest.fixture
+def pop():
+    person = pd.DataFrame(
+        {
+            "person_id": [4, 5, 6],
+            "household_id": [2, 2, 1],
+            "tax_unit_id": [9, 9, 8],
+            "age": [30, 2, 50],
+            "income": np.array([1.25, 0.0, 1e9], np.float32),
+            "blind": [True, False, False],
+            "job": ["cook", "none", "baker"],
+        }
+    )
+    household = pd.DataFrame({"household_id": [2, 1], "wgt": [10.5, 3.0]})
+    return Population.from_frames({"person": person, "household": household}, weights="wgt")
+
+
+def assert_same(left, right):
+    for entity, frame in left.to_frames().items():
+        pd.testing.assert_frame_equal(right.to_frames()[entity], frame)
+    assert left.schema == right.schema
+
+
+def test_npz_keeps_everything_and_drops_the_padding(pop, tmp_path):
+    path = io.save(pop.pad_to(), tmp_path / "people.npz")
+    assert_same(pop, io.load(path))
+
+
+def test_npz_holds_no_pickle(pop, tmp_path):
+    path = io.save(pop, tmp_path / "people.npz")
+    with np.load(path, allow_pickle=False) as archive:
+        assert all(not archive[name].dtype.hasobject for name in archive.files)
+
+
+def test_parquet_keeps_everything(pop, tmp_path):
+    pytest.importorskip("pyarrow")
+    folder = io.save(pop, tmp_path / "people")
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "household.parquet",
+        "person.parquet",
+        "population.json",
+        "tax_unit.parquet",
+    ]
+    assert_same(pop, io.load(folder))
+
+
+def test_parquet_of_others_needs_no_description(pop, tmp_path):
+    pytest.importorskip("pyarrow")
+    for entity, frame in pop.to_frames().items():
+        frame.to_parquet(tmp_path / f"{entity}.parquet")
+    assert io.read_parquet(tmp_path, weights="wgt").count() == 3
+    with pytest.raises(BadInputError, match="no weight column 'household_weight'"):
+        io.read_parquet(tmp_path)
+
+
+def test_parquet_replaces_an_older_folder_whole(pop, tmp_path):
+    pytest.importorskip("pyarrow")
+    (tmp_path / "people").mkdir()
+    (tmp_path / "people" / "family.parquet").write_text("left over")
+    assert_same(pop, io.load(io.write_parquet(pop, tmp_path / "people")))
+    assert [p.name for p in tmp_path.iterdir()] == ["people"]
+
+
+def test_an_empty_folder_is_no_population(tmp_path):
+    pytest.importorskip("pyarrow")
+    with pytest.raises(BadInputError, match=r"no \.parquet files .* person.parquet"):
+        io.load(tmp_path)
+
+
+def test_parquet_without_pyarrow_names_the_extra(pop, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(MissingExtraError, match=r'pip install "pejax\[io\]"'):
+        io.write_parquet(pop, tmp_path / "people")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_named_arrays(tmp_path):
+    path = io.save({"a": jnp.arange(3), "b/c": np.ones((2, 2))}, tmp_path / "x.npz")
+    loaded = io.load(path)
+    assert loaded["a"].tolist() == [0, 1, 2]
+    assert loaded["b/c"].shape == (2, 2)
+    with pytest.raises(BadInputError, match="'a' holds Python objects"):
+        io.save({"a": np.array([None])}, tmp_path / "y.npz")
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.parquet"])
+def test_tables(tmp_path, name):
+    pytest.importorskip("pyarrow")
+    table = pd.DataFrame({"path": ["a", "b"], "value": [1.0, 2.5]})
+    pd.testing.assert_frame_equal(io.load(io.save(table, tmp_path / name)), table)
+
+
+@pytest.mark.parametrize(
+    ("thing", "name"), [({"a": 1}, "x.csv"), (3, "x.npz"), (pd.DataFrame(), "x.npy")]
+)
+def test_what_cannot_be_saved(tmp_path, thing, name):
+    with pytest.raises(BadInputError, match=f"Cannot save a {type(thing).__name__}"):
+        io.save(thing, tmp_path / name)
+
+
+def test_what_cannot_be_loaded(pop, tmp_path):
+    with pytest.raises(BadInputError, match=r"Known are \.npz"):
+        io.load(tmp_path / "x.pickle")
+    with pytest.raises(FileNotFoundError):
+        io.load(tmp_path / "absent.npz")
+    (tmp_path / "torn.npz").write_bytes(b"PK\x03\x04 torn")
+    with pytest.raises(BadInputError, match=r"torn\.npz is no readable \.npz"):
+        io.load(tmp_path / "torn.npz")
+    other = {"schema.json": np.array(json.dumps({"format": "pejax population 99"}))}
+    with pytest.raises(BadInputError, match="found 'pejax population 99'"):
+        io.load(io.save(other, tmp_path / "other.npz"))
+
+
+def test_a_loaded_population_is_checked_again(pop, tmp_path):
+    path = io.save(pop, tmp_path / "people.npz")
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    arrays["weights"][0] = np.nan
+    with pytest.raises(BadInputError, match="the weight is nan"):
+        io.load(io.save(arrays, path))
+
+
+def test_an_interrupted_write_leaves_the_old_file(tmp_path):
+    path = io.write_text(tmp_path / "a.txt", "old")
+    with pytest.raises(KeyboardInterrupt), atomic_path(path) as temporary:
+        temporary.write_text("half")
+        raise KeyboardInterrupt
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_interrupted_folder_leaves_the_old_one(tmp_path):
+    folder = tmp_path / "f"
+    for attempt in ("old", "half"):
+        try:
+            with atomic_folder(folder) as temporary:
+                (temporary / attempt).write_text(attempt)
+                if attempt == "half":
+                    raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            assert attempt == "half"
+    assert [p.name for p in folder.iterdir()] == ["old"]
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_json_of_everything_a_result_holds(tmp_path):
+    payload = {"a": jnp.float32(1.5), "b": [np.int64(2), np.nan, np.inf], 3: {"c": tmp_path}}
+    path = io.write_json(tmp_path / "x.json", payload)
+    expected = {"a": 1.5, "b": [2, None, None], "3": {"c": str(tmp_path)}}
+    assert json.loads(path.read_text()) == expected
+    assert plain((True, None, "x", {1})) == [True, None, "x", [1]]
