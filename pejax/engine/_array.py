@@ -83,7 +83,7 @@ class Traced(NDArrayOperatorsMixin):
         return np.dtype(object) if isinstance(self.vocabulary, tuple) else self.node.dtype
 
     @property
-    def T(self) -> Traced:
+    def T(self) -> Traced:  # noqa: N802 - numpy's name
         return Traced(self.graph.apply("transpose", self.node))
 
     @property

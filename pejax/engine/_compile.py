@@ -44,9 +44,10 @@ def compile(
     The formulas run once on symbolic arrays; what they ask Python to decide is decided on
     `population`, recorded and checked again at every run.
 
-    **Arguments:** `system`, from `import_country` or `System`; `outputs`, names of variables; `period`, a
-    year; `population`, whose columns are the inputs; `dtype`, `"float32"` or `"float64"`; `cache`, a
-    folder where the traced program is kept, so that the country package need not be imported again.
+    **Arguments:** `system`, from `import_country` or `System`; `outputs`, names of variables;
+    `period`, a year; `population`, whose columns are the inputs; `dtype`, `"float32"` or
+    `"float64"`; `cache`, a folder where the traced program is kept, so that the country package
+    need not be imported again.
 
     **Raises:** `UnknownNameError` for a variable that does not exist, with the nearest names;
     `UntraceableRule` for a formula that cannot become part of a program, with the reason.
@@ -151,7 +152,7 @@ def _check_dtype(dtype: str) -> None:
         raise BadInputError(f"dtype {dtype!r}: choose 'float32' or 'float64'")
     if dtype == "float64" and not jax.config.jax_enable_x64:
         raise BadInputError(
-            "float64 needs JAX's x64 mode: jax.config.update('jax_enable_x64', True) before anything else"
+            "float64 needs JAX's x64 mode: call jax.config.update('jax_enable_x64', True) first"
         )
 
 

@@ -1,9 +1,9 @@
 """The same operations in JAX, written with `jax.lax` primitives so that programs stay small.
 
-Each row of `EMITTERS` is one operation of `_ops`. Values carry numpy's *kind* (float, integer, boolean)
-and the program's own widths: one float type throughout, 32-bit integers. Derivatives are total:
-where numpy's value is infinite or undefined in a row that a later `where` discards, the derivative
-is zero there instead of NaN.
+Each row of `EMITTERS` is one operation of `_ops`. Values carry numpy's *kind* (float, integer,
+boolean) and the program's own widths: one float type throughout, 32-bit integers. Derivatives are
+total: where numpy's value is infinite or undefined in a row that a later `where` discards, the
+derivative is zero there instead of NaN.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def _total(function: Callable[..., Array]) -> Callable[..., Array]:
     return wrapped
 
 
-power = _total(lambda a, b: jnp.power(a, b))
+power = _total(jnp.power)
 sqrt = _total(lax.sqrt)
 log = _total(lax.log)
 exp = _total(lax.exp)
@@ -326,7 +326,6 @@ def _isin(e: Emitter, node: Node) -> Array:
     x, table = node.args
     dtype = e.width(np.result_type(x.dtype, table.dtype))
     return jnp.isin(e.get(x, dtype), e.get(table, dtype))
-
 
 
 EMITTERS: dict[str, Emit] = {

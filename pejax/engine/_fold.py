@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ._node import Attrs, Node, literal_of, scalar_of
-from ._ops import index_key
+from ._ops import index_key, is_weak
 
 if TYPE_CHECKING:
     from ._ir import Graph
@@ -30,7 +30,7 @@ def simplify(
     rule = RULES.get(op)
     if rule is None:
         return None
-    weak = isinstance(shadow, (bool, int, float))
+    weak = is_weak(shadow)
     dtype = None if weak else np.asarray(shadow).dtype
 
     def result(node: Node) -> Node:
@@ -100,7 +100,7 @@ def _divide(graph: Graph, args: tuple[Node, ...], attrs: Attrs, result: Any) -> 
     if _equals(args[1], 1):
         return result(args[0])
     below = literal_of(args[1])
-    if _equals(args[0], 0) and below is not None and below != 0 and below == below:
+    if _equals(args[0], 0) and below is not None and below != 0 and not np.isnan(below):
         return result(graph.constant(0.0))
     return None
 

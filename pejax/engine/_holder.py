@@ -1,7 +1,7 @@
 """What formulas ask of stored values: which inputs were given, for which periods and branches.
 
-Country formulas reach into their engine's bookkeeping by name, underscores included; the names here are
-theirs.
+Country formulas reach into their engine's bookkeeping by name, underscores included; the names
+here are theirs.
 """
 
 from __future__ import annotations

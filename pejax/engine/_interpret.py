@@ -1,8 +1,6 @@
 """The program in plain numpy: an oracle without a compiler, and the ground for guards.
 
-An `Interpreter` holds one population's inputs and evaluates nodes on demand, each once. `perturb`
-re-evaluates only what lies downstream of a changed parameter and stops where values agree, which
-makes finite differences over thousands of parameters affordable.
+An `Interpreter` holds one population's inputs and evaluates nodes on demand, each once.
 """
 
 from __future__ import annotations
@@ -12,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ._node import Node, reachable
+from ._node import Node
 from ._ops import SIZES, apply
 
 
@@ -62,23 +60,9 @@ class Interpreter:
                 self._known[top.index] = self._run(top, [self._known[a.index] for a in top.args])
         return self._known[node.index]
 
-    def perturb(self, name: str, value: float, roots: list[Node]) -> list[Any]:
-        """The values of `roots` were parameter `name` to be `value`; nothing is remembered."""
-        changed: dict[int, Any] = {}
-        for root in roots:
-            self(root)
-        for node in reachable(roots):
-            if node.op == "parameter" and node.attr("name") == name:
-                changed[node.index] = value
-            elif node.law and any(a.index in changed for a in node.args):
-                args = [changed.get(a.index, self._value(a)) for a in node.args]
-                new = self._run(node, args)
-                if not _same(new, self._value(node)):
-                    changed[node.index] = new
-        return [changed.get(r.index, self(r)) for r in roots]
-
-    def _value(self, node: Node) -> Any:
-        return self(node)
+    def again(self, node: Node, changed: Mapping[int, Any]) -> Any:
+        """The value `node` would have if some of its arguments had `changed`; not remembered."""
+        return self._run(node, [changed.get(a.index, self._known.get(a.index)) for a in node.args])
 
     def _run(self, node: Node, args: list[Any]) -> Any:
         if node.op == "constant":
@@ -88,7 +72,3 @@ class Interpreter:
         if node.op == "input":
             return self.inputs[str(node.attr("name"))]
         return apply(node.op, args, resolve(node, self.sizes))
-
-
-def _same(a: Any, b: Any) -> bool:
-    return np.array_equal(a, b, equal_nan=np.result_type(a).kind == "f")

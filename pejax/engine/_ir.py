@@ -6,8 +6,8 @@ months with equal inputs share one value. Each node carries a *shadow*: its valu
 made-up population, from which it takes the dtype and rank that numpy would give it. Python scalars
 stay weakly typed.
 
-Sizes are symbolic. The shadow population has a different prime number of rows for every entity, so a
-length names its entity; an array of data that happens to have such a length is refused
+Sizes are symbolic. The shadow population has a different prime number of rows for every entity,
+so a length names its entity; an array of data that happens to have such a length is refused
 (`DimensionClash`) and the caller traces again with other primes.
 """
 
@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from ._fold import simplify
-from ._node import Attrs, Node, Scalar, literal_of, scalar_of
-from ._ops import OPS, apply, index_key
+from ._node import Attrs, Node, literal_of, scalar_of
+from ._ops import OPS, apply, index_key, is_weak
 
 
 class DimensionClash(Exception):
@@ -43,7 +43,7 @@ class Graph:
         """A literal; arrays that are uniform along an entity become broadcast scalars."""
         if isinstance(value, Node):
             return value
-        if isinstance(value, Scalar):
+        if is_weak(value):
             return self._intern("constant", (), (), value, ("c", type(value).__name__, repr(value)))
         array = np.asarray(value)
         if array.dtype.kind not in "biuf":

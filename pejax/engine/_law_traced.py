@@ -1,8 +1,8 @@
 """The law as a formula sees it: dated views whose numbers are traced.
 
-A number becomes a parameter node named by its path and the start of the value in force, so the months
-of a year share it and a reform is a change of input. Booleans, strings and lists stay Python values:
-they decide the shape of the program.
+A number becomes a parameter node named by its path and the start of the value in force, so the
+months of a year share it and a reform is a change of input. Booleans, strings and lists stay
+Python values: they decide the shape of the program.
 """
 
 from __future__ import annotations

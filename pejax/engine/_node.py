@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ._ops import is_weak
+
 if TYPE_CHECKING:
     from ._ir import Graph
 
 Attrs = tuple[tuple[str, Hashable], ...]
-Scalar = (bool, int, float)
 
 
 @dataclasses.dataclass(frozen=True, eq=False, slots=True)
@@ -47,7 +48,7 @@ class Node:
     @property
     def weak(self) -> bool:
         """Whether this is a Python scalar, which yields to an array's dtype."""
-        return isinstance(self.shadow, Scalar)
+        return is_weak(self.shadow)
 
     @property
     def dtype(self) -> np.dtype:

@@ -56,16 +56,16 @@ def _segment_extreme(ufunc: np.ufunc, worst: Callable[[np.dtype], Any]) -> Calla
 
 def lowest(dtype: np.dtype) -> Any:
     """The neutral element of a maximum."""
-    return -np.inf if dtype.kind == "f" else False if dtype == bool else np.iinfo(dtype).min
+    return -np.inf if dtype.kind == "f" else False if dtype.kind == "b" else np.iinfo(dtype).min
 
 
 def highest(dtype: np.dtype) -> Any:
     """The neutral element of a minimum."""
-    return np.inf if dtype.kind == "f" else True if dtype == bool else np.iinfo(dtype).max
+    return np.inf if dtype.kind == "f" else True if dtype.kind == "b" else np.iinfo(dtype).max
 
 
 def _rank(ids: np.ndarray, position: np.ndarray, key: Any, keep: Any, num: int) -> np.ndarray:
-    """Ascending rank of each person's `key` within their group; ties by position; -1 if not kept."""
+    """Ascending rank of each person's `key` in their group; ties by position; -1 if not kept."""
     order = np.lexsort((position, np.where(keep, key, np.inf), ids))
     size = np.bincount(ids, minlength=num)
     start = np.concatenate([[0], np.cumsum(size)])[:-1]
@@ -132,19 +132,17 @@ _LOGICAL = (
     "bitwise_and bitwise_or bitwise_xor logical_and logical_or logical_xor logical_not invert"
 )
 _COMPARE = "greater greater_equal less less_equal equal not_equal isnan isinf isfinite"
-_SYMMETRIC = set(
-    [
-        "add",
-        "multiply",
-        "maximum",
-        "minimum",
-        "equal",
-        "not_equal",
-        "bitwise_and",
-        "bitwise_or",
-        "logical_and",
-    ]
-)
+_SYMMETRIC = {
+    "add",
+    "multiply",
+    "maximum",
+    "minimum",
+    "equal",
+    "not_equal",
+    "bitwise_and",
+    "bitwise_or",
+    "logical_and",
+}
 
 
 def _ufuncs() -> dict[str, Op]:
@@ -169,10 +167,10 @@ def _others() -> dict[str, Op]:
         Op("scatter", _scatter),
         Op("stack", lambda *xs, axis=0: np.stack([np.asarray(x) for x in xs], axis=axis)),
         Op("concatenate", lambda *xs, axis=0: np.concatenate(xs, axis=axis)),
-        Op("reshape", lambda x, shape: np.reshape(x, shape)),
+        Op("reshape", np.reshape),
         Op("transpose", np.transpose),
-        Op("arange", lambda num: np.arange(num)),
-        Op("isin", lambda x, table: np.isin(x, table), jumps=True),
+        Op("arange", np.arange),
+        Op("isin", np.isin, jumps=True),
         Op("interp", np.interp),
         Op("search", lambda t, x, side: np.searchsorted(t, x, side=side), jumps=True),
         Op("segment_sum", _segment_sum),
@@ -218,9 +216,14 @@ PYTHON: dict[str, Callable[..., Any]] = {
 """The same operations between Python scalars, which stay weakly typed as they do in numpy."""
 
 
+def is_weak(value: Any) -> bool:
+    """Whether a value is a Python scalar, which yields to an array's dtype; np.float64 is not."""
+    return type(value) in (bool, int, float)
+
+
 def apply(name: str, values: list[Any], attrs: dict[str, Any]) -> Any:
     """Run one operation in numpy; Python scalars stay Python scalars."""
-    if name in PYTHON and all(isinstance(v, (int, float)) for v in values):
+    if name in PYTHON and all(is_weak(v) for v in values):
         try:
             return PYTHON[name](*values)
         except (ZeroDivisionError, OverflowError):

@@ -1,7 +1,8 @@
 """The law's numbers as a program takes them: one vector, addressed by the country's own paths.
 
 A pytree with a single array leaf. `jax.grad` with respect to it gives the same structure, whose
-entries are derivatives; a reform is an edit that compiles nothing; `jax.vmap` runs over a stack of them.
+entries are derivatives; a reform is an edit that compiles nothing; `jax.vmap` runs over a stack
+of them.
 """
 
 from __future__ import annotations
@@ -76,7 +77,8 @@ class ParameterIndex:
             if not leaf.era:
                 found.setdefault(leaf.path, []).append(i)
         return {
-            path: tuple(sorted(at, key=lambda i: self.leaves[i].start)) for path, at in found.items()
+            path: tuple(sorted(at, key=lambda i: self.leaves[i].start))
+            for path, at in found.items()
         }
 
     @functools.cached_property
@@ -89,8 +91,8 @@ class Parameters(eqx.Module):
     """The numbers of a law, or their derivatives.
 
     `params[path]` is a scalar where the value is constant over the period, else one value for each
-    of its dated intervals in the period. Values that the law reads outside the period (last year's, say)
-    are separate entries that no reform of the period touches.
+    of its dated intervals in the period. Values that the law reads outside the period (last
+    year's, say) are separate entries that no reform of the period touches.
 
     >>> from pejax.testing import toy_program
     >>> params = toy_program().parameters
@@ -118,9 +120,9 @@ class Parameters(eqx.Module):
         **Arguments:** `reform`, PolicyEngine's own form: path to a number, or to `{dates: number}`
         with dates such as `2025-01-01.2025-12-31`. A bare number holds for the whole period.
 
-        **Raises:** `UnknownNameError` with the nearest paths; `BadInputError` for dates that split an
-        interval or values that are not numbers; `StructuralReformError` for booleans, texts and
-        lists, which decide the program's shape.
+        **Raises:** `UnknownNameError` with the nearest paths; `BadInputError` for dates that
+        split an interval or values that are not numbers; `StructuralReformError` for booleans,
+        texts and lists, which decide the program's shape.
         """
         values = self.values
         for path, edits in read_reform(reform).items():
@@ -129,7 +131,9 @@ class Parameters(eqx.Module):
                 number = _number(path, edit.value)
                 chosen = [i for i in at if self._covers(path, i, edit.start, edit.stop)]
                 if chosen:
-                    values = values.at[..., jnp.array(chosen)].set(jnp.asarray(number, values.dtype))
+                    values = values.at[..., jnp.array(chosen)].set(
+                        jnp.asarray(number, values.dtype)
+                    )
         return Parameters(values, self.index)
 
     def to_frame(self) -> pd.DataFrame:
@@ -149,8 +153,8 @@ class Parameters(eqx.Module):
             return places[path]
         if path in self.index.static:
             raise StructuralReformError(
-                f"{path} is {self.index.static[path]!r}: it decides the shape of the program. Compile "
-                "again: engine.compile(country.with_reform({...}), ...)"
+                f"{path} is {self.index.static[path]!r}: it decides the shape of the program. "
+                "Compile again: engine.compile(country.with_reform({...}), ...)"
             )
         raise unknown("parameter", path, places)
 
@@ -163,14 +167,14 @@ class Parameters(eqx.Module):
             return False
         if start > first or end < last:
             raise BadInputError(
-                f"{path}: {start} to {end} covers only part of {first} to {last}, for which the program "
-                "has one number. Compile again: engine.compile(country.with_reform({...}), ...)"
+                f"{path}: {start} to {end} covers only part of {first} to {last}, for which the "
+                "program has one number. Compile again: engine.compile(country.with_reform({...}))"
             )
         return True
 
 
 def _number(path: str, value: Any) -> Any:
-    if isinstance(value, bool) or isinstance(value, str | list | tuple) or value is None:
+    if value is None or isinstance(value, bool | str | list | tuple):
         raise StructuralReformError(f"{path} is a number in this law; {value!r} is not")
     return value
 
@@ -200,7 +204,9 @@ def index_of(leaves: Mapping[str, Any], static: Mapping[str, Any], period: Any) 
 
 def _last_day(period: Any) -> str:
     month = period.get_subperiods("month")[-1].start
-    return f"{month.year:04d}-12-31" if month.month == 12 else f"{month.year:04d}-{month.month:02d}-31"
+    return (
+        f"{month.year:04d}-12-31" if month.month == 12 else f"{month.year:04d}-{month.month:02d}-31"
+    )
 
 
 def _day_before(date: str) -> str:

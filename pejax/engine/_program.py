@@ -6,7 +6,6 @@ import dataclasses
 import functools
 import hashlib
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +65,9 @@ class Decision:
 class Program:
     """A law as a pure function; made by `engine.compile`, read by `engine.load`.
 
-    `program(parameters, population)` gives a dictionary of arrays, one entry a row of the variable's
-    entity in the population's row order, padding trimmed. `jax.grad`, `vmap` and `jit` apply to it.
+    `program(parameters, population)` gives a dictionary of arrays, one entry a row of the
+    variable's entity in the population's row order, padding trimmed. `jax.grad`, `vmap` and `jit`
+    apply to it.
 
     >>> from pejax.testing import toy_population, toy_program
     >>> program, people = toy_program(), toy_population()
@@ -75,8 +75,8 @@ class Program:
     ['child_benefit', 'income_tax', 'net_income']
 
     **Raises:** `BadInputError` for a population whose columns differ from the compiled ones;
-    `GuardMovedError` where a reform or new data moves a recorded decision (outside `jit` and `grad`;
-    inside, ask `program.guards_hold`).
+    `GuardMovedError` where a reform or new data moves a recorded decision (outside `jit` and
+    `grad`; inside, ask `program.guards_hold`).
     """
 
     outputs: tuple[Output, ...]
@@ -237,20 +237,20 @@ class Program:
             found = given.get(column.key)
             if found is None:
                 raise BadInputError(
-                    f"the program was compiled for a column {column.name!r} on {column.entity}, which this "
-                    "population has not. Add it, or compile for this population"
+                    f"the program was compiled for a column {column.name!r} on {column.entity}, "
+                    "which this population has not. Add it, or compile for this population"
                 )
             if found.vocabulary != column.vocabulary or found.kind != column.kind:
                 raise BadInputError(
-                    f"column {column.key} has other names or another type than the program was compiled "
-                    "for. Compile for this population"
+                    f"column {column.key} has other names or another type than the program was "
+                    "compiled for. Compile for this population"
                 )
         mine = {c.key for c in self.columns}
         extra = [c for key, c in given.items() if key not in mine and c.name in self.known]
         if extra:
             raise BadInputError(
-                f"column {extra[0].key} is a variable that the program computes and would ignore. Drop it, "
-                "or compile for this population"
+                f"column {extra[0].key} is a variable that the program computes and would ignore. "
+                "Drop it, or compile for this population"
             )
 
 
@@ -272,5 +272,3 @@ def _trim(population: Population, values: Array, entity: str) -> Array:
     if values.shape[0] == schema.sizes[entity]:
         return population.trim(values, entity)
     return values[: schema.counts[entity]]
-
-

@@ -23,9 +23,10 @@ class VariableReport:
     """One variable.
 
     **Arguments:** `status`, `traced`, `given` (an input) or `hoisted` (an input computed outside);
-    `reason`; `nodes`, operations that its formula left in the program; `jumps`, how many of them are
-    discontinuous in a number of the law; `cuts_gradient`, whether it rounds a number of the
-    law to an integer or was hoisted, so that a derivative stops there; `periods` it was computed for.
+    `reason`; `nodes`, operations that its formula left in the program; `jumps`, how many of them
+    are discontinuous in a number of the law; `cuts_gradient`, whether it rounds a number of the
+    law to an integer or was hoisted, so that a derivative stops there; `periods` it was computed
+    for.
     """
 
     variable: str

@@ -1,4 +1,4 @@
-"""Running a graph: padding to a size bucket, segments in turn, the first time compiled in parallel."""
+"""Running a graph: padded to a size bucket, in segments, compiled in parallel the first time."""
 
 from __future__ import annotations
 
@@ -60,7 +60,9 @@ class Runtime:
         if concrete:
             self.prepare(theta, values, static)
         last = self._last_use()
-        for k, (segment, (slots, literals)) in enumerate(zip(self.segments, self.slots, strict=True)):
+        for k, (segment, (slots, literals)) in enumerate(
+            zip(self.segments, self.slots, strict=True)
+        ):
             numbers = own_parameters(theta, slots, literals)
             given = tuple(values[n.index] for n in segment.inputs)
             results = self._function(segment, static, concrete)(numbers, given)

@@ -1,7 +1,7 @@
 """A program on disk: its graph as JSON, its arrays as npz, in one zip. No pickle.
 
-A saved program runs where the country package is not installed, and keeps gradients, reforms, `vmap` and
-every population size: it is the graph that is saved, not compiled code.
+A saved program runs where the country package is not installed, and keeps gradients, reforms,
+`vmap` and every population size: it is the graph that is saved, not compiled code.
 """
 
 from __future__ import annotations

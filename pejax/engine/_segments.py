@@ -1,9 +1,10 @@
 """A graph cut into pieces of bounded size, each one compiled function.
 
-XLA's compile time grows faster than the program, so a law is compiled in segments: consecutive nodes,
-with the values that cross a border as arguments and results. A segment is known by a digest of
-its content; two programs that share one share its compiled code, and JAX's persistent cache finds it
-again in another process. Under `grad`, `vmap` or `jit` the same segments are traced instead.
+XLA's compile time grows faster than the program, so a law is compiled in segments: consecutive
+nodes, with the values that cross a border as arguments and results. A segment is known by a
+digest of its content; two programs that share one share its compiled code, and JAX's persistent
+cache finds it again in another process. Under `grad`, `vmap` or `jit` the same segments are
+traced instead.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ Sizes = tuple[tuple[str, int], ...]
 class Segment:
     """Consecutive nodes of a program.
 
-    **Arguments:** `nodes`; `inputs` and `outputs`, what crosses its borders; `pieces`, the parameters
-    it reads: single numbers, and tables that stay together; `digest`, of the content.
+    **Arguments:** `nodes`; `inputs` and `outputs`, what crosses its borders; `pieces`, the
+    parameters it reads: single numbers, and tables that stay together; `digest`, of the content.
     """
 
     nodes: tuple[Node, ...]

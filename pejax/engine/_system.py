@@ -24,9 +24,10 @@ class Variable:
 
     **Arguments:** `entity`; `kind`, one of float, int, bool, enum, str; `period`, its definition
     period; `formula`, the period's formula or None; `adds` and `subtracts`, names of variables or
-    parameters, or the path of a list of them; `defined_for`, the variable that limits it; `uprating`,
-    the path of the index that carries an earlier input forward; `stock`, whether a month of it
-    equals its year; `vocabulary`, an enum's class; `dtype`, as the source engine stores it.
+    parameters, or the path of a list of them; `defined_for`, the variable that limits it;
+    `uprating`, the path of the index that carries an earlier input forward; `stock`, whether a
+    month of it equals its year; `vocabulary`, an enum's class; `dtype`, as the source engine
+    stores it.
     """
 
     name: str

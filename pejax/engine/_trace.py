@@ -67,8 +67,8 @@ def trace(
 ) -> Outcome:
     """Trace `outputs` for a population with these columns.
 
-    **Arguments:** `values`, gives an interpreter on the real population for shadow sizes: it decides
-    what formulas ask of Python.
+    **Arguments:** `values`, gives an interpreter on the real population for shadow sizes: it
+    decides what formulas ask of Python.
     """
     for attempt in range(_ATTEMPTS):
         entities = (system.person, *system.groups)

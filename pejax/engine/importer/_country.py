@@ -184,5 +184,3 @@ def _reference(given: Any) -> str:
     if isinstance(given, Mapping):
         given = given.get("href") or given.get("title") or ""
     return str(given or "")
-
-

@@ -1,9 +1,10 @@
 """Makes an unmodified formula run on traced arrays.
 
 numpy's protocols do most of the work. What remains is a handful of *names* in a formula's globals
-that cannot dispatch: `np` itself (array creation), `pd` (lookups), Python's `max` and `min`, and two
-helpers of the core package that build pandas objects. The function's code object is untouched; it gets a copy
-of its globals with those names replaced, and so does every country function it calls.
+that cannot dispatch: `np` itself (array creation), `pd` (lookups), Python's `max` and `min`, and
+two helpers of the core package that build pandas objects. The function's code object is
+untouched; it gets a copy of its globals with those names replaced, and so does every country
+function it calls.
 """
 
 from __future__ import annotations

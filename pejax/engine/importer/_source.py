@@ -19,7 +19,8 @@ def source_simulation(package: str, population: Population, year: int = 2025) ->
     **Arguments:** `package`; `population`, whose columns are the package's input variables;
     `year`, the year those columns describe.
 
-    **Returns:** its `Simulation`; `.calculate(name, year)` gives numpy arrays in the population's row order.
+    **Returns:** its `Simulation`; `.calculate(name, year)` gives numpy arrays in the population's
+    row order.
     """
     system = _source_system(package)
     module = importlib.import_module(f"{package}.system")

@@ -1,0 +1,230 @@
+"""Many reforms through one program: batches by `vmap`, here or on Ray workers, resumable."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from .._files import atomic_path
+from .._population import Population
+from .._validate import BadInputError, require
+from ._parameters import Parameters
+from ._program import Program
+from ._sensitivity import Statistic, weighted_total
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Reform = Mapping[str, Any] | Parameters
+Statistics = Mapping[str, Statistic | str] | Sequence[str]
+Results = dict[str, np.ndarray]
+
+
+def sweep(
+    program: Program,
+    population: Population,
+    reforms: Sequence[Reform],
+    statistics: Statistics,
+    *,
+    executor: str = "local",
+    out: str | Path | None = None,
+    batch: int = 8,
+    workers: int = 2,
+    progress: Callable[[int, int], None] | None = None,
+) -> pd.DataFrame:
+    """Evaluate statistics under many reforms without compiling anything for any of them.
+
+    **Arguments:** `reforms`, dictionaries in PolicyEngine's form or `Parameters`; `statistics`,
+    names of outputs (their weighted totals) or functions of (outputs, population) by name;
+    `executor`, `"local"` or `"ray"`; `out`, a folder where finished batches are kept, so that an
+    interrupted sweep goes on where it stopped; `batch`, reforms a `vmap`; `progress`, called with
+    (done, all).
+
+    **Returns:** one row a reform, in order: `reform` and a column for each statistic.
+
+    **Raises:** before anything runs, what `Parameters.with_reform` raises for a reform, with its
+    number.
+    """
+    laws = _laws(program, reforms)
+    chosen = _statistics(program, statistics)
+    starts = list(range(0, len(laws), batch))
+    store = _Store(out, _digest(program, population, laws, chosen, batch))
+    todo = [s for s in starts if not store.has(s)]
+    results = {s: store.read(s) for s in starts if store.has(s)}
+    jobs = [(s, _padded(laws[s : s + batch], batch)) for s in todo]
+    run = {"local": _run_local, "ray": _run_ray}.get(executor)
+    if run is None:
+        raise BadInputError(f"executor {executor!r}: choose 'local' or 'ray'")
+    for done, (start, found) in enumerate(run(program, population, jobs, chosen, workers), 1):
+        results[start] = {k: v[: len(laws) - start] for k, v in found.items()}
+        store.write(start, results[start])
+        if progress is not None:
+            progress(len(starts) - len(todo) + done, len(starts))
+    return _table(results, starts, chosen, len(laws))
+
+
+def _laws(program: Program, reforms: Sequence[Reform]) -> np.ndarray:
+    base = program.parameters
+    rows = []
+    for number, reform in enumerate(reforms):
+        try:
+            law = reform if isinstance(reform, Parameters) else base.with_reform(reform)
+        except ValueError as problem:
+            problem.add_note(f"in reform number {number}")
+            raise
+        rows.append(np.asarray(law.values))
+    if not rows:
+        raise BadInputError("no reforms to sweep over")
+    return np.stack(rows)
+
+
+def _statistics(program: Program, given: Statistics) -> dict[str, Statistic]:
+    named = given if isinstance(given, Mapping) else {name: name for name in given}
+    return {
+        name: weighted_total(program, s) if isinstance(s, str) else s for name, s in named.items()
+    }
+
+
+def _padded(laws: np.ndarray, batch: int) -> np.ndarray:
+    """A short last batch repeats its last reform: one shape, one compile."""
+    missing = batch - len(laws)
+    return laws if not missing else np.concatenate([laws, np.repeat(laws[-1:], missing, axis=0)])
+
+
+def _run_batch(
+    program: Program, population: Population, laws: Array, statistics: Mapping[str, Statistic]
+) -> Results:
+    def one(values: Float[Array, " leaf"]) -> dict[str, Array]:
+        outputs = program(Parameters(values, program.index), population)
+        return {name: s(outputs, population) for name, s in statistics.items()}
+
+    found = jax.vmap(one)(jnp.asarray(laws, program.dtype))
+    return {name: np.asarray(v) for name, v in found.items()}
+
+
+def _run_local(
+    program: Program,
+    population: Population,
+    jobs: list[tuple[int, np.ndarray]],
+    statistics: Mapping[str, Statistic],
+    workers: int,
+) -> Iterator[tuple[int, Results]]:
+    for start, laws in jobs:
+        yield start, _run_batch(program, population, laws, statistics)
+
+
+def _run_ray(
+    program: Program,
+    population: Population,
+    jobs: list[tuple[int, np.ndarray]],
+    statistics: Mapping[str, Statistic],
+    workers: int,
+) -> Iterator[tuple[int, Results]]:
+    """Batches on Ray actors, each of which reads the program and holds the population once."""
+    if not jobs:
+        return
+    ray = require("ray", "ray")
+    import tempfile
+
+    started = not ray.is_initialized()
+    if started:
+        ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False, logging_level=40)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "program.pejax"
+            program.save(path)
+            cache = jax.config.jax_compilation_cache_dir
+            tables = ray.put(population.to_tables())
+            worker = ray.remote(num_cpus=1)(_Worker)
+            count = min(workers, len(jobs))
+            actors = [
+                worker.remote(path.read_bytes(), tables, statistics, cache) for _ in range(count)
+            ]
+            pool = ray.util.ActorPool(actors)
+            yield from pool.map_unordered(lambda actor, job: actor.run.remote(*job), jobs)
+    finally:
+        if started:
+            ray.shutdown()
+
+
+class _Worker:
+    """One process of a sweep."""
+
+    def __init__(self, program: bytes, tables: Any, statistics: Any, cache: str | None) -> None:
+        import tempfile
+
+        if cache:
+            jax.config.update("jax_compilation_cache_dir", cache)
+        with tempfile.NamedTemporaryFile(suffix=".pejax") as file:
+            file.write(program)
+            file.flush()
+            self.program = Program.load(file.name)
+        self.population = Population.from_tables(tables)
+        self.statistics = statistics
+
+    def run(self, start: int, laws: np.ndarray) -> tuple[int, Results]:
+        return start, _run_batch(self.program, self.population, laws, self.statistics)
+
+
+# ---- what is kept between runs
+
+
+@dataclasses.dataclass(frozen=True)
+class _Store:
+    """Finished batches in a folder named by a digest of the whole sweep."""
+
+    folder: str | Path | None
+    digest: str
+
+    def _path(self, start: int) -> Path:
+        return Path(str(self.folder)) / self.digest / f"batch-{start:06d}.npz"
+
+    def has(self, start: int) -> bool:
+        return self.folder is not None and self._path(start).exists()
+
+    def read(self, start: int) -> Results:
+        with np.load(self._path(start), allow_pickle=False) as kept:
+            return dict(kept)
+
+    def write(self, start: int, results: Results) -> None:
+        if self.folder is None:
+            return
+        self._path(start).parent.mkdir(parents=True, exist_ok=True)
+        with atomic_path(self._path(start)) as temporary, open(temporary, "wb") as file:
+            np.savez(file, **results)  # type: ignore[arg-type]
+
+
+def _digest(
+    program: Program,
+    population: Population,
+    laws: np.ndarray,
+    statistics: Mapping[str, Statistic],
+    batch: int,
+) -> str:
+    """A fingerprint of program, people, reforms and statistics (functions by their code)."""
+    content = hashlib.sha256(program.digest.encode())
+    content.update(laws.tobytes())
+    for leaf in jax.tree.leaves(population):
+        content.update(np.asarray(leaf).tobytes())
+    for name, statistic in statistics.items():
+        content.update(json.dumps([name, statistic.__qualname__, batch]).encode())
+        content.update(statistic.__code__.co_code)
+    return content.hexdigest()[:16]
+
+
+def _table(
+    results: Mapping[int, Results], starts: list[int], names: Mapping[str, Any], count: int
+) -> pd.DataFrame:
+    import pandas as pd
+
+    columns = {n: np.concatenate([results[s][n] for s in starts]) for n in names}
+    return pd.DataFrame({"reform": np.arange(count), **columns})
