@@ -15,3 +15,9 @@ from ._source import (
 from ._source import (
     source_simulation as source_simulation,
 )
+from ._source import (
+    source_under as source_under,
+)
+from ._source import (
+    source_values as source_values,
+)

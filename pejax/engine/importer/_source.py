@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,15 @@ def source_simulation(package: str, population: Population, year: int = 2025) ->
     for name, values in given_columns(population, system.variables).items():
         simulation.set_input(name, str(year), values)
     return simulation
+
+
+def source_values(simulation: Any, names: Iterable[str], year: int = 2025) -> dict[str, np.ndarray]:
+    """Variables of a source simulation, those it has not computed yet included; enums as names."""
+    return {name: _decoded(simulation.calculate(name, year)) for name in names}
+
+
+def _decoded(values: Any) -> np.ndarray:
+    return np.asarray(values.decode_to_str() if hasattr(values, "decode_to_str") else values)
 
 
 def given_columns(population: Population, variables: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -91,6 +100,19 @@ def _find(root: Any, path: str) -> Any:
     return at
 
 
+def source_under(
+    package: str,
+    population: Population,
+    path: str,
+    value: float,
+    names: Iterable[str],
+    year: int = 2025,
+) -> dict[str, np.ndarray]:
+    """The source engine's values of variables with one number of its law changed for a year."""
+    with reformed(package, path, value, year):
+        return source_values(source_simulation(package, population, year), names, year)
+
+
 def differences(
     package: str,
     population: Population,
@@ -101,9 +123,9 @@ def differences(
     year: int = 2025,
 ) -> float:
     """The source engine's central difference of a variable's unweighted sum in one parameter."""
-    totals = []
-    for sign in (1.0, -1.0):
-        with reformed(package, path, value + sign * step, year):
-            result = source_simulation(package, population, year).calculate(variable, year)
-            totals.append(float(np.asarray(result, float).sum()))
-    return (totals[0] - totals[1]) / (2 * step)
+
+    def total(at: float) -> float:
+        found = source_under(package, population, path, at, (variable,), year)[variable]
+        return float(found.astype(float).sum())
+
+    return (total(value + step) - total(value - step)) / (2 * step)
