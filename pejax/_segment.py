@@ -33,7 +33,7 @@ def segment_max(
     ids: Int[Array, " row"],
     n: int,
     *,
-    empty: float = 0,
+    empty: float | int = 0,
     sorted_ids: bool = False,
 ) -> Num[Array, "group *rest"] | Bool[Array, "group *rest"]:
     """The largest value among each group's rows; `any` for booleans.
@@ -52,7 +52,7 @@ def segment_min(
     ids: Int[Array, " row"],
     n: int,
     *,
-    empty: float = 0,
+    empty: float | int = 0,
     sorted_ids: bool = False,
 ) -> Num[Array, "group *rest"] | Bool[Array, "group *rest"]:
     """The smallest value among each group's rows; `all` for booleans. See `segment_max`.

@@ -17,13 +17,14 @@ PersonLinks: TypeAlias = Int[Array, " person"]
 PersonColumn: TypeAlias = Shaped[Array, " person"]
 HouseholdWeights: TypeAlias = Float[Array, " household"]
 
-Column: TypeAlias = Shaped[Array, " row"]  # one value a row of some entity
-Number: TypeAlias = Num[Array, " row"]
-Mask: TypeAlias = Bool[Array, " row"]
-Index: TypeAlias = Int[Array, " row"]
+# One value a row of some entity; the dimension has no name because one call may mix entities.
+Column: TypeAlias = Shaped[Array, "_"]
+Number: TypeAlias = Num[Array, "_"]
+Mask: TypeAlias = Bool[Array, "_"]
+Index: TypeAlias = Int[Array, "_"]
 
-HostColumn: TypeAlias = Shaped[np.ndarray, " row"]
-HostIndex: TypeAlias = Int[np.ndarray, " row"]
+HostColumn: TypeAlias = Shaped[np.ndarray, "_"]
+HostIndex: TypeAlias = Int[np.ndarray, "_"]
 
 UnitWeights: TypeAlias = Float[Array, " unit"]
 TargetVector: TypeAlias = Float[Array, " target"]

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pejax._validate import BadInputError, MissingExtraError
@@ -40,6 +40,7 @@ def test_draws_are_uniform_and_independent():
     assert abs(np.corrcoef(draws, other)[0, 1]) < 0.02
 
 
+@settings(deadline=None)
 @given(st.integers(-(2**63), 2**63 - 1), st.lists(st.integers(0, 2**62), min_size=1, max_size=5))
 def test_any_seed_and_record_draw_in_the_unit_interval(seed, records):
     draws = uniform(seed, np.array(records), "x")

@@ -14,7 +14,7 @@ MANY = settings(max_examples=20, deadline=None)
 
 
 @st.composite
-def populations(draw):
+def tables(draw):
     """A few households in any row order, with two kinds of groups and columns of every type."""
     sizes = draw(st.lists(st.integers(1, 4), min_size=1, max_size=6))
     n = sum(sizes)
@@ -40,8 +40,7 @@ def populations(draw):
             "household_weight": np.array(draw(weights), np.float32),
         }
     )
-    frames = {"person": person.reset_index(drop=True), "household": household}
-    return frames, Population.from_frames(frames)
+    return {"person": person.reset_index(drop=True), "household": household}
 
 
 def assert_same(left: Population, right: Population) -> None:
@@ -50,9 +49,9 @@ def assert_same(left: Population, right: Population) -> None:
 
 
 @MANY
-@given(populations())
-def test_frames_round_trip(drawn):
-    frames, pop = drawn
+@given(tables())
+def test_frames_round_trip(frames):
+    pop = Population.from_frames(frames)
     back = pop.to_frames()
     for entity, frame in frames.items():
         pd.testing.assert_frame_equal(
@@ -62,9 +61,9 @@ def test_frames_round_trip(drawn):
 
 
 @MANY
-@given(populations(), st.integers(0, 20))
-def test_padding_and_trimming_give_the_population_back(drawn, extra):
-    _, pop = drawn
+@given(tables(), st.integers(0, 20))
+def test_padding_and_trimming_give_the_population_back(frames, extra):
+    pop = Population.from_frames(frames)
     padded = pop.pad_to(pop.count() + extra)
     assert_same(padded.unpadded(), pop)
     for name in pop.columns["person"]:
@@ -79,9 +78,9 @@ def test_padding_and_trimming_give_the_population_back(drawn, extra):
 
 
 @MANY
-@given(populations(), st.data())
-def test_blocks_give_the_population_back(drawn, data):
-    pop = drawn[1].in_household_order()
+@given(tables(), st.data())
+def test_blocks_give_the_population_back(frames, data):
+    pop = Population.from_frames(frames).in_household_order()
     blocks = pop.in_blocks(data.draw(st.integers(1, pop.count("household"))))
     assert_same(blocks.unpadded(), pop)
     for entity in pop.schema.entities:
@@ -91,9 +90,9 @@ def test_blocks_give_the_population_back(drawn, data):
 
 
 @MANY
-@given(populations(), st.data())
-def test_a_household_and_the_rest_add_up(drawn, data):
-    _, pop = drawn
+@given(tables(), st.data())
+def test_a_household_and_the_rest_add_up(frames, data):
+    pop = Population.from_frames(frames)
     homes = pop.count("household")
     chosen = np.array(data.draw(st.lists(st.booleans(), min_size=homes, max_size=homes)))
     parts = [pop.select(mask) for mask in (chosen, ~chosen) if mask.any()]
@@ -111,8 +110,8 @@ def test_positions_count_members_in_row_order(link):
 
 
 @settings(max_examples=10, deadline=None)
-@given(populations())
-def test_npz_round_trip(tmp_path_factory, drawn):
-    _, pop = drawn
+@given(tables())
+def test_npz_round_trip(tmp_path_factory, frames):
+    pop = Population.from_frames(frames)
     path = tmp_path_factory.mktemp("npz") / "people.npz"
     assert_same(load(save(pop, path)), pop)

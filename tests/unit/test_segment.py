@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax.test_util import check_grads
 
@@ -19,6 +19,7 @@ def by_group(pairs):
     return [[value for value, group in pairs if group == g] for g in range(GROUPS)]
 
 
+@settings(deadline=None)
 @given(rows)
 def test_against_loops(pairs):
     values, ids = (jnp.array(part) for part in zip(*pairs, strict=True))
@@ -28,6 +29,7 @@ def test_against_loops(pairs):
     assert segment_min(values, ids, GROUPS).tolist() == [min(m, default=0) for m in members]
 
 
+@settings(deadline=None)
 @given(rows, st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(pairs, random):
     shuffled = random.sample(pairs, len(pairs))
@@ -67,6 +69,11 @@ def test_gradients_are_finite_and_right(x64):
     ids = jnp.array([0, 0, 2, 2])
     values = jnp.array([1.0, 5.0, -2.0, 3.0])
     for reduce in (segment_sum, segment_max, segment_min):
-        check_grads(lambda x, r=reduce: r(x, ids, 4) ** 2, (values,), order=1, modes=["rev", "fwd"])
+        check_grads(
+            lambda x, r=reduce: r(jnp.asarray(x), ids, 4) ** 2,
+            (values,),
+            order=1,
+            modes=["rev", "fwd"],
+        )
     ties = jax.grad(lambda x: segment_max(x, ids, 4).sum())(jnp.array([5.0, 5.0, 0.0, 1.0]))
     np.testing.assert_allclose(ties, [0.5, 0.5, 0.0, 1.0])
