@@ -11,7 +11,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -150,7 +149,7 @@ def _still_holds(program: Program, parameters: Parameters, population: Populatio
 def _check_dtype(dtype: str) -> None:
     if dtype not in ("float32", "float64"):
         raise BadInputError(f"dtype {dtype!r}: choose 'float32' or 'float64'")
-    if dtype == "float64" and not jax.config.jax_enable_x64:
+    if dtype == "float64" and jnp.result_type(float) != jnp.float64:
         raise BadInputError(
             "float64 needs JAX's x64 mode: call jax.config.update('jax_enable_x64', True) first"
         )

@@ -35,7 +35,6 @@ _FORMULA_FAILURES = (
     NotImplementedError,
 )
 Key = tuple[str, Any]
-Hoist = Callable[[Variable, Any, Exception], Traced]
 
 
 class CircularRule(Exception):
@@ -47,7 +46,7 @@ class Trace:
     """What one trace shares among its branches.
 
     **Arguments:** `links`, by group; `ledger`, the numbers of the law read; `prepare`, makes a
-    formula ready to run on traced arrays; `hoist`, what to do with a formula that cannot be traced.
+    formula ready to run on traced arrays; `refused`, why formulas could not be traced.
     """
 
     system: System
@@ -56,7 +55,6 @@ class Trace:
     ledger: Ledger
     numpy: Numpy
     prepare: Callable[..., Any]
-    hoist: Hoist
     law: Law
     bits: dict[str, int]
     stack: list[Key] = dataclasses.field(default_factory=list)
@@ -272,10 +270,16 @@ class Simulation(Bookkeeping):
         except DimensionClash:
             raise
         except _FORMULA_FAILURES as failure:
-            return self.trace_state.hoist(variable, period, failure)
+            return self._refuse(variable, period, failure)
         if mask is None:
             return result
         return self._limited(variable, mask, result)
+
+    def _refuse(self, variable: Variable, period: Any, failure: Exception) -> Traced:
+        """Note why a formula cannot be traced, and go on with the default to find the others."""
+        reason = f"for {period}: {type(failure).__name__}: {failure}"
+        self.trace_state.refused.setdefault(variable.name, reason)
+        return self._default(variable)
 
     def _limited(self, variable: Variable, mask: Traced, result: Traced) -> Traced:
         default = self._default(variable)

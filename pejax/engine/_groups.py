@@ -93,7 +93,7 @@ class PersonView(EntityView):
 
     def get_rank(self, entity: Any, criteria: Any, condition: Any = True) -> Traced:
         """Rank within a group by ascending `criteria`; -1 where `condition` fails."""
-        group = entity.reference if isinstance(entity, Projection) else entity
+        group = entity.reference_entity if isinstance(entity, Projection) else entity
         graph = self.simulation.graph
         return Traced(
             graph.apply(
@@ -250,23 +250,25 @@ class Projection(Projector):
     """`person.household`: whatever is asked of the group comes back one entry a person."""
 
     def __init__(self, reference: GroupView, parent: Projector | None = None) -> None:
-        self.reference = reference
+        self.reference_entity = reference
         self.parent = parent
 
     def transform(self, result: Any) -> Any:
-        return self.reference.project(result)
+        return self.reference_entity.project(result)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.transform_and_bubble_up(self.reference(*args, **kwargs))
+        return self.transform_and_bubble_up(self.reference_entity(*args, **kwargs))
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        inner = getattr(self.reference, name)
+        inner = getattr(self.reference_entity, name)
         if isinstance(inner, FirstPerson):
             return FirstPerson(inner.group, parent=self)
         if isinstance(inner, Projection):
-            return Projection(inner.reference, parent=FirstPerson(self.reference, parent=self))
+            return Projection(
+                inner.reference_entity, parent=FirstPerson(self.reference_entity, parent=self)
+            )
         return self._answer(name, inner)
 
 
@@ -288,7 +290,7 @@ class FirstPerson(Projector):
             raise AttributeError(name)
         inner = getattr(self.group.members, name)
         if isinstance(inner, Projection):
-            return Projection(inner.reference, parent=self)
+            return Projection(inner.reference_entity, parent=self)
         return self._answer(name, inner)
 
 

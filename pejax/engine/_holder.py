@@ -60,7 +60,8 @@ class Holder:
     def __init__(self, simulation: Simulation, name: str) -> None:
         self.simulation = simulation
         self.name = name
-        self.variable = simulation.variable(name)
+        source = simulation.system.source
+        self.variable = simulation.variable(name) if source is None else source.variables[name]
 
     def get_known_periods(self) -> list[Any]:
         return self.simulation.known_periods(self.name)

@@ -172,7 +172,7 @@ class TableAt:
     def _descend(self, step: Callable[[NodeAt], Any]) -> Any:
         cells = np.empty(self._grid.shape, object)
         for at in np.ndindex(*self._grid.shape):
-            node = self._grid[at]
+            node: Any = self._grid[at]
             cells[at] = None if node is None else step(node)
         return _table(cells, self._picks, None)
 
@@ -183,10 +183,10 @@ class TableAt:
         pick, gaps = _pick(key, names)
         cells = np.empty((*self._grid.shape, len(names) + gaps), object)
         for at in np.ndindex(*self._grid.shape):
-            node = self._grid[at]
+            node: Any = self._grid[at]
             for place, name in enumerate(names):
-                present = node is not None and node._has(name)
-                cells[(*at, place)] = node._child(name) if present else None
+                has = node is not None and node._has(name)
+                cells[(*at, place)] = node._child(name) if has and node is not None else None
         return _table(cells, (*self._picks, pick), key.mask)
 
     def _names(self) -> list[str]:

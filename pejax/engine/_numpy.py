@@ -97,9 +97,7 @@ def reduce(name: str, x: Any, axis: int | None = None, **_: Any) -> Traced:
         node = x.node
         if node.op == "stack" and axis == 0 and node.attr("axis") == 0 and name in _CHAIN:
             return Traced(_chain(name, list(node.args)))
-        return (
-            x._reduce(name, _NEUTRAL[name], axis) if x.mask is not None else _plain(name, x, axis)
-        )
+        return x.mean(axis) if name == "mean" else x._reduce(name, _NEUTRAL[name], axis)
     graph = _graph(x)
     rows = [graph.constant(to_node(graph, i)) for i in x]
     if axis == 0 and name in _CHAIN:

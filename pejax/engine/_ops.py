@@ -82,6 +82,10 @@ def _nth(ids: np.ndarray, position: np.ndarray, place: int, num: int) -> np.ndar
     return rows
 
 
+def _arange(num: int) -> np.ndarray:
+    return np.arange(num)
+
+
 def index_key(key: Any) -> Any:
     """A static numpy index as a hashable, JSON-able value."""
     if isinstance(key, tuple):
@@ -169,7 +173,7 @@ def _others() -> dict[str, Op]:
         Op("concatenate", lambda *xs, axis=0: np.concatenate(xs, axis=axis)),
         Op("reshape", np.reshape),
         Op("transpose", np.transpose),
-        Op("arange", np.arange),
+        Op("arange", _arange),
         Op("isin", np.isin, jumps=True),
         Op("interp", np.interp),
         Op("search", lambda t, x, side: np.searchsorted(t, x, side=side), jumps=True),

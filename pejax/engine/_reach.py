@@ -57,10 +57,10 @@ def moved(
     step: float = 0.01,
     chunk: int = CHUNK,
 ) -> set[str]:
-    """Parameters whose finite step, up or down, changes a root in at least one row.
+    """Parameters whose finite step, up or down, changes a root in some row.
 
-    **Arguments:** `roots`, nodes of outputs; `names`, of parameters; `step`, relative; whole numbers
-    below 200 (ages, counts) move by one; `chunk`, households at a time, which bounds memory.
+    **Arguments:** `roots`, nodes of outputs; `names`, of parameters; `step`, relative; whole
+    numbers below 200 (ages, counts) move by one; `chunk`, households at a time, bounds memory.
     """
     live = live_parameters(roots)
     remaining = {n: live[n] for n in names if n in live}

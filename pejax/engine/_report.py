@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 class VariableReport:
     """One variable.
 
-    **Arguments:** `status`, `traced`, `given` (an input) or `hoisted` (an input computed outside);
+    **Arguments:** `status`, `traced`, `given` (an input) or `hoisted` (a column given in place of a
+    formula). A formula that is neither is refused: compiling raises, with the reasons.
     `reason`; `nodes`, operations that its formula left in the program; `jumps`, how many of them
     are discontinuous in a number of the law; `cuts_gradient`, whether it rounds a number of the
     law to an integer or was hoisted, so that a derivative stops there; `periods` it was computed
@@ -86,7 +87,7 @@ def report_of(system: System, outcome: Outcome) -> Report:
     for node in live:
         by_origin[node.origin].append(node)
     guards = collections.Counter(g.variable for g in outcome.guards)
-    names = sorted({*outcome.evaluated, *outcome.given, *outcome.hoisted})
+    names = sorted({*outcome.evaluated, *outcome.given})
     rows = tuple(_row(system, outcome, n, by_origin.get(n, []), guards[n]) for n in names)
     status = collections.Counter(r.status for r in rows)
     counts: dict[str, Any] = {
@@ -103,21 +104,30 @@ def _row(
     system: System, outcome: Outcome, name: str, nodes: list[Node], guards: int
 ) -> VariableReport:
     variable = system.variable(name)
-    hoisted = outcome.hoisted.get(name)
-    given = name in outcome.given and name not in outcome.evaluated
-    status = "hoisted" if hoisted is not None else "given" if given else "traced"
+    status, reason = _status(system, outcome, name)
+    stands_for_numbers = status == "hoisted" and variable.kind == "float"
     return VariableReport(
         variable=name,
         entity=variable.entity,
         status=status,
-        reason=hoisted or ("a column of the population" if given else ""),
+        reason=reason,
         nodes=len(nodes),
         jumps=sum(jumps_in_law(n) for n in nodes),
-        cuts_gradient=hoisted is not None or any(rounds_law(n) for n in nodes),
+        cuts_gradient=stands_for_numbers or any(rounds_law(n) for n in nodes),
         guards=guards,
         periods=tuple(sorted(outcome.evaluated.get(name, set()))),
         label=variable.label,
     )
+
+
+def _status(system: System, outcome: Outcome, name: str) -> tuple[str, str]:
+    if name not in outcome.given or name in outcome.evaluated:
+        return "traced", ""
+    variable = system.variable(name)
+    computed = variable.formula(outcome.period) is not None or variable.adds or variable.subtracts
+    if computed:
+        return "hoisted", "a column of the population, given in place of its formula"
+    return "given", "a column of the population"
 
 
 def jumps_in_law(node: Node) -> bool:

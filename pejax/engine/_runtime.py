@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from .._layout import size_bucket
@@ -128,7 +129,7 @@ def _rows(node: Node, sizes: Mapping[str, int]) -> dict[int, int]:
 
 
 def _traced(tree: Any) -> bool:
-    return any(isinstance(x, jax.core.Tracer) for x in jax.tree.leaves(tree))
+    return any(isinstance(x, Tracer) for x in jax.tree.leaves(tree))
 
 
 def padded_sizes(population: Population) -> dict[str, int]:

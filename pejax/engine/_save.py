@@ -116,7 +116,7 @@ def _shadow(graph: Graph, dtype: str, shape: Any, value: Any, arrays: Any) -> An
     if value is not None:
         array = arrays[value]
         return array[()] if array.ndim == 0 else array
-    rows = tuple(graph.sizes.get(n, n) if isinstance(n, str) else n for n in shape)
+    rows = tuple(graph.sizes[n] if isinstance(n, str) else int(n) for n in shape)
     blank = np.zeros(rows, dtype)
     return blank[()] if blank.ndim == 0 else blank
 

@@ -26,7 +26,7 @@ from ._emit import Emitter
 from ._node import Node, reachable
 from ._ops import LEAVES, SIZES
 
-SEGMENT_NODES = 800
+SEGMENT_NODES = 500
 Sizes = tuple[tuple[str, int], ...]
 
 

@@ -101,7 +101,7 @@ def _padded(laws: np.ndarray, batch: int) -> np.ndarray:
 
 
 def _run_batch(
-    program: Program, population: Population, laws: Array, statistics: Mapping[str, Statistic]
+    program: Program, population: Population, laws: np.ndarray, statistics: Mapping[str, Statistic]
 ) -> Results:
     def one(values: Float[Array, " leaf"]) -> dict[str, Array]:
         outputs = program(Parameters(values, program.index), population)
@@ -142,7 +142,7 @@ def _run_ray(
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "program.pejax"
             program.save(path)
-            cache = jax.config.jax_compilation_cache_dir
+            cache = jax.config.read("jax_compilation_cache_dir")
             tables = ray.put(population.to_tables())
             worker = ray.remote(num_cpus=1)(_Worker)
             count = min(workers, len(jobs))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .._validate import PejaxError
@@ -16,14 +16,23 @@ from ._ir import DimensionClash, Graph
 from ._law_traced import Law, Leaf, Ledger
 from ._node import Node
 from ._numpy import Numpy
-from ._system import System, Variable
+from ._system import System
 
 _PRIMES = (101, 103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167, 173, 179, 181)
 _ATTEMPTS = 5
 
 
 class UntraceableRule(PejaxError):
-    """A formula that cannot become part of a program, and why."""
+    """Formulas that cannot become part of a program; `refused` has the reason by variable."""
+
+    def __init__(self, refused: Mapping[str, str]) -> None:
+        self.refused = dict(refused)
+        rows = "\n".join(f"  {name} {reason}" for name, reason in self.refused.items())
+        names = ", ".join(self.refused)
+        super().__init__(
+            f"{len(self.refused)} formulas cannot be traced:\n{rows}\nTheir values can be given as "
+            f"columns, which then cut gradients: engine.importer.hoist(country, people, [{names}])"
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +51,7 @@ class Outcome:
 
     **Arguments:** `graph`; `outputs`, the node and vocabulary of each; `guards`; `leaves`, the
     numbers of the law read; `evaluated`, the periods for which each variable was computed;
-    `hoisted`, reasons by variable; `given`, the columns that were used as inputs.
+    `given`, the columns that were used as inputs.
     """
 
     graph: Graph
@@ -51,8 +60,8 @@ class Outcome:
     leaves: dict[str, Leaf]
     static: dict[str, Any]
     evaluated: dict[str, set[str]]
-    hoisted: dict[str, str]
     given: tuple[str, ...]
+    period: Any
 
 
 Values = Callable[[dict[str, int]], Interpreter]
@@ -75,12 +84,12 @@ def trace(
         start = attempt * len(entities)
         if start + len(entities) > len(_PRIMES):
             break
-        sizes = dict(zip(entities, _PRIMES[start:], strict=False))
+        sizes: dict[str, int] = dict(zip(entities, _PRIMES[start:], strict=False))
         try:
             return _attempt(system, outputs, period, columns, sizes, values(sizes))
         except DimensionClash:
             continue
-    raise UntraceableRule("a formula uses tables as long as every shadow size tried")
+    raise UntraceableRule({"": "a formula uses tables as long as every shadow size tried"})
 
 
 def _attempt(
@@ -108,6 +117,8 @@ def _attempt(
         inputs = input_values(graph, system, columns, period)
         simulation = Simulation(state, inputs)
         results = {name: simulation.calculate(name, period) for name in outputs}
+    if state.refused:
+        raise UntraceableRule(state.refused)
     return Outcome(
         graph=graph,
         outputs=results,
@@ -115,8 +126,8 @@ def _attempt(
         leaves=state.ledger.leaves,
         static=state.ledger.static,
         evaluated=state.evaluated,
-        hoisted=state.refused,
         given=tuple(sorted({name for name, _ in inputs})),
+        period=period,
     )
 
 
@@ -139,7 +150,6 @@ def _state(
         ledger=ledger,
         numpy=numpy,
         prepare=prepare,
-        hoist=_refuse,
         law=law,
         bits={name: 1 << i for i, name in enumerate(system.variables)},
     )
@@ -151,11 +161,3 @@ def _bare(period: Any) -> bool:
 
 def _start(period: Any) -> str:
     return str(getattr(period, "start", period))
-
-
-def _refuse(variable: Variable, period: Any, failure: Exception) -> Traced:
-    if isinstance(failure, UntraceableRule):
-        raise failure
-    raise UntraceableRule(
-        f"{variable.name} for {period}: {type(failure).__name__}: {failure}"
-    ) from failure

@@ -4,20 +4,12 @@
 policyengine_us takes about a minute, which a program that is already saved need not pay.
 """
 
-from ._country import Country as Country
-from ._country import import_country as import_country
+from ._country import Country as Country, import_country as import_country
 from ._source import (
     clear_caches as clear_caches,
-)
-from ._source import (
     differences as differences,
-)
-from ._source import (
+    hoist as hoist,
     source_simulation as source_simulation,
-)
-from ._source import (
     source_under as source_under,
-)
-from ._source import (
     source_values as source_values,
 )

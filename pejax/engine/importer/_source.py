@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..._population import Population
-from ._country import _source_system
+from ._country import Country, _source_system
 
 
 def source_simulation(package: str, population: Population, year: int = 2025) -> Any:
@@ -61,6 +61,24 @@ def given_columns(population: Population, variables: Mapping[str, Any]) -> dict[
         for name in columns
         if name in variables
     }
+
+
+def hoist(
+    country: Country, population: Population, names: Sequence[str], year: int = 2025
+) -> Population:
+    """The population with variables computed by the source engine, as columns.
+
+    For formulas that cannot be traced. The program then takes them as given: no number of the law
+    reaches them, and its report says so.
+    """
+    simulation = source_simulation(country.package, population, year)
+    system = _source_system(country.package)
+    columns: dict[str, dict[str, np.ndarray]] = {}
+    for name in names:
+        entity = system.variables[name].entity.key
+        values = simulation.calculate(name, year, decode_enums=True)
+        columns.setdefault(entity, {})[name] = np.asarray(values)
+    return population.with_columns(columns)
 
 
 def clear_caches(system: Any) -> None:
