@@ -10,7 +10,7 @@ from pejax import Population
 from pejax._tables import positions
 from pejax.io import load, save
 
-MANY = settings(max_examples=20, deadline=None)
+MANY = settings(max_examples=12, deadline=None)
 
 
 @st.composite
@@ -109,7 +109,7 @@ def test_positions_count_members_in_row_order(link):
     assert positions(np.array(link, dtype=int)).tolist() == expected
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(tables())
 def test_npz_round_trip(tmp_path_factory, frames):
     pop = Population.from_frames(frames)
