@@ -46,7 +46,8 @@ class Trace:
     """What one trace shares among its branches.
 
     **Arguments:** `links`, by group; `ledger`, the numbers of the law read; `prepare`, makes a
-    formula ready to run on traced arrays; `refused`, why formulas could not be traced.
+    formula ready to run on traced arrays; `final`, whether there
+    are no other shadow sizes to try; `refused`, why formulas could not be traced.
     """
 
     system: System
@@ -57,6 +58,7 @@ class Trace:
     prepare: Callable[..., Any]
     law: Law
     bits: dict[str, int]
+    final: bool = False
     stack: list[Key] = dataclasses.field(default_factory=list)
     frames: list[int] = dataclasses.field(default_factory=lambda: [0])
     evaluated: dict[str, set[str]] = dataclasses.field(default_factory=dict)
@@ -267,8 +269,10 @@ class Simulation(Bookkeeping):
             if result is None:
                 result = self._carried(variable, period)
             result = self._cast(variable, result)
-        except DimensionClash:
-            raise
+        except DimensionClash as clash:
+            if not self.trace_state.final:
+                raise
+            return self._refuse(variable, period, clash)
         except _FORMULA_FAILURES as failure:
             return self._refuse(variable, period, failure)
         if mask is None:

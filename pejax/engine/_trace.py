@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -18,8 +20,7 @@ from ._node import Node
 from ._numpy import Numpy
 from ._system import System
 
-_PRIMES = (101, 103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167, 173, 179, 181)
-_ATTEMPTS = 5
+_ATTEMPTS = 4
 
 
 class UntraceableRule(PejaxError):
@@ -79,17 +80,22 @@ def trace(
     **Arguments:** `values`, gives an interpreter on the real population for shadow sizes: it
     decides what formulas ask of Python.
     """
+    entities = (system.person, *system.groups)
     for attempt in range(_ATTEMPTS):
-        entities = (system.person, *system.groups)
-        start = attempt * len(entities)
-        if start + len(entities) > len(_PRIMES):
-            break
-        sizes: dict[str, int] = dict(zip(entities, _PRIMES[start:], strict=False))
+        primes = _primes(attempt * len(entities), len(entities))
+        sizes = dict(zip(entities, primes, strict=True))
+        final = attempt == _ATTEMPTS - 1
         try:
-            return _attempt(system, outputs, period, columns, sizes, values(sizes))
+            return _attempt(system, outputs, period, columns, sizes, values(sizes), final)
         except DimensionClash:
             continue
-    raise UntraceableRule({"": "a formula uses tables as long as every shadow size tried"})
+    raise AssertionError("the last attempt refuses formulas instead of raising")
+
+
+def _primes(skip: int, count: int) -> list[int]:
+    """Shadow sizes: primes above a hundred, which few tables have as their length."""
+    found = (n for n in itertools.count(101) if all(n % d for d in range(2, math.isqrt(n) + 1)))
+    return list(itertools.islice(found, skip, skip + count))
 
 
 def _attempt(
@@ -99,6 +105,7 @@ def _attempt(
     columns: tuple[Column, ...],
     sizes: dict[str, int],
     interpreter: Interpreter,
+    final: bool,
 ) -> Outcome:
     graph = Graph(sizes)
     guards: list[Guard] = []
@@ -114,6 +121,7 @@ def _attempt(
     numpy = Numpy(graph)
     with system.tracing(numpy) as prepare, deciding(decide):
         state = _state(system, graph, numpy, prepare, period, link_nodes(graph, system))
+        state.final = final
         inputs = input_values(graph, system, columns, period)
         simulation = Simulation(state, inputs)
         results = {name: simulation.calculate(name, period) for name in outputs}

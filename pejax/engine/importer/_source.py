@@ -41,7 +41,8 @@ def source_simulation(package: str, population: Population, year: int = 2025) ->
 
 def source_values(simulation: Any, names: Iterable[str], year: int = 2025) -> dict[str, np.ndarray]:
     """Variables of a source simulation, those it has not computed yet included; enums as names."""
-    return {name: _decoded(simulation.calculate(name, year)) for name in names}
+    with np.errstate(all="ignore"):  # its formulas divide by zero where a mask discards the result
+        return {name: _decoded(simulation.calculate(name, year)) for name in names}
 
 
 def _decoded(values: Any) -> np.ndarray:

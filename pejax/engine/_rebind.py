@@ -1,0 +1,108 @@
+"""Makes a function that was written for numpy run on traced arrays, unchanged.
+
+numpy's protocols do most of the work. What remains are *names* in a function's globals that cannot
+dispatch: `np` itself (array creation, lists of arrays) and Python's `max` and `min`. The code
+object is untouched; the function gets a copy of its globals with those names replaced, and so does
+every function of the same rules that it calls.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ._array import Traced
+from ._numpy import Numpy
+
+
+class Rebinder:
+    """Copies functions with the names that cannot dispatch replaced.
+
+    **Arguments:** `numpy`, the stand-in for the module; `ours`, whether a function that a formula
+    calls belongs to the rules and is rebound too; `replace`, what any other value becomes.
+    """
+
+    def __init__(
+        self,
+        numpy: Numpy,
+        ours: Callable[[types.FunctionType], bool],
+        replace: Callable[[Any], Any] = lambda value: value,
+    ) -> None:
+        self.numpy = numpy
+        self._ours = ours
+        self._other = replace
+        self._functions: dict[Any, types.FunctionType] = {}
+        self._globals: dict[int, dict[str, Any]] = {}
+
+    def __call__(self, function: Any) -> types.FunctionType:
+        if function not in self._functions:
+            new = types.FunctionType(
+                function.__code__,
+                self._names(function.__globals__),
+                function.__name__,
+                function.__defaults__,
+                self._cells(function.__closure__),
+            )
+            new.__kwdefaults__ = function.__kwdefaults__
+            self._functions[function] = new
+        return self._functions[function]
+
+    def _names(self, original: dict[str, Any]) -> dict[str, Any]:
+        known = self._globals.get(id(original))
+        if known is None:
+            known = self._globals[id(original)] = dict(original)
+            known.update({k: self._replace(v) for k, v in original.items()})
+            known.update(max=largest, min=smallest)
+        return known
+
+    def _cells(self, closure: Any) -> Any:
+        if not closure:
+            return closure
+        return tuple(self._cell(c) for c in closure)
+
+    def _cell(self, cell: Any) -> Any:
+        try:
+            return types.CellType(self._replace(cell.cell_contents))
+        except ValueError:  # a name that its function has not bound yet
+            return cell
+
+    def _replace(self, value: Any) -> Any:
+        if value is np:
+            return self.numpy
+        new = self._other(value)
+        if new is value and isinstance(value, types.FunctionType) and self._ours(value):
+            return _Later(self, value)
+        return new
+
+
+class _Later:
+    """A function of the rules, rebound when it is first called."""
+
+    def __init__(self, rebind: Rebinder, function: types.FunctionType) -> None:
+        self._rebind = rebind
+        self._function = function
+        self.__name__ = function.__name__
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._rebind(self._function)(*args, **kwargs)
+
+
+def _extreme(numpy_name: str, python: Callable[..., Any]) -> Callable[..., Any]:
+    combine = getattr(np, numpy_name)
+
+    def extreme(*values: Any, **kwargs: Any) -> Any:
+        if len(values) < 2 or not any(isinstance(v, Traced) for v in values):
+            return python(*values, **kwargs)
+        best = values[0]
+        for value in values[1:]:
+            best = combine(best, value)
+        return best
+
+    return extreme
+
+
+largest = _extreme("maximum", max)
+smallest = _extreme("minimum", min)
