@@ -53,6 +53,10 @@ class Period:
         return Period(YEAR, Instant(self.start.year - 1))
 
     @property
+    def next_year(self) -> Period:
+        return Period(YEAR, Instant(self.start.year + 1))
+
+    @property
     def first_month(self) -> Period:
         return Period(MONTH, self.start)
 

@@ -14,6 +14,7 @@ from typing import Any
 from .._validate import UnknownNameError, suggest
 from . import _calendar
 from ._calendar import Period
+from ._fingerprint import fingerprint
 from ._law import LawNode, edited, read_reform
 from ._numpy import Numpy
 
@@ -108,4 +109,5 @@ class System:
         edits = read_reform(reform)
         for path in edits:
             self.law.find(path)
-        return dataclasses.replace(self, law=edited(self.law, edits))
+        version = f"{self.version}+{fingerprint(dict(reform))[:8]}"
+        return dataclasses.replace(self, law=edited(self.law, edits), version=version)

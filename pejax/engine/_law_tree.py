@@ -1,0 +1,107 @@
+"""The law's numbers from a nested dictionary, for natively written rules."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .._validate import BadInputError
+from ._law import LawNode, LawParameter, LawScale, Value
+
+_DAWN = "0001-01-01"
+_DATE = re.compile(r"\d{4}(-\d{2}-\d{2})?")
+_ABOUT = ("label", "unit", "reference")
+_VALUES = ("rate", "amount", "average_rate")
+
+
+def law_from(tree: Mapping[str, Any]) -> LawNode:
+    """Read a law.
+
+    A value is a number, boolean, text or list; `{date: value}`, each in force from its date (`2025`
+    or `"2025-07-01"`) to the next; or `{"values": either of these}` with `label`, `unit` and
+    `reference`. A scale is `{"brackets": [{"threshold": value, "rate": value}, ...]}`, marginal; with
+    `amount` instead of `rate` the amounts of all brackets reached add up, or with
+    `"type": "single_amount"` the bracket's own counts. Everything else is a branch.
+
+    >>> law = law_from({"tax": {"rate": {2020: 0.2, "2025-07-01": 0.25}}})
+    >>> law.find("tax.rate").at("2025-06-30"), law.find("tax.rate").at("2025-12-31")
+    (0.2, 0.25)
+    """
+    node = _node("", tree)
+    if not isinstance(node, LawNode):
+        raise BadInputError("a law is a nested dictionary with at least one name: {'tax': {...}}")
+    return node
+
+
+def _node(path: str, tree: Any) -> LawNode | LawScale | LawParameter:
+    if not isinstance(tree, Mapping) or "values" in tree or _dated(path, tree):
+        return _parameter(path, tree)
+    if "brackets" in tree:
+        return _scale(path, tree)
+    named = {_name(path, key): value for key, value in tree.items() if value is not None}
+    if not named:
+        raise BadInputError(f"{path or 'the law'} is empty: give it a value or leave it out")
+    inner = {name: f"{path}.{name}" if path else name for name in named}
+    return LawNode(path, {name: _node(inner[name], value) for name, value in named.items()})
+
+
+def _name(path: str, key: Any) -> str:
+    name = str(key)
+    if not name or set(name) & set(".[]"):
+        raise BadInputError(f"{path}: {key!r} is not a name; use neither dots nor brackets")
+    return name
+
+
+def _dated(path: str, tree: Mapping[Any, Any]) -> bool:
+    dates = [_DATE.fullmatch(str(key)) is not None for key in tree]
+    if any(dates) and not all(dates):
+        raise BadInputError(f"{path} mixes dates and names: {', '.join(map(str, tree))}")
+    return bool(dates) and all(dates)
+
+
+def _parameter(path: str, given: Any) -> LawParameter:
+    if not path:
+        raise BadInputError("a law is a nested dictionary with at least one name: {'tax': {...}}")
+    about: dict[str, str] = {}
+    if isinstance(given, Mapping) and "values" in given:
+        unknown = [k for k in given if k not in ("values", *_ABOUT)]
+        if unknown:
+            raise BadInputError(f"{path}: {unknown[0]!r} is none of values, {', '.join(_ABOUT)}")
+        about = {name: str(given.get(name, "")) for name in _ABOUT}
+        given = given["values"]
+    return LawParameter(path, tuple(sorted(_entries(path, given))), **about)
+
+
+def _entries(path: str, given: Any) -> Iterator[tuple[str, Value]]:
+    if not isinstance(given, Mapping):
+        yield _DAWN, _value(path, given)
+        return
+    if not _dated(path, given):
+        raise BadInputError(f"{path}: values are {{date: value}}, such as {{'2025-01-01': 0.2}}")
+    for date, value in given.items():
+        yield (f"{date}-01-01" if len(str(date)) == 4 else str(date)), _value(path, value)
+
+
+def _value(path: str, value: Any) -> Value:
+    if value is None or isinstance(value, bool | int | float | str | list):
+        return value
+    raise BadInputError(
+        f"{path} is {value!r}: a number, boolean, text or list of names is expected"
+    )
+
+
+def _scale(path: str, tree: Mapping[str, Any]) -> LawScale:
+    kind = tree.get("type", "")
+    if kind not in ("", "single_amount"):
+        raise BadInputError(f"{path}: the type of a scale is 'single_amount' or not given")
+    brackets = tuple(_bracket(f"{path}[{i}]", b) for i, b in enumerate(tree["brackets"]))
+    if not brackets:
+        raise BadInputError(f"{path} has no brackets: give it one or leave it out")
+    return LawScale(path, brackets, kind == "single_amount")
+
+
+def _bracket(path: str, given: Mapping[str, Any]) -> dict[str, LawParameter]:
+    if "threshold" not in given or not any(name in given for name in _VALUES):
+        raise BadInputError(f"{path} needs a threshold and one of {', '.join(_VALUES)}")
+    return {name: _parameter(f"{path}.{name}", value) for name, value in given.items()}

@@ -1,0 +1,365 @@
+"""The native way to write rules: Python functions whose argument names are the graph's edges."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import enum
+import inspect
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .._validate import BadInputError, UnknownNameError, suggest
+from . import _calendar
+from ._array import Traced
+from ._fingerprint import fingerprint
+from ._law_tree import law_from
+from ._numpy import Numpy
+from ._rebind import Rebinder
+from ._system import System, Tracing, Variable
+
+_KINDS: dict[str, tuple[Any, str]] = {
+    "float": (0.0, "float64"),
+    "int": (0, "int64"),
+    "bool": (False, "bool"),
+    "enum": (None, "int16"),
+    "str": ("", "object"),
+}
+_WORDS = ("params", "period", "parameters")
+_PERIODS = (_calendar.MONTH, _calendar.YEAR, _calendar.ETERNITY)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Rule(Variable):
+    """A variable and the function that computes it from `start` to `stop`.
+
+    Calling it calls the function, so a rule is tested on plain numbers like any other function.
+    """
+
+    function: Callable[..., Any]
+    start: str = ""
+    stop: str = ""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(*args, **kwargs)
+
+
+def rule(
+    *,
+    entity: str,
+    name: str | None = None,
+    kind: str | None = None,
+    period: str = _calendar.YEAR,
+    default: Any = None,
+    defined_for: str | None = None,
+    vocabulary: type[enum.Enum] | None = None,
+    start: str = "",
+    stop: str = "",
+) -> Callable[[Callable[..., Any]], Rule]:
+    """Make a function the formula of a variable.
+
+    The function's argument names say what it gets, one entry a row of `entity`, for its period:
+
+    - a variable: its values. Persons' values are summed to their group and a smaller group's to a
+      larger one; a group's values are given to each person and each smaller group within it;
+    - `params`: the law in force (`params.tax.rate`);
+    - an entity: that entity, for sums and look-ups (`tax_unit.max(tax_unit.members("age", period))`);
+    - `period`: the period itself; `parameters`: the law at any time (`parameters(period.last_year)`).
+
+    The body is ordinary numpy. A Python `if` on values is decided on the population at compile
+    time, recorded, and checked at every run.
+
+    **Arguments:** `entity`; `name`, the variable's (default: the function's); `kind`, float
+    (default), int, bool, enum or str; `period`, `"year"`, `"month"` (amounts in months add up to a
+    year) or `"eternity"`; `default`, the value where `defined_for`, a boolean variable, is false;
+    `vocabulary`, the class of an enum's members; `start` and `stop`, ISO dates between which the
+    function is the law: several rules may share a name if their dates do not overlap.
+
+    >>> @rule(entity="person")
+    ... def income_tax(taxable_income, params):
+    ...     return params.tax.rate * np.maximum(taxable_income - params.tax.allowance, 0)
+    >>> income_tax.name, income_tax.kind, income_tax.entity
+    ('income_tax', 'float', 'person')
+    """
+
+    def decorate(function: Callable[..., Any]) -> Rule:
+        chosen = name or function.__name__
+        _fail_if_not_a_function(chosen, function)
+        about = _described(chosen, entity, kind, period, default, vocabulary)
+        return Rule(
+            **about,
+            defined_for=defined_for,
+            formula=lambda _: function,
+            label=(inspect.getdoc(function) or "").partition("\n")[0].rstrip("."),
+            function=function,
+            start=start,
+            stop=stop,
+        )
+
+    return decorate
+
+
+def input_variable(
+    name: str,
+    *,
+    entity: str,
+    kind: str | None = None,
+    period: str = _calendar.YEAR,
+    default: Any = None,
+    uprating: str | None = None,
+    vocabulary: type[enum.Enum] | None = None,
+    label: str = "",
+) -> Variable:
+    """A variable that only the population gives.
+
+    **Arguments:** as in `rule`; `default`, for populations without the column; `uprating`, the path
+    of the index with which a value of one year is carried to a later one.
+
+    >>> input_variable("age", entity="person", kind="int").default
+    0
+    """
+    about = _described(name, entity, kind, period, default, vocabulary)
+    return Variable(**about, uprating=uprating, label=label)
+
+
+def build_system(
+    name: str,
+    *,
+    entities: Sequence[str],
+    parameters: Mapping[str, Any],
+    rules: Sequence[Variable],
+    inputs: Sequence[Variable] = (),
+) -> System:
+    """Rules, inputs and the law's numbers as a `System` that `engine.compile` takes.
+
+    **Arguments:** `entities`, the persons first and the largest group last, of which every other
+    group is a part: `("person", "tax_unit", "household")`; `parameters`, a nested dictionary (see
+    `law_from`); `rules`, made by `rule`, or `Variable`s whose parts `adds` and `subtracts` name;
+    `inputs`, made by `input_variable`.
+
+    **Raises:** `UnknownNameError` for an argument, variable, entity or path that does not exist,
+    with the nearest names; `BadInputError` for two variables of one name.
+
+    >>> @rule(entity="person")
+    ... def tax(income, params):
+    ...     return params.rate * income
+    >>> income = input_variable("income", entity="person")
+    >>> entities, law = ("person", "household"), {"rate": 0.2}
+    >>> build_system("flatland", entities=entities, parameters=law, rules=[tax], inputs=[income]).name
+    'flatland'
+    """
+    if len(entities) < 2:
+        raise BadInputError("a system has at least two entities: ('person', 'household')")
+    person, *groups = entities
+    variables = _by_name([*inputs, *rules])
+    for variable in (*inputs, *rules):
+        _check(variable, variables, entities)
+    system = System(
+        name=name,
+        version="",
+        person=person,
+        groups=tuple(groups),
+        variables=variables,
+        law=law_from(parameters),
+        containing={group: tuple(groups[-1:]) for group in groups[:-1]},
+        tracing=_tracing(rules),
+    )
+    for variable in variables.values():
+        _check_paths(variable, system)
+    # The rules' own content is the version: a cache keyed on it never serves other rules.
+    version = fingerprint([entities, list(inputs), list(rules), dict(parameters)])[:16]
+    return dataclasses.replace(system, version=version)
+
+
+# ---- variables
+
+
+def _described(
+    name: str, entity: str, kind: str | None, period: str, default: Any, vocabulary: Any
+) -> dict[str, Any]:
+    chosen = kind or ("float" if vocabulary is None else "enum")
+    if chosen not in _KINDS:
+        raise BadInputError(f"{name}: kind {chosen!r}; choose one of {', '.join(_KINDS)}")
+    if period not in _PERIODS:
+        raise BadInputError(f"{name}: period {period!r}; choose one of {', '.join(_PERIODS)}")
+    if (chosen == "enum") != (vocabulary is not None):
+        raise BadInputError(f"{name}: an enum, and only an enum, has vocabulary=TheEnumClass")
+    usual, dtype = _KINDS[chosen]
+    if vocabulary is not None:
+        usual = next(iter(vocabulary))
+    return {
+        "name": name,
+        "entity": entity,
+        "kind": chosen,
+        "period": period,
+        "default": usual if default is None else default,
+        "vocabulary": vocabulary,
+        "dtype": dtype,
+        # An amount of money flows; an age, a count, a flag or a category is the same in any month.
+        "stock": chosen != "float",
+    }
+
+
+def _by_name(given: Sequence[Variable]) -> dict[str, Variable]:
+    versions: dict[str, list[Variable]] = {}
+    for variable in given:
+        versions.setdefault(variable.name, []).append(variable)
+    return {name: _merged(name, same) for name, same in versions.items()}
+
+
+def _merged(name: str, versions: list[Variable]) -> Variable:
+    """Rules of one name, each with its dates, as one variable."""
+    dated = sorted((v for v in versions if isinstance(v, Rule)), key=lambda r: r.start)
+    if len(versions) == 1 and (not dated or not (dated[0].start or dated[0].stop)):
+        return versions[0]
+    if len(dated) < len(versions):
+        raise BadInputError(f"{name} is defined {len(versions)} times; rename one")
+    for before, after in zip(dated, dated[1:], strict=False):
+        if not before.stop or before.stop >= after.start:
+            raise BadInputError(
+                f"two rules of {name} hold on {after.start or 'any date'}; give them start= and "
+                "stop= dates that do not overlap"
+            )
+
+    def formula(period: Any) -> Callable[..., Any] | None:
+        day = str(period.start)
+        held = [r for r in dated if r.start <= day and (not r.stop or day <= r.stop)]
+        return held[0].function if held else None
+
+    return dataclasses.replace(dated[-1], formula=formula)
+
+
+# ---- checks, at the time a system is built
+
+
+def _fail_if_not_a_function(name: str, function: Any) -> None:
+    if not isinstance(function, types.FunctionType):
+        raise BadInputError(f"{name}: a rule is a Python function, not {type(function).__name__}")
+    for argument in inspect.signature(function).parameters.values():
+        if argument.kind in (argument.VAR_POSITIONAL, argument.VAR_KEYWORD):
+            raise BadInputError(f"{name}: *{argument.name} names nothing; write every argument out")
+
+
+def _check(variable: Variable, variables: Mapping[str, Variable], entities: Sequence[str]) -> None:
+    name = variable.name
+    if name in entities or name in _WORDS:
+        raise BadInputError(
+            f"a variable cannot be called {name!r}: arguments of that name are taken"
+        )
+    if variable.entity not in entities:
+        raise _unknown(f"{name} is on", variable.entity, entities)
+    if variable.defined_for is not None and variable.defined_for not in variables:
+        raise _unknown(f"{name} is defined for", variable.defined_for, variables)
+    for argument in _edges(variable):
+        if argument not in variables and argument not in (*entities, *_WORDS):
+            raise _unknown(f"{name} takes", argument, [*variables, *entities, *_WORDS])
+        if argument in variables:
+            _fail_if_text_is_added(variable, variables[argument], entities)
+
+
+def _edges(variable: Variable) -> list[str]:
+    """The arguments of a rule that must be given."""
+    if not isinstance(variable, Rule):
+        return []
+    arguments = inspect.signature(variable.function).parameters.values()
+    return [a.name for a in arguments if a.default is a.empty]
+
+
+def _fail_if_text_is_added(variable: Variable, part: Variable, entities: Sequence[str]) -> None:
+    larger = entities.index(variable.entity) > entities.index(part.entity)
+    if larger and part.kind in ("enum", "str"):
+        raise BadInputError(
+            f"{variable.name} on {variable.entity} takes {part.name}, a category of each "
+            f"{part.entity}, which has no sum. Write a rule on {part.entity} that makes a number of it"
+        )
+
+
+def _check_paths(variable: Variable, system: System) -> None:
+    if variable.uprating is not None:
+        system.law.find(variable.uprating)
+    for names in (variable.adds, variable.subtracts):
+        if isinstance(names, str):
+            system.law.find(names)
+            continue
+        for name in names or ():
+            if name not in system.variables:
+                _find_part(variable, name, system)
+
+
+def _find_part(variable: Variable, name: str, system: System) -> None:
+    """A part of a sum that is no variable is a number of the law."""
+    try:
+        system.law.find(name)
+    except UnknownNameError:
+        raise _unknown(f"{variable.name} adds", name, system.variables) from None
+
+
+def _unknown(what: str, name: str, options: Any) -> UnknownNameError:
+    near = ", ".join(suggest(name, list(options))) or ", ".join(sorted(options)[:8])
+    return UnknownNameError(f"{what} {name!r}, which does not exist. Nearest: {near}")
+
+
+# ---- running a rule
+
+
+def _tracing(rules: Sequence[Variable]) -> Tracing:
+    modules = {r.function.__module__ for r in rules if isinstance(r, Rule)}
+
+    @contextlib.contextmanager
+    def tracing(numpy: Numpy) -> Iterator[Callable[..., Any]]:
+        rebind = Rebinder(numpy, lambda function: function.__module__ in modules)
+        yield lambda function: _with_edges(rebind(function), function)
+
+    return tracing
+
+
+def _with_edges(run: Callable[..., Any], function: Callable[..., Any]) -> Callable[..., Any]:
+    """A rule in the calling convention of evaluation: (population, period, law)."""
+    arguments = inspect.signature(function).parameters.values()
+
+    def formula(population: Any, period: Any, parameters: Any) -> Any:
+        system = population.simulation.system
+        known = (*system.variables, system.person, *system.groups, *_WORDS)
+        wanted = [a.name for a in arguments if a.default is a.empty or a.name in known]
+        return run(**{name: _argument(name, population, period, parameters) for name in wanted})
+
+    return formula
+
+
+def _argument(name: str, population: Any, period: Any, parameters: Any) -> Any:
+    if name == "params":
+        return parameters(period)
+    if name == "period":
+        return period
+    if name == "parameters":
+        return parameters
+    views = population.simulation.populations
+    return views[name] if name in views else _values(name, population, period)
+
+
+def _values(name: str, population: Any, period: Any) -> Traced:
+    """A variable on the rows of `population`: summed up the groups, given down them."""
+    simulation = population.simulation
+    system = simulation.system
+    source = system.variable(name).entity
+    if source == population.key:
+        return simulation.calculate(name, period)
+    if source == system.person:
+        return population(name, period)
+    if population.is_person or source in system.containing.get(population.key, ()):
+        return getattr(population, source)(name, period)
+    if population.key in system.containing.get(source, ()):
+        return _sum_of_groups(simulation.populations[source], population, name, period)
+    raise BadInputError(
+        f"{name} is on {source}, which is neither part of a {population.key} nor the other way "
+        f"round. Take {population.key}.members and say how its values are to be shared"
+    )
+
+
+def _sum_of_groups(smaller: Any, larger: Any, name: str, period: Any) -> Traced:
+    """Each smaller group counts once, through its first member."""
+    values = smaller.project(smaller(name, period))
+    return larger.sum(np.where(smaller.members_position == 0, values, 0))
