@@ -17,6 +17,7 @@ import numpy as np
 from .._population import Population
 from .._validate import BadInputError
 from ._array import names_of
+from ._chunks import fail_if_households_meet
 from ._inputs import columns_of, host_arrays, sizes_of
 from ._interpret import Interpreter
 from ._parameters import Parameters, index_of
@@ -36,6 +37,7 @@ def compile(
     population: Population | None = None,
     *,
     dtype: str = "float32",
+    chunk: int | None = None,
     cache: str | os.PathLike[str] | None = None,
 ) -> Program:
     """Compile variables of a country's rules for populations like `population`.
@@ -45,8 +47,9 @@ def compile(
 
     **Arguments:** `system`, from `import_country` or `System`; `outputs`, names of variables;
     `period`, a year; `population`, whose columns are the inputs; `dtype`, `"float32"` or
-    `"float64"`; `cache`, a folder where the traced program is kept, so that the country package
-    need not be imported again.
+    `"float64"`; `chunk`, households at a time, which bounds the memory of values and gradients;
+    `cache`, a folder where the traced program is kept, so that the country package need not be
+    imported again.
 
     **Raises:** `UnknownNameError` for a variable that does not exist, with the nearest names;
     `UntraceableRule` for a formula that cannot become part of a program, with the reason.
@@ -60,12 +63,12 @@ def compile(
         raise BadInputError("give a population: its columns are the program's inputs")
     _check_dtype(dtype)
     names = [outputs] if isinstance(outputs, str) else list(outputs)
-    recipe = _recipe(system, names, str(period), dtype)
+    recipe = _recipe(system, names, str(period), dtype, chunk)
     path = None if cache is None else Path(cache) / f"{_key(recipe, population)}.pejax"
     if path is not None and path.exists():
         program = Program.load(path)
         if _still_holds(program, program.parameters, population):
-            return program
+            return dataclasses.replace(program, rules=_native(system))
     program = _traced(system, recipe, population, None)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -73,11 +76,27 @@ def compile(
     return program
 
 
-def recompile(recipe: Recipe, parameters: Parameters, population: Population) -> Program:
-    """Trace again with decisions taken under `parameters`."""
-    country = import_country(recipe.package)
-    rules = dataclasses.replace(country, reform=recipe.reform)
+def recompile(
+    recipe: Recipe, rules: System | None, parameters: Parameters, population: Population
+) -> Program:
+    """Trace again with decisions taken under `parameters`.
+
+    **Raises:** `BadInputError` for native rules that are not at hand, or have changed.
+    """
+    if not recipe.native:
+        country = dataclasses.replace(import_country(recipe.package), reform=recipe.reform)
+        return _traced(country, recipe, population, parameters)
+    if rules is None or rules.version != recipe.version:
+        lost = "are not in the file" if rules is None else "have changed since"
+        raise BadInputError(
+            f"the rules of {recipe.package!r} {lost}. Hand over those it was compiled from, "
+            "program.respecialise(parameters, population, system), or compile again"
+        )
     return _traced(rules, recipe, population, parameters)
+
+
+def _native(rules: Rules) -> System | None:
+    return rules if isinstance(rules, System) else None
 
 
 def _traced(
@@ -115,6 +134,8 @@ def _program(
         )
         for name, traced in outcome.outputs.items()
     )
+    if recipe.chunk is not None:
+        fail_if_households_meet([o.node for o in outputs])
     used = set(outcome.given)
     return Program(
         outputs=outputs,
@@ -124,13 +145,25 @@ def _program(
         known=frozenset(outcome.evaluated) | frozenset(outcome.given),
         report=report_of(system, outcome),
         recipe=recipe,
+        rules=system if recipe.native else None,
     )
 
 
-def _recipe(system: Rules, outputs: list[str], period: str, dtype: str) -> Recipe:
+def _recipe(
+    system: Rules, outputs: list[str], period: str, dtype: str, chunk: int | None
+) -> Recipe:
     package = system.package if isinstance(system, Country) else system.name
     reform = system.reform if isinstance(system, Country) else "{}"
-    return Recipe(package, system.version, reform, tuple(outputs), period, dtype)
+    return Recipe(
+        package=package,
+        version=system.version,
+        reform=reform,
+        outputs=tuple(outputs),
+        period=period,
+        dtype=dtype,
+        chunk=chunk,
+        native=isinstance(system, System),
+    )
 
 
 def _key(recipe: Recipe, population: Population) -> str:

@@ -18,12 +18,14 @@ from jaxtyping import Array
 from .._population import Population
 from .._validate import BadInputError, PejaxError, unknown
 from . import _save
+from ._chunks import deal, run_blocks
 from ._inputs import Column, columns_of, host_arrays, sizes_of
 from ._interpret import Interpreter
 from ._node import Node
 from ._parameters import LeafInfo, ParameterIndex, Parameters
 from ._report import Report
 from ._runtime import Runtime
+from ._system import System
 
 
 class GuardMovedError(PejaxError):
@@ -42,7 +44,10 @@ class Output:
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """How a program was made, for making it again: country, outputs, period, dtype."""
+    """How a program was made, for making it again: country, outputs, period, dtype.
+
+    `native` rules were given as a `System`, not by the name of a package.
+    """
 
     package: str
     version: str
@@ -50,6 +55,8 @@ class Recipe:
     outputs: tuple[str, ...]
     period: str
     dtype: str
+    native: bool = False
+    chunk: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,17 +94,25 @@ class Program:
     known: frozenset[str]
     report: Report
     recipe: Recipe
+    rules: System | None = None
 
     def __call__(self, parameters: Parameters, population: Population) -> dict[str, Array]:
         self._accept(parameters, population)
+        if self.recipe.chunk is not None:
+            return self._in_chunks(parameters, population)
         values = self._runtime(parameters.values, population)
-        answers = values[len(self.outputs) :]
-        if not _is_traced((answers, parameters)):
-            self._fail_if_moved(answers)
+        self._check_decisions(parameters, values[len(self.outputs) :])
         return {
             o.name: _trim(population, v, o.entity)
             for o, v in zip(self.outputs, values, strict=False)
         }
+
+    def _in_chunks(self, parameters: Parameters, population: Population) -> dict[str, Array]:
+        theta = parameters.values
+        self._check_decisions(parameters, self._decision_runtime(theta, population))
+        dealt = deal(population, self.recipe.chunk or 1)
+        values = run_blocks(self._output_runtime, theta, dealt)
+        return {o.name: dealt.trim(v, o.entity) for o, v in zip(self.outputs, values, strict=True)}
 
     @property
     def dtype(self) -> str:
@@ -141,8 +156,12 @@ class Program:
     def guards_hold(self, parameters: Parameters, population: Population) -> Array:
         """Whether each recorded decision would be taken again; pure, for use inside `jit`."""
         self._accept(parameters, population)
-        answers = self._runtime(parameters.values, population)[len(self.outputs) :]
+        answers = self._decision_runtime(parameters.values, population)
         return jnp.array([_agrees(d, v) for d, v in zip(self.decisions, answers, strict=True)])
+
+    def _check_decisions(self, parameters: Parameters, answers: list[Array]) -> None:
+        if not _is_traced((answers, parameters)):
+            self._fail_if_moved(answers)
 
     def _fail_if_moved(self, answers: list[Array]) -> None:
         for decision, answer in zip(self.decisions, answers, strict=True):
@@ -154,11 +173,17 @@ class Program:
                     "program.respecialise(parameters, population)"
                 )
 
-    def respecialise(self, parameters: Parameters, population: Population) -> Program:
-        """The program with its decisions taken anew for this law and these people."""
+    def respecialise(
+        self, parameters: Parameters, population: Population, system: System | None = None
+    ) -> Program:
+        """The program with its decisions taken anew for this law and these people.
+
+        **Arguments:** `system`, the rules; only for a program read from disk whose rules were not
+        an installed country package.
+        """
         from ._compile import recompile
 
-        return recompile(self.recipe, parameters, population)
+        return recompile(self.recipe, system or self.rules, parameters, population)
 
     # ---- disk
 
@@ -209,8 +234,18 @@ class Program:
 
     @functools.cached_property
     def _runtime(self) -> Runtime:
-        roots = (*(o.node for o in self.outputs), *(d.node for d in self.decisions))
-        return Runtime(roots, self.index.position, len(self.index.leaves), self.dtype)
+        return self._run([*(o.node for o in self.outputs), *(d.node for d in self.decisions)])
+
+    @functools.cached_property
+    def _output_runtime(self) -> Runtime:
+        return self._run([o.node for o in self.outputs])
+
+    @functools.cached_property
+    def _decision_runtime(self) -> Runtime:
+        return self._run([d.node for d in self.decisions])
+
+    def _run(self, roots: list[Node]) -> Runtime:
+        return Runtime(tuple(roots), self.index.position, len(self.index.leaves), self.dtype)
 
     @functools.cached_property
     def digest(self) -> str:

@@ -57,10 +57,10 @@ class Runtime:
         sizes = padded_sizes(population)
         values = self._inputs(population, sizes)
         static = tuple(sorted(sizes.items()))
-        concrete = not _traced((theta, values))
+        concrete = not _traced((theta, values)) and _on_one_device(values)
         if concrete:
             self.prepare(theta, values, static)
-        last = self._last_use()
+        last = self._last_use
         for k, (segment, (slots, literals)) in enumerate(
             zip(self.segments, self.slots, strict=True)
         ):
@@ -106,7 +106,7 @@ class Runtime:
         held = _padded_arrays(population, names, static, self.dtype)
         return {self.inputs[name].index: value for name, value in held.items()}
 
-    @functools.lru_cache(maxsize=1)  # noqa: B019 - one entry, and a runtime lives as long as its program
+    @functools.cached_property
     def _last_use(self) -> dict[int, int]:
         kept = {r.index for r in self.roots}
         last = {n.index: k for k, s in enumerate(self.segments) for n in s.inputs}
@@ -130,6 +130,11 @@ def _rows(node: Node, sizes: Mapping[str, int]) -> dict[int, int]:
 
 def _traced(tree: Any) -> bool:
     return any(isinstance(x, Tracer) for x in jax.tree.leaves(tree))
+
+
+def _on_one_device(values: Mapping[int, Array]) -> bool:
+    """Executables compiled ahead are for one device; sharded rows go through `jit`."""
+    return all(len(v.devices()) == 1 for v in values.values())
 
 
 def padded_sizes(population: Population) -> dict[str, int]:

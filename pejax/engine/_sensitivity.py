@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,15 @@ def weighted_total(program: Program, name: str) -> Statistic:
     return statistic
 
 
+def as_statistic(program: Program, statistic: Callable[..., Array] | str) -> Statistic:
+    """A statistic from an output's name or a function of outputs (and, if it takes two, people)."""
+    if isinstance(statistic, str):
+        return weighted_total(program, statistic)
+    if len(inspect.signature(statistic).parameters) == 1:
+        return lambda outputs, population: statistic(outputs)
+    return statistic
+
+
 def evaluate(
     program: Program,
     population: Population,
@@ -40,7 +50,7 @@ def evaluate(
     parameters: Parameters | None = None,
 ) -> Float[Array, ""]:
     """A statistic of the program's outputs under `parameters` (default: the law as it stands)."""
-    chosen = weighted_total(program, statistic) if isinstance(statistic, str) else statistic
+    chosen = as_statistic(program, statistic)
     law = program.parameters if parameters is None else parameters
     return chosen(program(law, population), population)
 
@@ -138,7 +148,8 @@ def _roots(
     if isinstance(statistic, str):
         return [o.node for o in program.outputs if o.name == statistic]
     outputs = {k: v.astype(law.values.dtype) for k, v in program(law, population).items()}
-    slopes = jax.grad(lambda o: statistic(o, population))(outputs)
+    chosen = as_statistic(program, statistic)
+    slopes = jax.grad(lambda o: chosen(o, population))(outputs)
     looked_at = [o.node for o in program.outputs if bool(jnp.any(slopes[o.name] != 0))]
     return looked_at or [o.node for o in program.outputs]
 

@@ -19,7 +19,7 @@ from .._population import Population
 from .._validate import BadInputError, require
 from ._parameters import Parameters
 from ._program import Program
-from ._sensitivity import Statistic, weighted_total
+from ._sensitivity import Statistic, as_statistic
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,9 +89,7 @@ def _laws(program: Program, reforms: Sequence[Reform]) -> np.ndarray:
 
 def _statistics(program: Program, given: Statistics) -> dict[str, Statistic]:
     named = given if isinstance(given, Mapping) else {name: name for name in given}
-    return {
-        name: weighted_total(program, s) if isinstance(s, str) else s for name, s in named.items()
-    }
+    return {name: as_statistic(program, s) for name, s in named.items()}
 
 
 def _padded(laws: np.ndarray, batch: int) -> np.ndarray:
