@@ -84,8 +84,8 @@ def load_arrays(path: str | os.PathLike[str]) -> Arrays:
         BadInputError: the file is damaged or something else.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return {name: arrays[name] for name in arrays.files}
     except FileNotFoundError:
         raise
     except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile) as error:

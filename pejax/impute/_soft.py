@@ -54,7 +54,7 @@ class SoftForest(eqx.Module):
     def mean(self, X: Float[ArrayLike, "row feature"]) -> Float[Array, " row"]:
         """The conditional mean, differentiable in the covariates."""
         x = self._covariates(X)
-        return by_chunk(partial(_mean, self), _ROWS, x)
+        return _mean(self, x)
 
     def quantile(
         self,
@@ -87,7 +87,7 @@ class SoftForest(eqx.Module):
         levels = jnp.asarray(levels, x.dtype)
         levels = jnp.broadcast_to(levels, (x.shape[0], levels.shape[-1]))
         width = jnp.asarray(bandwidth, x.dtype)
-        return by_chunk(lambda x, levels: _quantile(self, x, levels, width), _ROWS, x, levels)
+        return _quantile(self, x, levels, width)
 
     def leaf_chances(
         self, x: Float[Array, " feature"]
@@ -191,15 +191,17 @@ def _beam(forest: SoftForest, x: Float[Array, " feature"], left, feature, thresh
     return node, jax.nn.softmax(log_chance)
 
 
+@jax.jit
 def _mean(forest: SoftForest, x: Float[Array, "row feature"]) -> Float[Array, " row"]:
     def of_row(x):
         leaf, chance = forest.leaf_chances(x)
         outcome = jnp.take_along_axis(forest.outcome, leaf, axis=1)
         return jnp.sum(chance * outcome, axis=1).mean()
 
-    return jax.vmap(of_row)(x)
+    return by_chunk(jax.vmap(of_row), _ROWS, x)
 
 
+@jax.jit
 def _quantile(forest: SoftForest, x, levels, bandwidth) -> Float[Array, "row quantile"]:
     def of_row(x, levels):
         leaf, chance = forest.leaf_chances(x)
@@ -207,7 +209,7 @@ def _quantile(forest: SoftForest, x, levels, bandwidth) -> Float[Array, "row qua
         weights = (chance / forest.left.shape[0]).reshape(-1)
         return jax.vmap(lambda q: _smooth_quantile(values, weights, q, bandwidth))(levels)
 
-    return jax.vmap(of_row)(x, levels)
+    return by_chunk(jax.vmap(of_row), _ROWS, x, levels)
 
 
 def _smooth_quantile(values, weights, level, bandwidth) -> Float[Array, ""]:

@@ -1,0 +1,180 @@
+"""What imputation refuses: each message names the row and the column, and ends with the fix."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+import pytest
+
+from pejax._validate import BadInputError, PejaxError, UnknownNameError
+from pejax.impute import QRF, FittedQRF
+
+SMALL = QRF(n_estimators=3, n_jobs=1)
+
+
+@pytest.fixture
+def donors():
+    return pd.DataFrame(
+        {
+            "age": np.arange(40.0),
+            "state": ["CA", "NY"] * 20,
+            "income": np.arange(40.0) ** 2,
+            "w": np.ones(40),
+        }
+    )
+
+
+@pytest.fixture
+def fitted(donors):
+    return SMALL.fit(donors, ["age", "state"], ["income"])
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("age", np.nan, r"Row 3, column 'age'.*missing='learned'"),
+        ("age", np.inf, r"Row 3, column 'age'.*infinite"),
+        ("state", None, r"Row 3, column 'state'.*missing"),
+        ("income", np.nan, r"Row 3, column 'income'.*Drop such donors"),
+        ("w", np.nan, r"Row 3, column 'w'"),
+        ("w", -1.0, r"Row 3, column 'w'.*-1.*not negative"),
+    ],
+)
+def test_a_bad_donor_is_named(donors, column, value, message):
+    donors.loc[3, column] = value
+    with pytest.raises(BadInputError, match=message):
+        SMALL.fit(donors, ["age", "state"], ["income"], weight_col="w")
+
+
+def test_weights_that_are_all_zero(donors):
+    with pytest.raises(BadInputError, match="'w': every donor weight is zero"):
+        SMALL.fit(donors.assign(w=0.0), ["age"], ["income"], weight_col="w")
+
+
+def test_an_outcome_without_variation(donors):
+    with pytest.raises(BadInputError, match=r"'income' has one value, 5, .*Assign it"):
+        SMALL.fit(donors.assign(income=5.0), ["age"], ["income"])
+
+
+def test_too_few_donors_for_the_leaf_size(donors):
+    with pytest.raises(BadInputError, match=r"40 draws .* leaves of 30.*Lower min_samples_leaf"):
+        QRF(min_samples_leaf=30).fit(donors, ["age"], ["income"])
+
+
+@pytest.mark.parametrize(
+    ("predictors", "targets", "weight"),
+    [(["agee"], ["income"], None), (["age"], ["incme"], None), (["age"], ["income"], "ww")],
+)
+def test_a_misspelt_column_meets_its_neighbour(donors, predictors, targets, weight):
+    with pytest.raises(UnknownNameError, match="Did you mean"):
+        SMALL.fit(donors, predictors, targets, weight)
+
+
+def test_columns_named_twice_or_not_at_all(donors):
+    with pytest.raises(BadInputError, match="'income' is named twice"):
+        SMALL.fit(donors, ["age", "income"], ["income"])
+    with pytest.raises(BadInputError, match="at least one predictor"):
+        SMALL.fit(donors, [], ["income"])
+
+
+def test_an_unknown_readout(donors):
+    with pytest.raises(UnknownNameError, match="single"):
+        QRF(readout="singel").fit(donors, ["age"], ["income"])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda x: x.drop(columns="age"), "Unknown column 'age'"),
+        (lambda x: x.assign(age="old"), "'age' holds .*trained on numbers"),
+        (lambda x: x.assign(age=x.age.where(x.index != 3)), "Row 3, column 'age'"),
+        (lambda x: x.assign(state="CAA"), r"row 0\) of column 'state'.*'CA'"),
+    ],
+)
+def test_a_bad_receiver_is_named(donors, fitted, key, change, message):
+    with pytest.raises(PejaxError, match=message):
+        fitted.draw(change(donors), key=key)
+
+
+def test_record_ids_outside_their_range(donors, fitted, key):
+    with pytest.raises(BadInputError, match="4294967295"):
+        fitted.draw(donors, key=key, ids=np.arange(40) + 2**32)
+    with pytest.raises(BadInputError, match="there are 40 rows"):
+        fitted.draw(donors, key=key, ids=np.arange(39))
+    with pytest.raises(BadInputError, match="whole numbers"):
+        fitted.draw(donors, key=key, ids=np.arange(40.0))
+
+
+def test_covariates_of_another_shape(fitted):
+    forest = fitted.imputers[0].forest
+    with pytest.raises(BadInputError, match=r"\(4, 2\).*reads 3 columns"):
+        forest.leaves(np.zeros((4, 2)))
+
+
+@pytest.mark.parametrize("levels", [[1.5], [-0.1], [np.nan], 0.5, np.full((3, 1), 0.5)])
+def test_levels_that_are_none(fitted, levels):
+    with pytest.raises(BadInputError, match="quantile level"):
+        fitted.imputers[0].forest.quantile(jnp.zeros((4, 3)), levels)
+
+
+def test_categories_have_no_quantiles(donors):
+    fitted = SMALL.fit(donors, ["age"], ["state"])
+    with pytest.raises(BadInputError, match=r"'state' holds categories.*Use draw"):
+        fitted.predict(donors)
+
+
+def altered(arrays, name, change):
+    return {**arrays, name: change(arrays[name].copy())}
+
+
+def flip(array):
+    array.flat[0] ^= 1
+    return array
+
+
+def test_altered_arrays(fitted):
+    arrays = fitted.to_arrays()
+    with pytest.raises(BadInputError, match="digest"):
+        FittedQRF.from_arrays(altered(arrays, "0/records", flip))
+    with pytest.raises(BadInputError, match="digest"):
+        FittedQRF.from_arrays({k: v for k, v in arrays.items() if k != "0/depth"})
+    with pytest.raises(BadInputError, match="no imputer's arrays"):
+        FittedQRF.from_arrays({"x": np.zeros(3)})
+    later = altered(
+        arrays, "header", lambda h: np.array(str(h).replace('"version": 1', '"version": 2'))
+    )
+    with pytest.raises(BadInputError, match="version 2"):
+        FittedQRF.from_arrays(later)
+
+
+def test_damaged_files(tmp_path, fitted):
+    path = tmp_path / "chain.npz"
+    fitted.save(path)
+    whole = path.read_bytes()
+    for damaged in (whole[: len(whole) // 2], b"", b"no archive"):
+        path.write_bytes(damaged)
+        with pytest.raises(BadInputError, match=r"chain\.npz is no readable forest file"):
+            FittedQRF.load(path)
+    with pytest.raises(FileNotFoundError):
+        FittedQRF.load(tmp_path / "nowhere.npz")
+
+
+def test_an_interrupted_save_leaves_the_old_file(tmp_path, fitted, monkeypatch):
+    path = tmp_path / "chain.npz"
+    fitted.save(path)
+    before = path.read_bytes()
+
+    def fail(file, **arrays):
+        file.write(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np, "savez", fail)
+    with pytest.raises(KeyboardInterrupt):
+        fitted.save(path)
+    assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["chain.npz"]
+
+
+def test_an_index_of_large_numbers_asks_for_ids(donors, fitted):
+    donors.index = donors.index + 2**40
+    with pytest.raises(BadInputError, match="4294967295"):
+        fitted.draw(donors, key=jax.random.key(0))
