@@ -2,9 +2,15 @@
 
 from . import importer as importer
 from ._compile import compile as compile, load as load
+from ._evaluate import CircularRule as CircularRule
 from ._parameters import Parameters as Parameters, StructuralReformError as StructuralReformError
 from ._program import GuardMovedError as GuardMovedError, Program as Program
 from ._report import Report as Report, VariableReport as VariableReport
+from ._rules import (
+    build_system as build_system,
+    input_variable as input_variable,
+    rule as rule,
+)
 from ._sensitivity import (
     evaluate as evaluate,
     gradient as gradient,

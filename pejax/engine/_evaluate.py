@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from .._validate import PejaxError
 from . import _calendar
 from ._array import Traced, Untraceable, code_of, to_node, unify
 from ._groups import GroupView, Links, PersonView
@@ -37,7 +38,7 @@ _FORMULA_FAILURES = (
 Key = tuple[str, Any]
 
 
-class CircularRule(Exception):
+class CircularRule(PejaxError):
     """A variable needs itself for the same period."""
 
 
@@ -234,8 +235,7 @@ class Simulation(Bookkeeping):
         state, (name, period) = self.trace_state, key
         pending = [p for n, p in state.stack if n == name]
         if period in pending:
-            chain = " -> ".join(n for n, _ in state.stack[-8:])
-            raise CircularRule(f"{name} for {period} needs itself: {chain} -> {name}")
+            raise self._circle(key)
         if len(pending) >= _MAX_SPIRAL:
             return self._default(variable)
         state.stack.append(key)
@@ -252,6 +252,14 @@ class Simulation(Bookkeeping):
         owner = self._owner(reads)
         owner.cache[key], owner.reads[key] = result, reads
         return result
+
+    def _circle(self, key: Key) -> CircularRule:
+        stack, (name, period) = self.trace_state.stack, key
+        chain = " -> ".join([*(n for n, _ in stack[stack.index(key) :]), name])
+        return CircularRule(
+            f"{name} for {period} needs itself: {chain}. Give one of them as a column of the "
+            "population, or compute one from another year"
+        )
 
     def _owner(self, reads: int) -> Simulation:
         """The outermost branch for which a value with these reads is right."""
@@ -273,6 +281,8 @@ class Simulation(Bookkeeping):
             if not self.trace_state.final:
                 raise
             return self._refuse(variable, period, clash)
+        except CircularRule:
+            raise
         except _FORMULA_FAILURES as failure:
             return self._refuse(variable, period, failure)
         if mask is None:
