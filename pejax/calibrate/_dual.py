@@ -25,7 +25,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from .._results import Result
-from ._accumulate import target_dtype, total
+from ._accumulate import total
 from ._distance import Distance
 from ._linesearch import step_length
 from ._operators import Operator
@@ -61,7 +61,6 @@ class DualSystem(eqx.Module):
     ) -> Float[Array, "target target"]:
         r"""The derivative of the residual in the multipliers, plus the ridge."""
         gram = self.operator.gram(self.base * self.distance.slope(potential))
-        gram = gram.astype(target_dtype())
         scaled = self.row_scale[:, None] * gram * self.row_scale
         return scaled + ridge * jnp.eye(scaled.shape[0], dtype=scaled.dtype)
 
@@ -73,7 +72,7 @@ def dual_system(
     operator, values, scale, importance = goals
     mass = total(base_weights)
     row_weight = jnp.sqrt(importance) / scale
-    base = (base_weights.astype(mass.dtype) / mass).astype(operator.dtype)
+    base = base_weights.astype(mass.dtype) / mass
     return DualSystem(
         operator, mass * row_weight, row_weight * values, base, jnp.sum(importance), distance
     )
@@ -186,7 +185,7 @@ def _newton_step(
 
     def slope(step: Float[Array, ""]) -> Float[Array, ""]:
         # As a change from the first slope: the slopes themselves would be differences of totals.
-        moved = potential + step.astype(potential.dtype) * change
+        moved = potential + step * change
         gained = system.base * (system.distance.ratio(moved) - ratio) * change
         return first_slope + total(gained) + step * curvature
 

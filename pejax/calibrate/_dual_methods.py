@@ -31,7 +31,8 @@ class DualMethod(Method):
     them the result is `Result.infeasible`.
 
     Args:
-        ridge: :math:`\rho`, free of units; the default survives inconsistent public targets.
+        ridge: :math:`\rho`, free of units; at the default an error of 1 % in a target weighs as
+            much as half a unit of mean distance does, which inconsistent public targets survive.
         exact: meet every target to `tol` instead.
         tol: root mean square of the optimality conditions, in relative error; 1e-5 for float32
             data and 1e-9 for float64 unless given.
@@ -42,7 +43,7 @@ class DualMethod(Method):
         Rao and Singh (1997), "A ridge-shrinkage method for range-restricted weight calibration".
     """
 
-    ridge: float = eqx.field(static=True, default=3e-6, kw_only=True)
+    ridge: float = eqx.field(static=True, default=1e-4, kw_only=True)
     exact: bool = eqx.field(static=True, default=False, kw_only=True)
     tol: float | None = eqx.field(static=True, default=None, kw_only=True)
     max_steps: int = eqx.field(static=True, default=200, kw_only=True)

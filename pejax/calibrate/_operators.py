@@ -21,8 +21,8 @@ class Operator(eqx.Module):
     Row :math:`t` holds what each unit contributes to target :math:`t`, so that
     :math:`A w` are the estimates under weights :math:`w`. Solvers use nothing but these methods, so
     a structured matrix (a geography, a product, a shard on each device) only has to supply them.
-    Values of unit length have the operator's `dtype`; values of target length are float64 where
-    JAX has it switched on, and sums over units are right to 1e-6 in float32 at any length.
+    Entries keep their `dtype`, so that float32 data stay half as large; sums and vectors are
+    float64 where JAX has it switched on, and right to 1e-6 at any length where it has not.
     """
 
     @property
@@ -33,7 +33,7 @@ class Operator(eqx.Module):
     @property
     @abc.abstractmethod
     def dtype(self) -> jnp.dtype:
-        """The dtype of the entries, and of everything of unit length."""
+        """The dtype of the entries."""
 
     @abc.abstractmethod
     def mv(self, weights: Float[Array, " unit"]) -> Float[Array, " target"]:
@@ -111,23 +111,34 @@ class DenseOperator(Operator):
         return self.by_unit[: self.n_units].T
 
     def mv(self, weights: Float[Array, " unit"]) -> Float[Array, " target"]:
-        lanes = self.by_unit.reshape(-1, _LANE, self.shape[0])
-        return accumulate(jnp.einsum("klt,kl->kt", lanes, self._padded(weights).reshape(-1, _LANE)))
+        weights = self._padded(weights.astype(target_dtype()))
+        if self.dtype == weights.dtype == jnp.float32:
+            lanes = self.by_unit.reshape(-1, _LANE, self.shape[0])
+            return accumulate(jnp.einsum("klt,kl->kt", lanes, weights.reshape(-1, _LANE)))
+
+        def of_tile(tile_and_weights):
+            tile, weights = tile_and_weights
+            return weights @ tile.astype(weights.dtype)
+
+        return accumulate(jax.lax.map(of_tile, (self._tiles(), weights.reshape(-1, _TILE))))
 
     def rmv(self, residual: Float[Array, " target"]) -> Float[Array, " unit"]:
-        return (self.by_unit @ residual.astype(self.dtype))[: self.n_units]
+        residual = residual.astype(target_dtype())
+        if self.dtype == residual.dtype:
+            return (self.by_unit @ residual)[: self.n_units]
+        # Tile by tile, because XLA would convert the whole matrix before it multiplies.
+        found = jax.lax.map(lambda tile: tile.astype(residual.dtype) @ residual, self._tiles())
+        return found.reshape(-1)[: self.n_units]
 
     def gram(self, q: Float[Array, " unit"]) -> Float[Array, "target target"]:
-        n_targets = self.shape[0]
-        tiles = self.by_unit.reshape(-1, _TILE, n_targets)
-
         def add_tile(sum_so_far, tile_and_q):
             tile, q_tile = tile_and_q
             part = (tile.T * q_tile) @ tile
             return sum_so_far + part.astype(sum_so_far.dtype), None
 
-        zero = jnp.zeros((n_targets, n_targets), jnp.promote_types(target_dtype(), self.dtype))
-        return jax.lax.scan(add_tile, zero, (tiles, self._padded(q).reshape(-1, _TILE)))[0]
+        zero = jnp.zeros((self.shape[0], self.shape[0]), target_dtype())
+        tiles_and_q = (self._tiles(), self._padded(q.astype(self.dtype)).reshape(-1, _TILE))
+        return jax.lax.scan(add_tile, zero, tiles_and_q)[0]
 
     def extent(self) -> tuple[Float[Array, " target"], Float[Array, " target"]]:
         return jnp.min(self.by_unit, axis=0, initial=0), jnp.max(self.by_unit, axis=0, initial=0)
@@ -143,4 +154,7 @@ class DenseOperator(Operator):
         return DenseOperator(X.T)
 
     def _padded(self, x: Float[Array, " unit"]) -> Float[Array, " padded_unit"]:
-        return jnp.pad(x.astype(self.dtype), (0, self.by_unit.shape[0] - self.n_units))
+        return jnp.pad(x, (0, self.by_unit.shape[0] - self.n_units))
+
+    def _tiles(self) -> Float[Array, "tile tile_unit target"]:
+        return self.by_unit.reshape(-1, _TILE, self.shape[0])

@@ -31,8 +31,8 @@ class _ByTarget(eqx.Module):
     tree: tuple[Int[Array, "level_block width"], ...]
 
     def mv(self, weights: Float[Array, " unit"]) -> Float[Array, " target"]:
-        sums = _halved(self.data * weights.astype(self.data.dtype)[self.unit])
-        sums = sums.astype(jnp.promote_types(sums.dtype, target_dtype()))
+        dtype = target_dtype()
+        sums = _halved(self.data.astype(dtype) * weights.astype(dtype)[self.unit])
         for level in self.tree:
             sums = _halved(jnp.append(sums, 0)[level])
         return sums
@@ -56,7 +56,8 @@ class _ByUnit(eqx.Module):
     tile_blocks: int = eqx.field(static=True)  # blocks of the fullest tile
 
     def rmv(self, residual: Float[Array, " target"]) -> Float[Array, " unit"]:
-        sums = _halved(self.data * residual.astype(self.data.dtype)[self.target])
+        dtype = target_dtype()
+        sums = _halved(self.data.astype(dtype) * residual.astype(dtype)[self.target])
         return segment_sum(sums, self.unit, self.n_units, sorted_ids=True)
 
     def gram(self, q: Float[Array, " unit"], n_targets: int) -> Float[Array, "target target"]:
@@ -69,9 +70,9 @@ class _ByUnit(eqx.Module):
             part = (tile.T * q_tile) @ tile
             return sum_so_far + part.astype(sum_so_far.dtype), None
 
-        dtype = jnp.promote_types(target_dtype(), self.data.dtype)
         steps = jnp.arange(self.first_block.shape[0])
-        return jax.lax.scan(add_tile, jnp.zeros((n_targets, n_targets), dtype), steps)[0]
+        zero = jnp.zeros((n_targets, n_targets), target_dtype())
+        return jax.lax.scan(add_tile, zero, steps)[0]
 
     def _tile(self, step: Int[Array, ""], n_targets: int) -> Float[Array, "tile_unit target"]:
         # The slice is as long as the fullest tile's: it may run into a neighbour's units, whose
