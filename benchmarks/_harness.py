@@ -33,7 +33,10 @@ def measure(
 
 
 def interleave(
-    contenders: Mapping[str, Callable[[], Any]], repeats: int = 5, baseline: str | None = None
+    contenders: Mapping[str, Callable[[], Any]],
+    repeats: int = 5,
+    baseline: str | None = None,
+    before: Callable[[], Any] = lambda: None,
 ) -> dict[str, Any]:
     """Time several functions in turn, so that a busy machine slows all of them alike.
 
@@ -42,18 +45,19 @@ def interleave(
             to compile.
         repeats: rounds.
         baseline: whose median the ratios divide; the first contender by default.
+        before: called before every contender, outside the clock: renews what a call uses up.
 
     Returns:
         A summary by name as in `measure` and `ratios`: the baseline's median over each one's,
         so that above 1 is faster than the baseline.
     """
     reset_peak_bytes()
-    first = {name: timed(fn) for name, fn in contenders.items()}
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
-    for _ in range(repeats):
+    for _ in range(repeats + 1):
         for name, fn in contenders.items():
+            before()
             seconds[name].append(timed(fn))
-    results = {name: _summary(name, first[name], seconds[name]) for name in contenders}
+    results = {name: _summary(name, first, rest) for name, (first, *rest) in seconds.items()}
     reference = results[baseline or next(iter(contenders))]["median_seconds"]
     ratios = {name: reference / result["median_seconds"] for name, result in results.items()}
     return {"results": results, "ratios": ratios, "baseline": baseline or next(iter(contenders))}

@@ -43,6 +43,13 @@ def test_contenders_take_turns(harness):
     assert report["ratios"]["peer"] == 1.0
 
 
+def test_what_a_call_uses_up_is_renewed_before_it(harness):
+    stock = []
+    report = harness.interleave({"ours": stock.pop}, repeats=2, before=lambda: stock.append(1))
+    assert stock == []
+    assert len(report["results"]["ours"]["seconds"]) == 2
+
+
 def test_results_carry_their_circumstances(harness, tmp_path):
     timing = harness.measure(jax.jit(jnp.sum), jnp.ones(3), repeats=1)
     path = harness.write(

@@ -1,0 +1,75 @@
+"""What the engine's workloads share: the law, its outputs and the source's run of them."""
+
+import argparse
+import contextlib
+import importlib
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from _harness import RESULTS
+
+from pejax import Population, engine
+from pejax.engine import importer
+
+PACKAGE = "policyengine_us"
+PACKAGES = ("policyengine-us", "policyengine-core", "taxcalc")
+OUTPUTS = ("adjusted_gross_income", "ctc", "eitc")
+YEAR = 2025
+
+
+def options(
+    description: str | None, repeats: int | None = None, households: int | None = None
+) -> argparse.Namespace:
+    """Command line: how many households, how many rounds, where results go."""
+    parser = argparse.ArgumentParser(description=(description or "").partition("\n")[0])
+    parser.add_argument(
+        "--households",
+        type=int,
+        default=households,
+        help=f"how many of the CPS (default: {households or 'all'})",
+    )
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the JSON file")
+    if repeats is not None:
+        parser.add_argument("--repeats", type=int, default=repeats, help="timed rounds")
+    return parser.parse_args()
+
+
+def load_country() -> tuple[engine.Country, float]:
+    """The country, imported, and the seconds that took; its own start-up warnings are not shown."""
+    country = engine.import_country(PACKAGE)
+    start = time.perf_counter()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        importlib.import_module(f"{PACKAGE}.system")
+        country.load()
+    return country, time.perf_counter() - start
+
+
+def source_run(simulation: Any, names: tuple[str, ...] = OUTPUTS) -> dict[str, np.ndarray]:
+    """The source engine's own calculation of the outputs."""
+    return importer.source_values(simulation, names, YEAR)
+
+
+def named(program: engine.Program, outputs: dict[str, Any]) -> dict[str, np.ndarray]:
+    """A program's outputs on the host, enums as their names."""
+    found = {name: np.asarray(values) for name, values in outputs.items()}
+    words = {name: program.vocabulary(name) for name in found}
+    return {n: v if words[n] is None else np.asarray(words[n])[v] for n, v in found.items()}
+
+
+def sizes(population: Population) -> dict[str, int]:
+    """Rows by entity."""
+    return {entity: population.count(entity) for entity in population.schema.entities}
+
+
+@contextlib.contextmanager
+def stage(what: str) -> Iterator[None]:
+    """Say what is being done and how long it took."""
+    print(f"{what} ...", end=" ", flush=True)
+    start = time.perf_counter()
+    yield
+    print(f"{time.perf_counter() - start:.1f} s", flush=True)

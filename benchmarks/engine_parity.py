@@ -1,0 +1,197 @@
+"""Every number of the CPS run against policyengine-us' own simulation of the same people.
+
+The three outputs are held to the target: child credit and EITC within $1 for 99.99 % of tax units,
+AGI within $1 or 1e-6 relative. Then every variable that the program computes on the way is compared
+too, amounts by their distance, booleans and enums for equality, in float32 and in float64. The
+source engine computes in float32.
+"""
+
+import dataclasses
+from typing import Any
+
+import jax
+import numpy as np
+from _engine import (
+    OUTPUTS,
+    PACKAGE,
+    PACKAGES,
+    YEAR,
+    load_country,
+    named,
+    options,
+    sizes,
+    source_run,
+    stage,
+)
+from _harness import write
+
+from pejax import Population, datasets, engine
+from pejax.engine import importer
+
+DTYPES = ("float32", "float64")
+REQUIRED_SHARE = 0.9999
+CENT = 0.01
+
+
+@dataclasses.dataclass(frozen=True)
+class Agreement:
+    """How one variable compares.
+
+    Attributes:
+        rows: compared.
+        equal: share that is the same to the last bit (texts, enums and booleans: the same).
+        close: share within $1 or 1e-6 relative (texts, enums and booleans: the same).
+        dollar: share within $1.
+        largest: distance; 1 where a text, enum or boolean differs.
+        relative: largest distance relative to the source's value, or to 1 where that is smaller.
+        worst: the row of `largest`.
+    """
+
+    rows: int
+    equal: float
+    close: float
+    dollar: float
+    largest: float
+    relative: float
+    worst: int
+
+    @classmethod
+    def of(cls, mine: np.ndarray, source: np.ndarray) -> "Agreement":
+        if source.dtype.kind == "f":
+            a, b = mine.astype(float), source.astype(float)
+            same = (a == b) | (np.isnan(a) & np.isnan(b))
+            gap = np.where(same, 0.0, np.abs(a - b))
+            relative = gap / np.maximum(np.abs(b), 1.0)
+        else:
+            same = mine == source
+            gap = relative = (~same).astype(float)
+        limit = 1.0 if source.dtype.kind == "f" else 0.0
+        return cls(
+            rows=len(gap),
+            equal=float(same.mean()),
+            close=float(((gap <= limit) | (relative <= 1e-6)).mean()),
+            dollar=float((gap <= limit).mean()),
+            largest=float(gap.max()),
+            relative=float(relative.max()),
+            worst=int(gap.argmax()),
+        )
+
+
+def record(population: Population, entity: str, row: int) -> dict[str, Any]:
+    """A row's id and everything that is known of its members, zeros left out."""
+    people = np.flatnonzero(np.asarray(population.links[entity]) == row)
+    members = [_known(population, population.schema.person, int(person)) for person in people]
+    home = int(np.asarray(population.household_of(entity))[row])
+    household = population.schema.household
+    return {
+        "id": int(population.ids[entity][row]),
+        household: _known(population, household, home),
+        "members": members,
+    }
+
+
+def _known(population: Population, entity: str, row: int) -> dict[str, Any]:
+    columns = population.columns[entity]
+    found = {name: np.asarray(values)[row].item() for name, values in columns.items()}
+    return {name: value for name, value in found.items() if value}
+
+
+def three_outputs(
+    country: engine.Country, population: Population, dtype: str, source: dict[str, np.ndarray]
+) -> tuple[dict[str, Any], engine.Program]:
+    """The outputs that the target is about, each with its worst record."""
+    program = engine.compile(country, OUTPUTS, YEAR, population, dtype=dtype)
+    mine = named(program, program(program.parameters, population))
+    table = {}
+    for name in OUTPUTS:
+        found = Agreement.of(mine[name], source[name])
+        share = found.close if name == "adjusted_gross_income" else found.dollar
+        worst = {
+            "program": mine[name][found.worst].item(),
+            "source": source[name][found.worst].item(),
+            **record(population, program.entity(name), found.worst),
+        }
+        table[name] = dataclasses.asdict(found) | {
+            "reached": share >= REQUIRED_SHARE,
+            "worst": worst if found.largest else None,
+        }
+    return table, program
+
+
+def intermediates(
+    country: engine.Country,
+    population: Population,
+    dtype: str,
+    names: list[str],
+    source: dict[str, np.ndarray],
+) -> dict[str, Any]:
+    """Every variable on the way: counts, names that agree, a row for each that is further off."""
+    program = engine.compile(country, names, YEAR, population, dtype=dtype)
+    mine = named(program, program(program.parameters, population))
+    found = {name: Agreement.of(mine[name], source[name]) for name in names}
+    exact = [n for n, a in found.items() if a.equal == 1]
+    near = [n for n, a in found.items() if a.equal < 1 and a.largest <= CENT]
+    further = {
+        name: dataclasses.asdict(a) | {"id": int(population.ids[program.entity(name)][a.worst])}
+        for name, a in sorted(found.items(), key=lambda item: -item[1].largest)
+        if a.largest > CENT
+    }
+    return {
+        "variables": len(found),
+        "values": sum(a.rows for a in found.values()),
+        "all_rows_close": sum(a.close == 1 for a in found.values()),
+        "smallest_share_close": min(a.close for a in found.values()),
+        "exact": " ".join(exact),
+        "within_a_cent": " ".join(near),
+        "further": further,
+    }
+
+
+def main() -> None:
+    args = options(__doc__)
+    population = datasets.load_cps(args.households, YEAR)
+    with stage("importing the country package"):
+        country, _ = load_country()
+    with stage("the source engine's run"):
+        simulation = importer.source_simulation(PACKAGE, population, YEAR)
+        source = source_run(simulation)
+    payload: dict[str, Any] = {"outputs": {}, "intermediates": {}}
+    for dtype in DTYPES:
+        with stage(f"the program in {dtype}"), jax.enable_x64(dtype == "float64"):
+            population = datasets.load_cps(args.households, YEAR)
+            table, program = three_outputs(country, population, dtype, source)
+            names = [v.variable for v in program.report if v.status == "traced"]
+            skipped = [n for n in names if simulation.get_array(n, YEAR) is None]
+            payload.setdefault("calculated_on_request_by_the_source", " ".join(skipped))
+            source |= importer.source_values(simulation, names, YEAR)
+            payload["outputs"][dtype] = table
+            payload["intermediates"][dtype] = intermediates(
+                country, population, dtype, names, source
+            )
+        _show(dtype, payload)
+    path = write(
+        "engine_parity", payload, sizes=sizes(population), packages=PACKAGES, folder=args.out
+    )
+    print(path)
+
+
+def _show(dtype: str, payload: dict[str, Any]) -> None:
+    for name, row in payload["outputs"][dtype].items():
+        print(
+            f"{name:>24} within $1 {row['dollar']:.4%}, within $1 or 1e-6 {row['close']:.4%}, "
+            f"largest ${row['largest']:.4g}, worst record {row['worst']}"
+        )
+    way = payload["intermediates"][dtype]
+    print(
+        f"{way['all_rows_close']} of {way['variables']} variables on the way agree in every row; "
+        f"{len(way['further'])} are somewhere more than a cent off:"
+    )
+    for name, row in list(way["further"].items())[:20]:
+        print(
+            f"{name:>56} largest {row['largest']:.4g}, relative {row['relative']:.2g}, "
+            f"close {row['close']:.5%}"
+        )
+
+
+if __name__ == "__main__":
+    main()
