@@ -182,7 +182,9 @@ class Forest(eqx.Module):
         if ids is None:
             ids = jnp.arange(x.shape[0], dtype=jnp.uint32)
         check_ids(ids, x.shape[0])
-        return _draw_rank(self, x, key, jnp.asarray(ids, jnp.uint32), rows_per_chunk(chunk))
+        # Compiled apart from the forest's own work, once for all forests and rows of one number.
+        uniform = record_uniforms(key, jnp.asarray(ids, jnp.uint32), 2)
+        return _draw_rank(self, x, uniform, rows_per_chunk(chunk))
 
     def _covariates(self, X: ArrayLike) -> Float[Array, "row feature"]:
         check_covariates(X, self.trees.n_features, self.trees.missing)
@@ -221,12 +223,11 @@ def _quantile(forest: Forest, x, levels, method: Method, chunk: int):
 
 
 @partial(jax.jit, static_argnames="chunk")
-def _draw_rank(forest: Forest, x, key: Key, ids, chunk: int):
-    def block(x, ids):
-        uniform = record_uniforms(key, ids, 2)
+def _draw_rank(forest: Forest, x, uniform, chunk: int):
+    def block(x, uniform):
         tree = (uniform[:, 0] * forest.trees.count).astype(jnp.int32)
         leaf = forest.trees.leaf_in(tree, x)
         rank = forest.readout.draw(tree, leaf, uniform[:, 1])
         return jnp.where(forest._routable(x), rank, -1)
 
-    return by_chunk(block, chunk, x, ids)
+    return by_chunk(block, chunk, x, uniform)

@@ -1,6 +1,7 @@
 """Randomness as a function of the key, the variable and the record."""
 
 import zlib
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +16,7 @@ def variable_key(key: Key, name: str) -> Key:
     return jax.random.fold_in(key, zlib.crc32(name.encode()))
 
 
+@partial(jax.jit, static_argnames="n")
 def record_uniforms(
     key: Key, ids: Int[Array, " row"] | UInt32[Array, " row"], n: int
 ) -> Float[Array, "row n"]:
