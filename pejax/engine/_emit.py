@@ -17,72 +17,13 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array
 
+from . import _total
 from ._interpret import resolve
 from ._node import Node
 from ._ops import as_index, highest, lowest
 
 Emit = Callable[["Emitter", Node], Array]
 _SMALL_SEARCH = 32
-
-# ---- operations whose derivative is made total
-
-
-@jax.custom_jvp
-def divide(a: Array, b: Array) -> Array:
-    """`a / b` as numpy has it; the derivative is zero where `b` is 0 or infinite."""
-    return lax.div(a, b)
-
-
-@divide.defjvp
-def _divide_jvp(primals: Any, tangents: Any) -> tuple[Array, Array]:
-    (a, b), (da, db) = primals, tangents
-    usable = (b != 0) & jnp.isfinite(b) & jnp.isfinite(a)
-    inverse = jnp.where(usable, 1 / jnp.where(usable, b, 1), 0)
-    slope = jnp.where(usable, a, 0) * inverse * inverse
-    return lax.div(a, b), da * inverse - db * slope
-
-
-@jax.custom_jvp
-def multiply(a: Array, b: Array) -> Array:
-    """`a * b` where a factor may be infinite or NaN: such a factor has derivative zero."""
-    return lax.mul(a, b)
-
-
-@multiply.defjvp
-def _multiply_jvp(primals: Any, tangents: Any) -> tuple[Array, Array]:
-    (a, b), (da, db) = primals, tangents
-    keep_a, keep_b = jnp.where(jnp.isfinite(a), a, 0), jnp.where(jnp.isfinite(b), b, 0)
-    return lax.mul(a, b), da * keep_b + db * keep_a
-
-
-def _total(function: Callable[..., Array]) -> Callable[..., Array]:
-    """A function whose partial derivatives are zero wherever they are not finite."""
-
-    @jax.custom_jvp
-    def wrapped(*args: Array) -> Array:
-        return function(*args)
-
-    @wrapped.defjvp
-    def _jvp(primals: Any, tangents: Any) -> tuple[Array, Array]:
-        value = function(*primals)
-        change = jnp.zeros_like(value)
-        for i, tangent in enumerate(tangents):
-
-            def along(x: Array, place: int = i) -> Array:
-                return function(*primals[:place], x, *primals[place + 1 :])
-
-            _, partial = jax.jvp(along, (primals[i],), (jnp.ones_like(primals[i]),))
-            change = change + jnp.where(jnp.isfinite(partial), partial, 0) * tangent
-        return value, change
-
-    return wrapped
-
-
-power = _total(jnp.power)
-sqrt = _total(lax.sqrt)
-log = _total(lax.log)
-exp = _total(lax.exp)
-
 
 # ---- the emitter
 
@@ -201,12 +142,17 @@ def _multiply(e: Emitter, node: Node) -> Array:
     if node.dtype == np.bool_:
         return lax.bitwise_and(a, b)
     safe = node.dtype.kind == "f" and not all(x.finite for x in node.args)
-    return multiply(a, b) if safe else lax.mul(a, b)
+    return _total.multiply(a, b) if safe else lax.mul(a, b)
+
+
+def _square(e: Emitter, node: Node) -> Array:
+    (a,) = e.operands(node)
+    return lax.square(a) if node.finite else _total.multiply(a, a)
 
 
 def _divide(e: Emitter, node: Node) -> Array:
     a, b = e.operands(node, e.floating)
-    return lax.div(a, b) if node.finite else divide(a, b)
+    return lax.div(a, b) if node.finite else _total.divide(a, b)
 
 
 def _whole_division(function: Callable[..., Array]) -> Emit:
@@ -303,6 +249,33 @@ def _reduction(name: str) -> Emit:
     return emit
 
 
+def _product(e: Emitter, node: Node) -> Array:
+    return _total.product(e.get(node.args[0], e.width(node.dtype)), node.attr("axis"))
+
+
+def _extreme(name: str, worst: float) -> Emit:
+    """The largest or smallest; NaN if there is one, with derivative zero."""
+
+    def emit(e: Emitter, node: Node) -> Array:
+        x, axis = e.get(node.args[0], e.width(node.dtype)), node.attr("axis")
+        reduce = getattr(jnp, name)
+        if node.args[0].finite or node.dtype.kind != "f":
+            return reduce(x, axis=axis)
+        hole = jnp.isnan(x)
+        found = reduce(jnp.where(hole, worst, x), axis=axis)
+        return jnp.where(jnp.any(hole, axis=axis), jnp.nan, found)
+
+    return emit
+
+
+def _interp(e: Emitter, node: Node) -> Array:
+    """Beyond its ends the table is flat, at infinity too."""
+    x, points, values = (e.get(a, e.floating) for a in node.args)
+    hole = jnp.isnan(x)
+    inside = jnp.clip(jnp.where(hole, points[0], x), points[0], points[-1])
+    return jnp.where(hole, jnp.nan, jnp.interp(inside, points, values))
+
+
 def _joined(join: Callable[..., Array]) -> Emit:
     def emit(e: Emitter, node: Node) -> Array:
         parts = [e.get(a, e.width(node.dtype)) for a in node.args]
@@ -337,17 +310,17 @@ EMITTERS: dict[str, Emit] = {
     "minimum": _arithmetic(lax.min, lax.bitwise_and),
     "fmax": _arithmetic(jnp.fmax, None),
     "fmin": _arithmetic(jnp.fmin, None),
-    "power": _arithmetic(power, None),
-    "float_power": _floating(power),
+    "power": _arithmetic(_total.power, None),
+    "float_power": _floating(_total.power),
     "negative": _arithmetic(lax.neg, None),
     "positive": _arithmetic(lambda x: x, None),
     "absolute": _arithmetic(lax.abs, lambda x: x),
-    "square": _arithmetic(lax.square, None),
+    "square": _square,
     "sign": _arithmetic(lax.sign, None),
-    "sqrt": _floating(sqrt),
-    "exp": _floating(exp),
-    "log": _floating(log),
-    "log10": _floating(lambda x: log(x) / np.log(10.0).astype(x.dtype)),
+    "sqrt": _floating(_total.sqrt),
+    "exp": _floating(_total.exp),
+    "log": _floating(_total.log),
+    "log10": _floating(lambda x: _total.log(x) / np.log(10.0).astype(x.dtype)),
     "floor": _arithmetic(lax.floor, None),
     "ceil": _arithmetic(lax.ceil, None),
     "trunc": _arithmetic(jnp.trunc, None),
@@ -355,7 +328,7 @@ EMITTERS: dict[str, Emit] = {
     "round": _round,
     "nan_to_num": _arithmetic(jnp.nan_to_num, None),
     "floor_divide": _whole_division(jnp.floor_divide),
-    "remainder": _whole_division(jnp.remainder),
+    "remainder": _whole_division(_total.remainder),
     "bitwise_and": _arithmetic(lax.bitwise_and, None),
     "bitwise_or": _arithmetic(lax.bitwise_or, None),
     "bitwise_xor": _arithmetic(lax.bitwise_xor, None),
@@ -387,7 +360,7 @@ EMITTERS: dict[str, Emit] = {
     "transpose": lambda e, node: jnp.transpose(e.get(node.args[0])),
     "arange": lambda e, node: jnp.arange(e.attrs(node)["num"], dtype=jnp.int32),
     "isin": _isin,
-    "interp": lambda e, node: jnp.interp(*[e.get(a, e.floating) for a in node.args]),
+    "interp": _interp,
     "search": _search,
     "segment_sum": _segments,
     "segment_max": _segments,
@@ -398,5 +371,8 @@ EMITTERS: dict[str, Emit] = {
     "cumsum": lambda e, node: jnp.cumsum(
         e.get(node.args[0], e.width(node.dtype)), axis=node.attr("axis")
     ),
-} | {name: _reduction(name) for name in ("sum", "prod", "mean", "max", "min", "any", "all")}
+    "prod": _product,
+    "max": _extreme("max", -np.inf),
+    "min": _extreme("min", np.inf),
+} | {name: _reduction(name) for name in ("sum", "mean", "any", "all")}
 """What each operation means in JAX."""

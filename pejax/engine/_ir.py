@@ -164,6 +164,8 @@ def _finite_division(args: tuple[Node, ...]) -> bool:
 
 _FINITE: dict[str, Callable[[tuple[Node, ...]], bool]] = {
     "divide": _finite_division,
+    "floor_divide": _finite_division,
+    "remainder": _finite_division,
     "segment_max": lambda args: False,
     "segment_min": lambda args: False,
     "exp": lambda args: False,

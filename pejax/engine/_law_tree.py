@@ -20,8 +20,8 @@ def law_from(tree: Mapping[str, Any]) -> LawNode:
 
     A value is a number, boolean, text or list; `{date: value}`, each in force from its date (`2025`
     or `"2025-07-01"`) to the next; or `{"values": either of these}` with `label`, `unit` and
-    `reference`. A scale is `{"brackets": [{"threshold": value, "rate": value}, ...]}`, marginal; with
-    `amount` instead of `rate` the amounts of all brackets reached add up, or with
+    `reference`. A scale is `{"brackets": [{"threshold": value, "rate": value}, ...]}`, marginal;
+    with `amount` instead of `rate` the amounts of all brackets reached add up, or with
     `"type": "single_amount"` the bracket's own counts. Everything else is a branch.
 
     >>> law = law_from({"tax": {"rate": {2020: 0.2, "2025-07-01": 0.25}}})

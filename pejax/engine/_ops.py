@@ -24,8 +24,7 @@ class Op:
     """One array operation.
 
     **Arguments:** `name`; `run`, its meaning in numpy; `elementwise`, whether it maps over rows;
-    `symmetric`, whether its two arguments commute; `jumps`, whether it is discontinuous (its
-    derivative is zero wherever it exists).
+    `symmetric`, whether its two arguments commute; `jumps`, whether it is discontinuous.
     """
 
     name: str

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import enum
 import inspect
+import itertools
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -66,8 +67,8 @@ def rule(
     - a variable: its values. Persons' values are summed to their group and a smaller group's to a
       larger one; a group's values are given to each person and each smaller group within it;
     - `params`: the law in force (`params.tax.rate`);
-    - an entity: that entity, for sums and look-ups (`tax_unit.max(tax_unit.members("age", period))`);
-    - `period`: the period itself; `parameters`: the law at any time (`parameters(period.last_year)`).
+    - an entity: that entity, for what sums cannot say (`tax_unit.max(person("age", period))`);
+    - `period`: the period itself; `parameters`: the law at any time (`parameters("2020-01-01")`).
 
     The body is ordinary numpy. A Python `if` on values is decided on the population at compile
     time, recorded, and checked at every run.
@@ -146,10 +147,15 @@ def build_system(
     >>> @rule(entity="person")
     ... def tax(income, params):
     ...     return params.rate * income
-    >>> income = input_variable("income", entity="person")
-    >>> entities, law = ("person", "household"), {"rate": 0.2}
-    >>> build_system("flatland", entities=entities, parameters=law, rules=[tax], inputs=[income]).name
-    'flatland'
+    >>> flatland = build_system(
+    ...     "flatland",
+    ...     entities=("person", "household"),
+    ...     parameters={"rate": 0.2},
+    ...     rules=[tax],
+    ...     inputs=[input_variable("income", entity="person")],
+    ... )
+    >>> sorted(flatland.variables)
+    ['income', 'tax']
     """
     if len(entities) < 2:
         raise BadInputError("a system has at least two entities: ('person', 'household')")
@@ -217,7 +223,7 @@ def _merged(name: str, versions: list[Variable]) -> Variable:
         return versions[0]
     if len(dated) < len(versions):
         raise BadInputError(f"{name} is defined {len(versions)} times; rename one")
-    for before, after in zip(dated, dated[1:], strict=False):
+    for before, after in itertools.pairwise(dated):
         if not before.stop or before.stop >= after.start:
             raise BadInputError(
                 f"two rules of {name} hold on {after.start or 'any date'}; give them start= and "
@@ -273,7 +279,7 @@ def _fail_if_text_is_added(variable: Variable, part: Variable, entities: Sequenc
     if larger and part.kind in ("enum", "str"):
         raise BadInputError(
             f"{variable.name} on {variable.entity} takes {part.name}, a category of each "
-            f"{part.entity}, which has no sum. Write a rule on {part.entity} that makes a number of it"
+            f"{part.entity}, which has no sum. Make a number of it by a rule on {part.entity} first"
         )
 
 
