@@ -1,0 +1,3 @@
+"""The command line: `pejax --help`. Each command is thin over the library."""
+
+from ._app import app as app

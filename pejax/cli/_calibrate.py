@@ -1,0 +1,98 @@
+"""`pejax calibrate`: household weights that meet a table of targets."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .._validate import BadInputError, unknown
+from ._options import Country, Households, Out, People, Saved, Seed, Year, read_population
+
+if TYPE_CHECKING:
+    from ..calibrate import Method
+
+_METHODS = ("linear", "entropy", "logit", "raking", "l0")
+
+
+def calibrate(
+    outputs: Annotated[
+        list[str] | None, typer.Argument(help="Variables of the law that targets are about.")
+    ] = None,
+    targets: Annotated[
+        Path | None,
+        typer.Option("--targets", help="CSV or parquet (docs/targets.md); the installed figures."),
+    ] = None,
+    method: Annotated[str, typer.Option("--method", help=", ".join(_METHODS))] = "entropy",
+    budget: Annotated[
+        int | None, typer.Option("--budget", min=1, help="Records that keep a weight; for l0.")
+    ] = None,
+    epochs: Annotated[int, typer.Option("--epochs", min=1, help="For l0.")] = 500,
+    out: Out = Path("out/calibrate"),
+    program: Saved = None,
+    country: Country = "policyengine_us",
+    year: Year = 2025,
+    population: People = None,
+    households: Households = None,
+    seed: Seed = 0,
+) -> None:
+    """Solve for weights and write them with the fit by target and what was set aside, and why."""
+    import jax
+    import numpy as np
+
+    from .. import calibrate as room
+    from ._law import get_program
+    from ._work import work
+
+    with work("calibrate", out, locals(), seed) as task:
+        chosen = _method(method, budget, epochs)
+        wanted = room.load_targets(targets, period=year)
+        with task.run.step("population"):
+            people = read_population(population, households, year, seed)
+            task.run.digest(people)
+        found: dict = {}
+        if outputs or program:
+            with task.run.step("law"):
+                law = get_program(program, country, outputs or [], year, people)
+                found = {name: np.asarray(v) for name, v in law(law.parameters, people).items()}
+        with task.run.step("weights"):
+            problem = room.build_problem(wanted, found, people)
+            solution = room.calibrate(
+                problem,
+                people.weights,
+                chosen,
+                key=jax.random.key(seed),
+                progress=lambda at: task.display.progress(f"epoch {at.epoch} of {at.epochs}"),
+            )
+        report = solution.report()
+        task.run.note(summary=report.summary)
+        task.write("weights", _weights(people, np.asarray(solution.weights, float)))
+        task.write("targets", report.targets)
+        task.write("refused", report.refused)
+        for line in str(report).splitlines():
+            task.display.say(line)
+        solution.check()
+
+
+def _method(name: str, budget: int | None, epochs: int) -> "Method":
+    from .. import calibrate as room
+
+    if name not in _METHODS:
+        raise unknown("method", name, _METHODS)
+    if name == "l0":
+        if budget is None:
+            raise BadInputError("l0 keeps a number of records. Say how many with --budget.")
+        return room.L0(budget=budget, epochs=epochs)
+    if budget is not None:
+        raise BadInputError(f"--budget is for --method l0; {name} keeps every record.")
+    plain = {"linear": room.Linear, "entropy": room.Entropy, "logit": room.Logit}
+    return {**plain, "raking": room.Raking}[name]()
+
+
+def _weights(people, weights):
+    import numpy as np
+    import pandas as pd
+
+    household = people.schema.household
+    ids = np.asarray(people.trim(people.ids[household], household))
+    survey = np.asarray(people.trim(people.weights, household))
+    return pd.DataFrame({f"{household}_id": ids, "survey_weight": survey, "weight": weights})

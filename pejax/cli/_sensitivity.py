@@ -1,0 +1,49 @@
+"""`pejax sensitivity`: what every number of the law is worth."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ._options import (
+    Country,
+    Households,
+    Out,
+    People,
+    Reform,
+    Saved,
+    Seed,
+    Year,
+    read_population,
+)
+
+_SHOWN = ["path", "value", "gradient", "dollars_per_percent", "elasticity", "status"]
+
+
+def sensitivity(
+    statistic: Annotated[str, typer.Argument(help="Variable whose weighted total is taken.")],
+    out: Out = Path("out/sensitivity"),
+    program: Saved = None,
+    reform: Reform = None,
+    country: Country = "policyengine_us",
+    year: Year = 2025,
+    population: People = None,
+    households: Households = None,
+    seed: Seed = 0,
+) -> None:
+    """Rank every parameter of the law by what one percent of it is worth, in one reverse pass."""
+    from .. import engine
+    from ._law import get_program, reformed
+    from ._work import work
+
+    with work("sensitivity", out, locals(), seed) as task:
+        with task.run.step("population"):
+            people = read_population(population, households, year, seed)
+            task.run.digest(people)
+        with task.run.step("law"):
+            law = get_program(program, country, [statistic], year, people)
+            parameters = reformed(law, reform)
+        with task.run.step("sensitivity"):
+            table = engine.sensitivity(law, people, statistic, parameters)
+        task.write("sensitivity", table)
+        task.display.table(table[_SHOWN], rows=20)

@@ -1,0 +1,90 @@
+"""`pejax simulate`: the outputs of a law for a population, under a reform or not."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import typer
+
+from ._options import (
+    Country,
+    Households,
+    Out,
+    People,
+    Reform,
+    Saved,
+    Seed,
+    Year,
+    read_population,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .._population import Population
+    from ..engine import Program
+
+
+def simulate(
+    outputs: Annotated[list[str] | None, typer.Argument(help="Variables to compute.")] = None,
+    out: Out = Path("out/simulate"),
+    program: Saved = None,
+    reform: Reform = None,
+    country: Country = "policyengine_us",
+    year: Year = 2025,
+    population: People = None,
+    households: Households = None,
+    seed: Seed = 0,
+) -> None:
+    """Compute variables for every row and write a table an entity, with weighted totals."""
+    from ._law import get_program, reformed
+    from ._work import work
+
+    with work("simulate", out, locals(), seed) as task:
+        with task.run.step("population"):
+            people = read_population(population, households, year, seed)
+            task.run.digest(people)
+        with task.run.step("law"):
+            law = get_program(program, country, outputs or [], year, people)
+            parameters = reformed(law, reform)
+        with task.run.step("simulate"):
+            found = {name: np.asarray(v) for name, v in law(parameters, people).items()}
+        tables = by_entity(law, people, found)
+        for entity, frame in tables.items():
+            task.write(entity, frame)
+        totals = totals_of(law, tables)
+        task.write("totals", totals)
+        task.display.table(totals)
+
+
+def by_entity(
+    program: "Program", population: "Population", found: dict[str, np.ndarray]
+) -> dict[str, "pd.DataFrame"]:
+    """One table an entity: id, weight and the outputs, enum codes as names."""
+    import pandas as pd
+
+    tables: dict[str, pd.DataFrame] = {}
+    for name, values in found.items():
+        entity = program.entity(name)
+        if entity not in tables:
+            ids = np.asarray(population.trim(population.ids[entity], entity))
+            weight = np.asarray(population.trim(population.weight(entity), entity))
+            tables[entity] = pd.DataFrame({f"{entity}_id": ids, "weight": weight})
+        names = program.vocabulary(name)
+        tables[entity][name] = values if names is None else np.asarray(names)[values]
+    return tables
+
+
+def totals_of(program: "Program", tables: dict[str, "pd.DataFrame"]) -> "pd.DataFrame":
+    """Weighted total, mean and share of rows above zero for every numeric output."""
+    import pandas as pd
+
+    rows = []
+    for entity, frame in tables.items():
+        weight = frame["weight"].to_numpy(float)
+        for name in frame.columns[2:]:
+            if program.vocabulary(name) is None:
+                values = frame[name].to_numpy(float)
+                total, positive = values @ weight, (values > 0) @ weight
+                rows.append((name, entity, total, total / weight.sum(), positive / weight.sum()))
+    return pd.DataFrame(rows, columns=["variable", "entity", "total", "mean", "share_above_zero"])

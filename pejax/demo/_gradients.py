@@ -1,0 +1,141 @@
+"""Step 6: two gradients that answer different questions, each beside its finite difference.
+
+The reform gradient holds the weights fixed: targets were observed under the law of their year, so
+that solving for weights again is no effect of a policy. The gradient through the calibration asks
+how an estimate would move had a target been another number.
+"""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .. import calibrate, engine
+from .._population import Population
+from ._measure import summed_to, weight_of
+from ._reform import Reform, cost_of_credits, credits_of_units
+from ._weights import DENSE, Weights
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_PARAMETERS = 8  # those worth most
+_TARGETS = 4
+_STEP = 0.002  # relative step of a parameter
+_TARGET_STEP = 0.01  # relative step of a target
+
+
+class Gradients(NamedTuple):
+    """Derivatives of the reform's cost.
+
+    `by_parameter` at fixed survey weights, in dollars per unit of the parameter; `by_target`
+    through the entropy calibration, in dollars per unit of the target.
+    """
+
+    cost: float
+    calibrated_cost: float
+    by_parameter: "pd.DataFrame"
+    by_target: "pd.DataFrame"
+
+
+def both_gradients(
+    population: Population,
+    program: engine.Program,
+    reform: Reform,
+    weights: Weights,
+) -> Gradients:
+    """The cost of the reform, and its derivatives by the law and by the targets."""
+    per_household = summed_to(population, reform.change, "tax_unit", population.schema.household)
+    dense = np.asarray(weights.solutions[DENSE].weights, float)
+    base = np.asarray(population.weights, float)
+    return Gradients(
+        float(base @ per_household),
+        float(dense @ per_household),
+        reform_gradient(population, program, reform),
+        target_gradient(weights.problem, base, per_household),
+    )
+
+
+def reform_gradient(
+    population: Population, program: engine.Program, reform: Reform
+) -> "pd.DataFrame":
+    """d(cost of the reform)/d(parameter of the reformed law), weights fixed.
+
+    Current law is no function of the reform's numbers, so the cost of the reform moves as the
+    cost of the reformed law does.
+    """
+    import pandas as pd
+
+    law = reform.parameters
+    _, slope = engine.gradient(program, population, cost_of_credits, law)
+    slopes, values = np.asarray(slope.values, float), np.asarray(law.values, float)
+    worth = np.where(np.isfinite(values), np.abs(slopes * values), 0.0)
+    rows = []
+    for place in np.argsort(-worth, kind="stable")[:_PARAMETERS]:
+        leaf, step = program.index.leaves[place], float(abs(values[place])) * _STEP
+        difference = _difference(population, program, law, int(place), step)
+        rows.append((leaf.path, leaf.start, values[place], slopes[place], difference))
+    columns = ["path", "start", "value", "gradient", "finite_difference"]
+    table = pd.DataFrame(rows, columns=columns)
+    return table.assign(relative_gap=_gap(table))
+
+
+def _difference(
+    population: Population,
+    program: engine.Program,
+    law: engine.Parameters,
+    place: int,
+    step: float,
+) -> float:
+    """The central difference of the cost, its rows summed in float64."""
+    ends = []
+    for sign in (1, -1):
+        moved = engine.Parameters(law.values.at[place].add(sign * step), law.index)
+        ends.append((credits_of_units(program(moved, population)), float(moved.values[place])))
+    (above, high), (below, low) = ends
+    return float(weight_of(population, "tax_unit") @ (above - below)) / (high - low)
+
+
+def target_gradient(
+    problem: calibrate.TargetProblem,
+    base: np.ndarray,
+    per_household: np.ndarray,
+) -> "pd.DataFrame":
+    """d(cost of the reform)/d(target) through the entropy weights, in one reverse pass."""
+    import pandas as pd
+
+    with jax.enable_x64(True):
+        change, w0 = jnp.asarray(per_household), jnp.asarray(base)
+
+        @jax.jit
+        def cost(values: jax.Array) -> jax.Array:
+            moved = problem.with_values(values)
+            return calibrate.calibrated_weights(moved, w0, calibrate.Entropy()) @ change
+
+        values = jnp.asarray(problem.values, float)
+        slopes = np.asarray(jax.jit(jax.grad(cost))(values))
+        worth = np.abs(slopes * np.asarray(values))
+        checked = np.argsort(-worth, kind="stable")[:_TARGETS]
+        differences = {int(k): _target_difference(cost, values, int(k)) for k in checked}
+    frame = pd.DataFrame(
+        {
+            "target": problem.names,
+            "value": np.asarray(problem.values, float),
+            "gradient": slopes,
+            "dollars_per_percent": slopes * np.asarray(problem.values, float) / 100,
+            "finite_difference": [differences.get(k, np.nan) for k in range(len(slopes))],
+        }
+    )
+    frame = frame.assign(relative_gap=_gap(frame)).iloc[np.argsort(-worth, kind="stable")]
+    return frame.reset_index(drop=True)
+
+
+def _target_difference(cost, values: jax.Array, place: int) -> float:
+    step = float(abs(values[place])) * _TARGET_STEP
+    above, below = (cost(values.at[place].add(sign * step)) for sign in (1, -1))
+    return float(above - below) / (2 * step)
+
+
+def _gap(table: "pd.DataFrame") -> "pd.Series":
+    return (table["gradient"] / table["finite_difference"] - 1).abs()

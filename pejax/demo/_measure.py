@@ -1,0 +1,54 @@
+"""Weighted numbers of a population that several steps share."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from .._population import Population
+
+Rows = Float[np.ndarray, " row"]
+
+
+def weight_of(population: Population, entity: str) -> Rows:
+    """The household weight of every real row of an entity, in float64."""
+    return np.asarray(population.trim(population.weight(entity), entity), float)
+
+
+def summed_to(
+    population: Population, values: Rows, entity: str, group: str
+) -> Float[np.ndarray, " group"]:
+    """Values of persons or groups, summed to the rows of a group that holds them."""
+    if entity == group:
+        return np.asarray(values, float)
+    if entity == population.schema.person:
+        rows = population.trim(population.links[group], entity)
+    elif group == population.schema.household:
+        rows = population.trim(population.household_of(entity), entity)
+    else:
+        raise ValueError(f"no link from {entity} to {group}")
+    return np.bincount(np.asarray(rows), np.asarray(values, float), population.count(group))
+
+
+def deciles(values: Rows, weights: Rows) -> Int[np.ndarray, " row"]:
+    """The tenth, 1 to 10, of the weighted ranking by `values` that a row lies in.
+
+    >>> deciles(np.arange(20.0), np.ones(20)).tolist()[:4]
+    [1, 1, 2, 2]
+    """
+    order = np.argsort(values, kind="stable")
+    below = np.cumsum(weights[order]) - weights[order] / 2
+    place = np.empty(len(values), int)
+    place[order] = np.minimum(1 + (10 * below / weights.sum()).astype(int), 10)
+    return place
+
+
+def means_by(
+    group: Int[np.ndarray, " row"], weights: Rows, columns: Mapping[str, Rows], groups: int = 10
+) -> dict[str, np.ndarray]:
+    """Weighted means of columns by group 1, 2, ..., `groups`."""
+    total = np.bincount(group, weights, groups + 1)[1:]
+    return {
+        name: np.bincount(group, weights * values, groups + 1)[1:] / total
+        for name, values in columns.items()
+    }

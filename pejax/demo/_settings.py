@@ -1,0 +1,70 @@
+"""What a run of the main job can be asked to do differently."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+YEAR = 2025
+
+# The reform in PolicyEngine's own form: path to a number or to numbers by date.
+REFORM: Mapping[str, Any] = {
+    "gov.irs.credits.ctc.amount.base[0].amount": {"2025-01-01.2025-12-31": 3_000},
+    "gov.irs.credits.ctc.phase_out.threshold.JOINT": {"2025-01-01.2025-12-31": 200_000},
+    "gov.irs.credits.ctc.phase_out.threshold.SINGLE": {"2025-01-01.2025-12-31": 100_000},
+    "gov.irs.credits.ctc.phase_out.threshold.HEAD_OF_HOUSEHOLD": {"2025-01-01.2025-12-31": 100_000},
+}
+REFORM_IN_WORDS = (
+    "The child tax credit rises from $2,200 to $3,000 a child, and its phase-out starts at"
+    " $200,000 of income for couples (from $400,000) and at $100,000 for others (from $200,000)."
+)
+
+# The credits come first: they are what the reform changes. The rest are what targets ask for.
+CREDITS = ("ctc", "eitc")
+TAXES = ("employee_payroll_tax", "self_employment_tax")
+INCOME = "adjusted_gross_income"
+OUTPUTS = (
+    INCOME,
+    *CREDITS,
+    *TAXES,
+    "taxable_social_security",
+    "net_capital_gain",
+    "above_the_line_deductions",
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """Sizes and seeds.
+
+    Attributes:
+        out: folder of the results.
+        households: how many of the CPS; all 200,576 if None.
+        seed: every random draw is a function of it.
+        budget: records that keep a weight in the sparse calibration; a tenth of the households,
+            at most 20,000, if None.
+        epochs: of the gradient method that chooses them.
+        donors: tax units that the imputation learns from; a tenth of all, at most 20,000, if None.
+        trees: of the imputation's forest.
+        reforms: in the sweep.
+        sample: households in the parts whose cost grows with finite steps: telling cliffs from
+            parameters that reach nobody, differences through the calibration, and the sweep.
+        cache: folder for traced programs; none are kept if None.
+    """
+
+    out: Path
+    households: int | None = None
+    seed: int = 0
+    budget: int | None = None
+    epochs: int = 200
+    donors: int | None = None
+    trees: int = 50
+    reforms: int = 64
+    sample: int = 20_000
+    cache: Path | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings that decide the results."""
+        kept = dataclasses.asdict(self)
+        del kept["out"], kept["cache"]
+        return kept | {"year": YEAR, "reform": dict(REFORM), "outputs": list(OUTPUTS)}

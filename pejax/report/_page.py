@@ -1,0 +1,145 @@
+"""A page of HTML in one file: text, figures, tables; nothing is fetched when it is read."""
+
+import html
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from .._validate import require
+from ._theme import FONT
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_STYLE = f"""
+:root {{ color-scheme: light; }}
+body {{ margin: 0; background: #fff; color: #24292f; font: 16px/1.55 {FONT}; }}
+main {{ max-width: 860px; margin: 0 auto; padding: 40px 20px 80px; }}
+h1 {{ font-size: 30px; line-height: 1.2; margin: 0 0 8px; }}
+h2 {{ font-size: 21px; margin: 56px 0 8px; padding-top: 16px; border-top: 1px solid #dfe4e9; }}
+p {{ margin: 8px 0 12px; }}
+.lead {{ color: #57606a; }}
+figure {{ margin: 20px 0 28px; }}
+figcaption {{ font-size: 14px; color: #57606a; margin-top: 4px; }}
+.facts {{ display: flex; flex-wrap: wrap; gap: 12px 36px; margin: 20px 0 8px; }}
+.facts div {{ min-width: 120px; }}
+.facts b {{ display: block; font-size: 23px; font-weight: 600;
+  font-variant-numeric: tabular-nums; }}
+.facts span {{ font-size: 13px; color: #57606a; }}
+.scroll {{ overflow-x: auto; margin: 16px 0 24px; }}
+table {{ border-collapse: collapse; font-size: 13.5px; width: 100%; }}
+caption {{ text-align: left; font-size: 14px; color: #57606a; padding-bottom: 6px; }}
+th {{ text-align: left; font-weight: 600; border-bottom: 1px solid #9aa3ad; }}
+th, td {{ padding: 4px 14px 4px 0; vertical-align: top; overflow-wrap: break-word; }}
+td {{ border-bottom: 1px solid #eef1f4; }}
+.n {{ text-align: right; font-variant-numeric: tabular-nums; overflow-wrap: normal;
+     white-space: nowrap; }}
+code {{ font-size: 90%; background: #f3f5f7; padding: 1px 4px; border-radius: 3px; }}
+"""
+
+
+class Section(NamedTuple):
+    """A heading and the pieces under it, each already HTML (see `paragraph`, `figure`, ...)."""
+
+    title: str
+    pieces: Sequence[str]
+
+
+def page(title: str, lead: str, sections: Sequence[Section]) -> str:
+    """The whole document, the figures' script included."""
+    plotly = require("plotly.offline", "viz")
+    body = "\n".join(
+        f"<section><h2>{html.escape(section.title)}</h2>\n"
+        + "\n".join(section.pieces)
+        + "</section>"
+        for section in sections
+    )
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{html.escape(title)}</title><style>{_STYLE}</style>"
+        f"<script>{plotly.get_plotlyjs()}</script></head>\n"
+        f'<body><main><h1>{html.escape(title)}</h1><p class="lead">{html.escape(lead)}</p>\n'
+        f"{body}\n</main></body></html>\n"
+    )
+
+
+def paragraph(text: str) -> str:
+    """Plain text; words between backticks are set as code."""
+    parts = html.escape(text).split("`")
+    if len(parts) % 2 == 0:
+        raise ValueError(f"a backtick is not closed in {text!r}")
+    marked = (f"<code>{p}</code>" if k % 2 else p for k, p in enumerate(parts))
+    return f"<p>{''.join(marked)}</p>"
+
+
+def facts(values: Mapping[str, str]) -> str:
+    """A few large numbers, each with what it is."""
+    cells = (
+        f"<div><b>{html.escape(value)}</b><span>{html.escape(name)}</span></div>"
+        for name, value in values.items()
+    )
+    return f'<div class="facts">{"".join(cells)}</div>'
+
+
+def figure(chart: Any, caption: str) -> str:
+    """A plotly figure with the sentence that says what it shows."""
+    io = require("plotly.io", "viz")
+    drawn = io.to_html(
+        chart,
+        full_html=False,
+        include_plotlyjs=False,
+        config={"displayModeBar": False, "responsive": True},
+    )
+    return f"<figure>{drawn}<figcaption>{html.escape(caption)}</figcaption></figure>"
+
+
+def table(
+    frame: "pd.DataFrame",
+    caption: str = "",
+    formats: Mapping[str, str] | None = None,
+    rows: int | None = None,
+) -> str:
+    """A table; `formats` has a format specification a column, e.g. `{"cost": ",.1f"}`.
+
+    With `rows`, the first so many, and a line that tells how many there are.
+    """
+    formats = formats or {}
+    shown = frame if rows is None else frame.head(rows)
+    numeric = {name: frame[name].dtype.kind in "fiu" for name in frame.columns}
+    classes = {name: ' class="n"' if numeric[name] else "" for name in frame.columns}
+    head = "".join(f"<th{classes[n]}>{html.escape(_title(n))}</th>" for n in frame.columns)
+    body = "".join(
+        "<tr>"
+        + "".join(
+            f"<td{classes[name]}>{_breakable(_cell(record[name], formats.get(name)))}</td>"
+            for name in frame.columns
+        )
+        + "</tr>"
+        for record in shown.to_dict("records")
+    )
+    if len(shown) < len(frame):
+        caption = f"{caption} The first {len(shown)} of {len(frame):,} rows.".strip()
+    title = f"<caption>{html.escape(caption)}</caption>" if caption else ""
+    return (
+        f'<div class="scroll"><table>{title}<thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def _title(name: Any) -> str:
+    return str(name).replace("_", " ")
+
+
+def _breakable(text: str) -> str:
+    """Escaped text that may break after the dots and underscores of long names."""
+    return re.sub(r"(?<=[a-z\]])([._])(?=[a-zA-Z])", r"\1<wbr>", html.escape(text))
+
+
+def _cell(value: Any, form: str | None) -> str:
+    if isinstance(value, float) and math.isnan(value):
+        return ""
+    if form is not None:
+        return format(value, form)
+    return f"{value:,.4g}" if isinstance(value, float) else str(value)
