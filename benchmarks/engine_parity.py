@@ -138,6 +138,7 @@ def intermediates(
     }
     return {
         "variables": len(found),
+        "variables_that_vary": sum(bool((source[n] != source[n][0]).any()) for n in names),
         "values": sum(a.rows for a in found.values()),
         "all_rows_close": sum(a.close == 1 for a in found.values()),
         "smallest_share_close": min(a.close for a in found.values()),
@@ -183,7 +184,8 @@ def _show(dtype: str, payload: dict[str, Any]) -> None:
         )
     way = payload["intermediates"][dtype]
     print(
-        f"{way['all_rows_close']} of {way['variables']} variables on the way agree in every row; "
+        f"{way['all_rows_close']} of {way['variables']} variables on the way agree in every row "
+        f"({way['variables_that_vary']} differ between people); "
         f"{len(way['further'])} are somewhere more than a cent off:"
     )
     for name, row in list(way["further"].items())[:20]:
