@@ -36,6 +36,7 @@ def calibrate(
     seed: Seed = 0,
 ) -> None:
     """Solve for weights and write them with the fit by target and what was set aside, and why."""
+    options = dict(locals())
     import jax
     import numpy as np
 
@@ -43,7 +44,7 @@ def calibrate(
     from ._law import get_program
     from ._work import work
 
-    with work("calibrate", out, locals(), seed) as task:
+    with work("calibrate", out, options, seed) as task:
         chosen = _method(method, budget, epochs)
         wanted = room.load_targets(targets, period=year)
         with task.run.step("population"):

@@ -18,10 +18,11 @@ def compile_law(
     seed: Seed = 0,
 ) -> None:
     """Compile variables of a country package into program.pejax, which runs without the package."""
+    options = dict(locals())
     from ._law import get_program
     from ._work import work
 
-    with work("compile", out, locals(), seed) as task:
+    with work("compile", out, options, seed) as task:
         with task.run.step("population"):
             people = read_population(population, households, year, seed)
             task.run.digest(people)

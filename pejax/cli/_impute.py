@@ -24,12 +24,13 @@ def impute(
     out: Out = Path("out/impute"),
 ) -> None:
     """Grow a quantile regression forest a variable and draw a donor's value for every receiver."""
+    options = dict(locals())
     import jax
 
     from .. import impute as room, io
     from ._work import work
 
-    with work("impute", out, locals(), seed) as task:
+    with work("impute", out, options, seed) as task:
         with task.run.step("tables"):
             given, wanted = io.load(donors), io.load(receivers)
         with task.run.step("fit"):

@@ -32,11 +32,12 @@ def sensitivity(
     seed: Seed = 0,
 ) -> None:
     """Rank every parameter of the law by what one percent of it is worth, in one reverse pass."""
+    options = dict(locals())
     from .. import engine
     from ._law import get_program, reformed
     from ._work import work
 
-    with work("sensitivity", out, locals(), seed) as task:
+    with work("sensitivity", out, options, seed) as task:
         with task.run.step("population"):
             people = read_population(population, households, year, seed)
             task.run.digest(people)

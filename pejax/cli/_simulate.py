@@ -37,10 +37,11 @@ def simulate(
     seed: Seed = 0,
 ) -> None:
     """Compute variables for every row and write a table an entity, with weighted totals."""
+    options = dict(locals())
     from ._law import get_program, reformed
     from ._work import work
 
-    with work("simulate", out, locals(), seed) as task:
+    with work("simulate", out, options, seed) as task:
         with task.run.step("population"):
             people = read_population(population, households, year, seed)
             task.run.digest(people)

@@ -26,11 +26,12 @@ def sweep(
     seed: Seed = 0,
 ) -> None:
     """Run reforms through one program; an interrupted sweep goes on where it stopped."""
+    options = dict(locals())
     from .. import engine
     from ._law import get_program, read_json
     from ._work import work
 
-    with work("sweep", out, locals(), seed) as task:
+    with work("sweep", out, options, seed) as task:
         with task.run.step("population"):
             people = read_population(population, households, year, seed)
             task.run.digest(people)

@@ -1,0 +1,301 @@
+"""The command line: results and a manifest when it works, one message and a status when not."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from pejax import engine, io
+from pejax.cli import app
+from pejax.testing import toy_population, toy_program
+
+COMMANDS = (
+    "demo",
+    "doctor",
+    "compile",
+    "simulate",
+    "sensitivity",
+    "calibrate",
+    "impute",
+    "sweep",
+)
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory):
+    """A saved program and the people it was compiled for."""
+    folder = tmp_path_factory.mktemp("toy")
+    people = toy_population(12)
+    toy_program(population=people).save(folder / "toy.pejax")
+    io.save(people, folder / "people.npz")
+    return folder
+
+
+@pytest.fixture
+def pejax(tmp_path, monkeypatch):
+    """Runs a command in a folder and a cache of its own; JAX's settings come back afterwards."""
+    names = (
+        "jax_compilation_cache_dir",
+        "jax_persistent_cache_min_compile_time_secs",
+        "jax_persistent_cache_min_entry_size_bytes",
+    )
+    before = {name: getattr(jax.config, name) for name in names}
+    monkeypatch.setenv("PEJAX_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
+    monkeypatch.chdir(tmp_path)
+    yield lambda *arguments: CliRunner().invoke(app, [str(a) for a in arguments])
+    for name, value in before.items():
+        jax.config.update(name, value)
+
+
+def on_toyland(toy):
+    return ("--program", toy / "toy.pejax", "--population", toy / "people.npz", "--out", "out")
+
+
+def manifest():
+    with open("out/manifest.json", encoding="utf-8") as file:
+        return json.load(file)
+
+
+def test_help_lists_every_command(pejax):
+    result = pejax("--help")
+    assert result.exit_code == 0
+    assert all(f" {name} " in result.output for name in COMMANDS)
+    for name in COMMANDS:
+        assert pejax(name, "--help").exit_code == 0
+
+
+def test_it_is_the_module_too():
+    command = [sys.executable, "-m", "pejax", "--version"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert result.stdout.startswith("pejax 0.")
+
+
+def test_starting_loads_nothing_heavy():
+    code = (
+        "import sys, pejax.cli; "
+        "heavy = {'pandas', 'sklearn', 'plotly', 'ray', 'pyarrow', 'scipy.optimize',"
+        " 'policyengine_us', 'pejax.engine', 'pejax.calibrate', 'pejax.impute'}; "
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+def test_doctor_tells_what_is_there(pejax, tmp_path):
+    result = pejax("doctor")
+    assert result.exit_code == 0
+    for word in ("device", "dtype", "float32", f"jax {jax.__version__}", str(tmp_path / "cache")):
+        assert word in result.output
+    assert jax.config.jax_compilation_cache_dir == str(tmp_path / "cache" / "xla")
+
+
+def test_doctor_tells_how_to_install_what_is_missing(pejax, monkeypatch):
+    hide(monkeypatch, "ray", "plotly")
+    output = pejax("doctor").output
+    assert 'pip install "pejax[ray]"' in output
+    assert 'pip install "pejax[viz]"' in output
+
+
+def test_jax_own_variable_rules_the_compile_cache(pejax, monkeypatch, tmp_path):
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "elsewhere"))
+    assert str(tmp_path / "elsewhere") in pejax("doctor").output
+
+
+def test_simulate(pejax, toy):
+    result = pejax("simulate", *on_toyland(toy))
+    assert result.exit_code == 0, result.output
+    program, people = engine.load(toy / "toy.pejax"), io.load(toy / "people.npz")
+    tax = program(program.parameters, people)["income_tax"]
+    entity = program.entity("income_tax")
+    written = pd.read_parquet(f"out/{entity}.parquet")
+    np.testing.assert_array_equal(written["income_tax"], tax)
+    totals = pd.read_parquet("out/totals.parquet").set_index("variable")["total"]
+    weights = np.asarray(people.weight(entity), float)
+    assert totals["income_tax"] == pytest.approx(float(weights @ np.asarray(tax, float)))
+    assert manifest()["status"] == "completed"
+    assert len(manifest()["data_digest"]) == 64
+    assert [step["name"] for step in manifest()["steps"]] == ["population", "law", "simulate"]
+
+
+def test_simulate_a_reform(pejax, toy, tmp_path):
+    (tmp_path / "reform.json").write_text('{"tax.rate": {"2025-01-01.2025-12-31": 0.3}}')
+    pejax("simulate", *on_toyland(toy))
+    before = pd.read_parquet("out/totals.parquet").set_index("variable")["total"]
+    result = pejax("simulate", *on_toyland(toy), "--reform", "reform.json")
+    assert result.exit_code == 0, result.output
+    after = pd.read_parquet("out/totals.parquet").set_index("variable")["total"]
+    assert after["income_tax"] > before["income_tax"]
+
+
+def test_sensitivity(pejax, toy):
+    result = pejax("sensitivity", "income_tax", *on_toyland(toy))
+    assert result.exit_code == 0, result.output
+    table = pd.read_parquet("out/sensitivity.parquet").set_index("path")
+    assert table.loc["tax.rate", "gradient"] > 0
+    assert table.loc["tax.rate", "status"] == "active"
+
+
+def test_sweep_resumes(pejax, toy, tmp_path):
+    reforms = [{"tax.rate": 0.2 + 0.01 * n} for n in range(5)]
+    (tmp_path / "reforms.json").write_text(json.dumps(reforms))
+    arguments = ("sweep", "reforms.json", "--statistic", "income_tax", "--batch", "2")
+    result = pejax(*arguments, *on_toyland(toy))
+    assert result.exit_code == 0, result.output
+    first = pd.read_parquet("out/sweep.parquet")
+    assert first["income_tax"].is_monotonic_increasing
+    (batch,) = (tmp_path / "out" / "batches").glob("*/batch-000002.npz")
+    kept = {path: path.stat().st_mtime_ns for path in batch.parent.iterdir() if path != batch}
+    batch.unlink()
+    assert pejax(*arguments, *on_toyland(toy)).exit_code == 0
+    assert batch.exists()
+    assert all(path.stat().st_mtime_ns == when for path, when in kept.items())
+    pd.testing.assert_frame_equal(pd.read_parquet("out/sweep.parquet"), first)
+
+
+def test_calibrate(pejax, toy, tmp_path):
+    people = io.load(toy / "people.npz")
+    total = float(people.weights.sum())
+    rows = {
+        "name": ["households", "earnings", "moon"],
+        "variable": ["household_count", "earnings", "moonlight"],
+        "statistic": ["count", "sum", "sum"],
+        "entity": ["household", "person", "person"],
+        "geo_level": "nation",
+        "geo_id": "US",
+        "value": [1.1 * total, 1.2 * float(people.weight() @ people.column("earnings")), 5.0],
+    }
+    pd.DataFrame(rows).to_csv(tmp_path / "targets.csv", index=False)
+    arguments = ("--targets", "targets.csv", "--population", toy / "people.npz", "--out", "out")
+    result = pejax("calibrate", *arguments)
+    assert result.exit_code == 0, result.output
+    weights = pd.read_parquet("out/weights.parquet")
+    assert weights["weight"].sum() == pytest.approx(1.1 * total, rel=1e-3)
+    refused = pd.read_parquet("out/refused.parquet")
+    assert refused["name"].tolist() == ["moon"]
+    assert "moonlight" in refused["reason"].iloc[0]
+    assert pd.read_parquet("out/targets.parquet")["error"].abs().max() < 1e-3
+
+
+def test_impute(pejax, tmp_path):
+    rng = np.random.default_rng(0)
+    age = rng.integers(20, 90, 400)
+    pension = np.where(age >= 65, rng.integers(10, 30, 400) * 100.0, 0.0)
+    frame = pd.DataFrame({"age": age, "pension": pension, "weight": 1.0})
+    io.save(frame.iloc[:300], tmp_path / "donors.csv")
+    io.save(frame.iloc[300:][["age"]], tmp_path / "receivers.parquet")
+    result = pejax(
+        "impute", "donors.csv", "receivers.parquet", "--predictors", "age",
+        "--variables", "pension", "--weight", "weight", "--trees", "20", "--out", "out",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    drawn = pd.read_parquet("out/imputed.parquet")
+    assert (drawn.loc[drawn["age"] < 60, "pension"] == 0).all()
+    assert (drawn.loc[drawn["age"] > 70, "pension"] > 0).all()
+    assert set(drawn["pension"]) <= set(pension)
+
+
+def refused(result, *words):
+    """A user's mistake: status 2, the message, no traceback, and the manifest says failed."""
+    assert result.exit_code == 2, result.output
+    assert "Traceback" not in result.output
+    for word in words:
+        assert word in result.output
+
+
+def test_an_unknown_parameter_comes_with_the_nearest(pejax, toy, tmp_path):
+    (tmp_path / "reform.json").write_text('{"tax.rat": 0.3}')
+    result = pejax("simulate", *on_toyland(toy), "--reform", "reform.json")
+    refused(result, "tax.rat", "Did you mean 'tax.rate'?")
+    assert manifest()["status"] == "failed"
+    assert "Did you mean 'tax.rate'?" in manifest()["reason"]
+
+
+def test_an_unknown_statistic_comes_with_the_nearest(pejax, toy):
+    refused(pejax("sensitivity", "income_taxx", *on_toyland(toy)), "Did you mean 'income_tax'?")
+
+
+def test_the_reform_of_a_sweep_that_is_wrong_is_numbered(pejax, toy, tmp_path):
+    (tmp_path / "reforms.json").write_text('[{"tax.rate": 0.3}, {"tax.rats": 0.3}]')
+    arguments = ("sweep", "reforms.json", "--statistic", "income_tax")
+    refused(pejax(*arguments, *on_toyland(toy)), "tax.rats", "reform number 1")
+
+
+def test_broken_json_names_the_line(pejax, toy, tmp_path):
+    (tmp_path / "reform.json").write_text('{\n"tax.rate": \n}')
+    result = pejax("simulate", *on_toyland(toy), "--reform", "reform.json")
+    refused(result, "reform.json, line 3")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("simulate", "--population", "nowhere.npz", "--program", "x.pejax"),
+        ("impute", "a.csv", "b.csv", "--predictors", "x", "--variables", "y"),
+        ("calibrate", "--targets", "none.csv", "--population", "nowhere"),
+    ],
+)
+def test_a_missing_file_is_named(pejax, arguments):
+    result = pejax(*arguments, "--out", "out")
+    refused(result)
+    assert any(name in result.output for name in ("nowhere", "a.csv", "none.csv"))
+    assert manifest()["status"] == "failed"
+
+
+def test_an_unknown_method_comes_with_the_nearest(pejax):
+    refused(pejax("calibrate", "--method", "entropi", "--out", "out"), "Did you mean 'entropy'?")
+
+
+def test_l0_needs_a_budget(pejax):
+    refused(pejax("calibrate", "--method", "l0", "--out", "out"), "--budget")
+
+
+def test_people_are_given_or_drawn_not_both(pejax, toy):
+    arguments = (*on_toyland(toy), "--households", "5")
+    refused(pejax("simulate", *arguments), "--households", "--population")
+
+
+def test_a_missing_country_comes_with_the_install(pejax, toy, monkeypatch):
+    hide(monkeypatch, "policyengine_us")
+    arguments = ("income_tax", "--population", toy / "people.npz", "--out", "out")
+    refused(pejax("compile", *arguments), 'pip install "pejax[us]"')
+
+
+def test_the_demo_names_all_that_is_missing_before_it_starts(pejax, monkeypatch):
+    hide(monkeypatch, "taxcalc", "plotly")
+    refused(pejax("demo", "--out", "out"), 'pip install "pejax[us,viz]"')
+    assert manifest()["status"] == "failed"
+    assert manifest()["steps"] == []
+
+
+@pytest.mark.parametrize("option", ["budget", "epochs", "donors", "trees", "reforms"])
+def test_the_demo_refuses_sizes_of_nothing(pejax, monkeypatch, option):
+    show(monkeypatch, "policyengine_us", "taxcalc", "plotly", "pyarrow")
+    refused(pejax("demo", f"--{option}", "0", "--out", "out"), f"{option} is 0")
+
+
+def hide(monkeypatch, *absent):
+    """Let these packages look as if they were not installed."""
+    found = importlib.util.find_spec
+
+    def find(name, package=None):
+        return None if name.split(".")[0] in absent else found(name, package)
+
+    monkeypatch.setattr(importlib.util, "find_spec", find)
+
+
+def show(monkeypatch, *present):
+    """Let these packages look as if they were installed."""
+    found = importlib.util.find_spec
+
+    def find(name, package=None):
+        return found("json") if name in present else found(name, package)
+
+    monkeypatch.setattr(importlib.util, "find_spec", find)
