@@ -25,6 +25,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from ._ir import Graph
 from ._node import Node
+from ._ops import index_key, neutral
 
 
 class Untraceable(Exception):
@@ -216,6 +217,7 @@ class Traced(NDArrayOperatorsMixin):
             return Traced(self.node, self.vocabulary, mask=key.node)
         if isinstance(key, np.ndarray):
             return Traced(self.graph.apply("take", self.node, key), self.vocabulary)
+        self._fail_if_rows_by_number(key)
         return Traced(self.graph.getitem(self.node, key), self.vocabulary)
 
     def __setitem__(self, key: Any, value: Any) -> None:
@@ -226,9 +228,15 @@ class Traced(NDArrayOperatorsMixin):
         elif isinstance(key, Traced):
             self.node = self.graph.apply("scatter", self.node, key.node, new)
         else:
-            from ._ops import index_key
-
+            self._fail_if_rows_by_number(key)
             self.node = self.graph.apply("set", self.node, new, key=index_key(key))
+
+    def _fail_if_rows_by_number(self, key: Any) -> None:
+        """Padding comes after the rows that formulas see, so only the first has a fixed place."""
+        first = key[0] if isinstance(key, tuple) and key else key
+        whole = first is None or first is Ellipsis or first == slice(None)
+        if not whole and first != 0 and self.ndim and self.shape[0] in self.graph.entity_of:
+            raise Untraceable(f"rows of an array by their number, [{key!r}]")
 
     # ---- methods
 
@@ -254,31 +262,33 @@ class Traced(NDArrayOperatorsMixin):
     def view(self, *_: Any) -> Traced:
         return Traced(self.node, mask=self.mask)
 
-    def _reduce(self, op: str, neutral: Any, axis: int | None) -> Traced:
+    def reduce(self, op: str, axis: int | None) -> Traced:
+        """A reduction over the rows that are real and, if some were selected, selected."""
         node = self.node
         if self.mask is not None:
-            node = self.graph.apply("where", self.mask, node, neutral)
-        return Traced(self.graph.reduce(op, node, neutral, axis))
+            node = self.graph.apply("where", self.mask, node, neutral(op, node.dtype))
+        return Traced(self.graph.reduce(op, node, axis))
 
     def sum(self, axis: int | None = None, **_: Any) -> Traced:
-        return self._reduce("sum", 0, axis)
+        return self.reduce("sum", axis)
 
     def any(self, axis: int | None = None, **_: Any) -> Traced:
-        return self._reduce("any", False, axis)
+        return self.reduce("any", axis)
 
     def all(self, axis: int | None = None, **_: Any) -> Traced:
-        return self._reduce("all", True, axis)
+        return self.reduce("all", axis)
 
     def max(self, axis: int | None = None, **_: Any) -> Traced:
-        return self._reduce("max", -np.inf, axis)
+        return self.reduce("max", axis)
 
     def min(self, axis: int | None = None, **_: Any) -> Traced:
-        return self._reduce("min", np.inf, axis)
+        return self.reduce("min", axis)
 
     def mean(self, axis: int | None = None, **_: Any) -> Traced:
-        if self.mask is not None or self.shape[0] in self.graph.entity_of:
+        reduced = self.shape if axis is None else self.shape[axis : axis + 1 or None]
+        if self.mask is not None or any(n in self.graph.entity_of for n in reduced):
             raise Untraceable("a mean over rows")
-        return self._reduce("mean", 0, axis)
+        return Traced(self.graph.apply("mean", self.node, axis=axis))
 
     def round(self, decimals: int = 0) -> Traced:
         return Traced(self.graph.apply("round", self.node, decimals=decimals), mask=self.mask)

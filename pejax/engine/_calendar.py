@@ -6,8 +6,9 @@ country keeps its own period class.
 
 from __future__ import annotations
 
+import calendar
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 MONTH, YEAR, ETERNITY = "month", "year", "eternity"
 
@@ -68,3 +69,14 @@ class Period:
 
     def __str__(self) -> str:
         return str(self.start.year) if self.unit == YEAR else str(self.start)[:7]
+
+
+def last_day(period: Any) -> str:
+    """The last day of a year or month, native or a country package's.
+
+    >>> last_day(Period.of("2024-02"))
+    '2024-02-29'
+    """
+    month = period.get_subperiods(MONTH)[-1].start
+    days = calendar.monthrange(month.year, month.month)[1]
+    return f"{month.year:04d}-{month.month:02d}-{days:02d}"

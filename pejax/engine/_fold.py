@@ -30,14 +30,20 @@ def simplify(
     rule = RULES.get(op)
     if rule is None:
         return None
-    weak = is_weak(shadow)
-    dtype = None if weak else np.asarray(shadow).dtype
 
-    def result(node: Node) -> Node:
-        cast = node if dtype is None else graph.astype(node, dtype)
-        return graph.broadcast(cast, np.shape(shadow))
+    def result(node: Node) -> Node | None:
+        if is_weak(shadow):
+            return _as_weak(graph, node, type(shadow))
+        return graph.broadcast(graph.astype(node, np.asarray(shadow).dtype), np.shape(shadow))
 
     return rule(graph, args, attrs, result)
+
+
+def _as_weak(graph: Graph, node: Node, kind: type) -> Node | None:
+    """`node` as a Python scalar of one type, if that takes no operation."""
+    if type(node.shadow) is kind:
+        return node
+    return graph.constant(kind(node.shadow)) if node.op == "constant" else None
 
 
 def _is_literal(graph: Graph, op: str, args: tuple[Node, ...], shadow: Any) -> bool:
@@ -127,7 +133,7 @@ def _take(graph: Graph, args: tuple[Node, ...], attrs: Attrs, result: Any) -> No
 def _getitem(graph: Graph, args: tuple[Node, ...], attrs: Attrs, result: Any) -> Node | None:
     key: Any = dict(attrs)["key"]
     if args[0].op == "pack" and key[0] == "int":
-        return args[0].args[key[1]]
+        return result(args[0].args[key[1]])
     if key == index_key(slice(None)):
         return args[0]
     return None

@@ -20,7 +20,7 @@ import numpy as np
 
 from ._fold import simplify
 from ._node import Attrs, Node, literal_of, scalar_of
-from ._ops import OPS, apply, index_key, is_weak
+from ._ops import OPS, apply, index_key, is_weak, neutral
 
 
 class DimensionClash(Exception):
@@ -77,6 +77,7 @@ class Graph:
             known = self._uniform(op, nodes, attrs)
             if known is None:
                 shadow = apply(op, [n.shadow for n in nodes], dict(static))
+                self._fail_if_coincident(op, nodes, attrs, shadow)
                 known = simplify(self, op, nodes, static, shadow)
             if known is None:
                 known = self._intern(op, nodes, static, shadow, key)
@@ -98,16 +99,33 @@ class Graph:
     def getitem(self, x: Node, key: Any) -> Node:
         return self.apply("getitem", x, key=index_key(key))
 
-    def reduce(self, op: str, x: Node, neutral: Any, axis: int | None) -> Node:
-        """Reduce over an axis; a reduction over an entity's rows looks at the real ones only."""
-        whole = axis is None or axis == 0
-        entity = self.entity_of.get(x.shape[0]) if x.ndim and whole else None
-        if entity is not None and scalar_of(x) is None:
-            real = self.input(f"{entity}.real", np.ones(x.shape[0], bool))
-            x = self.apply("where", real, x, neutral)
+    def reduce(self, op: str, x: Node, axis: int | None) -> Node:
+        """Reduce (or accumulate) over an axis: of an entity's rows, over the real ones only."""
+        counts = op in ("sum", "prod", "cumsum")
+        if counts or scalar_of(x) is None:
+            x = self.real_rows(x, neutral(op, x.dtype), axis)
         return self.apply(op, x, axis=axis)
 
+    def real_rows(self, x: Node, otherwise: Any, axis: int | None = None) -> Node:
+        """`x` with `otherwise` in the rows of padding, along every axis or one."""
+        for place, rows in enumerate(x.shape):
+            if rows in self.entity_of and axis in (None, place, place - x.ndim):
+                real = self.input(f"{self.entity_of[rows]}.real", np.ones(rows, bool))
+                after = (1,) * (x.ndim - 1 - place)
+                aligned = self.apply("reshape", real, shape=(rows, *after)) if after else real
+                x = self.apply("where", aligned, x, otherwise)
+        return x
+
     # ---- inside
+
+    def _fail_if_coincident(
+        self, op: str, nodes: tuple[Node, ...], attrs: dict[str, Any], shadow: Any
+    ) -> None:
+        """A result has an entity's length only if an argument or an attribute says so."""
+        lengths = self.entity_of.keys() & set(np.shape(shadow))
+        said = {attrs.get("num"), *attrs.get("shape", ())}
+        if lengths - said - {n for node in nodes for n in node.shape}:
+            raise DimensionClash(f"{op} gives {min(lengths)} rows")
 
     def _uniform(self, op: str, nodes: tuple[Node, ...], attrs: dict[str, Any]) -> Node | None:
         """Compute on one row what is the same on every row."""

@@ -54,10 +54,10 @@ class LawParameter:
 
     @staticmethod
     def _after(entries: list[tuple[str, Value]], stop: str | None) -> list[tuple[str, Value]]:
-        if stop is None or not entries:
+        if stop is None:
             return []
         before = [v for s, v in entries if s <= stop]
-        return [(_next_day(stop), before[-1])] if before else []
+        return [(_next_day(stop), before[-1] if before else None)]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -30,7 +30,7 @@ def law_from(tree: Mapping[str, Any]) -> LawNode:
     """
     node = _node("", tree)
     if not isinstance(node, LawNode):
-        raise BadInputError("a law is a nested dictionary with at least one name: {'tax': {...}}")
+        raise BadInputError("a law is a nested dictionary of names: {'tax': {'rate': 0.2}}")
     return node
 
 
@@ -40,8 +40,8 @@ def _node(path: str, tree: Any) -> LawNode | LawScale | LawParameter:
     if "brackets" in tree:
         return _scale(path, tree)
     named = {_name(path, key): value for key, value in tree.items() if value is not None}
-    if not named:
-        raise BadInputError(f"{path or 'the law'} is empty: give it a value or leave it out")
+    if path and not named:
+        raise BadInputError(f"{path} is empty: give it a value or leave it out")
     inner = {name: f"{path}.{name}" if path else name for name in named}
     return LawNode(path, {name: _node(inner[name], value) for name, value in named.items()})
 
@@ -62,7 +62,7 @@ def _dated(path: str, tree: Mapping[Any, Any]) -> bool:
 
 def _parameter(path: str, given: Any) -> LawParameter:
     if not path:
-        raise BadInputError("a law is a nested dictionary with at least one name: {'tax': {...}}")
+        raise BadInputError("a law is a nested dictionary of names: {'tax': {'rate': 0.2}}")
     about: dict[str, str] = {}
     if isinstance(given, Mapping) and "values" in given:
         unknown = [k for k in given if k not in ("values", *_ABOUT)]

@@ -97,16 +97,14 @@ def reduce(name: str, x: Any, axis: int | None = None, **_: Any) -> Traced:
         node = x.node
         if node.op == "stack" and axis == 0 and node.attr("axis") == 0 and name in _CHAIN:
             return Traced(_chain(name, list(node.args)))
-        return x.mean(axis) if name == "mean" else x._reduce(name, _NEUTRAL[name], axis)
+        return x.mean(axis) if name == "mean" else x.reduce(name, axis)
     graph = _graph(x)
     rows = [graph.constant(to_node(graph, i)) for i in x]
     if axis == 0 and name in _CHAIN:
         shape = np.broadcast_shapes(*[r.shape for r in rows])
         return Traced(_chain(name, [graph.broadcast(r, shape) for r in rows]))
-    return Traced(graph.apply(name, to_node(graph, list(x)), axis=axis))
-
-
-_NEUTRAL = {"sum": 0, "any": False, "all": True, "max": -np.inf, "min": np.inf, "prod": 1}
+    stacked = Traced(to_node(graph, list(x)))
+    return stacked.mean(axis) if name == "mean" else stacked.reduce(name, axis)
 
 
 def _chain(name: str, rows: list[Node]) -> Node:
@@ -230,6 +228,7 @@ def _interp(x: Any, xp: Any, fp: Any, **_: Any) -> Traced:
 def _bincount(x: Traced, weights: Any = None, minlength: int = 0) -> Traced:
     ones = x.graph.broadcast(1, x.shape)
     values = ones if weights is None else x.graph.astype(to_node(x.graph, weights), float)
+    values = x.graph.real_rows(values, 0)
     return Traced(x.graph.apply("segment_sum", values, x.node, num=int(minlength)))
 
 
@@ -257,7 +256,7 @@ def _broadcast_to(x: Traced, shape: Any, **_: Any) -> Traced:
 
 @handles("cumsum")
 def _cumsum(x: Traced, axis: int | None = None, **_: Any) -> Traced:
-    return Traced(x.graph.apply("cumsum", x.node, axis=axis))
+    return Traced(x.graph.reduce("cumsum", x.node, axis))
 
 
 @handles("lexsort")

@@ -63,6 +63,14 @@ def highest(dtype: np.dtype) -> Any:
     return np.inf if dtype.kind == "f" else True if dtype.kind == "b" else np.iinfo(dtype).max
 
 
+def neutral(op: str, dtype: np.dtype) -> Any:
+    """What a reduction may see more of without changing; integers are 32 bits wide in JAX."""
+    whole = np.dtype(np.int32) if dtype.kind in "iu" else dtype
+    if op in ("max", "min"):
+        return lowest(whole) if op == "max" else highest(whole)
+    return {"sum": 0, "cumsum": 0, "prod": 1, "any": False, "all": True}[op]
+
+
 def _rank(ids: np.ndarray, position: np.ndarray, key: Any, keep: Any, num: int) -> np.ndarray:
     """Ascending rank of each person's `key` in their group; ties by position; -1 if not kept."""
     order = np.lexsort((position, np.where(keep, key, np.inf), ids))

@@ -20,6 +20,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .._validate import BadInputError, PejaxError, unknown
+from ._calendar import last_day
 from ._law import read_reform
 
 if TYPE_CHECKING:
@@ -181,7 +182,7 @@ def _number(path: str, value: Any) -> Any:
 
 def index_of(leaves: Mapping[str, Any], static: Mapping[str, Any], period: Any) -> ParameterIndex:
     """Describe the leaves that a trace read."""
-    first, last = str(period.start), _last_day(period)
+    first, last = str(period.start), last_day(period)
     described = []
     for leaf in leaves.values():
         p = leaf.parameter
@@ -200,13 +201,6 @@ def index_of(leaves: Mapping[str, Any], static: Mapping[str, Any], period: Any) 
             )
         )
     return ParameterIndex(tuple(described), static, (first, last))
-
-
-def _last_day(period: Any) -> str:
-    month = period.get_subperiods("month")[-1].start
-    return (
-        f"{month.year:04d}-12-31" if month.month == 12 else f"{month.year:04d}-{month.month:02d}-31"
-    )
 
 
 def _day_before(date: str) -> str:

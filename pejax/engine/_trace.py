@@ -10,6 +10,7 @@ from typing import Any
 
 from .._validate import PejaxError
 from ._array import Traced, deciding
+from ._calendar import last_day
 from ._evaluate import Simulation, Trace
 from ._groups import Links
 from ._inputs import Column, input_values, link_nodes
@@ -148,7 +149,7 @@ def _state(
     links: dict[str, Links],
 ) -> Trace:
     first = str(period.start)
-    last = str(period.get_subperiods("month")[-1].start)
+    last = last_day(period)
     ledger = Ledger(graph, first, last, system.missing)
     law = Law(system.law, ledger, lambda p: str(system.period(p).start) if _bare(p) else _start(p))
     return Trace(
