@@ -1,5 +1,6 @@
 """Survey weights that meet known totals: problems, methods, diagnostics, derivatives."""
 
+from ._adam import Adam as Adam
 from ._calibrate import calibrate as calibrate
 from ._dual_methods import (
     Entropy as Entropy,
@@ -8,6 +9,7 @@ from ._dual_methods import (
     Raking as Raking,
     calibrated_weights as calibrated_weights,
 )
+from ._l0 import L0 as L0, BudgetWarning as BudgetWarning
 from ._matrix import build_problem as build_problem
 from ._method import Method as Method, Progress as Progress
 from ._operators import DenseOperator as DenseOperator, Operator as Operator

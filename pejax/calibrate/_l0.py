@@ -1,0 +1,234 @@
+"""Sparse calibration: gates choose the records, a refit gives them weights."""
+
+import math
+import warnings
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from .._types import Key
+from .._validate import BadInputError
+from ..gates import HardConcrete, geometric_schedule
+from ._accumulate import target_dtype
+from ._dual_methods import Entropy
+from ._method import Outcome, ProgressCallback
+from ._problem import Goals, TargetProblem, goals_of
+from ._train import EpochLog, GradientMethod, Moment, ending, loss_and_pull, train
+
+_DESCENT = 0.6  # share of the epochs over which the budget shrinks from all records to its end
+_LOGIT_RANGE = 12.0  # log alpha is kept within, so that a gate can always come back
+_BISECTIONS = 30
+_TRACE = 1e-9
+
+
+class BudgetWarning(UserWarning):
+    """A budget of fewer records than targets: no weights on it can meet them all."""
+
+
+class _State(NamedTuple):
+    theta: Float[Array, " unit"]
+    gates: HardConcrete
+    optimiser: Any
+
+
+class L0(GradientMethod):
+    r"""A chosen number of records, and weights for them that meet the targets.
+
+    Gates :math:`z` (`gates.HardConcrete`) multiply the weights, :math:`w = w_0 e^\theta z`, and
+
+    .. math:: \overline{e^2} + \lambda\, E\Big[\sum_i 1(z_i > 0)\Big]
+              + \lambda_2\, \overline{\theta^2}
+
+    is minimised over :math:`\theta` and the gates' :math:`\log\alpha`. With `l0_lambda` the price
+    :math:`\lambda` of a record is fixed and the support is whatever stays open. With `budget` the
+    price is set anew in every epoch: a common shift of all :math:`\log\alpha` holds the expected
+    count on a path from all records down to the budget, and at the end exactly the `budget` records
+    with the most open gates are kept.
+
+    Gated weights fit poorly by themselves. `refit` replaces them by `Entropy` weights on the
+    support, from base weights scaled up to the original total.
+
+    Args:
+        budget: records to keep, exactly.
+        l0_lambda: the price of a record, instead of a budget.
+        epochs: steps of the optimiser; `epochs * learning_rate` should be at least 20 for the
+            gates to have room to move.
+        learning_rate, optimizer: as in `Adam`.
+        refit: solve for weights on the support; `False` returns the gated weights.
+        ridge: of the refit.
+        l2: :math:`\lambda_2`.
+        init_mean, temperature: of the gates.
+
+    Raises:
+        BadInputError: neither or both of `budget` and `l0_lambda`; a budget above the number of
+            records with weight; a setting out of its range; no key.
+
+    Warns:
+        BudgetWarning: the budget is below the number of targets.
+
+    References:
+        Louizos, Welling and Kingma (2018), "Learning sparse neural networks through L0
+        regularization", ICLR.
+    """
+
+    budget: int | None = eqx.field(static=True, default=None)
+    l0_lambda: float | None = eqx.field(static=True, default=None, kw_only=True)
+    epochs: int = eqx.field(static=True, default=300, kw_only=True)
+    refit: bool = eqx.field(static=True, default=True, kw_only=True)
+    ridge: float = eqx.field(static=True, default=1e-4, kw_only=True)
+    l2: float = eqx.field(static=True, default=1e-4, kw_only=True)
+    init_mean: float = eqx.field(static=True, default=0.999, kw_only=True)
+    temperature: float = eqx.field(static=True, default=2 / 3, kw_only=True)
+
+    def __check_init__(self):
+        if (self.budget is None) == (self.l0_lambda is None):
+            raise BadInputError("Give either budget=, a number of records, or l0_lambda=.")
+        if self.budget is not None and self.budget < 1:
+            raise BadInputError(f"budget is {self.budget}; keep at least 1 record.")
+        if self.l0_lambda is not None and not self.l0_lambda >= 0:
+            raise BadInputError(f"l0_lambda is {self.l0_lambda}; give a number of at least 0.")
+        if not self.l2 >= 0:
+            raise BadInputError(f"l2 is {self.l2}; give a number of at least 0.")
+        Entropy(ridge=self.ridge)
+        HardConcrete(1, self.init_mean, self.temperature)
+
+    def run(
+        self,
+        problem: TargetProblem,
+        base_weights: Float[np.ndarray, " unit"],
+        *,
+        key: Key | None,
+        progress: ProgressCallback | None,
+    ) -> Outcome:
+        self._check_run(problem, base_weights, key)
+        base = jnp.asarray(base_weights, target_dtype())
+        state, losses = train(self, goals_of(problem), base, key, progress)
+        gated = base * jnp.exp(state.theta) * state.gates.mode()
+        if not self.refit:
+            return Outcome(gated, ending(losses), self.epochs, losses)
+        support = self._support(state.gates, base_weights, np.asarray(gated))
+        weights, result = _refit(problem, base_weights, support, self.ridge)
+        return Outcome(weights, jnp.maximum(result, ending(losses)), self.epochs, losses)
+
+    def begin(self, base: Float[Array, " unit"]) -> _State:
+        gates = HardConcrete(base.shape[0], self.init_mean, self.temperature)
+        theta = jnp.zeros_like(base)
+        return _State(theta, gates, self.optimiser().init((theta, gates.log_alpha)))
+
+    def epoch(
+        self, goals: Goals, base: Float[Array, " unit"], state: _State, at: Moment
+    ) -> tuple[_State, EpochLog]:
+        theta, gates, optimiser = state
+        key = at.own_key()
+
+        def gated(theta, log_alpha):
+            return base * jnp.exp(theta) * _with_location(gates, log_alpha).sample(key=key)
+
+        weights, pull_back = jax.vjp(gated, theta, gates.log_alpha)
+        loss, pull = loss_and_pull(goals, weights)
+        theta_slope, gate_slope = pull_back(pull)
+        theta_slope += 2 * self.l2 * theta / theta.shape[0]
+        if self.l0_lambda is not None:
+            price = jax.grad(lambda location: _with_location(gates, location).penalty())
+            gate_slope += self.l0_lambda * price(gates.log_alpha)
+        parameters = (theta, gates.log_alpha)
+        updates, optimiser = self.optimiser().update(
+            (theta_slope, gate_slope), optimiser, parameters
+        )
+        theta, location = _moved(parameters, updates)
+        gates = self._within_budget(_with_location(gates, location), base, at.epoch)
+        kept = jnp.sum(jnp.where(base > 0, gates.open_probability(), 0.0))
+        return _State(theta, gates, optimiser), EpochLog(loss, kept)
+
+    def _within_budget(
+        self, gates: HardConcrete, base: Float[Array, " unit"], epoch: Int[Array, ""]
+    ) -> HardConcrete:
+        """The gates shifted together so that their expected count does not exceed the epoch's."""
+        if self.budget is None:
+            return gates
+        descent = max(1, math.ceil(_DESCENT * self.epochs))
+        path = geometric_schedule(base.shape[0], self.budget, descent)
+        location = jnp.clip(gates.log_alpha, -_LOGIT_RANGE, _LOGIT_RANGE)
+        shift = _shift_to_count(_with_location(gates, location), base > 0, path(epoch + 1))
+        return _with_location(gates, location - shift)
+
+    def _check_run(
+        self, problem: TargetProblem, base: Float[np.ndarray, " unit"], key: Key | None
+    ) -> None:
+        available = int(np.count_nonzero(base))
+        if key is None:
+            raise BadInputError("L0 draws its gates at random. Pass key=jax.random.key(0).")
+        if self.budget is not None and self.budget > available:
+            raise BadInputError(
+                f"budget is {self.budget:,} and only {available:,} records have weight. "
+                "Ask for fewer."
+            )
+        if self.budget is not None and self.budget < problem.n_targets:
+            warnings.warn(
+                f"A budget of {self.budget:,} records is below the {problem.n_targets:,} targets: "
+                "no weights on so few records can meet them all. Raise it, or expect a looser fit.",
+                BudgetWarning,
+                stacklevel=4,
+            )
+
+    def _support(
+        self, gates: HardConcrete, base: Float[np.ndarray, " unit"], gated: np.ndarray
+    ) -> Int[np.ndarray, " kept"]:
+        """The records to keep, in order: the most open gates, or every gate that is not shut."""
+        if self.budget is None:
+            kept = np.flatnonzero(gated)
+            if not kept.size:
+                raise BadInputError(f"l0_lambda={self.l0_lambda} shut every gate. Lower it.")
+            return kept
+        opened = np.where(base > 0, np.asarray(gates.log_alpha), -np.inf)
+        heaviest_first = np.lexsort((-base, -opened))
+        return np.sort(heaviest_first[: self.budget])
+
+
+def _moved(parameters: tuple[Array, Array], updates: Any) -> tuple[Array, Array]:
+    theta, location = parameters
+    return theta + updates[0], location + updates[1]
+
+
+def _with_location(gates: HardConcrete, log_alpha: Float[Array, " unit"]) -> HardConcrete:
+    return eqx.tree_at(lambda gate: gate.log_alpha, gates, log_alpha)
+
+
+def _shift_to_count(
+    gates: HardConcrete, counted: Array, count: Float[Array, ""]
+) -> Float[Array, ""]:
+    """The least shift of all log alpha, at least 0, at which no more than `count` are expected."""
+
+    def expected(shift):
+        shifted = _with_location(gates, gates.log_alpha - shift)
+        return jnp.sum(jnp.where(counted, shifted.open_probability(), 0.0))
+
+    def halve(_, bracket):
+        low, high = bracket
+        middle = (low + high) / 2
+        over = expected(middle) > count
+        return jnp.where(over, middle, low), jnp.where(over, high, middle)
+
+    zero = jnp.zeros((), gates.log_alpha.dtype)
+    low, high = jax.lax.fori_loop(0, _BISECTIONS, halve, (zero, zero + 3 * _LOGIT_RANGE))
+    return jnp.where(expected(zero) > count, (low + high) / 2, zero)
+
+
+def _refit(
+    problem: TargetProblem,
+    base: Float[np.ndarray, " unit"],
+    support: Int[np.ndarray, " kept"],
+    ridge: float,
+) -> tuple[Float[Array, " unit"], Int[Array, ""]]:
+    """Entropy weights on the support, from its base weights scaled up to the original total."""
+    kept = problem.with_operator(problem.operator.take(units=support))
+    start = base[support] * (base.sum() / base[support].sum())
+    outcome = Entropy(ridge=ridge).run(kept, start, key=None, progress=None)
+    weights = np.zeros_like(base)
+    # A record that the refit would drop keeps a trace of weight, so that the count is exact.
+    weights[support] = np.maximum(np.asarray(outcome.weights), _TRACE * start)
+    return jnp.asarray(weights), outcome.result

@@ -1,0 +1,123 @@
+"""Calibration by gradient: epochs under one scan, in stretches when somebody wants to watch."""
+
+import abc
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float, Int
+
+from .._results import Result
+from .._types import Key
+from .._validate import BadInputError
+from ._diagnostics import relative_error, squared_relative_loss
+from ._method import Method, Progress, ProgressCallback
+from ._problem import Goals
+
+_STRETCHES = 20  # reports of progress in a run
+
+
+class EpochLog(NamedTuple):
+    """What an epoch leaves behind: its loss, and the expected number of records with weight."""
+
+    loss: Float[Array, ""]
+    kept: Float[Array, ""]
+
+
+class GradientMethod(Method):
+    r"""Calibration by an optimiser on log-weights, :math:`w = w_0 e^\theta`.
+
+    The loss depends on the weights through :math:`A w` alone, so an epoch is one product with the
+    matrix, one with its transpose, and elementwise work. What is drawn in epoch t depends on the
+    key and t only: stretches of any length give the same weights.
+    """
+
+    epochs: int = eqx.field(static=True, default=1000, kw_only=True)
+    learning_rate: float = eqx.field(static=True, default=0.1, kw_only=True)
+    optimizer: optax.GradientTransformation | None = eqx.field(
+        static=True, default=None, kw_only=True
+    )
+
+    def __check_init__(self):
+        if self.epochs < 1:
+            raise BadInputError(f"epochs is {self.epochs}; give at least 1.")
+        if not self.learning_rate > 0:
+            raise BadInputError(f"learning_rate is {self.learning_rate}; give a number above 0.")
+
+    @abc.abstractmethod
+    def begin(self, base: Float[Array, " unit"]) -> Any:
+        """The state before the first epoch."""
+
+    @abc.abstractmethod
+    def epoch(
+        self, goals: Goals, base: Float[Array, " unit"], state: Any, at: "Moment"
+    ) -> tuple[Any, EpochLog]:
+        """One step of the optimiser; pure."""
+
+    def optimiser(self) -> optax.GradientTransformation:
+        """The optax transformation: Adam with a cosine decay unless one was given."""
+        if self.optimizer is not None:
+            return self.optimizer
+        decay = optax.cosine_decay_schedule(self.learning_rate, self.epochs, alpha=0.05)
+        return optax.adam(decay)
+
+
+class Moment(NamedTuple):
+    """An epoch's number and its own key (None for methods that draw nothing)."""
+
+    epoch: Int[Array, ""]
+    key: Key | None
+
+    def own_key(self) -> Key:
+        """The epoch's key, for a method that cannot do without."""
+        if self.key is None:
+            raise BadInputError("This method draws at random. Pass key=jax.random.key(0).")
+        return self.key
+
+
+def train(
+    method: GradientMethod,
+    goals: Goals,
+    base: Float[Array, " unit"],
+    key: Key | None,
+    progress: ProgressCallback | None,
+) -> tuple[Any, Float[np.ndarray, " epoch"]]:
+    """Run all epochs; the final state and the loss of each epoch."""
+    state, losses = method.begin(base), []
+    stretch = method.epochs if progress is None else -(-method.epochs // _STRETCHES)
+    for first in range(0, method.epochs, stretch):
+        epochs = jnp.arange(first, min(first + stretch, method.epochs), dtype=jnp.int32)
+        state, log = _stretch(method, goals, base, state, epochs, key)
+        losses.append(np.asarray(log.loss))
+        if progress is not None:
+            loss, kept = float(log.loss[-1]), float(log.kept[-1])
+            progress(Progress(int(epochs[-1]) + 1, method.epochs, loss, kept))
+    return state, np.concatenate(losses)
+
+
+@eqx.filter_jit
+def _stretch(method, goals, base, state, epochs, key):
+    def step(state, epoch):
+        own_key = None if key is None else jax.random.fold_in(key, epoch)
+        return method.epoch(goals, base, state, Moment(epoch, own_key))
+
+    return jax.lax.scan(step, state, epochs)
+
+
+def loss_and_pull(
+    goals: Goals, weights: Float[Array, " unit"]
+) -> tuple[Float[Array, ""], Float[Array, " unit"]]:
+    """The squared relative loss of weights and its gradient in each weight."""
+    estimates = goals.operator.mv(weights)
+    loss = squared_relative_loss(estimates, goals.values, goals.scale, goals.importance)
+    errors = relative_error(estimates, goals.values, goals.scale)
+    share = goals.importance / jnp.sum(goals.importance)
+    return loss, goals.operator.rmv(2 * share * errors / goals.scale)
+
+
+def ending(losses: Float[np.ndarray, " epoch"]) -> Int[Array, ""]:
+    """How a run ended: there is no tolerance to meet, only numbers that stay numbers."""
+    return (Result.successful if np.isfinite(losses).all() else Result.nonfinite).array
