@@ -2,15 +2,9 @@
 
 from . import importer as importer
 from ._compile import compile as compile, load as load
-from ._evaluate import CircularRule as CircularRule
 from ._parameters import Parameters as Parameters, StructuralReformError as StructuralReformError
 from ._program import GuardMovedError as GuardMovedError, Program as Program
 from ._report import Report as Report, VariableReport as VariableReport
-from ._rules import (
-    build_system as build_system,
-    input_variable as input_variable,
-    rule as rule,
-)
 from ._sensitivity import (
     evaluate as evaluate,
     gradient as gradient,
@@ -18,6 +12,12 @@ from ._sensitivity import (
     weighted_total as weighted_total,
 )
 from ._sweep import sweep as sweep
-from ._system import System as System, Variable as Variable
-from ._trace import UntraceableRule as UntraceableRule
 from .importer import Country as Country, import_country as import_country
+from .rules._rules import (
+    build_system as build_system,
+    input_variable as input_variable,
+    rule as rule,
+)
+from .rules._system import System as System, Variable as Variable
+from .tracing._evaluate import CircularRule as CircularRule
+from .tracing._trace import UntraceableRule as UntraceableRule

@@ -16,16 +16,16 @@ import numpy as np
 
 from .._population import Population
 from .._validate import BadInputError
-from ._array import names_of
-from ._chunks import fail_if_households_meet
-from ._inputs import columns_of, host_arrays, sizes_of
-from ._interpret import Interpreter
 from ._parameters import Parameters, index_of
 from ._program import Decision, Output, Program, Recipe, _agrees
 from ._report import report_of
-from ._system import System
-from ._trace import Outcome, trace
+from .graph._interpret import Interpreter
 from .importer import Country, import_country
+from .rules._system import System
+from .running._chunks import fail_if_households_meet
+from .tracing._array import names_of
+from .tracing._inputs import columns_of, host_arrays, sizes_of
+from .tracing._trace import Outcome, trace
 
 Rules = System | Country
 

@@ -20,8 +20,8 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .._validate import BadInputError, PejaxError, unknown
-from ._calendar import last_day
-from ._law import read_reform
+from .rules._calendar import last_day
+from .rules._law import read_reform
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -18,14 +18,14 @@ from jaxtyping import Array
 from .._population import Population
 from .._validate import BadInputError, PejaxError, unknown
 from . import _save
-from ._chunks import deal, run_blocks
-from ._inputs import Column, columns_of, host_arrays, sizes_of
-from ._interpret import Interpreter
-from ._node import Node
 from ._parameters import LeafInfo, ParameterIndex, Parameters
 from ._report import Report
-from ._runtime import Runtime
-from ._system import System
+from .graph._interpret import Interpreter
+from .graph._node import Node
+from .rules._system import System
+from .running._chunks import deal, run_blocks
+from .running._runtime import Runtime
+from .tracing._inputs import Column, columns_of, host_arrays, sizes_of
 
 
 class GuardMovedError(PejaxError):

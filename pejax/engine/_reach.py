@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from .._population import Population
-from ._interpret import Interpreter
-from ._node import Node, reachable
 from ._parameters import Parameters
 from ._program import Program
 from ._report import jumps_in_law
+from .graph._interpret import Interpreter
+from .graph._node import Node, reachable
 
 CHUNK = 25_000
 

@@ -8,14 +8,14 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from ._node import Node, reachable
-from ._ops import OPS
+from .graph._node import Node, reachable
+from .graph._ops import OPS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ._system import System
-    from ._trace import Outcome
+    from .rules._system import System
+    from .tracing._trace import Outcome
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,8 +17,8 @@ import numpy as np
 
 from .._files import atomic_path
 from .._validate import BadInputError
-from ._ir import Graph
-from ._node import Node, reachable
+from .graph._ir import Graph
+from .graph._node import Node, reachable
 
 FORMAT = 1
 _WEAK = {"bool": bool, "int": int, "float": float}

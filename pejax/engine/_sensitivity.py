@@ -12,10 +12,10 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .._population import Population
-from ._node import Node
 from ._parameters import Parameters
 from ._program import Program
 from ._reach import jumps_met, live_parameters, moved
+from .graph._node import Node
 
 if TYPE_CHECKING:
     import pandas as pd

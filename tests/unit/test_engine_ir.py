@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings, strategies as st
 
-from pejax.engine import _ir
-from pejax.engine._interpret import Interpreter
-from pejax.engine._ir import DimensionClash, Graph
-from pejax.engine._node import literal_of, reachable
+from pejax.engine.graph import _ir
+from pejax.engine.graph._interpret import Interpreter
+from pejax.engine.graph._ir import DimensionClash, Graph
+from pejax.engine.graph._node import literal_of, reachable
 
 SHADOW = {"person": 101, "household": 103}
 SIZES = {101: 5, 103: 3}

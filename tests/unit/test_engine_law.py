@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from pejax._validate import BadInputError, UnknownNameError
-from pejax.engine._calendar import Period, last_day
-from pejax.engine._law import (
+from pejax.engine.rules._calendar import Period, last_day
+from pejax.engine.rules._law import (
     LawNode,
     LawParameter,
     LawScale,
@@ -13,7 +13,7 @@ from pejax.engine._law import (
     parameters_under,
     read_reform,
 )
-from pejax.engine._law_tree import law_from
+from pejax.engine.rules._law_tree import law_from
 from pejax.testing import LAW
 
 

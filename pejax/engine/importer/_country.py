@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..._validate import BadInputError, MissingExtraError
-from .._law import Children, LawNode, LawParameter, LawScale, read_reform
-from .._system import System, Variable
+from ..rules._law import Children, LawNode, LawParameter, LawScale, read_reform
+from ..rules._system import System, Variable
 from ._formulas import tracing
 
 _EXTRA = {"policyengine_us": "us"}

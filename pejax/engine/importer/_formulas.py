@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from .._array import Traced, code_of, to_node
-from .._groups import Projector
-from .._numpy import Numpy
-from .._rebind import Rebinder
+from ..rules._rebind import Rebinder
+from ..tracing._array import Traced, code_of, to_node
+from ..tracing._groups import Projector
+from ..tracing._numpy import Numpy
 from ._pandas import Pandas
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .._array import Traced, Untraceable, has_traced, is_name, unify
+from ..tracing._array import Traced, Untraceable, has_traced, is_name, unify
 
 
 class Pandas:

@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from .._validate import BadInputError, UnknownNameError, suggest
+from ..._validate import BadInputError, UnknownNameError, suggest
 
 Value = bool | int | float | str | list | None
 

@@ -17,10 +17,10 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array
 
+from ..graph._interpret import resolve
+from ..graph._node import Node
+from ..graph._ops import as_index, highest, lowest
 from . import _total
-from ._interpret import resolve
-from ._node import Node
-from ._ops import as_index, highest, lowest
 
 Emit = Callable[["Emitter", Node], Array]
 _SMALL_SEARCH = 32

@@ -10,15 +10,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from .._population import Population
-from .._segment import segment_first, segment_sum
-from .._validate import BadInputError
-from . import _calendar
+from ..._population import Population
+from ..._segment import segment_first, segment_sum
+from ..._validate import BadInputError
+from ..graph._ir import Graph
+from ..graph._node import Node
+from ..rules import _calendar
+from ..rules._system import System, Variable
 from ._array import Traced, code_of
 from ._groups import Links
-from ._ir import Graph
-from ._node import Node
-from ._system import System, Variable
 
 _PARTS = ("group", "position", "first", "size")
 _SHADOW = {"f": np.float32, "i": np.int32, "u": np.int32, "b": np.bool_}

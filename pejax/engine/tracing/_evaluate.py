@@ -14,15 +14,15 @@ from typing import Any
 
 import numpy as np
 
-from .._validate import PejaxError
-from . import _calendar
+from ..._validate import PejaxError
+from ..graph._ir import DimensionClash, Graph
+from ..rules import _calendar
+from ..rules._system import System, Variable
 from ._array import Traced, Untraceable, code_of, to_node, unify
 from ._groups import GroupView, Links, PersonView
 from ._holder import Bookkeeping, Holder
-from ._ir import DimensionClash, Graph
 from ._law_traced import Law, Ledger
 from ._numpy import Numpy
-from ._system import System, Variable
 
 _MAX_SPIRAL = 10
 _FORMULA_FAILURES = (

@@ -15,11 +15,11 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
-from .._layout import size_bucket
-from .._population import Population
+from ..._layout import size_bucket
+from ..._population import Population
+from ..graph._node import Node, reachable
+from ..tracing._inputs import arrays
 from ._emit import Emitter
-from ._inputs import arrays
-from ._node import Node, reachable
 from ._segments import Segment, compiled, cut, own_parameters, parameter_slots
 
 _READY: dict[Any, Any] = {}
@@ -163,7 +163,7 @@ def _padded_arrays(
 
 
 def _grow(population: Population, rows: Mapping[str, int]) -> Population:
-    from .._schema import FrozenMapping
+    from ..._schema import FrozenMapping
 
     def pad(x: Array, entity: str, fill: Any = 0) -> Array:
         return jnp.pad(x, (0, rows[entity] - x.shape[0]), constant_values=fill)

@@ -22,9 +22,9 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
+from ..graph._node import Node, reachable
+from ..graph._ops import LEAVES, SIZES
 from ._emit import Emitter
-from ._node import Node, reachable
-from ._ops import LEAVES, SIZES
 
 SEGMENT_NODES = 500
 Sizes = tuple[tuple[str, int], ...]

@@ -11,12 +11,12 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from .._validate import UnknownNameError, suggest
+from ..._validate import UnknownNameError, suggest
+from ..graph._fingerprint import fingerprint
+from ..tracing._numpy import Numpy
 from . import _calendar
 from ._calendar import Period
-from ._fingerprint import fingerprint
 from ._law import LawNode, edited, read_reform
-from ._numpy import Numpy
 
 
 @dataclasses.dataclass(frozen=True)

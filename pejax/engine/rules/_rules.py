@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from .._validate import BadInputError, UnknownNameError, suggest
+from ..._validate import BadInputError, UnknownNameError, suggest
+from ..graph._fingerprint import fingerprint
+from ..tracing._array import Traced
+from ..tracing._numpy import Numpy
 from . import _calendar
-from ._array import Traced
-from ._fingerprint import fingerprint
 from ._law_tree import law_from
-from ._numpy import Numpy
 from ._rebind import Rebinder
 from ._system import System, Tracing, Variable
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import jax
 from jaxtyping import Array, Float
 
-from .._population import Population
-from .._validate import BadInputError
-from ._node import Node, reachable
+from ..._population import Population
+from ..._validate import BadInputError
+from ..graph._node import Node, reachable
 from ._runtime import Runtime
 
 _ACROSS_ROWS = {"sum", "prod", "mean", "max", "min", "any", "all", "cumsum", "lexsort"}

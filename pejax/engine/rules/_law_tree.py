@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .._validate import BadInputError
+from ..._validate import BadInputError
 from ._law import LawNode, LawParameter, LawScale, Value
 
 _DAWN = "0001-01-01"

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from ..graph._ir import Graph
+from ..graph._node import Node
+from ..rules._law import LawNode, LawParameter, LawScale
 from ._array import Traced, Untraceable, is_name, to_node
-from ._ir import Graph
-from ._law import LawNode, LawParameter, LawScale
-from ._node import Node
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..graph._node import Node
 from ._array import Traced, Untraceable, to_node, unify
-from ._node import Node
 
 if TYPE_CHECKING:
     from ._evaluate import Simulation

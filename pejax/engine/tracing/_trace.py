@@ -8,18 +8,18 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .._validate import PejaxError
+from ..._validate import PejaxError
+from ..graph._interpret import Interpreter
+from ..graph._ir import DimensionClash, Graph
+from ..graph._node import Node
+from ..rules._calendar import last_day
+from ..rules._system import System
 from ._array import Traced, deciding
-from ._calendar import last_day
 from ._evaluate import Simulation, Trace
 from ._groups import Links
 from ._inputs import Column, input_values, link_nodes
-from ._interpret import Interpreter
-from ._ir import DimensionClash, Graph
 from ._law_traced import Law, Leaf, Ledger
-from ._node import Node
 from ._numpy import Numpy
-from ._system import System
 
 _ATTEMPTS = 4
 

@@ -23,9 +23,9 @@ from typing import Any
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from ._ir import Graph
-from ._node import Node
-from ._ops import index_key, neutral
+from ..graph._ir import Graph
+from ..graph._node import Node
+from ..graph._ops import index_key, neutral
 
 
 class Untraceable(Exception):

@@ -11,6 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from ..graph._ir import Graph
+from ..graph._node import Node
+from ..graph._ops import OPS
 from ._array import (
     Traced,
     Untraceable,
@@ -21,9 +24,6 @@ from ._array import (
     to_node,
     unify,
 )
-from ._ir import Graph
-from ._node import Node
-from ._ops import OPS
 
 Handler = Callable[..., Any]
 _HANDLERS: dict[str, Handler] = {}

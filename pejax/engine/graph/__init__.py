@@ -1,0 +1,1 @@
+"""The intermediate representation: hash-consed array operations, and their meaning in numpy."""

@@ -1,0 +1,1 @@
+"""The graph in JAX: operations, segments, chunks of households."""

@@ -1,0 +1,1 @@
+"""Formulas on symbolic arrays: from a country's rules to a graph."""
