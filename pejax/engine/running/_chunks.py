@@ -29,7 +29,7 @@ def run_blocks(
     runtime: Runtime, theta: Float[Array, " leaf"], dealt: Population
 ) -> list[Float[Array, " row"]]:
     """The roots' values, block after block; a derivative runs each block forward again."""
-    one = jax.checkpoint(lambda block: runtime(theta, block))
+    one = jax.checkpoint(lambda block: runtime(theta, block, grow=False))
     values = jax.lax.map(one, dealt.stacked())
     return [v.reshape(-1) for v in values]
 

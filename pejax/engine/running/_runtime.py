@@ -52,9 +52,15 @@ class Runtime:
         live = reachable(list(self.roots))
         return {str(n.attr("name")): n for n in live if n.op == "input"}
 
-    def __call__(self, theta: Float[Array, " leaf"], population: Population) -> list[Array]:
-        """The roots' values, one entry a padded row. Pure: `grad`, `vmap` and `jit` apply."""
-        sizes = padded_sizes(population)
+    def __call__(
+        self, theta: Float[Array, " leaf"], population: Population, *, grow: bool = True
+    ) -> list[Array]:
+        """The roots' values, one entry a padded row. Pure: `grad`, `vmap` and `jit` apply.
+
+        **Arguments:** `grow`, whether to pad to the next size bucket; a population that is one
+        block of another has its padding already.
+        """
+        sizes = padded_sizes(population) if grow else dict(population.schema.sizes)
         values = self._inputs(population, sizes)
         static = tuple(sorted(sizes.items()))
         concrete = not _traced((theta, values)) and _on_one_device(values)
