@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import jax
 from jaxtyping import Array, Float
 
@@ -29,9 +31,16 @@ def run_blocks(
     runtime: Runtime, theta: Float[Array, " leaf"], dealt: Population
 ) -> list[Float[Array, " row"]]:
     """The roots' values, block after block; a derivative runs each block forward again."""
-    one = jax.checkpoint(lambda block: runtime(theta, block, grow=False))
-    values = jax.lax.map(one, dealt.stacked())
+    values = _block_by_block(runtime, theta, dealt.stacked())
     return [v.reshape(-1) for v in values]
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _block_by_block(
+    runtime: Runtime, theta: Float[Array, " leaf"], blocks: Population
+) -> list[Float[Array, "block row"]]:
+    one = jax.checkpoint(lambda block: runtime(theta, block, grow=False))
+    return jax.lax.map(one, blocks)
 
 
 def fail_if_households_meet(roots: list[Node]) -> None:
