@@ -28,8 +28,8 @@ def check_covariates(x: Any, n_features: int, missing: str, names: Sequence[str]
         x = np.asarray(x).astype(np.float32)
     refused = np.isinf(x) if missing == "learned" else ~np.isfinite(x)
     if refused.any():
-        row, column = np.argwhere(refused)[0]
-        raise BadInputError(_refused_value(x[row, column], row, column, names))
+        row, column = np.argwhere(refused)[0].tolist()
+        raise BadInputError(_refused_value(float(x[row, column]), row, column, names))
 
 
 def _refused_value(value: float, row: int, column: int, names: Sequence[str]) -> str:

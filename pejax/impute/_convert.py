@@ -113,12 +113,12 @@ def host_tree(estimator: Any) -> HostTree:
     """The arrays of a fitted scikit-learn tree."""
     tree = estimator.tree_
     return HostTree(
-        left=tree.children_left,
-        right=tree.children_right,
-        feature=tree.feature,
-        threshold=tree.threshold,
+        left=tree.children_left.astype(np.int64),
+        right=tree.children_right.astype(np.int64),
+        feature=tree.feature.astype(np.int64),
+        threshold=tree.threshold.astype(np.float64),
         missing_left=tree.missing_go_to_left.astype(bool),
-        mean=tree.value[:, 0, 0],
+        mean=tree.value[:, 0, 0].astype(np.float64),
     )
 
 
@@ -131,7 +131,7 @@ def tree_samples(
     """The donors of positive weight in the leaves of one tree."""
     held = np.flatnonzero(weight > 0)
     leaf = estimator.tree_.apply(np.ascontiguousarray(X[held], np.float32))
-    return TreeSamples(leaf, rank[held], np.asarray(weight[held], np.float64))
+    return TreeSamples(leaf.astype(np.int64), rank[held], np.asarray(weight[held], np.float64))
 
 
 def build_readout(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Int, Shaped
+from jaxtyping import Array, Integer, Shaped
 
 from .._types import Key
 from .._validate import BadInputError, unknown
@@ -38,7 +38,7 @@ class FittedQRF(eqx.Module):
         return tuple(imputer.target.name for imputer in self.imputers)
 
     def draw(
-        self, X: "pd.DataFrame", *, key: Key, ids: Int[np.ndarray, " row"] | None = None
+        self, X: "pd.DataFrame", *, key: Key, ids: Integer[np.ndarray, " row"] | None = None
     ) -> "pd.DataFrame":
         """Impute by donors: for every row and variable the value of one donor.
 

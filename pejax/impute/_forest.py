@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float, Int
+from jaxtyping import Array, ArrayLike, Float, Int, Integer
 
 from .._types import Key
 from ._checks import check_covariates, check_ids, check_levels
@@ -151,7 +151,7 @@ class Forest(eqx.Module):
         X: Float[ArrayLike, "row feature"],
         *,
         key: Key,
-        ids: Int[ArrayLike, " row"] | None = None,
+        ids: Integer[ArrayLike, " row"] | None = None,
         chunk: int | None = None,
     ) -> Float[Array, " row"]:
         """One donor's outcome for each row: a random tree, then a random donor of its leaf.
@@ -174,7 +174,7 @@ class Forest(eqx.Module):
         X: Float[ArrayLike, "row feature"],
         *,
         key: Key,
-        ids: Int[ArrayLike, " row"] | None = None,
+        ids: Integer[ArrayLike, " row"] | None = None,
         chunk: int | None = None,
     ) -> Int[Array, " row"]:
         """Like `draw`, but the index of the outcome in `readout.values`; -1 for a NaN row."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float, Int, Shaped
+from jaxtyping import Array, ArrayLike, Float, Int, Integer, Shaped
 
 from .._types import Key
 from .._validate import unknown
@@ -50,7 +50,7 @@ class Imputer(eqx.Module):
         return x
 
     def draw_rank(
-        self, columns: Columns, key: Key, ids: Int[ArrayLike, " row"]
+        self, columns: Columns, key: Key, ids: Integer[ArrayLike, " row"]
     ) -> Int[Array, " row"]:
         """A donor's outcome for each row, as an index into the forest's values."""
         x = self.covariates(columns)

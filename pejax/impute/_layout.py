@@ -37,7 +37,7 @@ class PackedTrees(NamedTuple):
     feature_bits: int
 
 
-def breadth_first(tree: HostTree) -> list[Int[np.ndarray, " level"]]:
+def breadth_first(tree: HostTree) -> list[Int[np.ndarray, " _"]]:
     """The nodes of each level, from the root down; the two children of a node are neighbours."""
     levels = [np.zeros(1, dtype=np.int64)]
     while True:

@@ -51,7 +51,7 @@ def weighted_cdf(
 
 def weighted_quantile(
     values: Float[ArrayLike, " row"],
-    levels: Float[ArrayLike, " quantile"],
+    levels: Float[ArrayLike, " quantile"] | Sequence[float],
     weights: Float[ArrayLike, " row"] | None = None,
 ) -> Float[Array, " quantile"]:
     r"""The inverse of the weighted distribution, :math:`Q(q) = \inf\{v : F(v) \ge q\}`.

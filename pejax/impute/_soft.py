@@ -1,5 +1,6 @@
 """A forest whose splits are slopes instead of steps, so that gradients reach the covariates."""
 
+from collections.abc import Sequence
 from functools import partial
 
 import equinox as eqx
@@ -59,7 +60,7 @@ class SoftForest(eqx.Module):
     def quantile(
         self,
         X: Float[ArrayLike, "row feature"],
-        levels: Float[ArrayLike, " quantile"] | Float[ArrayLike, "row quantile"],
+        levels: Float[ArrayLike, " quantile"] | Float[ArrayLike, "row quantile"] | Sequence[float],
         *,
         bandwidth: float | Float[ArrayLike, ""],
     ) -> Float[Array, "row quantile"]:

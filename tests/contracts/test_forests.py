@@ -1,6 +1,7 @@
 """What every forest keeps to, whatever grew it and whatever its leaves hold."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -137,10 +138,10 @@ def test_no_rows_give_no_results(forest):
 
 def doubled(forest):
     """Every tree twice."""
-    twice = jax.tree.map(lambda x: np.concatenate([x, x]), forest.trees)
+    twice = jax.tree.map(lambda x: jnp.concatenate([x, x]), forest.trees)
     store = forest.readout
     by_tree = {"rank"} if store.name == "single" else {"start", "means"}
-    again = {name: np.concatenate([getattr(store, name)] * 2) for name in by_tree}
+    again = {name: jnp.concatenate([getattr(store, name)] * 2) for name in by_tree}
     return Forest(twice, type(store)(**{**vars(store), **again}))
 
 
