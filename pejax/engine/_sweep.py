@@ -140,7 +140,7 @@ def _run_ray(
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "program.pejax"
             program.save(path)
-            cache = jax.config.read("jax_compilation_cache_dir")
+            cache = jax.config.values["jax_compilation_cache_dir"]
             tables = ray.put(population.to_tables())
             worker = ray.remote(num_cpus=1)(_Worker)
             count = min(workers, len(jobs))
