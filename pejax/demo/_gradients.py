@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 _PARAMETERS = 8  # those worth most
 _TARGETS = 4
-_STEP = 0.002  # relative step of a parameter
-_TARGET_STEP = 0.01  # relative step of a target
+_STEP = 5e-4  # relative step of a parameter
+_TARGET_STEP = 1e-3  # relative step of a target
 
 
 class Gradients(NamedTuple):

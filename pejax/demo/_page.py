@@ -147,13 +147,7 @@ def _gradient_section(gradients: "Gradients") -> rp.Section:
     per_parameter = gradients.by_parameter.assign(
         path=[_short(p) for p in gradients.by_parameter["path"]]
     )
-    form = {
-        "value": ",.6g",
-        "gradient": ",.6g",
-        "finite_difference": ",.6g",
-        "relative_gap": ".1e",
-        "dollars_per_percent": ",.4g",
-    }
+    form = {"relative_gap": ".1e"}
     checked = gradients.by_target.dropna(subset="finite_difference")
     top = gradients.by_target.head(_SHOWN)
     return rp.Section(

@@ -55,8 +55,7 @@ def imputation_section(imputation: Imputation) -> rp.Section:
             ),
             rp.table(
                 imputation.distribution,
-                "The imputed distribution and the withheld one.",
-                {"imputed": ",.4g", "truth": ",.4g"},
+                "The imputed distribution and the withheld one, dollars.",
             ),
         ],
     )

@@ -133,7 +133,8 @@ def _reasons(refused: "pd.DataFrame") -> "pd.DataFrame":
     """One row a reason: how many targets it set aside and the first of them."""
     return (
         refused.groupby("reason", sort=False)["name"]
-        .agg(targets="size", first="first")
+        .agg(["size", "first"])
+        .set_axis(["targets", "for example"], axis=1)
         .reset_index()
         .sort_values("targets", ascending=False, kind="stable")
     )
@@ -152,5 +153,6 @@ def _weight_histogram(population: Population, weights: Weights):
     drawn = {name: np.log10(values[values > 0]) for name, values in columns.items()}
     high = max(values.max() for values in drawn.values())
     edges = np.arange(np.ceil(high * 10) + 1) / 10
-    counts = {n: np.histogram(np.maximum(v, 0), edges)[0] for n, v in drawn.items()}
-    return rp.histogram(10**edges, counts, "Households that a record stands for", "Records")
+    shares = {n: np.histogram(np.maximum(v, 0), edges)[0] / len(v) for n, v in drawn.items()}
+    axes = ("Households that a record stands for", "Share of records with weight")
+    return rp.histogram(10**edges, shares, *axes)

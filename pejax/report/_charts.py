@@ -98,16 +98,17 @@ def curves(
 
 
 def histogram(edges: ArrayLike, series: Series, x_title: str, y_title: str) -> Any:
-    """Outlines of counts over shared bins on a logarithmic axis."""
+    """Outlines of shares by bin, the bins the same for all series, on a logarithmic axis."""
     figure = blank(x_title, y_title)
     left = np.asarray(edges, float)
-    for (name, counts), colour in zip(series.items(), SERIES, strict=False):
-        heights = np.append(np.asarray(counts, float), 0.0)
+    for (name, heights), colour in zip(series.items(), SERIES, strict=False):
+        ended = np.append(np.asarray(heights, float), 0.0)
         figure.add_scatter(
-            x=left.tolist(), y=heights.tolist(), mode="lines", name=name,
+            x=left.tolist(), y=ended.tolist(), mode="lines", name=name,
             line={"color": colour, "width": 2, "shape": "hv"},
         )  # fmt: skip
     figure.update_xaxes(type="log", dtick=1, tickformat=",")
+    figure.update_yaxes(tickformat=".0%")
     return figure
 
 

@@ -142,4 +142,6 @@ def _cell(value: Any, form: str | None) -> str:
         return ""
     if form is not None:
         return format(value, form)
-    return f"{value:,.4g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:,.4g}"
+    return str(value)

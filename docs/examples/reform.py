@@ -1,0 +1,32 @@
+"""A reform is an edit of an input; the gradient of its cost is one reverse pass."""
+
+import pandas as pd
+
+import pejax
+from pejax import engine
+
+CREDIT = "gov.irs.credits.ctc.amount.base[0].amount"
+
+
+def main(households: int | None = 2_000) -> tuple[float, pd.DataFrame]:
+    people = pejax.datasets.load_cps(households=households)
+    country = engine.import_country("policyengine_us")
+    program = engine.compile(country, ["ctc", "eitc"], 2025, people)
+
+    # PolicyEngine's own form: path to a value, or to values by date. Nothing is compiled for it.
+    law = program.parameters
+    reform = law.with_reform({CREDIT: {"2025-01-01.2025-12-31": 3_000}})
+    before = engine.evaluate(program, people, "ctc", law)
+    after = engine.evaluate(program, people, "ctc", reform)
+    cost = float(after - before)
+    print(f"{CREDIT} {float(law[CREDIT]):,.0f} -> 3,000 costs {cost / 1e9:,.1f} billion dollars")
+
+    # Every number of the law, ranked by what one percent of it is worth.
+    table = engine.sensitivity(program, people, "ctc")
+    print(table[["path", "value", "gradient", "dollars_per_percent", "status"]].head(5).to_string())
+    print(table["status"].value_counts().to_string())
+    return cost, table
+
+
+if __name__ == "__main__":
+    main()
