@@ -13,7 +13,7 @@ from ._sensitivity import (
 )
 from ._sweep import sweep as sweep
 from .importer import Country as Country, import_country as import_country
-from .rules._rules import (
+from .native._rules import (
     build_system as build_system,
     input_variable as input_variable,
     rule as rule,

@@ -13,7 +13,7 @@ from pejax.engine.rules._law import (
     parameters_under,
     read_reform,
 )
-from pejax.engine.rules._law_tree import law_from
+from pejax.engine.native._law_tree import law_from
 from pejax.testing import LAW
 
 

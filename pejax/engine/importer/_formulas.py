@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from ..rules._rebind import Rebinder
 from ..tracing._array import Traced, code_of, to_node
 from ..tracing._groups import Projector
 from ..tracing._numpy import Numpy
+from ..tracing._rebind import Rebinder
 from ._pandas import Pandas
 
 

@@ -9,14 +9,16 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..._validate import UnknownNameError, suggest
 from ..graph._fingerprint import fingerprint
-from ..tracing._numpy import Numpy
 from . import _calendar
 from ._calendar import Period
 from ._law import LawNode, edited, read_reform
+
+if TYPE_CHECKING:
+    from ..tracing._numpy import Numpy
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Variable:
     carries: bool = True
 
 
-Tracing = Callable[[Numpy], contextlib.AbstractContextManager[Callable[..., Any]]]
+Tracing = Callable[["Numpy"], contextlib.AbstractContextManager[Callable[..., Any]]]
 
 
 @contextlib.contextmanager

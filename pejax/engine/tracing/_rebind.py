@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ..tracing._array import Traced
-from ..tracing._numpy import Numpy
+from ._array import Traced
+from ._numpy import Numpy
 
 
 class Rebinder:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..._validate import BadInputError
-from ._law import LawNode, LawParameter, LawScale, Value
+from ..rules._law import LawNode, LawParameter, LawScale, Value
 
 _DAWN = "0001-01-01"
 _DATE = re.compile(r"\d{4}(-\d{2}-\d{2})?")

@@ -15,12 +15,12 @@ import numpy as np
 
 from ..._validate import BadInputError, UnknownNameError, suggest
 from ..graph._fingerprint import fingerprint
+from ..rules import _calendar
+from ..rules._system import System, Tracing, Variable
 from ..tracing._array import Traced
 from ..tracing._numpy import Numpy
-from . import _calendar
+from ..tracing._rebind import Rebinder
 from ._law_tree import law_from
-from ._rebind import Rebinder
-from ._system import System, Tracing, Variable
 
 _KINDS: dict[str, tuple[Any, str]] = {
     "float": (0.0, "float64"),
