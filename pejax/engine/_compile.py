@@ -24,7 +24,7 @@ from .importer import Country, import_country
 from .rules._system import System
 from .running._chunks import fail_if_households_meet
 from .tracing._array import names_of
-from .tracing._inputs import columns_of, host_arrays, sizes_of
+from .tracing._inputs import columns_for, columns_of, host_arrays, recoded, sizes_of
 from .tracing._trace import Outcome, trace
 
 Rules = System | Country
@@ -106,7 +106,8 @@ def _traced(
     for name in recipe.outputs:
         system.variable(name)
     period = system.period(recipe.period)
-    columns = columns_of(population)
+    columns = columns_for(system, population)
+    population = recoded(population, columns)
     rows, host = sizes_of(population), host_arrays(population)
     numbers = {} if parameters is None else _numbers(parameters)
 

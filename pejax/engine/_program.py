@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +23,7 @@ from .graph._node import Node
 from .rules._system import System
 from .running._chunks import deal, run_blocks
 from .running._runtime import Runtime
-from .tracing._inputs import Column, columns_of, host_arrays, sizes_of
+from .tracing._inputs import Column, columns_of, host_arrays, recoded, sizes_of
 
 
 class GuardMovedError(PejaxError):
@@ -97,7 +95,7 @@ class Program:
     rules: System | None = None
 
     def __call__(self, parameters: Parameters, population: Population) -> dict[str, Array]:
-        self._accept(parameters, population)
+        population = self._accept(parameters, population)
         if self.recipe.chunk is not None:
             return self._in_chunks(parameters, population)
         values = self._runtime(parameters.values, population)
@@ -146,7 +144,7 @@ class Program:
         given = self.parameters if parameters is None else parameters
         names = [leaf.key for leaf in self.index.leaves]
         return Interpreter(
-            host_arrays(population),
+            host_arrays(recoded(population, self.columns)),
             {n: rows[e] for e, n in graph.sizes.items()},
             dict(zip(names, np.asarray(given.values, np.float64).tolist(), strict=True)),
         )
@@ -155,7 +153,7 @@ class Program:
 
     def guards_hold(self, parameters: Parameters, population: Population) -> Array:
         """Whether each recorded decision would be taken again; pure, for use inside `jit`."""
-        self._accept(parameters, population)
+        population = self._accept(parameters, population)
         answers = self._decision_runtime(parameters.values, population)
         return jnp.array([_agrees(d, v) for d, v in zip(self.decisions, answers, strict=True)])
 
@@ -189,8 +187,15 @@ class Program:
 
     def save(self, path: str | Path) -> None:
         """Write the program as a zip of JSON and arrays; `engine.load` reads it anywhere."""
-        roots = [o.node for o in self.outputs] + [d.node for d in self.decisions]
-        header = {
+        _save.write(path, self._roots, {**self._header, "report": self.report.to_json()})
+
+    @property
+    def _roots(self) -> list[Node]:
+        return [*(o.node for o in self.outputs), *(d.node for d in self.decisions)]
+
+    @property
+    def _header(self) -> dict[str, Any]:
+        return {
             "outputs": [[o.name, o.entity, o.vocabulary] for o in self.outputs],
             "decisions": [
                 [d.kind, d.variable, np.asarray(d.value).tolist()] for d in self.decisions
@@ -200,10 +205,8 @@ class Program:
             "period": list(self.index.period),
             "columns": [list(dataclasses.astuple(c)) for c in self.columns],
             "known": sorted(self.known),
-            "report": self.report.to_json(),
             "recipe": dataclasses.asdict(self.recipe),
         }
-        _save.write(path, roots, header)
 
     @classmethod
     def load(cls, path: str | Path) -> Program:
@@ -234,7 +237,7 @@ class Program:
 
     @functools.cached_property
     def _runtime(self) -> Runtime:
-        return self._run([*(o.node for o in self.outputs), *(d.node for d in self.decisions)])
+        return self._run(self._roots)
 
     @functools.cached_property
     def _output_runtime(self) -> Runtime:
@@ -249,9 +252,8 @@ class Program:
 
     @functools.cached_property
     def digest(self) -> str:
-        """A fingerprint of what the program computes."""
-        content = [[s.digest for s in self._runtime.segments], self.index.digest, self.dtype]
-        return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+        """A fingerprint of what the program computes, and from which columns and numbers."""
+        return _save.digest(self._roots, self._header)
 
     def __hash__(self) -> int:
         return hash(self.digest)
@@ -263,7 +265,8 @@ class Program:
         names = ", ".join(o.name for o in self.outputs)
         return f"Program({self.recipe.package} {self.recipe.period}: {names}; {self.report!r})"
 
-    def _accept(self, parameters: Parameters, population: Population) -> None:
+    def _accept(self, parameters: Parameters, population: Population) -> Population:
+        """The population as the program codes it, if it has what the program needs."""
         if parameters.index != self.index:
             raise BadInputError(
                 "these parameters belong to another program: use program.parameters and its reforms"
@@ -276,10 +279,12 @@ class Program:
                     f"the program was compiled for a column {column.name!r} on {column.entity}, "
                     "which this population has not. Add it, or compile for this population"
                 )
-            if found.vocabulary != column.vocabulary or found.kind != column.kind:
+            if found.kind != column.kind or (found.vocabulary is None) != (
+                column.vocabulary is None
+            ):
                 raise BadInputError(
-                    f"column {column.key} has other names or another type than the program was "
-                    "compiled for. Compile for this population"
+                    f"column {column.key} has another type than the program was compiled for. "
+                    "Convert it, or compile for this population"
                 )
         mine = {c.key for c in self.columns}
         extra = [c for key, c in given.items() if key not in mine and c.name in self.known]
@@ -288,6 +293,7 @@ class Program:
                 f"column {extra[0].key} is a variable that the program computes and would ignore. "
                 "Drop it, or compile for this population"
             )
+        return recoded(population, self.columns)
 
 
 def _is_traced(tree: Any) -> bool:

@@ -86,9 +86,12 @@ def report_of(system: System, outcome: Outcome) -> Report:
     by_origin: dict[str, list[Node]] = collections.defaultdict(list)
     for node in live:
         by_origin[node.origin].append(node)
+    # What only a guard looks at is no part of the results: it neither jumps nor cuts.
+    returned = {n.index for n in reachable(roots[: len(outcome.outputs)])}
+    law = {n.index for n in live if n.law} & returned
     guards = collections.Counter(g.variable for g in outcome.guards)
     names = sorted({*outcome.evaluated, *outcome.given})
-    rows = tuple(_row(system, outcome, n, by_origin.get(n, []), guards[n]) for n in names)
+    rows = tuple(_row(system, outcome, n, by_origin.get(n, []), law, guards[n]) for n in names)
     status = collections.Counter(r.status for r in rows)
     counts: dict[str, Any] = {
         **{s: status[s] for s in ("traced", "given", "hoisted")},
@@ -101,19 +104,20 @@ def report_of(system: System, outcome: Outcome) -> Report:
 
 
 def _row(
-    system: System, outcome: Outcome, name: str, nodes: list[Node], guards: int
+    system: System, outcome: Outcome, name: str, nodes: list[Node], law: set[int], guards: int
 ) -> VariableReport:
     variable = system.variable(name)
     status, reason = _status(system, outcome, name)
     stands_for_numbers = status == "hoisted" and variable.kind == "float"
+    of_law = [n for n in nodes if n.index in law]
     return VariableReport(
         variable=name,
         entity=variable.entity,
         status=status,
         reason=reason,
         nodes=len(nodes),
-        jumps=sum(jumps_in_law(n) for n in nodes),
-        cuts_gradient=stands_for_numbers or any(rounds_law(n) for n in nodes),
+        jumps=sum(jumps_in_law(n) for n in of_law),
+        cuts_gradient=stands_for_numbers or any(rounds_law(n) for n in of_law),
         guards=guards,
         periods=tuple(sorted(outcome.evaluated.get(name, set()))),
         label=variable.label,

@@ -6,6 +6,7 @@ A saved program runs where the country package is not installed, and keeps gradi
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import zipfile
@@ -26,25 +27,38 @@ _WEAK = {"bool": bool, "int": int, "float": float}
 
 def write(path: str | Path, roots: list[Node], header: Mapping[str, Any]) -> None:
     """Write the nodes that `roots` need, and a JSON header that refers to them by place."""
-    nodes = reachable(roots)
-    place = {n.index: i for i, n in enumerate(nodes)}
-    arrays: dict[str, np.ndarray] = {}
-    rows = [_row(n, place, arrays) for n in nodes]
-    body = {
-        "format": FORMAT,
-        "sizes": nodes[0].graph.sizes,
-        "nodes": rows,
-        "roots": [place[r.index] for r in roots],
-        "header": header,
-    }
+    text, arrays = _content(roots, header)
     packed = io.BytesIO()
     np.savez(packed, **arrays)  # type: ignore[arg-type]
     with (
         atomic_path(Path(path)) as temporary,
         zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
     ):
-        archive.writestr("program.json", json.dumps(body))
+        archive.writestr("program.json", text)
         archive.writestr("arrays.npz", packed.getvalue())
+
+
+def digest(roots: list[Node], header: Mapping[str, Any]) -> str:
+    """A fingerprint of everything that `write` would write."""
+    text, arrays = _content(roots, header)
+    content = hashlib.sha256(text.encode())
+    for array in arrays.values():
+        content.update(f"{array.dtype.str}{array.shape}".encode() + array.tobytes())
+    return content.hexdigest()
+
+
+def _content(roots: list[Node], header: Mapping[str, Any]) -> tuple[str, dict[str, np.ndarray]]:
+    nodes = reachable(roots)
+    place = {n.index: i for i, n in enumerate(nodes)}
+    arrays: dict[str, np.ndarray] = {}
+    body = {
+        "format": FORMAT,
+        "sizes": nodes[0].graph.sizes,
+        "nodes": [_row(n, place, arrays) for n in nodes],
+        "roots": [place[r.index] for r in roots],
+        "header": header,
+    }
+    return json.dumps(body), arrays
 
 
 def read(path: str | Path) -> tuple[list[Node], dict[str, Any]]:

@@ -52,12 +52,12 @@ def toy_oracle(
     tables = population.to_tables()
     people = _records(population, tables, "person")
     units = [_tax_unit(law, members) for members in _members(tables.links["tax_unit"], people)]
-    homes = _records(population, tables, "household")
+    given = _records(population, tables, "household")
     links = tables.links["household"]
     unit_home = dict(zip(tables.links["tax_unit"], links, strict=True))
-    for row, (home, members) in enumerate(zip(homes, _members(links, people), strict=True)):
-        inside = [unit for u, unit in enumerate(units) if unit_home[u] == row]
-        home.update(_household(law, home, members, inside))
+    inside = [[u for i, u in enumerate(units) if unit_home[i] == h] for h in range(len(given))]
+    occupied = zip(given, _members(links, people), inside, strict=True)
+    homes = [_household(law, *household) for household in occupied]
     persons = [_person(law, p) for p in people]
     entities = (persons, units, homes)
     return {n: np.array([row[n] for row in rows]) for rows in entities for n in rows[0]}

@@ -61,16 +61,26 @@ def _population(
     import pandas as pd
 
     rents = rng.random(households) < 0.6
-    household: dict[str, Any] = {
+    household = {
         "household_id": np.arange(households),
         "household_weight": np.round(rng.gamma(2.0, 500.0, households), 1),
         "region": rng.choice(_REGIONS, households),
         "rent": np.where(rents, np.round(rng.lognormal(8.7, 0.4, households)), 0.0),
     }
-    person = pd.DataFrame({"person_id": np.arange(len(people["age"])), **people})
+    person = {"person_id": np.arange(len(people["age"])), **people}
     frames = {
-        "person": person,
-        "tax_unit": pd.DataFrame({"tax_unit_id": np.arange(person["tax_unit_id"].max() + 1)}),
-        "household": pd.DataFrame(household),
+        "person": _with_strangers(pd.DataFrame(person)),
+        "household": _with_strangers(pd.DataFrame(household), region=_REGIONS),
     }
-    return Population.from_frames(frames)
+    frames["tax_unit"] = pd.DataFrame({"tax_unit_id": np.unique(frames["person"]["tax_unit_id"])})
+    return Population.from_frames(frames).select(np.arange(households))
+
+
+def _with_strangers(frame: Any, **columns: Any) -> Any:
+    """A household more in each region, so that every population knows the names of all regions."""
+    import pandas as pd
+
+    new = frame.iloc[[0] * len(_REGIONS)].assign(**columns)
+    ids = [name for name in frame if name.endswith("_id")]
+    new[ids] = frame[ids].max().to_numpy() + 1 + np.arange(len(_REGIONS))[:, None]
+    return pd.concat([frame, new], ignore_index=True)

@@ -14,11 +14,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pejax.engine.running._emit import EMITTERS, Emitter
 from pejax.engine.graph._interpret import Interpreter
 from pejax.engine.graph._ir import Graph
 from pejax.engine.graph._node import reachable
 from pejax.engine.graph._ops import OPS
+from pejax.engine.running._emit import EMITTERS, Emitter
 
 EDGES = (0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 1e300, 1e-300, np.inf, -np.inf, np.nan)
 PERSONS, GROUPS = len(EDGES) ** 2, 40

@@ -369,7 +369,7 @@ def test_a_column_on_the_wrong_entity_is_refused():
 
     bonus = input_variable("bonus", entity="household")
     population = people(person={"bonus": np.ones(4)})
-    with pytest.raises(BadInputError, match="'bonus' is on person.*move it to the household table"):
+    with pytest.raises(BadInputError, match=r"'bonus' is on person.*move it to the household"):
         run("tax", tax, inputs=[bonus], population=population)
 
 
@@ -390,7 +390,7 @@ def test_an_output_that_does_not_exist_names_its_neighbours():
     def income_tax(income):
         return income
 
-    with pytest.raises(UnknownNameError, match="'incme_tax'.*Nearest: income_tax"):
+    with pytest.raises(UnknownNameError, match=r"'incme_tax'.*Nearest: income_tax"):
         run("incme_tax", income_tax)
 
 
@@ -404,12 +404,12 @@ def test_every_formula_that_cannot_be_traced_is_named():
         return income[2]
 
     total = Variable("total", "person", adds=["first", "second"])
-    with pytest.raises(UntraceableRule, match="(?s)first.*fft.*second.*by their number"):
+    with pytest.raises(UntraceableRule, match=r"(?s)first.*fft.*second.*by their number"):
         run("total", first, second, total)
 
 
 def test_tables_as_long_as_a_shadow_population_are_traced_with_another():
-    """The first shadow has 101 persons: as many as this literal, and as a hundred ages and a gap."""
+    """The first shadow has 101 persons: as many as a literal, or a hundred ages and a gap."""
 
     @rule(entity="person")
     def factor(income, params):

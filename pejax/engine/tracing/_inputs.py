@@ -11,13 +11,13 @@ import numpy as np
 from jaxtyping import Array
 
 from ..._population import Population
+from ..._schema import FrozenMapping
 from ..._segment import segment_first, segment_sum
-from ..._validate import BadInputError
+from ..._validate import BadInputError, suggest
 from ..graph._ir import Graph
-from ..graph._node import Node
 from ..rules import _calendar
 from ..rules._system import System, Variable
-from ._array import Traced, code_of
+from ._array import Traced, names_of
 from ._groups import Links
 
 _PARTS = ("group", "position", "first", "size")
@@ -46,6 +46,53 @@ def columns_of(population: Population) -> tuple[Column, ...]:
         for entity, held in sorted(population.columns.items())
         for name, values in sorted(held.items())
     )
+
+
+def columns_for(system: System, population: Population) -> tuple[Column, ...]:
+    """The columns that a program of `system` asks for: those of an enum with all its names."""
+    return tuple(_with_all_names(system, column) for column in columns_of(population))
+
+
+def _with_all_names(system: System, column: Column) -> Column:
+    known = column.name in system.variables and column.vocabulary is not None
+    if not known or system.variable(column.name).kind != "enum":
+        return column
+    names = names_of(system.variable(column.name).vocabulary)
+    return dataclasses.replace(column, vocabulary=tuple(names))
+
+
+def recoded(population: Population, columns: Iterable[Column]) -> Population:
+    """The population with its texts coded by the vocabularies of `columns`.
+
+    A population knows the names that occur in it, a program all that its rules know.
+
+    **Raises:** `BadInputError` for a name that a column does not know.
+    """
+    held = {entity: dict(named) for entity, named in population.columns.items()}
+    texts = dict(population.schema.vocabularies)
+    for column in columns:
+        given = texts.get((column.entity, column.name))
+        if given is not None and column.vocabulary not in (None, given):
+            codes = jnp.asarray(_codes(column, given))
+            held[column.entity][column.name] = codes[held[column.entity][column.name]]
+            texts[column.entity, column.name] = column.vocabulary
+    schema = population.schema.replace(vocabularies=FrozenMapping(texts))
+    if schema == population.schema:
+        return population
+    return dataclasses.replace(population, columns=held, schema=schema)
+
+
+def _codes(column: Column, given: tuple[str, ...]) -> np.ndarray:
+    """The place of each given name in a column's vocabulary."""
+    code = {name: i for i, name in enumerate(column.vocabulary or ())}
+    for name in given:
+        if name not in code:
+            near = suggest(name, code) or list(code)[:8]
+            raise BadInputError(
+                f"column {column.key} holds {name!r}, which the rules do not know. Nearest: "
+                f"{', '.join(near)}. Correct it, or compile for this population"
+            )
+    return np.array([code[name] for name in given], np.int32)
 
 
 def sizes_of(population: Population) -> dict[str, int]:
@@ -129,25 +176,12 @@ def _traced_column(graph: Graph, variable: Variable, column: Column) -> Traced:
     rows = graph.sizes[column.entity]
     node = graph.input(column.key, np.ones(rows, _SHADOW[column.kind]))
     if variable.kind == "enum":
-        return Traced(_enum_codes(graph, variable, column, node), variable.vocabulary)
+        return Traced(graph.astype(node, np.int16), variable.vocabulary)
     if variable.kind == "str":
         if column.vocabulary is None:
             raise BadInputError(f"column {column.key} holds numbers, but it is a text variable")
         return Traced(node, column.vocabulary)
     return Traced(graph.astype(node, variable.dtype))
-
-
-def _enum_codes(graph: Graph, variable: Variable, column: Column, node: Node) -> Node:
-    if column.vocabulary is None:
-        return graph.astype(node, np.int16)
-    code = {m.name: code_of(m) for m in variable.vocabulary}
-    unknown = [n for n in column.vocabulary if n not in code]
-    if unknown:
-        raise BadInputError(
-            f"column {column.key} holds {unknown[0]!r}, which is not one of {', '.join(code)}"
-        )
-    table = np.array([code[n] for n in column.vocabulary], np.int16)
-    return graph.astype(graph.apply("take", table, node), np.int16)
 
 
 def _dated(
