@@ -2,6 +2,15 @@
 
 from ._adam import Adam as Adam
 from ._calibrate import calibrate as calibrate
+from ._diagnostics import (
+    effective_sample_size as effective_sample_size,
+    negative_share as negative_share,
+    records_kept as records_kept,
+    relative_error as relative_error,
+    squared_relative_loss as squared_relative_loss,
+    weight_ratio as weight_ratio,
+    weighted_quantile as weighted_quantile,
+)
 from ._dual_methods import (
     Entropy as Entropy,
     Linear as Linear,

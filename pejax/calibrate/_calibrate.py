@@ -38,6 +38,7 @@ def calibrate(
 
     Returns:
         A `Solution`; a solve that did not succeed says so in `.result` and raises in `.check()`.
+        Weights are always numbers: where a solve met NaN or infinity they are the base weights.
 
     Raises:
         BadInputError: base weights that are NaN, infinite, negative, all zero or of another length;
@@ -53,7 +54,7 @@ def calibrate(
     check_base_weights(base, problem.n_units)
     with jax.enable_x64(True):
         outcome = method.run(problem, base, key=key, progress=progress)
-        weights = np.asarray(outcome.weights, float)
+        weights = _finite_or_base(outcome.weights, base)
         estimates = np.asarray(problem.estimates(jnp.asarray(weights)), float)
         base_estimates = np.asarray(problem.estimates(jnp.asarray(base)), float)
     return Solution(
@@ -66,3 +67,8 @@ def calibrate(
         steps=int(outcome.steps),
         loss_history=outcome.loss_history,
     )
+
+
+def _finite_or_base(weights: Array, base: Float[np.ndarray, " unit"]) -> Float[np.ndarray, " unit"]:
+    found = np.asarray(weights, float)
+    return found if np.isfinite(found).all() else base

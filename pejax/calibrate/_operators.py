@@ -110,6 +110,7 @@ class DenseOperator(Operator):
         """The matrix as it was given."""
         return self.by_unit[: self.n_units].T
 
+    @eqx.filter_jit
     def mv(self, weights: Float[Array, " unit"]) -> Float[Array, " target"]:
         weights = self._padded(weights.astype(target_dtype()))
         if self.dtype == weights.dtype == jnp.float32:
@@ -122,6 +123,7 @@ class DenseOperator(Operator):
 
         return accumulate(jax.lax.map(of_tile, (self._tiles(), weights.reshape(-1, _TILE))))
 
+    @eqx.filter_jit
     def rmv(self, residual: Float[Array, " target"]) -> Float[Array, " unit"]:
         residual = residual.astype(target_dtype())
         if self.dtype == residual.dtype:
@@ -130,6 +132,7 @@ class DenseOperator(Operator):
         found = jax.lax.map(lambda tile: tile.astype(residual.dtype) @ residual, self._tiles())
         return found.reshape(-1)[: self.n_units]
 
+    @eqx.filter_jit
     def gram(self, q: Float[Array, " unit"]) -> Float[Array, "target target"]:
         def add_tile(sum_so_far, tile_and_q):
             tile, q_tile = tile_and_q

@@ -161,7 +161,7 @@ def duplicates(
 def _duplicate_reason(values, scale, names, row: int, twin: int) -> str:
     if abs(values[row] - values[twin]) <= _SAME * scale[twin]:
         return f"repeats {names[twin]!r}"
-    return f"contradicts {names[twin]!r}: the same contributions with the value {values[twin]:,.6g}"
+    return f"contradicts {names[twin]!r}: the same contributions as the target {values[twin]:,.6g}"
 
 
 def _equal_sums(operator: Operator, skip: Bool[np.ndarray, " target"]) -> list[np.ndarray]:

@@ -149,12 +149,15 @@ class SparseOperator(Operator):
             (spread(self.slots[0], rows), spread(self.slots[1], columns)),
         )
 
+    @eqx.filter_jit
     def mv(self, weights: Float[Array, " unit"]) -> Float[Array, " target"]:
         return self.by_target.mv(weights)
 
+    @eqx.filter_jit
     def rmv(self, residual: Float[Array, " target"]) -> Float[Array, " unit"]:
         return self.by_unit.rmv(residual)
 
+    @eqx.filter_jit
     def gram(self, q: Float[Array, " unit"]) -> Float[Array, "target target"]:
         return self.by_unit.gram(q, self.n_targets)
 

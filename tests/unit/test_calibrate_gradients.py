@@ -1,0 +1,144 @@
+"""Derivatives through a calibration equal central finite differences."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.sparse
+
+from pejax.calibrate import (
+    DenseOperator,
+    Entropy,
+    Linear,
+    Logit,
+    Raking,
+    SparseOperator,
+    TargetProblem,
+    calibrated_weights,
+)
+
+UNITS, TARGETS, STEP = 40, 5, 1e-5
+METHODS = {
+    "linear": Linear(tol=1e-12),
+    "linear, exact": Linear(exact=True, tol=1e-12),
+    "entropy": Entropy(tol=1e-12),
+    "entropy, stiff": Entropy(ridge=1e-2, tol=1e-12),
+    "logit": Logit(0.05, 20.0, tol=1e-12),
+    "raking": Raking(tol=1e-12),
+}
+
+
+def parts():
+    rng = np.random.default_rng(0)
+    X = rng.gamma(1.0, 1.0, (TARGETS, UNITS)) * (rng.random((TARGETS, UNITS)) < 0.5)
+    w0 = rng.gamma(3.0, 1.0, UNITS)
+    y = X @ (w0 * rng.lognormal(0, 0.3, UNITS)) * np.exp(rng.normal(0, 0.1, TARGETS))
+    return X, y, w0, np.sin(rng.normal(size=UNITS))
+
+
+def statistic(method, coefficient):
+    """A nonlinear function of calibrated weights, of the targets, base weights and matrix."""
+    X, y, _, _ = parts()
+    problem = TargetProblem(X, y)
+
+    def of(y, w0, X):
+        moved = problem.with_values(y).with_operator(DenseOperator(X))
+        return jnp.sum(coefficient * jnp.sqrt(calibrated_weights(moved, w0, method) + 100))
+
+    return of
+
+
+def central_difference(of, args, which, index):
+    step = STEP * max(1.0, abs(args[which][index]))
+    up, down = (list(args), list(args))
+    up[which], down[which] = args[which].copy(), args[which].copy()
+    up[which][index] += step
+    down[which][index] -= step
+    return float(of(*map(jnp.asarray, up)) - of(*map(jnp.asarray, down))) / (2 * step)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_gradient_in_targets_base_weights_and_matrix(name, x64):
+    X, y, w0, coefficient = parts()
+    of = jax.jit(statistic(METHODS[name], coefficient))
+    gradients = jax.grad(of, argnums=(0, 1, 2))(*map(jnp.asarray, (y, w0, X)))
+    picks = [range(TARGETS), range(0, UNITS, 9), [(t, u) for t in range(TARGETS) for u in (0, 17)]]
+    for which, indices in enumerate(picks):
+        expected = [central_difference(of, (y, w0, X), which, index) for index in indices]
+        found = [float(gradients[which][index]) for index in indices]
+        np.testing.assert_allclose(found, expected, atol=1e-6 * np.abs(expected).max())
+
+
+def test_forward_mode_agrees_with_reverse_mode(x64):
+    X, y, w0, coefficient = map(jnp.asarray, parts())
+    of = statistic(Entropy(tol=1e-12), coefficient)
+    direction = jnp.cos(jnp.arange(TARGETS) * 1.0)
+    _, forward = jax.jvp(lambda y: of(y, w0, X), (y,), (direction * y,))
+    reverse = jax.grad(lambda y: of(y, w0, X))(y) @ (direction * y)
+    np.testing.assert_allclose(forward, reverse, rtol=1e-9)
+
+
+def test_gradient_in_the_entries_of_a_sparse_matrix(x64):
+    X, y, w0, coefficient = parts()
+    operator = SparseOperator(scipy.sparse.csr_array(X))
+    problem = TargetProblem(operator, y)
+
+    def of(data):
+        moved = problem.with_operator(operator.with_data(data))
+        return coefficient @ calibrated_weights(moved, jnp.asarray(w0), Entropy(tol=1e-12))
+
+    data = np.asarray(operator.data)
+    gradient = jax.grad(of)(jnp.asarray(data))
+    for entry in (0, 5, len(data) - 1):
+        expected = central_difference(jax.jit(of), (data,), 0, entry)
+        assert float(gradient[entry]) == pytest.approx(expected, rel=1e-6, abs=1e-9)
+
+
+def test_gradients_reach_scale_and_importance(x64):
+    X, y, w0, coefficient = parts()
+    problem = TargetProblem(X, y)
+
+    def of(scale, importance):
+        moved = eqx.tree_at(lambda p: (p.scale, p.weights), problem, (scale, importance))
+        return coefficient @ calibrated_weights(
+            moved, jnp.asarray(w0), Entropy(ridge=1e-2, tol=1e-12)
+        )
+
+    args = (np.abs(y), np.ones(TARGETS))
+    gradients = jax.grad(of, argnums=(0, 1))(*map(jnp.asarray, args))
+    for which in (0, 1):
+        expected = central_difference(jax.jit(of), args, which, 2)
+        assert float(gradients[which][2]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_batch_of_targets_is_solved_by_vmap(x64):
+    X, y, w0, _ = parts()
+    problem = TargetProblem(X, y)
+
+    def of(y):
+        return calibrated_weights(problem.with_values(y), jnp.asarray(w0), Entropy(tol=1e-12))
+
+    batch = jnp.stack([y, 1.02 * y, 0.97 * y])
+    np.testing.assert_allclose(jax.vmap(of)(batch), jnp.stack([of(y) for y in batch]), rtol=1e-9)
+
+
+def test_gradients_with_redundant_exact_targets_stay_finite(x64):
+    X, y, w0, coefficient = parts()
+    X, y = np.r_[X, X[:1] + X[1:2]], np.r_[y, y[0] + y[1]]
+    problem = TargetProblem(X, y)
+
+    def of(y):
+        moved = problem.with_values(y)
+        return coefficient @ calibrated_weights(moved, jnp.asarray(w0), Entropy(exact=True))
+
+    assert np.isfinite(jax.grad(of)(jnp.asarray(y))).all()
+
+
+def test_float32_gradients_are_near(key):
+    X, y, w0, coefficient = (np.asarray(x, np.float32) for x in parts())
+    of = statistic(Entropy(), coefficient)
+    single = jax.grad(of)(*map(jnp.asarray, (y, w0, X)))
+    with jax.enable_x64(True):
+        double = jax.grad(of)(*(jnp.asarray(x, float) for x in (y, w0, X)))
+    np.testing.assert_allclose(single, double, atol=1e-3 * np.abs(double).max())
