@@ -1,19 +1,22 @@
 """Filling columns of a population with a chain of fitted forests."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import TypeAlias
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Num, Shaped
+from jaxtyping import Array, Float, Int, Num, Shaped
 
 from .._population import Population
 from .._schema import FrozenMapping
 from .._types import Key
-from .._validate import PejaxError, unknown
+from .._validate import BadInputError, PejaxError, unknown
 from ._checks import is_traced
-from ._columns import CategoryColumn, Column
+from ._columns import CategoryColumn, Column, NumberColumn
 from ._fitted import FittedQRF
 from ._imputer import Imputer
+
+Vocabulary: TypeAlias = tuple[str, ...] | None
 
 
 def chain(
@@ -63,9 +66,13 @@ def _predictor(population: Population, entity: str, column: Column) -> Num[Array
     """A predictor's encoded values for every row of `entity`, padding included."""
     holder = _holder(population, entity, column.name)
     values = population.columns[holder][column.name]
+    vocabulary = population.schema.vocabularies.get((holder, column.name))
+    _fail_if_of_another_kind(column, vocabulary)
     if isinstance(column, CategoryColumn):
-        vocabulary = population.schema.vocabularies.get((holder, column.name))
-        values = _codes(column, values, vocabulary)
+        codes = _codes(column, values, vocabulary)
+        codes = jnp.where(population.real[holder], codes, 0)
+        _fail_if_unseen(column, values, codes, vocabulary)
+        values = codes.astype(jnp.result_type(float))
     return values if holder == entity else values[population.links[holder]]
 
 
@@ -87,55 +94,67 @@ def _holder(population: Population, entity: str, name: str) -> str:
 
 
 def _codes(
-    column: CategoryColumn, values: Num[Array, " row"], vocabulary: tuple[str, ...] | None
-) -> Float[Array, " row"]:
+    column: CategoryColumn, values: Num[Array, " row"], vocabulary: Vocabulary
+) -> Int[Array, " row"]:
     """The forest's codes for a population's strings or numbers; -1 for what no donor had."""
-    known = {label: code for code, label in enumerate(column.labels)}
     if vocabulary is None:
-        labels = np.array(column.labels, np.float64)
-        hit = values[:, None] == jnp.asarray(labels, jnp.result_type(float))
-        codes = jnp.where(hit.any(axis=1), jnp.argmax(hit, axis=1), -1)
-    else:
-        table = np.array([known.get(label, -1) for label in vocabulary], np.int32)
-        codes = jnp.asarray(table)[values]
-    _check_seen(column, values, codes, vocabulary)
-    return codes.astype(jnp.result_type(float))
+        labels = jnp.asarray(column.labels, jnp.result_type(float))
+        hit = values.astype(labels.dtype)[:, None] == labels
+        return jnp.where(hit.any(axis=1), jnp.argmax(hit, axis=1), -1)
+    known = {label: code for code, label in enumerate(column.labels)}
+    return jnp.array([known.get(label, -1) for label in vocabulary])[values]
 
 
-def _check_seen(column, values, codes, vocabulary) -> None:
+def _fail_if_of_another_kind(column: Column, vocabulary: Vocabulary) -> None:
+    wants_text = any(isinstance(label, str) for label in column.labels)
+    if wants_text and vocabulary is None:
+        raise BadInputError(
+            f"The population's column {column.name!r} holds numbers, but the forest was trained on"
+            f" the categories {', '.join(map(str, column.labels[:5]))}. Give it the same labels."
+        )
+    if vocabulary is not None and not wants_text:
+        raise BadInputError(
+            f"The population's column {column.name!r} holds strings, but the forest was trained on"
+            " numbers. Convert the column, or train on the strings."
+        )
+
+
+def _fail_if_unseen(column, values, codes, vocabulary: Vocabulary) -> None:
     if is_traced(codes) or not bool((codes < 0).any()):
         return
     row = int(jnp.argmax(codes < 0))
     value = np.asarray(values)[row]
     label = str(value) if vocabulary is None else vocabulary[int(value)]
-    raise unknown(
-        f"category (row {row}) of column {column.name!r}:", label, map(str, column.labels)
-    )
+    what = f"category (row {row}) of column {column.name!r}:"
+    raise unknown(what, label, map(str, column.labels))
 
 
 def _with_drawn(
     population: Population, entity: str, target: Column, drawn: Float[Array, " row"]
 ) -> Population:
     """The population with one drawn column, in the form that such columns have there."""
-    if not isinstance(target, CategoryColumn):
+    vocabulary = None
+    if isinstance(target, NumberColumn):
         values = drawn.astype(_device_type(target.dtype))
-        return population.with_columns(entity, **{target.name: values})
-    code = drawn.astype(jnp.int32)
-    if not all(isinstance(label, str) for label in target.labels):
-        labels = jnp.asarray(np.array(target.labels))
-        return population.with_columns(entity, **{target.name: labels[code]})
-    order = np.argsort(np.array(target.labels, object))
-    place = np.argsort(order).astype(np.int32)
-    named = population.with_columns(entity, **{target.name: jnp.asarray(place)[code]})
-    vocabulary = tuple(str(target.labels[i]) for i in order)
-    return _with_vocabulary(named, {(entity, target.name): vocabulary})
+    elif all(isinstance(label, str) for label in target.labels):
+        # A population sorts its vocabularies; the forest's codes follow the donors' categories.
+        vocabulary = tuple(sorted(map(str, target.labels)))
+        place = jnp.array([vocabulary.index(label) for label in target.labels])
+        values = place[drawn.astype(jnp.int32)].astype(jnp.int32)
+    else:
+        values = jnp.asarray(np.array(target.labels))[drawn.astype(jnp.int32)]
+    filled = population.with_columns(entity, **{target.name: values})
+    return _with_vocabulary(filled, (entity, target.name), vocabulary)
 
 
 def _with_vocabulary(
-    population: Population, added: Mapping[tuple[str, str], tuple[str, ...]]
+    population: Population, column: tuple[str, str], vocabulary: Vocabulary
 ) -> Population:
+    """The population whose `column` has these labels, or none."""
     schema = population.schema
-    merged = FrozenMapping({**schema.vocabularies, **added})
+    labels = {key: held for key, held in schema.vocabularies.items() if key != column}
+    if vocabulary is not None:
+        labels[column] = vocabulary
     return Population(
         population.columns,
         population.links,
@@ -143,7 +162,7 @@ def _with_vocabulary(
         population.weights,
         population.ids,
         population.real,
-        schema.replace(vocabularies=merged),
+        schema.replace(vocabularies=FrozenMapping(labels)),
     )
 
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import jax.numpy as jnp
 import numpy as np
@@ -28,7 +28,7 @@ class NumberColumn:
     name: str
     dtype: str = "float64"
 
-    labels = ()
+    labels: ClassVar[tuple[Label, ...]] = ()
 
     @property
     def is_ordered(self) -> bool:
@@ -74,7 +74,7 @@ class CategoryColumn:
     labels: tuple[Label, ...]
     ordered: bool = False
 
-    is_ordered = False  # ranks have quantiles only by convention: draw instead
+    is_ordered: ClassVar[bool] = False  # ranks have quantiles only by convention: draw instead
 
     @property
     def is_nominal(self) -> bool:

@@ -17,7 +17,7 @@ def sort_leading(x: Int[Array, "tree row"]) -> Int[Array, "tree row"]:
     """
     count = x.shape[0]
     size = 1 << max(count - 1, 0).bit_length()
-    place = jnp.arange(size)
+    place = jnp.arange(size, dtype=jnp.int32)
     last = np.iinfo(x.dtype).max
     x = jnp.pad(x, ((0, size - count), (0, 0)), constant_values=last)
 

@@ -128,7 +128,30 @@ def test_numbers_may_be_categories(population, key):
     donors = pd.DataFrame({"rooms": pd.Categorical([1, 2, 3, 4, 5] * 8), "y": np.arange(40) % 5.0})
     fitted = SETTINGS.fit(donors, ["rooms"], ["y"])
     filled = chain(fitted, population, key=key, entity="household")
-    np.testing.assert_array_equal(filled.column("y"), filled.column("rooms") - 1.0)
+    np.testing.assert_array_equal(filled.column("y"), np.asarray(filled.column("rooms")) - 1.0)
+
+
+def test_padding_is_no_unseen_category(population, key):
+    donors = pd.DataFrame({"rooms": pd.Categorical([1, 2, 3, 4, 5] * 8), "y": np.arange(40) % 5.0})
+    fitted = SETTINGS.fit(donors, ["rooms"], ["y"])
+    padded = chain(fitted, population.pad_to(128), key=key, entity="household")
+    np.testing.assert_array_equal(padded.column("y"), np.asarray(padded.column("rooms")) - 1.0)
+
+
+def test_strings_and_numbers_are_not_confused(frames, fitted, key):
+    numbered = {**frames, "household": frames["household"].assign(state=1)}
+    with pytest.raises(BadInputError, match=r"'state' holds numbers.*CA, NY"):
+        chain(fitted, Population.from_frames(numbered), key=key)
+    spelt = {**frames, "person": frames["person"].assign(age="old")}
+    with pytest.raises(BadInputError, match="'age' holds strings"):
+        chain(fitted, Population.from_frames(spelt), key=key)
+
+
+def test_a_string_column_may_be_replaced_by_numbers(frames, key):
+    donors = pd.DataFrame({"age": np.arange(80), "job": np.arange(80) // 40 * 1.0})
+    fitted = SETTINGS.fit(donors, ["age"], ["job"])
+    filled = chain(fitted, Population.from_frames(frames), key=key)
+    assert set(filled.to_frames()["person"]["job"]) == {0.0, 1.0}
 
 
 def test_a_category_no_donor_had_is_named(frames, fitted, key):
