@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from .graph._ir import Graph
 from .graph._node import Node, reachable
 
 FORMAT = 1
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, IndexError, TypeError, ValueError)
 _WEAK = {"bool": bool, "int": int, "float": float}
 
 
@@ -69,17 +71,31 @@ def read(path: str | Path) -> tuple[list[Node], dict[str, Any]]:
     try:
         with zipfile.ZipFile(path) as archive:
             body = json.loads(archive.read("program.json"))
-            arrays = np.load(io.BytesIO(archive.read("arrays.npz")), allow_pickle=False)
-    except (zipfile.BadZipFile, KeyError, json.JSONDecodeError) as problem:
-        raise BadInputError(f"{path} is not a saved program: {problem}") from problem
-    if body.get("format") != FORMAT:
+            packed = io.BytesIO(archive.read("arrays.npz"))
+        _fail_if_other_format(path, body["format"])
+        with np.load(packed, allow_pickle=False) as arrays:
+            return _nodes(body, arrays), body["header"]
+    except BadInputError:
+        raise
+    except _DAMAGE as problem:
         raise BadInputError(
-            f"{path} has format {body.get('format')}; this version reads {FORMAT}. Compile it again"
+            f"{path} is not a saved program ({type(problem).__name__}: {problem}). Compile it again"
+        ) from problem
+
+
+def _fail_if_other_format(path: str | Path, found: Any) -> None:
+    if found != FORMAT:
+        raise BadInputError(
+            f"{path} has format {found}; this version reads {FORMAT}. Compile it again"
         )
+
+
+def _nodes(body: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> list[Node]:
+    """The roots of the graph that `_content` described."""
     graph = Graph(body["sizes"])
     for row in body["nodes"]:
         _append(graph, row, arrays)
-    return [graph.nodes[i] for i in body["roots"]], body["header"]
+    return [graph.nodes[i] for i in body["roots"]]
 
 
 def _row(node: Node, place: dict[int, int], arrays: dict[str, np.ndarray]) -> list[Any]:
