@@ -1,0 +1,160 @@
+"""The house: rooms that do not meet, a light import, files and functions that fit a screen."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "pejax"
+FILES = sorted(PACKAGE.rglob("*.py"))
+ROOMS = ("engine", "calibrate", "impute", "gates", "datasets", "io", "testing", "cli", "demo")
+MAY_IMPORT = {
+    "engine": set(),
+    "impute": set(),
+    "gates": set(),
+    "calibrate": {"gates"},
+}
+AT_THE_RIM = {"pandas", "sklearn", "flax", "ray", "scipy", "plotly", "pyarrow", "h5py", "optuna"}
+COUNTRIES = {"policyengine_core", "policyengine_us", "taxcalc"}
+FILE_CAP, FUNCTION_CAP = 450, 80
+
+
+def _name(path: Path) -> str:
+    return str(path.relative_to(PACKAGE.parent))
+
+
+def _module(path: Path) -> list[str]:
+    return list(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+
+
+def _imports(path: Path, *, top: bool = False) -> set[tuple[str, ...]]:
+    """Every module that a file imports, absolute; with `top`, only those on loading it."""
+    tree = ast.parse(path.read_text())
+    found = set()
+    for node in _loaded(tree) if top else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {tuple(alias.name.split(".")) for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = _module(path)[: -node.level] if node.level else []
+            module = [*base, *(node.module or "").split(".")] if node.module else base
+            found |= {(*module, alias.name) for alias in node.names}
+    return found
+
+
+def _loaded(tree: ast.AST):
+    """The nodes that run when a module is loaded: not function bodies, not type checking."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            continue
+        yield node
+        yield from _loaded(node)
+
+
+# ---- rooms
+
+
+@pytest.mark.parametrize("room", MAY_IMPORT)
+def test_rooms_do_not_meet(room):
+    """Engine, calibrate, impute and gates build on the ground stones (and gates) alone."""
+    forbidden = set(ROOMS) - {room} - MAY_IMPORT[room]
+    met = [
+        (_name(path), ".".join(module))
+        for path in sorted((PACKAGE / room).rglob("*.py"))
+        for module in _imports(path)
+        if module[0] == "pejax" and len(module) > 1 and module[1] in forbidden
+    ]
+    assert not met
+
+
+def test_ground_stones_carry_no_room():
+    stones = [p for p in PACKAGE.glob("_*.py") if p.name not in ("__init__.py", "__main__.py")]
+    met = [
+        (_name(path), ".".join(module))
+        for path in stones
+        for module in _imports(path, top=True)
+        if module[0] == "pejax" and len(module) > 1 and module[1] in ROOMS
+    ]
+    assert stones and not met
+
+
+def test_only_the_importer_and_the_data_read_country_packages():
+    met = {
+        _name(path)
+        for path in FILES
+        for module in _imports(path)
+        if module[0] in COUNTRIES and "importer" not in path.parts and "datasets" not in path.parts
+    }
+    assert not met
+
+
+def test_no_private_interface_of_jax():
+    met = [(_name(p), ".".join(m)) for p in FILES for m in _imports(p) if m[:2] == ("jax", "_src")]
+    assert not met
+
+
+# ---- a light import
+
+
+def test_heavy_packages_are_imported_inside_functions():
+    met = [
+        (_name(path), ".".join(module))
+        for path in FILES
+        for module in _imports(path, top=True)
+        if module[0] in AT_THE_RIM | COUNTRIES
+    ]
+    assert not met
+
+
+@pytest.mark.parametrize("room", ["", *(f".{room}" for room in ("engine", "calibrate", "impute"))])
+def test_importing_loads_no_heavy_package(room):
+    """Beyond what jax, equinox and optax load themselves."""
+    script = (
+        "import json, sys\n"
+        "import jax, equinox, optax\n"
+        "before = {m.partition('.')[0] for m in sys.modules}\n"
+        f"import pejax{room}\n"
+        "after = {m.partition('.')[0] for m in sys.modules}\n"
+        "print(json.dumps(sorted(after - before)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    loaded = set(json.loads(done.stdout))
+    assert "pejax" in loaded
+    assert not loaded & (AT_THE_RIM | COUNTRIES)
+
+
+def test_importing_does_not_touch_jax_s_settings():
+    script = (
+        "import jax\n"
+        "before = dict(jax.config.values)\n"
+        "import pejax, pejax.engine, pejax.calibrate, pejax.impute, pejax.testing\n"
+        "assert dict(jax.config.values) == before\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+# ---- sizes
+
+
+@pytest.mark.parametrize("path", FILES, ids=_name)
+def test_files_and_functions_fit(path):
+    text = path.read_text()
+    assert len(text.splitlines()) <= FILE_CAP
+    long = {
+        node.name: node.end_lineno - node.lineno + 1
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.end_lineno - node.lineno + 1 > FUNCTION_CAP
+    }
+    assert not long
+
+
+@pytest.mark.parametrize("path", FILES, ids=_name)
+def test_modules_say_what_they_are(path):
+    assert path.read_text() == "" or ast.get_docstring(ast.parse(path.read_text()))
