@@ -97,6 +97,7 @@ class Population(eqx.Module):
     def from_tables(cls, tables: Tables, layout: Layout | None = None) -> "Population":
         """Put checked host tables on the device, padded as `layout` says."""
         layout = layout or unpadded(tables)
+        links = {group: padded_link(tables, layout, group) for group in tables.groups}
         schema = Schema(
             person=tables.person,
             household=tables.household,
@@ -107,6 +108,7 @@ class Population(eqx.Module):
             vocabularies=FrozenMapping(tables.vocabularies),
             origin=FrozenMapping(tables.origin),
             weight_name=tables.weight_name,
+            ordered=tuple(g for g, link in links.items() if _ascends(link)),
         )
         ranks = {group: positions(link) for group, link in tables.links.items()}
         person = tables.person
@@ -115,7 +117,7 @@ class Population(eqx.Module):
                 entity: {name: place(v, layout, entity) for name, v in held.items()}
                 for entity, held in tables.columns.items()
             },
-            links={group: padded_link(tables, layout, group) for group in tables.groups},
+            links=links,
             positions={group: place(rank, layout, person) for group, rank in ranks.items()},
             weights=place(tables.weights.astype(float), layout, tables.household),
             ids={entity: place(ids, layout, entity) for entity, ids in tables.ids.items()},
@@ -409,3 +411,7 @@ def _check_new_columns(population: Population, wanted: Mapping[str, Mapping[str,
 
 def _is_device(values: Any) -> bool:
     return isinstance(values, jax.Array)
+
+
+def _ascends(link: Array) -> bool:
+    return bool((np.diff(np.asarray(link)) >= 0).all())

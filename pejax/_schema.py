@@ -66,6 +66,7 @@ class Schema:
         vocabularies: the sorted labels behind a string column's codes, by (entity, column).
         origin: where a column came from, by (entity, column): `given`, `added`, or a loader's word.
         weight_name: what the household weights are called in tables.
+        ordered: groups whose link never decreases from one person's row to the next.
     """
 
     person: str
@@ -77,6 +78,7 @@ class Schema:
     vocabularies: FrozenMapping[tuple[str, str], tuple[str, ...]] = _EMPTY
     origin: FrozenMapping[tuple[str, str], str] = _EMPTY
     weight_name: str = "household_weight"
+    ordered: tuple[str, ...] = ()
 
     @property
     def entities(self) -> tuple[str, ...]:

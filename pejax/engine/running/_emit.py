@@ -35,9 +35,16 @@ class Emitter:
     `dtype`, the program's float type.
     """
 
-    def __init__(self, values: dict[int, Any], sizes: Mapping[int, int], dtype: Any) -> None:
+    def __init__(
+        self,
+        values: dict[int, Any],
+        sizes: Mapping[int, int],
+        dtype: Any,
+        ordered: frozenset[int] = frozenset(),
+    ) -> None:
         self.values = values
         self.sizes = sizes
+        self.ordered = ordered
         self.floating = jnp.dtype(dtype)
         self._cast: dict[Any, Any] = {}
 
@@ -220,7 +227,9 @@ def _segments(e: Emitter, node: Node) -> Array:
     )
     start = jnp.full((e.attrs(node)["num"],), neutral, dtype)
     at = lax.expand_dims(ids, (1,))
-    return scatter(start, at, x, dims, mode=lax.GatherScatterMode.PROMISE_IN_BOUNDS)
+    in_order = node.attr("num") in e.ordered and node.args[1].op == "input"
+    mode = lax.GatherScatterMode.PROMISE_IN_BOUNDS
+    return scatter(start, at, x, dims, indices_are_sorted=in_order, mode=mode)
 
 
 def _rank(e: Emitter, node: Node) -> Array:

@@ -20,6 +20,7 @@ from ..._population import Population
 from ..graph._node import Node, reachable
 from ..tracing._inputs import arrays
 from ._emit import Emitter
+from ._extent import Extent
 from ._segments import Segment, compiled, cut, own_parameters, parameter_slots
 
 _READY: dict[Any, Any] = {}
@@ -60,56 +61,54 @@ class Runtime:
         **Arguments:** `grow`, whether to pad to the next size bucket; a population that is one
         block of another has its padding already.
         """
-        sizes = padded_sizes(population) if grow else dict(population.schema.sizes)
-        values = self._inputs(population, sizes)
-        static = tuple(sorted(sizes.items()))
-        concrete = not _traced((theta, values)) and _on_one_device(values)
+        extent = extent_of(population, grow)
+        values = self._inputs(population, extent)
+        concrete = not _traced((theta, values)) and _on_usual_device((theta, values))
         if concrete:
-            self.prepare(theta, values, static)
+            self.prepare(theta, values, extent)
         last = self._last_use
         for k, (segment, (slots, literals)) in enumerate(
             zip(self.segments, self.slots, strict=True)
         ):
             numbers = own_parameters(theta, slots, literals)
             given = tuple(values[n.index] for n in segment.inputs)
-            results = self._function(segment, static, concrete)(numbers, given)
+            results = self._function(segment, extent, concrete)(numbers, given)
             values.update(zip([n.index for n in segment.outputs], results, strict=True))
             for node in segment.inputs:
                 if last[node.index] == k:
                     values.pop(node.index, None)
-        return [self._root(r, theta, values, dict(sizes)) for r in self.roots]
+        return [self._root(r, theta, values, extent) for r in self.roots]
 
-    def prepare(self, theta: Any, values: Mapping[int, Any], sizes: Any) -> None:
-        """Compile what these sizes need and is not compiled yet, one thread a core."""
+    def prepare(self, theta: Any, values: Mapping[int, Any], extent: Extent) -> None:
+        """Compile what this extent needs and is not compiled yet, one thread a core."""
         shapes = {i: jax.ShapeDtypeStruct(v.shape, v.dtype) for i, v in values.items()}
         missing = []
         for segment, (slots, _) in zip(self.segments, self.slots, strict=True):
             given = tuple(shapes[n.index] for n in segment.inputs)
             numbers = jax.ShapeDtypeStruct((len(slots),), theta.dtype)
             function = compiled(segment, self.dtype)
-            results = self._shapes(segment, sizes)
+            results = self._shapes(segment, extent)
             shapes.update(zip([n.index for n in segment.outputs], results, strict=True))
-            if (segment.digest, self.dtype, sizes) not in _READY:
-                missing.append((segment, function.lower(numbers, given, sizes=sizes)))
+            if (segment.digest, self.dtype, extent) not in _READY:
+                missing.append((segment, function.lower(numbers, given, extent=extent)))
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
             done = pool.map(lambda job: (job[0].digest, job[1].compile()), missing)
-            _READY.update({(digest, self.dtype, sizes): ready for digest, ready in done})
+            _READY.update({(digest, self.dtype, extent): ready for digest, ready in done})
 
-    def _function(self, segment: Segment, sizes: Any, concrete: bool) -> Any:
+    def _function(self, segment: Segment, extent: Extent, concrete: bool) -> Any:
         if concrete:
-            return _READY[(segment.digest, self.dtype, sizes)]
-        return functools.partial(compiled(segment, self.dtype), sizes=sizes)
+            return _READY[(segment.digest, self.dtype, extent)]
+        return functools.partial(compiled(segment, self.dtype), extent=extent)
 
-    def _shapes(self, segment: Segment, sizes: Any) -> list[jax.ShapeDtypeStruct]:
-        emitter = Emitter({}, _rows(segment.nodes[0], dict(sizes)), self.dtype)
+    def _shapes(self, segment: Segment, extent: Extent) -> list[jax.ShapeDtypeStruct]:
+        emitter = Emitter({}, extent.rows(segment.nodes[0].graph), self.dtype)
         return [
             jax.ShapeDtypeStruct(emitter.shape(n), emitter.width(n.dtype)) for n in segment.outputs
         ]
 
-    def _inputs(self, population: Population, sizes: Mapping[str, int]) -> dict[int, Array]:
+    def _inputs(self, population: Population, extent: Extent) -> dict[int, Array]:
         names = tuple(self.inputs)
-        static = tuple(sorted(sizes.items()))
-        held = _padded_arrays(population, names, static, self.dtype)
+        held = _padded_arrays(population, names, extent.sizes, self.dtype)
         return {self.inputs[name].index: value for name, value in held.items()}
 
     @functools.cached_property
@@ -118,29 +117,30 @@ class Runtime:
         last = {n.index: k for k, s in enumerate(self.segments) for n in s.inputs}
         return {i: -1 if i in kept else k for i, k in last.items()}
 
-    def _root(
-        self, root: Node, theta: Array, values: Mapping[int, Any], sizes: dict[str, int]
-    ) -> Array:
+    def _root(self, root: Node, theta: Array, values: Mapping[int, Any], extent: Extent) -> Array:
         """A root that no segment computes is a literal, an input or a number of the law."""
         if root.index in values:
             return values[root.index]
-        emitter = Emitter({}, _rows(root, sizes), self.dtype)
+        emitter = Emitter({}, extent.rows(root.graph), self.dtype)
         if root.op == "parameter":
             return theta[self.position[str(root.attr("name"))]]
         return emitter.get(root, shape=emitter.shape(root))
-
-
-def _rows(node: Node, sizes: Mapping[str, int]) -> dict[int, int]:
-    return {n: sizes[e] for e, n in node.graph.sizes.items() if e in sizes}
 
 
 def _traced(tree: Any) -> bool:
     return any(isinstance(x, Tracer) for x in jax.tree.leaves(tree))
 
 
-def _on_one_device(values: Mapping[int, Array]) -> bool:
-    """Executables compiled ahead are for one device; sharded rows go through `jit`."""
-    return all(len(v.devices()) == 1 for v in values.values())
+def _on_usual_device(tree: Any) -> bool:
+    """Executables compiled ahead are for one device; rows that lie elsewhere go through `jit`."""
+    usual = jnp.zeros(()).devices()
+    return all(x.devices() == usual for x in jax.tree.leaves(tree))
+
+
+def extent_of(population: Population, grow: bool = True) -> Extent:
+    """The rows to run with, and which groups stand in order."""
+    sizes = padded_sizes(population) if grow else dict(population.schema.sizes)
+    return Extent(tuple(sorted(sizes.items())), frozenset(population.schema.ordered))
 
 
 def padded_sizes(population: Population) -> dict[str, int]:

@@ -25,9 +25,9 @@ from jaxtyping import Array, Float
 from ..graph._node import Node, reachable
 from ..graph._ops import LEAVES, SIZES
 from ._emit import Emitter
+from ._extent import Extent
 
 SEGMENT_NODES = 500
-Sizes = tuple[tuple[str, int], ...]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -148,29 +148,27 @@ def compiled(segment: Segment, dtype: Any) -> Any:
     key = (segment.digest, str(jnp.dtype(dtype)))
     if key not in _COMPILED:
         function = functools.partial(_run, segment, jnp.dtype(dtype))
-        _COMPILED[key] = jax.jit(function, static_argnames=("sizes",))
+        _COMPILED[key] = jax.jit(function, static_argnames=("extent",))
     return _COMPILED[key]
 
 
 def _run(
-    segment: Segment, dtype: Any, numbers: Array, values: tuple[Array, ...], *, sizes: Sizes
+    segment: Segment, dtype: Any, numbers: Array, values: tuple[Array, ...], *, extent: Extent
 ) -> list[Array]:
-    body = jax.checkpoint(functools.partial(_body, segment, dtype, sizes))
+    body = jax.checkpoint(functools.partial(_body, segment, dtype, extent))
     return body(numbers, values)
 
 
 def _body(
-    segment: Segment, dtype: Any, sizes: Sizes, numbers: Array, values: tuple[Array, ...]
+    segment: Segment, dtype: Any, extent: Extent, numbers: Array, values: tuple[Array, ...]
 ) -> list[Array]:
-    by_name = dict(sizes)
-    shadow = segment.nodes[0].graph.sizes
-    rows = {shadow[e]: by_name[e] for e in shadow if e in by_name}
+    graph = segment.nodes[0].graph
     known: dict[int, Any] = {n.index: v for n, v in zip(segment.inputs, values, strict=True)}
     if segment.pieces:
         parts = lax.split(numbers, segment.lengths)
         for piece, part in zip(segment.pieces, parts, strict=True):
             known[piece.index] = part if piece.op == "pack" else part[0]
-    emitter = Emitter(known, rows, dtype)
+    emitter = Emitter(known, extent.rows(graph), dtype, extent.in_order(graph))
     for node in segment.nodes:
         emitter.run(node)
     return [emitter.values[n.index] for n in segment.outputs]
