@@ -25,6 +25,7 @@ NUMBERS: dict[str, float] = {
     "care.supplement": 900,
     "winter.limit": 18_000,
     "winter.grant": 400,
+    "index.rents": 100,
     "housing.share": 0.5,
     "housing.limit.NORTH": 3_000,
     "housing.limit.SOUTH": 4_200,
@@ -34,7 +35,7 @@ NUMBERS: dict[str, float] = {
 }
 """The law of 2025; the child allowance is the mean of the two halves of the year."""
 
-_EXPECTED_RENT = 103.0 / 100.0
+_RENTS_OF_NEXT_YEAR = 103.0
 
 
 def toy_oracle(
@@ -126,8 +127,9 @@ def _household(
 ) -> dict[str, Any]:
     income = sum(_income(m) for m in members)
     winter = law["winter.grant"] if income < law["winter.limit"] else 0.0
-    rent = law["housing.share"] * home["rent"] * _EXPECTED_RENT
-    housing = min(rent, law[f"housing.limit.{home['region']}"]) if home["rent"] > 0 else 0.0
+    rent = home["rent"] * _RENTS_OF_NEXT_YEAR / law["index.rents"]
+    limit = law[f"housing.limit.{home['region']}"]
+    housing = min(law["housing.share"] * rent, limit) if rent > 0 else 0.0
     benefits = sum(u["child_benefit"] + u["care_supplement"] for u in units)
     tax = sum(u["income_tax"] for u in units)
     return {
