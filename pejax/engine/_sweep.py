@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,12 @@ if TYPE_CHECKING:
 Reform = Mapping[str, Any] | Parameters
 Statistics = Mapping[str, Statistic | str] | Sequence[str]
 Results = dict[str, np.ndarray]
+
+_CACHE_SETTINGS = (
+    "jax_compilation_cache_dir",
+    "jax_persistent_cache_min_compile_time_secs",
+    "jax_persistent_cache_min_entry_size_bytes",
+)
 
 
 def sweep(
@@ -135,12 +142,12 @@ def _run_ray(
 
     started = not ray.is_initialized()
     if started:
-        ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False, logging_level=40)
+        _start(ray, workers)
     try:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "program.pejax"
             program.save(path)
-            cache = jax.config.values["jax_compilation_cache_dir"]
+            cache = {name: jax.config.values[name] for name in _CACHE_SETTINGS}
             tables = ray.put(population.to_tables())
             worker = ray.remote(num_cpus=1)(_Worker)
             count = min(workers, len(jobs))
@@ -154,14 +161,25 @@ def _run_ray(
             ray.shutdown()
 
 
-class _Worker:
-    """One process of a sweep."""
+def _start(ray: Any, workers: int) -> None:
+    """A cluster on this machine.
 
-    def __init__(self, program: bytes, tables: Any, statistics: Any, cache: str | None) -> None:
+    Its processes are forked and at once replaced by another program, so that JAX's warning of a
+    deadlock after a fork does not apply.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"os\.fork\(\) was called", RuntimeWarning)
+        ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False, logging_level=40)
+
+
+class _Worker:
+    """One process of a sweep; `cache` has the settings of JAX's compile cache."""
+
+    def __init__(self, program: bytes, tables: Any, statistics: Any, cache: dict) -> None:
         import tempfile
 
-        if cache:
-            jax.config.update("jax_compilation_cache_dir", cache)
+        for name, value in cache.items():
+            jax.config.update(name, value)
         with tempfile.NamedTemporaryFile(suffix=".pejax") as file:
             file.write(program)
             file.flush()
