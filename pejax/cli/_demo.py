@@ -21,9 +21,9 @@ def demo(
     ] = None,
     trees: Annotated[int, typer.Option("--trees", help="Trees of the imputation.")] = 50,
     reforms: Annotated[int, typer.Option("--reforms", help="Random reforms in the sweep.")] = 64,
-    sample: Annotated[
-        int, typer.Option("--sample", min=50, help="Households where finite steps are taken.")
-    ] = 20_000,
+    sweep_households: Annotated[
+        int, typer.Option("--sweep-households", help="Households of the sweep.")
+    ] = 50_000,
 ) -> None:
     """Run the main job on the public CPS: law, reform, weights, imputation, gradients, report."""
     from .. import demo as job
@@ -32,7 +32,16 @@ def demo(
 
     use_compile_cache()
     settings = job.Settings(
-        out, households, seed, budget, epochs, donors, trees, reforms, sample, program_folder()
+        out,
+        households=households,
+        seed=seed,
+        budget=budget,
+        epochs=epochs,
+        donors=donors,
+        trees=trees,
+        reforms=reforms,
+        sweep_households=sweep_households,
+        cache=program_folder(),
     )
     display = Display()
     with display.working():

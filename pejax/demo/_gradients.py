@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _PARAMETERS = 8  # those worth most
-_TARGETS = 4
+_TARGETS = 2  # each takes two further calibrations
 _STEP = 5e-4  # relative step of a parameter
 _TARGET_STEP = 1e-3  # relative step of a target
 

@@ -52,3 +52,15 @@ def means_by(
         name: np.bincount(group, weights * values, groups + 1)[1:] / total
         for name, values in columns.items()
     }
+
+
+def sample_of(population: Population, count: int) -> Population:
+    """Every n-th household, `count` in all, that stand for everybody; all if there are no more."""
+    everybody = population.count(population.schema.household)
+    if count >= everybody:
+        return population
+    rows = np.linspace(0, everybody - 1, count).astype(int)
+    some = population.select(rows)
+    scale = float(np.asarray(population.weights, float).sum())
+    held = np.asarray(some.weights, float)
+    return some.with_weights(held * (scale / held.sum()))

@@ -11,7 +11,7 @@ from .. import engine
 from .._population import Population
 from ._law import Law
 from ._measure import deciles, means_by, weight_of
-from ._settings import CREDITS, INCOME, REFORM, Settings
+from ._settings import CREDITS, INCOME, REFORM
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,10 +41,10 @@ def cost_of_credits(outputs: Mapping[str, Array], population: Population) -> Flo
 
 def credits_of_units(outputs: Mapping[str, Array | np.ndarray]) -> Float[np.ndarray, " tax_unit"]:
     """Both credits of each tax unit, in float64."""
-    return sum((np.asarray(outputs[name], float) for name in CREDITS), np.zeros(()))
+    return np.sum([np.asarray(outputs[name], float) for name in CREDITS], axis=0)
 
 
-def reform_law(settings: Settings, population: Population, law: Law) -> Reform:
+def reform_law(population: Population, law: Law) -> Reform:
     """Run the reform through the same compiled program and rank the law's parameters."""
     parameters = law.program.parameters.with_reform(REFORM)
     after = law.program(parameters, population)
@@ -55,39 +55,8 @@ def reform_law(settings: Settings, population: Population, law: Law) -> Reform:
         change,
         float(weights @ change),
         _by_decile(law.outputs[INCOME].astype(float), weights, change),
-        rank_parameters(settings, population, law.program),
+        engine.sensitivity(law.program, population, cost_of_credits),
     )
-
-
-def rank_parameters(
-    settings: Settings, population: Population, program: engine.Program
-) -> "pd.DataFrame":
-    """Derivatives on all people; zero ones are told apart on a sample of `settings.sample`.
-
-    A derivative is one reverse pass whatever the number of parameters. Telling a cliff from a
-    parameter that reaches nobody takes a finite step for each, hence the sample.
-    """
-    sample = sample_of(population, settings.sample)
-    if sample is population:
-        return engine.sensitivity(program, population, cost_of_credits)
-    table = engine.sensitivity(program, population, cost_of_credits, reach=False)
-    steps = engine.sensitivity(program, sample, cost_of_credits)
-    entry = ["path", "start", "era"]
-    stepped = table[entry].merge(steps[[*entry, "status"]], on=entry, how="left")["status"]
-    flat = table["status"] == "flat"
-    return table.assign(status=np.where(flat, stepped, table["status"]))
-
-
-def sample_of(population: Population, count: int) -> Population:
-    """Every n-th household, `count` in all, that stand for everybody; all if there are no more."""
-    everybody = population.count(population.schema.household)
-    if count >= everybody:
-        return population
-    rows = np.linspace(0, everybody - 1, count).astype(int)
-    some = population.select(rows)
-    scale = float(np.asarray(population.weights, float).sum())
-    held = np.asarray(some.weights, float)
-    return some.with_weights(held * (scale / held.sum()))
 
 
 def _by_decile(

@@ -3,7 +3,7 @@
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .. import io
 from .._population import Population
@@ -61,7 +61,6 @@ def run(settings: Settings, screen: Screen | None = None) -> Path:
         check(settings)
         (settings.out / "report.html").unlink(missing_ok=True)  # never beside a newer manifest
         results = _steps(settings, record, screen)
-        _note(record, results)
         with record.step("report"):
             write_tables(settings.out / "tables", results)
             return write_page(settings.out / "report.html", results, record.manifest)
@@ -79,7 +78,15 @@ def check(settings: Settings) -> None:
             "The demo reads the US law and the CPS, writes parquet and draws figures. Install"
             f' what is missing with: pip install "pejax[{",".join(lacking)}]"'
         )
-    least = {"households": 50, "budget": 1, "epochs": 1, "donors": 20, "trees": 1, "reforms": 1}
+    least = {
+        "households": 50,
+        "budget": 1,
+        "epochs": 1,
+        "donors": 20,
+        "trees": 1,
+        "reforms": 1,
+        "sweep_households": 1,
+    }
     for name, lowest in least.items():
         value = getattr(settings, name)
         if value is not None and value < lowest:
@@ -91,25 +98,32 @@ def _steps(settings: Settings, record: io.Run, screen: Screen) -> Results:
         people = load_people(settings)
         population = people.population
         record.digest(population)
+    record.note(population=dict(population.schema.counts))
     screen.say(_population_line(population))
     with record.step("law"):
         law = compile_law(settings, population)
+    record.note(law=law.program.report.counts)
     screen.say(repr(law.program))
     with record.step("reform"):
-        reform = reform_law(settings, population, law)
+        reform = reform_law(population, law)
+    record.note(reform=_reform_facts(reform))
     screen.say(_reform_line(reform))
     with record.step("weights"):
         weights = calibrate_weights(settings, population, law, screen.progress)
+    record.note(calibration=_weight_facts(weights))
     for line in _weight_lines(weights):
         screen.say(line)
     with record.step("imputation"):
         imputation = impute_column(settings, population)
+    record.note(imputation=_imputation_facts(imputation))
     screen.say(_imputation_line(imputation))
     with record.step("gradients"):
         gradients = both_gradients(population, law.program, reform, weights)
+    record.note(gradients=_gradient_facts(gradients))
     screen.say(_gradient_line(gradients))
     with record.step("sweep"):
         sweep = sweep_reforms(settings, population, law.program, screen.progress)
+    record.note(sweep=_sweep_facts(sweep))
     screen.say(_sweep_line(sweep))
     return Results(people, law, reform, weights, imputation, gradients, sweep)
 
@@ -151,15 +165,44 @@ def _weight_table(population: Population, weights: Weights):
     )
 
 
-def _note(record: io.Run, results: Results) -> None:
-    record.note(
-        population=dict(results.people.population.schema.counts),
-        law=results.law.program.report.counts,
-        reform_cost=results.reform.cost,
-        calibration=results.weights.summary.to_dict("records"),
-        targets_refused=len(results.weights.refused),
-        sweep_on_ray="not installed" if results.sweep.on_ray is None else results.sweep.on_ray,
-    )
+# ---- what the manifest keeps
+
+
+def _reform_facts(reform: Reform) -> dict[str, Any]:
+    return {
+        "cost": reform.cost,
+        "parameters": reform.sensitivity["status"].value_counts().to_dict(),
+    }
+
+
+def _weight_facts(weights: Weights) -> dict[str, Any]:
+    return {
+        "targets": len(weights.problem.names),
+        "refused": len(weights.refused),
+        "methods": weights.summary.to_dict("records"),
+    }
+
+
+def _imputation_facts(imputation: Imputation) -> dict[str, Any]:
+    return {
+        "donors": imputation.donors,
+        "receivers": imputation.receivers,
+        "statistics": imputation.distribution.to_dict("records"),
+    }
+
+
+def _gradient_facts(gradients: Gradients) -> dict[str, Any]:
+    return {
+        "cost": gradients.cost,
+        "calibrated_cost": gradients.calibrated_cost,
+        "largest_gap_by_parameter": gradients.by_parameter["relative_gap"].max(),
+        "largest_gap_by_target": gradients.by_target["relative_gap"].max(),
+    }
+
+
+def _sweep_facts(sweep: Sweep) -> dict[str, Any]:
+    ray = "not installed" if sweep.on_ray is None else sweep.on_ray
+    return {"reforms": len(sweep.table), "households": sweep.households, "largest_gap_on_ray": ray}
 
 
 # ---- what is said on the screen

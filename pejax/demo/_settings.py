@@ -47,8 +47,7 @@ class Settings:
         donors: tax units that the imputation learns from; a tenth of all, at most 20,000, if None.
         trees: of the imputation's forest.
         reforms: in the sweep.
-        sample: households in the parts whose cost grows with finite steps: telling cliffs from
-            parameters that reach nobody, differences through the calibration, and the sweep.
+        sweep_households: of the sweep, every n-th of all.
         cache: folder for traced programs; none are kept if None.
     """
 
@@ -60,7 +59,7 @@ class Settings:
     donors: int | None = None
     trees: int = 50
     reforms: int = 64
-    sample: int = 20_000
+    sweep_households: int = 50_000
     cache: Path | None = None
 
     def to_dict(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import engine
 from .._population import Population
-from ._reform import sample_of
+from ._measure import sample_of
 from ._settings import CREDITS, Settings
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def sweep_reforms(
     progress: Callable[[str], None] = lambda line: None,
 ) -> Sweep:
     """Run the reforms by `vmap`, and once more on two Ray workers if Ray is there."""
-    people = sample_of(population, settings.sample)
+    people = sample_of(population, settings.sweep_households)
     reforms = random_reforms(program, settings.reforms, settings.seed)
     table = engine.sweep(
         program,
