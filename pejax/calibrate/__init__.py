@@ -2,6 +2,10 @@
 
 from ._adam import Adam as Adam
 from ._calibrate import calibrate as calibrate
+from ._compat import (
+    Calibration as Calibration,
+    SparseCalibrationWeights as SparseCalibrationWeights,
+)
 from ._diagnostics import (
     effective_sample_size as effective_sample_size,
     negative_share as negative_share,

@@ -45,8 +45,8 @@ class Adam(GradientMethod):
         Kingma and Ba (2015), "Adam: a method for stochastic optimization", ICLR.
     """
 
-    ridge: float = eqx.field(static=True, default=1e-4, kw_only=True)
-    dropout: float = eqx.field(static=True, default=0.0, kw_only=True)
+    ridge: float = eqx.field(static=True, default=1e-4, kw_only=True, converter=float)
+    dropout: float = eqx.field(static=True, default=0.0, kw_only=True, converter=float)
 
     def __check_init__(self):
         if not self.ridge >= 0:
@@ -65,7 +65,7 @@ class Adam(GradientMethod):
         if self.dropout and key is None:
             raise BadInputError("Dropout draws at random. Pass key=jax.random.key(0), or another.")
         base = jnp.asarray(base_weights, target_dtype())
-        state, losses = train(self, goals_of(problem), base, key, progress)
+        state, losses = train(self, goals_of(problem), base, key, progress=progress)
         return Outcome(base * jnp.exp(state.theta), ending(losses), self.epochs, losses)
 
     def begin(self, base: Float[Array, " unit"]) -> _State:

@@ -1,6 +1,7 @@
 """Calibration by distance: linear, entropy, bounded logit, raking, one solver for all."""
 
 import abc
+import operator
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -12,7 +13,7 @@ from .._validate import BadInputError
 from ._distance import BoundedLogit, ChiSquare, Distance, KullbackLeibler
 from ._dual import DualSolution, NewtonOptions, dual_system
 from ._implicit import dual_solution
-from ._method import Method, Outcome, ProgressCallback
+from ._method import Method, Outcome, ProgressCallback, optional
 from ._problem import Goals, TargetProblem, goals_of
 
 _TOLERANCE = {jnp.dtype("float32"): 1e-5, jnp.dtype("float64"): 1e-9}
@@ -43,10 +44,12 @@ class DualMethod(Method):
         Rao and Singh (1997), "A ridge-shrinkage method for range-restricted weight calibration".
     """
 
-    ridge: float = eqx.field(static=True, default=1e-4, kw_only=True)
-    exact: bool = eqx.field(static=True, default=False, kw_only=True)
-    tol: float | None = eqx.field(static=True, default=None, kw_only=True)
-    max_steps: int = eqx.field(static=True, default=200, kw_only=True)
+    ridge: float = eqx.field(static=True, default=1e-4, kw_only=True, converter=float)
+    exact: bool = eqx.field(static=True, default=False, kw_only=True, converter=bool)
+    tol: float | None = eqx.field(
+        static=True, default=None, kw_only=True, converter=optional(float)
+    )
+    max_steps: int = eqx.field(static=True, default=200, kw_only=True, converter=operator.index)
 
     def __check_init__(self):
         if not self.ridge > 0:
@@ -112,8 +115,8 @@ class Logit(DualMethod):
         BadInputError: bounds that exclude 1, the ratio of a weight that does not move.
     """
 
-    lo: float = eqx.field(static=True, default=0.1)
-    hi: float = eqx.field(static=True, default=10.0)
+    lo: float = eqx.field(static=True, default=0.1, converter=float)
+    hi: float = eqx.field(static=True, default=10.0, converter=float)
 
     def __check_init__(self):
         BoundedLogit(self.lo, self.hi)
@@ -134,7 +137,7 @@ class Raking(Entropy):
         Ireland and Kullback (1968), "Contingency tables with given marginals", Biometrika 55(1).
     """
 
-    exact: bool = eqx.field(static=True, default=True, kw_only=True)
+    exact: bool = eqx.field(static=True, default=True, kw_only=True, converter=bool)
 
 
 def calibrated_weights(

@@ -1,6 +1,7 @@
 """Sparse calibration: gates choose the records, a refit gives them weights."""
 
 import math
+import operator
 import warnings
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from .._validate import BadInputError
 from ..gates import HardConcrete, geometric_schedule
 from ._accumulate import target_dtype
 from ._dual_methods import Entropy
-from ._method import Outcome, ProgressCallback
+from ._method import Outcome, ProgressCallback, optional
 from ._problem import Goals, TargetProblem, goals_of
 from ._train import EpochLog, GradientMethod, Moment, ending, loss_and_pull, train
 
@@ -29,7 +30,7 @@ class BudgetWarning(UserWarning):
     """A budget of fewer records than targets: no weights on it can meet them all."""
 
 
-class _State(NamedTuple):
+class L0State(NamedTuple):
     theta: Float[Array, " unit"]
     gates: HardConcrete
     optimiser: Any
@@ -41,7 +42,7 @@ class L0(GradientMethod):
     Gates :math:`z` (`gates.HardConcrete`) multiply the weights, :math:`w = w_0 e^\theta z`, and
 
     .. math:: \overline{e^2} + \lambda\, E\Big[\sum_i 1(z_i > 0)\Big]
-              + \lambda_2\, \overline{\theta^2}
+              + \lambda_2\, \overline{e^{2\theta}}
 
     is minimised over :math:`\theta` and the gates' :math:`\log\alpha`. With `l0_lambda` the price
     :math:`\lambda` of a record is fixed and the support is whatever stays open. With `budget` the
@@ -60,7 +61,7 @@ class L0(GradientMethod):
         learning_rate, optimizer: as in `Adam`.
         refit: solve for weights on the support; `False` returns the gated weights.
         ridge: of the refit.
-        l2: :math:`\lambda_2`.
+        l2: :math:`\lambda_2`, which keeps the weights behind shut gates from growing.
         init_mean, temperature: of the gates.
 
     Raises:
@@ -75,14 +76,16 @@ class L0(GradientMethod):
         regularization", ICLR.
     """
 
-    budget: int | None = eqx.field(static=True, default=None)
-    l0_lambda: float | None = eqx.field(static=True, default=None, kw_only=True)
-    epochs: int = eqx.field(static=True, default=300, kw_only=True)
-    refit: bool = eqx.field(static=True, default=True, kw_only=True)
-    ridge: float = eqx.field(static=True, default=1e-4, kw_only=True)
-    l2: float = eqx.field(static=True, default=1e-4, kw_only=True)
-    init_mean: float = eqx.field(static=True, default=0.999, kw_only=True)
-    temperature: float = eqx.field(static=True, default=2 / 3, kw_only=True)
+    budget: int | None = eqx.field(static=True, default=None, converter=optional(operator.index))
+    l0_lambda: float | None = eqx.field(
+        static=True, default=None, kw_only=True, converter=optional(float)
+    )
+    epochs: int = eqx.field(static=True, default=300, kw_only=True, converter=operator.index)
+    refit: bool = eqx.field(static=True, default=True, kw_only=True, converter=bool)
+    ridge: float = eqx.field(static=True, default=1e-4, kw_only=True, converter=float)
+    l2: float = eqx.field(static=True, default=1e-4, kw_only=True, converter=float)
+    init_mean: float = eqx.field(static=True, default=0.999, kw_only=True, converter=float)
+    temperature: float = eqx.field(static=True, default=2 / 3, kw_only=True, converter=float)
 
     def __check_init__(self):
         if (self.budget is None) == (self.l0_lambda is None):
@@ -106,7 +109,7 @@ class L0(GradientMethod):
     ) -> Outcome:
         self._check_run(problem, base_weights, key)
         base = jnp.asarray(base_weights, target_dtype())
-        state, losses = train(self, goals_of(problem), base, key, progress)
+        state, losses = train(self, goals_of(problem), base, key, progress=progress)
         gated = base * jnp.exp(state.theta) * state.gates.mode()
         if not self.refit:
             return Outcome(gated, ending(losses), self.epochs, losses)
@@ -114,14 +117,14 @@ class L0(GradientMethod):
         weights, result = _refit(problem, base_weights, support, self.ridge)
         return Outcome(weights, jnp.maximum(result, ending(losses)), self.epochs, losses)
 
-    def begin(self, base: Float[Array, " unit"]) -> _State:
+    def begin(self, base: Float[Array, " unit"]) -> L0State:
         gates = HardConcrete(base.shape[0], self.init_mean, self.temperature)
         theta = jnp.zeros_like(base)
-        return _State(theta, gates, self.optimiser().init((theta, gates.log_alpha)))
+        return L0State(theta, gates, self.optimiser().init((theta, gates.log_alpha)))
 
     def epoch(
-        self, goals: Goals, base: Float[Array, " unit"], state: _State, at: Moment
-    ) -> tuple[_State, EpochLog]:
+        self, goals: Goals, base: Float[Array, " unit"], state: L0State, at: Moment
+    ) -> tuple[L0State, EpochLog]:
         theta, gates, optimiser = state
         key = at.own_key()
 
@@ -131,7 +134,7 @@ class L0(GradientMethod):
         weights, pull_back = jax.vjp(gated, theta, gates.log_alpha)
         loss, pull = loss_and_pull(goals, weights)
         theta_slope, gate_slope = pull_back(pull)
-        theta_slope += 2 * self.l2 * theta / theta.shape[0]
+        theta_slope += 2 * self.l2 * jnp.exp(2 * theta) / theta.shape[0]
         if self.l0_lambda is not None:
             price = jax.grad(lambda location: _with_location(gates, location).penalty())
             gate_slope += self.l0_lambda * price(gates.log_alpha)
@@ -142,7 +145,7 @@ class L0(GradientMethod):
         theta, location = _moved(parameters, updates)
         gates = self._within_budget(_with_location(gates, location), base, at.epoch)
         kept = jnp.sum(jnp.where(base > 0, gates.open_probability(), 0.0))
-        return _State(theta, gates, optimiser), EpochLog(loss, kept)
+        return L0State(theta, gates, optimiser), EpochLog(loss, kept)
 
     def _within_budget(
         self, gates: HardConcrete, base: Float[Array, " unit"], epoch: Int[Array, ""]

@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import equinox as eqx
 import numpy as np
@@ -10,6 +10,11 @@ from jaxtyping import Array, Float, Int
 
 from .._types import Key
 from ._problem import TargetProblem
+
+
+def optional(kind: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A converter of settings that lets None through."""
+    return lambda value: None if value is None else kind(value)
 
 
 class Progress(NamedTuple):

@@ -1,6 +1,7 @@
 """Calibration by gradient: epochs under one scan, in stretches when somebody wants to watch."""
 
 import abc
+import operator
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -35,8 +36,8 @@ class GradientMethod(Method):
     key and t only: stretches of any length give the same weights.
     """
 
-    epochs: int = eqx.field(static=True, default=1000, kw_only=True)
-    learning_rate: float = eqx.field(static=True, default=0.1, kw_only=True)
+    epochs: int = eqx.field(static=True, default=1000, kw_only=True, converter=operator.index)
+    learning_rate: float = eqx.field(static=True, default=0.1, kw_only=True, converter=float)
     optimizer: optax.GradientTransformation | None = eqx.field(
         static=True, default=None, kw_only=True
     )
@@ -83,10 +84,13 @@ def train(
     goals: Goals,
     base: Float[Array, " unit"],
     key: Key | None,
-    progress: ProgressCallback | None,
+    *,
+    progress: ProgressCallback | None = None,
+    state: Any = None,
 ) -> tuple[Any, Float[np.ndarray, " epoch"]]:
-    """Run all epochs; the final state and the loss of each epoch."""
-    state, losses = method.begin(base), []
+    """Run all epochs, from `state` if one is given; the last state and the loss of each epoch."""
+    state = method.begin(base) if state is None else state
+    losses = []
     stretch = method.epochs if progress is None else -(-method.epochs // _STRETCHES)
     for first in range(0, method.epochs, stretch):
         epochs = jnp.arange(first, min(first + stretch, method.epochs), dtype=jnp.int32)

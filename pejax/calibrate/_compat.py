@@ -1,0 +1,287 @@
+"""The constructors and methods of two other packages, so that programs written for them run here.
+
+Names and defaults are theirs. Where a formula of theirs has a known slip (a `+1` that makes the
+loss of an exact fit positive), the formula is this library's.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float, Int
+
+from .._validate import BadInputError, UnknownNameError, unknown
+from ..gates import HardConcrete
+from ._adam import Adam
+from ._calibrate import calibrate
+from ._l0 import L0, L0State
+from ._problem import TargetProblem, as_operator, goals_of
+from ._solution import Solution
+from ._train import train
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Calibration:
+    """microcalibrate's constructor and methods over `Adam` and `L0`.
+
+    The matrix is (unit, target), a DataFrame with the names of the targets as columns or an array.
+    `calibrate()` sets `weights`, and `sparse_weights` with `regularize_with_l0=True`: records are
+    chosen by gates at the price `l0_lambda` and reweighted on the support.
+
+    Args:
+        weights: base weights.
+        targets: totals to meet.
+        target_names: one a target; the DataFrame's columns unless given.
+        estimate_matrix: what each unit contributes to each target.
+        epochs, learning_rate, dropout_rate: of the optimiser.
+        noise_level: largest amount of uniform noise added to the base weights at the start.
+        normalization_factor: the importance of each target in the loss.
+        excluded_targets: names of targets that are reported and not fitted.
+        regularize_with_l0: also choose records; twice the epochs, at `sparse_learning_rate`.
+        l0_lambda, init_mean, temperature, sparse_learning_rate: of the gates.
+        seed: of the noise, the dropout and the gates.
+
+    >>> import pandas as pd
+    >>> matrix = pd.DataFrame({"people": [1.0, 2.0], "rent": [0.0, 9.0]})
+    >>> calibration = Calibration(np.array([5.0, 5.0]), np.array([16.0, 45.0]), noise_level=0.0,
+    ...                           estimate_matrix=matrix, epochs=400, learning_rate=0.1)
+    >>> _ = calibration.calibrate()
+    >>> calibration.weights.round(1)
+    array([6., 5.])
+    """
+
+    def __init__(
+        self,
+        weights: np.ndarray,
+        targets: np.ndarray,
+        target_names: Sequence[str] | None = None,
+        estimate_matrix: "pd.DataFrame | np.ndarray | None" = None,
+        *,
+        epochs: int = 32,
+        noise_level: float = 10.0,
+        learning_rate: float = 1e-3,
+        dropout_rate: float = 0.0,
+        normalization_factor: np.ndarray | None = None,
+        excluded_targets: Sequence[str] | None = None,
+        l0_lambda: float = 5e-6,
+        init_mean: float = 0.999,
+        temperature: float = 0.5,
+        sparse_learning_rate: float = 0.2,
+        regularize_with_l0: bool = False,
+        seed: int = 42,
+    ):
+        if estimate_matrix is None:
+            raise BadInputError("Pass estimate_matrix=, what each unit contributes to each target.")
+        columns = getattr(estimate_matrix, "columns", None)
+        names = columns if target_names is None else target_names
+        held = set(excluded_targets or ())
+        self.problem = TargetProblem(
+            np.asarray(estimate_matrix).T,
+            targets,
+            names=None if names is None else [str(name) for name in names],
+            weights=normalization_factor,
+        )
+        for name in held - set(self.problem.names):
+            raise unknown("target", name, self.problem.names)
+        self.problem = self.problem.hold_out(sorted(held)) if held else self.problem
+        self.weights = np.asarray(weights, float)
+        self.sparse_weights: np.ndarray | None = None
+        self.solution: Solution | None = None
+        self.performance_df: pd.DataFrame | None = None
+        self._noise_level, self._key = noise_level, jax.random.key(seed)
+        self._method = Adam(
+            epochs=epochs, optimizer=optax.adam(learning_rate), ridge=0.0, dropout=dropout_rate
+        )
+        self._sparse_method = None
+        if regularize_with_l0:
+            self._sparse_method = L0(
+                l0_lambda=l0_lambda,
+                epochs=2 * epochs,
+                optimizer=optax.adam(sparse_learning_rate),
+                init_mean=init_mean,
+                temperature=temperature,
+            )
+
+    def calibrate(self) -> "pd.DataFrame":
+        """Fit the weights; the errors by target at the first and the last epoch."""
+        base, noise_key = self.weights, jax.random.fold_in(self._key, 0)
+        noise = self._noise_level * np.asarray(jax.random.uniform(noise_key, base.shape))
+        self.solution = calibrate(self.problem, base + noise, self._method, key=self._key)
+        self.weights = np.asarray(self.solution.check().weights, float)
+        if self._sparse_method is not None:
+            sparse = calibrate(self.problem, base, self._sparse_method, key=self._key).check()
+            self.sparse_weights = np.asarray(sparse.weights, float)
+        self.performance_df = _performance(self.solution)
+        return self.performance_df
+
+    def estimate(self, weights: np.ndarray | None = None) -> "pd.Series":
+        """The totals under the weights."""
+        import pandas as pd
+
+        used = jnp.asarray(self.weights if weights is None else weights)
+        totals = np.asarray(self.problem.estimates(used), float)
+        return pd.Series(totals, index=list(self.problem.names))
+
+    def summary(self) -> "pd.DataFrame":
+        """Official target, final estimate and relative error by target."""
+        if self.solution is None:
+            raise BadInputError("Nothing has been calibrated yet. Call calibrate() first.")
+        table = self.solution.report().targets
+        value, estimate = table["target"], table["estimate"]
+        shown = {
+            "Metric": table["name"],
+            "Official target": value,
+            "Final estimate": estimate,
+            "Relative error": (estimate - value) / value,
+        }
+        return type(table)(shown)
+
+
+class SparseCalibrationWeights:
+    """l0-python's calibration weights: gates times log-weights, fitted to a (target, unit) matrix.
+
+    The loss is theirs: squared errors summed over targets, relative to target + 1 or plain, plus
+    `lambda_l0` times the expected number of records and `lambda_l2` times the squared weights. The
+    weights are gated, evaluated with the temperature inside the gate, and not refitted; `L0` with a
+    budget or a refit gives better ones.
+
+    Args:
+        n_features: number of units.
+        beta, gamma, zeta: temperature and stretch of the gates.
+        init_keep_prob, log_alpha_jitter_sd: where the gates start.
+        init_weights: where the weights start, one number or one a unit; 1 unless given.
+        seed: of the jitter and the gates.
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        beta: float = 2 / 3,
+        gamma: float = -0.1,
+        zeta: float = 1.1,
+        *,
+        init_keep_prob: float | np.ndarray = 0.5,
+        init_weights: float | np.ndarray | None = None,
+        log_alpha_jitter_sd: float = 0.01,
+        seed: int | None = None,
+    ):
+        start = 1.0 if init_weights is None else init_weights
+        self.n_features = n_features
+        self._key = jax.random.key(0 if seed is None else seed)
+        self._start = np.broadcast_to(np.asarray(start, float), (n_features,))
+        with jax.enable_x64(True):
+            gates = HardConcrete(
+                n_features,
+                init_keep_prob,
+                beta,
+                stretch=(gamma, zeta),
+                evaluation="tempered",
+                jitter=log_alpha_jitter_sd,
+                key=jax.random.fold_in(self._key, 1),
+            )
+            self._theta, self._gates = jnp.zeros(n_features), gates
+
+    def fit(
+        self,
+        M: Any,
+        y: np.ndarray,
+        *,
+        lambda_l0: float = 0.01,
+        lambda_l2: float = 0.0,
+        lr: float = 0.01,
+        epochs: int = 1000,
+        loss_type: str = "mse",
+        target_groups: np.ndarray | None = None,
+        normalize_groups: bool = True,
+        group_multipliers: dict[int, float] | None = None,
+    ) -> "SparseCalibrationWeights":
+        """Train from where the weights and gates are, and return this object."""
+        if loss_type not in ("mse", "relative"):
+            raise BadInputError(f"loss_type is {loss_type!r}; choose 'mse' or 'relative'.")
+        y = np.asarray(y, float)
+        importance = _group_weights(len(y), target_groups, normalize_groups, group_multipliers)
+        scale = np.abs(y + 1) if loss_type == "relative" else np.ones_like(y)
+        with jax.enable_x64(True):
+            problem = TargetProblem(M, y, scale=scale, weights=importance)
+            # This library's loss is the mean where theirs is the sum: prices shrink alike.
+            share = 1 / np.sum(problem.weights)
+            method = L0(
+                l0_lambda=lambda_l0 * share,
+                l2=lambda_l2 * share * np.sum(self._start**2),
+                epochs=epochs,
+                optimizer=optax.adam(lr),
+                refit=False,
+            )
+            optimiser = method.optimiser().init((self._theta, self._gates.log_alpha))
+            state = L0State(self._theta, self._gates, optimiser)
+            base = jnp.asarray(self._start)
+            state, _ = train(method, goals_of(problem), base, self._key, state=state)
+            self._theta, self._gates = state.theta, state.gates
+        return self
+
+    def get_weights(self, deterministic: bool = False) -> Float[np.ndarray, " unit"]:
+        """The gated weights, with evaluated gates or with a draw of them."""
+        with jax.enable_x64(True):
+            gates = self._gates.mode() if deterministic else self._gates.sample(key=self._key)
+            return np.asarray(self._start * np.exp(np.asarray(self._theta)) * np.asarray(gates))
+
+    def get_active_weights(self) -> dict[str, Int[np.ndarray, " kept"] | np.ndarray | int]:
+        """Where the weights are not zero, what they are, and how many."""
+        weights = self.get_weights(deterministic=True)
+        indices = np.flatnonzero(weights)
+        return {"indices": indices, "values": weights[indices], "count": len(indices)}
+
+    def get_sparsity(self) -> float:
+        """The share of units without weight."""
+        return float(np.mean(self.get_weights(deterministic=True) == 0))
+
+    def predict(self, M: Any) -> Float[Array, " target"]:
+        """The totals under the evaluated weights."""
+        return as_operator(M).mv(jnp.asarray(self.get_weights(deterministic=True)))
+
+
+def _group_weights(
+    n_targets: int,
+    groups: np.ndarray | None,
+    normalize: bool,
+    multipliers: dict[int, float] | None,
+) -> Float[np.ndarray, " target"]:
+    """The importance of each target: one over its group's size, times the group's multiplier."""
+    if groups is None:
+        if multipliers is not None:
+            raise BadInputError("group_multipliers were given without target_groups. Pass both.")
+        return np.ones(n_targets)
+    labels, of_target, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    weights = 1 / sizes[of_target] if normalize else np.ones(n_targets)
+    for label, factor in (multipliers or {}).items():
+        if label not in labels:
+            raise UnknownNameError(f"No target is of group {label}. Use one of {labels.tolist()}.")
+        weights = np.where(np.asarray(groups) == label, factor * weights, weights)
+    return weights
+
+
+def _performance(solution: Solution) -> "pd.DataFrame":
+    """microcalibrate's table of errors, at the first and the last epoch."""
+    import pandas as pd
+
+    table, losses = solution.report().targets, solution.loss_history
+    parts = []
+    for epoch, column in ((0, "base_estimate"), (-1, "estimate")):
+        error = table[column] - table["target"]
+        part = {
+            "epoch": epoch % max(solution.steps, 1),
+            "loss": np.nan if losses is None else losses[epoch],
+            "target_name": table["name"],
+            "target": table["target"],
+            "estimate": table[column],
+            "error": error,
+            "abs_error": error.abs(),
+            "rel_abs_error": error.abs() / table["target"].abs(),
+        }
+        parts.append(pd.DataFrame(part))
+    return pd.concat(parts, ignore_index=True)
