@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from .._validate import BadInputError, require
 from ._parameters import Parameters
 from ._program import Program
 from ._sensitivity import Statistic, as_statistic
+from .graph._fingerprint import fingerprint
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -226,14 +226,13 @@ def _digest(
     statistics: Mapping[str, Statistic],
     batch: int,
 ) -> str:
-    """A fingerprint of program, people, reforms and statistics (functions by their code)."""
-    content = hashlib.sha256(program.digest.encode())
+    """A fingerprint of program, people, reforms and statistics."""
+    content = hashlib.sha256(f"{program.digest} {population.schema} {batch}".encode())
     content.update(laws.tobytes())
     for leaf in jax.tree.leaves(population):
         content.update(np.asarray(leaf).tobytes())
     for name, statistic in statistics.items():
-        content.update(json.dumps([name, statistic.__qualname__, batch]).encode())
-        content.update(statistic.__code__.co_code)
+        content.update(f"{name} {fingerprint(statistic)}".encode())
     return content.hexdigest()[:16]
 
 

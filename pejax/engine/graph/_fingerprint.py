@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 import hashlib
 import json
 import types
@@ -11,7 +12,11 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import jax
 import numpy as np
+from jax.core import Tracer
+
+Seen = dict[int, int]
 
 
 def fingerprint(value: Any) -> str:
@@ -24,11 +29,10 @@ def fingerprint(value: Any) -> str:
     >>> fingerprint({"a": [1, 2.0]}) == fingerprint({"a": [1, 2.0]})
     True
     """
-    text = json.dumps(_describe(value, {}))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(json.dumps(_describe(value, {})).encode()).hexdigest()
 
 
-def _describe(value: Any, seen: dict[int, int]) -> Any:
+def _describe(value: Any, seen: Seen) -> Any:
     if value is None or isinstance(value, bool | int | float | complex | str | bytes | range):
         return [type(value).__name__, repr(value)]
     if isinstance(value, types.FunctionType | Mapping | list) or dataclasses.is_dataclass(value):
@@ -38,48 +42,80 @@ def _describe(value: Any, seen: dict[int, int]) -> Any:
     return [type(value).__qualname__, *_parts(value, seen)]
 
 
-def _parts(value: Any, seen: dict[int, int]) -> Iterator[Any]:
-    if isinstance(value, types.FunctionType):
-        yield from (_describe(part, seen) for part in _meaning(value))
-    elif isinstance(value, types.CodeType):
-        yield from _code(value, seen)
-    elif isinstance(value, types.ModuleType):
-        yield value.__name__
-    elif isinstance(value, enum.EnumMeta):
-        yield [value.__qualname__, list(value.__members__)]
-    elif isinstance(value, enum.Enum):
-        yield [type(value).__qualname__, list(type(value).__members__), value.name]
-    elif isinstance(value, type | types.BuiltinFunctionType | np.ufunc):
-        yield [getattr(value, "__module__", None), value.__name__]
-    elif isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "biufcSU":
-        yield [value.dtype.str, list(value.shape), value.tobytes().hex()]
-    elif isinstance(value, Mapping):
-        yield from ([_describe(k, seen), _describe(v, seen)] for k, v in value.items())
-    elif isinstance(value, list | tuple):
-        yield from (_describe(v, seen) for v in value)
-    elif isinstance(value, set | frozenset):
-        yield sorted(json.dumps(_describe(v, {})) for v in value)
-    elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+@functools.singledispatch
+def _parts(value: Any, seen: Seen) -> Iterator[Any]:
+    """What an object is made of; objects that know their own digest are taken at their word."""
+    if isinstance(getattr(value, "digest", None), str):
+        yield value.digest
+    elif dataclasses.is_dataclass(value):
         yield from (_describe(getattr(value, f.name), seen) for f in dataclasses.fields(value))
     else:
         yield uuid.uuid4().hex
 
 
-def _code(code: types.CodeType, seen: dict[int, int]) -> Iterator[Any]:
-    yield [code.co_code.hex(), code.co_names, code.co_varnames, code.co_freevars]
-    yield from (_describe(constant, seen) for constant in code.co_consts)
+@_parts.register
+def _function(value: types.FunctionType, seen: Seen) -> Iterator[Any]:
+    code = value.__code__
+    known = value.__globals__
+    named = tuple((n, known[n]) for n in sorted(_names(code)) if n in known)
+    captured = tuple(_content(cell) for cell in value.__closure__ or ())
+    for part in (code, value.__defaults__, value.__kwdefaults__, captured, named):
+        yield _describe(part, seen)
 
 
-def _meaning(function: types.FunctionType) -> Iterator[Any]:
-    code = function.__code__
-    yield code
-    yield function.__defaults__
-    yield function.__kwdefaults__
-    yield from (_content(cell) for cell in function.__closure__ or ())
-    for name in sorted(_names(code)):
-        if name in function.__globals__:
-            yield name
-            yield function.__globals__[name]
+@_parts.register
+def _code(value: types.CodeType, seen: Seen) -> Iterator[Any]:
+    yield [value.co_code.hex(), value.co_names, value.co_varnames, value.co_freevars]
+    yield from (_describe(constant, seen) for constant in value.co_consts)
+
+
+@_parts.register
+def _partial(value: functools.partial, seen: Seen) -> Iterator[Any]:
+    yield from (_describe(part, seen) for part in (value.func, value.args, value.keywords))
+
+
+@_parts.register(types.ModuleType)
+@_parts.register(types.BuiltinFunctionType)
+@_parts.register(np.ufunc)
+@_parts.register(type)
+def _named(value: Any, seen: Seen) -> Iterator[Any]:
+    yield [getattr(value, "__module__", None), value.__name__]
+
+
+@_parts.register
+def _enum_class(value: enum.EnumMeta, seen: Seen) -> Iterator[Any]:
+    yield [value.__qualname__, list(value.__members__)]
+
+
+@_parts.register
+def _enum_member(value: enum.Enum, seen: Seen) -> Iterator[Any]:
+    yield [_describe(type(value), seen), value.name]
+
+
+@_parts.register(np.ndarray)
+@_parts.register(np.generic)
+@_parts.register(jax.Array)
+def _array(value: Any, seen: Seen) -> Iterator[Any]:
+    readable = not isinstance(value, Tracer) and value.dtype.kind in "biufcSU"
+    array = np.asarray(value) if readable else np.frombuffer(uuid.uuid4().bytes, np.uint8)
+    yield [array.dtype.str, list(array.shape), array.tobytes().hex()]
+
+
+@_parts.register(Mapping)
+def _mapping(value: Mapping, seen: Seen) -> Iterator[Any]:
+    yield from ([_describe(k, seen), _describe(v, seen)] for k, v in value.items())
+
+
+@_parts.register(list)
+@_parts.register(tuple)
+def _sequence(value: Any, seen: Seen) -> Iterator[Any]:
+    yield from (_describe(v, seen) for v in value)
+
+
+@_parts.register(set)
+@_parts.register(frozenset)
+def _set(value: Any, seen: Seen) -> Iterator[Any]:
+    yield sorted(json.dumps(_describe(v, {})) for v in value)
 
 
 def _content(cell: types.CellType) -> Any:
