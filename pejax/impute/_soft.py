@@ -21,21 +21,25 @@ _ROWS = 256  # a reverse pass keeps every level of a block's beams
 
 
 class SoftForest(eqx.Module):
-    r"""A forest in which a row goes left with chance :math:`\sigma((c - x_f) / (\tau s_f))`.
+    r"""A forest in which a row goes left with chance :math:`\sigma((F_f(c) - F_f(x_f)) / \tau)`.
 
-    c is the split's threshold, s the covariate's standard deviation, tau the temperature. A leaf's
-    chance is the product along its path. Only the `beam` likeliest nodes of each level are kept and
-    their chances normalised; with a beam as wide as the tree the mixture is exact. As tau goes to
-    zero the hard forest comes back; at any other tau the reading is biased towards the neighbours'
-    outcomes, so compare it with the hard forest's before trusting its gradients.
+    c is the split's threshold, tau the temperature, and F the training distribution of the
+    covariate, linear between the training values. A slope thus spans a share tau of the training
+    rows, whatever the covariate's unit or tail, and a heap of rows at zero stays on its side of a
+    split above zero. A leaf's chance is the product along its path. Only the `beam` likeliest nodes
+    of each level are kept and their chances normalised; with a beam as wide as the tree the mixture
+    is exact. As tau goes to zero the hard forest comes back; at any other tau the reading is biased
+    towards the neighbours' outcomes, so compare it with the hard forest's before trusting its
+    gradients. Beyond the training values F is flat and so is the forest.
 
     Attributes:
         left: the left child; the right one is next to it; a leaf is its own.
         feature: the covariate a node compares.
-        threshold: the split, in the middle of the gap between the training values around it, so
-            that no training row ever lies on it.
+        threshold: F at the split, halfway between the training values around it, so that no
+            training row ever lies on it.
         outcome: what a leaf reads: its mean, or its single value.
-        scale: standard deviation of each covariate.
+        grid: the distinct training values of each covariate.
+        share: F at each of them, the middle of its step.
         temperature: tau.
         single: whether outcomes are single donors' values, of which quantiles make sense.
         beam: nodes kept at each level.
@@ -46,7 +50,8 @@ class SoftForest(eqx.Module):
     feature: Int32[Array, "tree node"]
     threshold: Float[Array, "tree node"]
     outcome: Float[Array, "tree node"]
-    scale: Float[Array, " feature"]
+    grid: tuple[Float[Array, " _"], ...]
+    share: tuple[Float[Array, " _"], ...]
     temperature: Float[Array, ""]
     single: bool = eqx.field(static=True)
     beam: int = eqx.field(static=True)
@@ -91,14 +96,19 @@ class SoftForest(eqx.Module):
         return _quantile(self, x, levels, width)
 
     def leaf_chances(
-        self, x: Float[Array, " feature"]
+        self, share: Float[Array, " feature"]
     ) -> tuple[Int[Array, "tree beam"], Float[Array, "tree beam"]]:
-        """The likeliest leaves of every tree for one row, and their chances."""
-        of_tree = jax.checkpoint(partial(_beam, self, x))
+        """The likeliest leaves of every tree, and their chances, for one row's shares F(x)."""
+        of_tree = jax.checkpoint(partial(_beam, self, share))
         return lax.map(lambda t: of_tree(*t), (self.left, self.feature, self.threshold))
 
+    def shares(self, x: Float[Array, "row feature"]) -> Float[Array, "row feature"]:
+        """F(x) of every covariate."""
+        columns = zip(x.T, self.grid, self.share, strict=True)
+        return jnp.stack([jnp.interp(*column) for column in columns], axis=1)
+
     def _covariates(self, X: ArrayLike) -> Float[Array, "row feature"]:
-        check_covariates(X, self.scale.shape[0], "refuse")
+        check_covariates(X, len(self.grid), "refuse")
         return jnp.asarray(X, self.threshold.dtype)
 
 
@@ -106,16 +116,15 @@ def soften(
     forest: Forest,
     X: Float[ArrayLike, "donor feature"],
     *,
-    temperature: float = 0.02,
+    temperature: float = 0.01,
     beam: int = 8,
 ) -> SoftForest:
     """Turn a forest's steps into slopes.
 
     Args:
         forest: any readout; `single` also gives quantiles.
-        X: the training covariates, which say how wide the gaps at the splits and the covariates
-            are.
-        temperature: width of a slope, in standard deviations of the covariate.
+        X: the training covariates, whose distribution says how wide a slope is.
+        temperature: width of a slope, as a share of the training rows.
         beam: nodes kept at each level of a tree.
 
     Raises:
@@ -125,23 +134,23 @@ def soften(
     >>> X, y = np.arange(20.0)[:, None], np.arange(20) // 10 * 10.0
     >>> forest = Forest.from_sklearn(RandomForestRegressor(20, random_state=0).fit(X, y), X, y)
     >>> soft = soften(forest, X, temperature=0.1)
-    >>> slope = jax.vmap(jax.grad(lambda x: soft.mean(x[None])[0]))(jnp.array([[9.5], [19.0]]))
-    >>> bool(slope[0, 0] > 1), bool(abs(slope[1, 0]) < 1e-3)
+    >>> slope = jax.vmap(jax.grad(lambda x: soft.mean(x[None])[0]))(jnp.array([[9.5], [18.0]]))
+    >>> bool(slope[0, 0] > 1), bool(abs(slope[1, 0]) < 0.1)
     (True, True)
     """
     trees = forest.trees
     if trees.missing != "refuse":
         raise BadInputError("A soft forest cannot route missing values. Use missing='refuse'.")
     check_covariates(X, trees.n_features, "refuse")
-    host = np.asarray(X, np.float32).astype(np.float64)
     left, feature, threshold = _unpacked(forest)
-    deviation = host.std(axis=0)
+    steps = [_distribution(column) for column in np.asarray(X, np.float32).T]
     return SoftForest(
         left=jnp.asarray(left),
         feature=jnp.asarray(feature),
-        threshold=jnp.asarray(_mid_gap(threshold, feature, left, host)),
+        threshold=jnp.asarray(_threshold_shares(threshold, feature, left, steps)),
         outcome=forest.readout.outcomes(),
-        scale=jnp.asarray(np.where(deviation > 0, deviation, 1.0)),
+        grid=tuple(jnp.asarray(values) for values, _ in steps),
+        share=tuple(jnp.asarray(share) for _, share in steps),
         temperature=jnp.asarray(temperature, jnp.result_type(float)),
         single=isinstance(forest.readout, SingleValue),
         beam=beam,
@@ -156,31 +165,36 @@ def _unpacked(forest: Forest):
     return left, feature, np.ascontiguousarray(records[..., 1]).view(np.float32)
 
 
-def _mid_gap(threshold, feature, left, X: np.ndarray) -> np.ndarray:
-    """Thresholds in the middle between the training values next to them; 0 at leaves."""
+def _distribution(column: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct values of a covariate and the share of rows up to the middle of each."""
+    values, counts = np.unique(column.astype(np.float64), return_counts=True)
+    share = (np.cumsum(counts) - counts / 2) / len(column)
+    if len(values) == 1:
+        return np.array([values[0], values[0] + 1]), np.array([share[0], share[0]])
+    return values, share
+
+
+def _threshold_shares(threshold, feature, left, steps) -> np.ndarray:
+    """F halfway between the training values on either side of each split; 0 at leaves."""
     inner = left != np.arange(left.shape[1])
-    moved = np.zeros(threshold.shape)
-    for f in range(X.shape[1]):
+    shares = np.zeros(threshold.shape)
+    for f, (values, share) in enumerate(steps):
         here = inner & (feature == f)
-        held = np.unique(X[:, f])
-        above = np.searchsorted(held, threshold[here], side="right")
-        if len(held) > 1:
-            above = np.clip(above, 1, len(held) - 1)
-            moved[here] = (held[above - 1] + held[above]) / 2
-    return moved
+        above = np.searchsorted(values, threshold[here], side="right").clip(1, len(values) - 1)
+        shares[here] = (share[above - 1] + share[above]) / 2
+    return shares
 
 
-def _beam(forest: SoftForest, x: Float[Array, " feature"], left, feature, threshold):
+def _beam(forest: SoftForest, share: Float[Array, " feature"], left, feature, threshold):
     """The likeliest leaves of one tree: at each level the best nodes of the level before split."""
-    impossible = jnp.finfo(x.dtype).min / 4
+    impossible = jnp.finfo(share.dtype).min / 4
     place = jnp.arange(forest.beam)
     start = (jnp.zeros(forest.beam, left.dtype), jnp.where(place == 0, 0.0, impossible))
 
     def level(state, _):
         node, log_chance = state
         is_leaf: Bool[Array, " beam"] = left[node] == node
-        f = feature[node]
-        slope = (threshold[node] - x[f]) / (forest.temperature * forest.scale[f])
+        slope = (threshold[node] - share[feature[node]]) / forest.temperature
         go_left = jnp.where(is_leaf, 0.0, jax.nn.log_sigmoid(slope))
         go_right = jnp.where(is_leaf, impossible, jax.nn.log_sigmoid(-slope))
         child = jnp.concatenate([left[node], jnp.where(is_leaf, node, left[node] + 1)])
@@ -194,23 +208,23 @@ def _beam(forest: SoftForest, x: Float[Array, " feature"], left, feature, thresh
 
 @jax.jit
 def _mean(forest: SoftForest, x: Float[Array, "row feature"]) -> Float[Array, " row"]:
-    def of_row(x):
-        leaf, chance = forest.leaf_chances(x)
+    def of_row(share):
+        leaf, chance = forest.leaf_chances(share)
         outcome = jnp.take_along_axis(forest.outcome, leaf, axis=1)
         return jnp.sum(chance * outcome, axis=1).mean()
 
-    return by_chunk(jax.vmap(of_row), _ROWS, x)
+    return by_chunk(jax.vmap(of_row), _ROWS, forest.shares(x))
 
 
 @jax.jit
 def _quantile(forest: SoftForest, x, levels, bandwidth) -> Float[Array, "row quantile"]:
-    def of_row(x, levels):
-        leaf, chance = forest.leaf_chances(x)
+    def of_row(share, levels):
+        leaf, chance = forest.leaf_chances(share)
         values = jnp.take_along_axis(forest.outcome, leaf, axis=1).reshape(-1)
         weights = (chance / forest.left.shape[0]).reshape(-1)
         return jax.vmap(lambda q: _smooth_quantile(values, weights, q, bandwidth))(levels)
 
-    return by_chunk(jax.vmap(of_row), _ROWS, x, levels)
+    return by_chunk(jax.vmap(of_row), _ROWS, forest.shares(x), levels)
 
 
 def _smooth_quantile(values, weights, level, bandwidth) -> Float[Array, ""]:

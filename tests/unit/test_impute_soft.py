@@ -14,7 +14,7 @@ from pejax.impute import Forest, soften
 @pytest.fixture(scope="module")
 def problem():
     rng = np.random.default_rng(0)
-    X = np.stack([rng.integers(0, 9, 100), rng.normal(size=100)], axis=1).astype(float)
+    X = np.stack([rng.integers(0, 9, 100), rng.normal(size=100).round(1)], axis=1).astype(float)
     y = X[:, 0] * 10 + rng.normal(size=100).round(1)
     return X, y, RandomForestRegressor(4, min_samples_leaf=3, random_state=0).fit(X, y)
 
@@ -30,13 +30,14 @@ def test_as_temperature_falls_the_hard_forest_comes_back(x64, problem, readout):
     assert gaps[0] > gaps[1] > gaps[2] and gaps[2] < 1e-6
 
 
-def all_paths(tree: DecisionTreeRegressor, x, thresholds, width):
+def all_paths(tree: DecisionTreeRegressor, x, shares, temperature):
     """Every leaf's mean and chance, by walking the whole tree."""
     nodes, chance = tree.tree_, {0: 1.0}
     for node in range(nodes.node_count):
         f = nodes.feature[node]
         if f >= 0:
-            left = 1 / (1 + np.exp(-(thresholds(f, nodes.threshold[node]) - x[f]) / width[f]))
+            at_split, at_row = shares(f, nodes.threshold[node], x[f])
+            left = 1 / (1 + np.exp(-(at_split - at_row) / temperature))
             chance[nodes.children_left[node]] = chance[node] * left
             chance[nodes.children_right[node]] = chance[node] * (1 - left)
     leaves = np.flatnonzero(nodes.feature < 0)
@@ -45,21 +46,36 @@ def all_paths(tree: DecisionTreeRegressor, x, thresholds, width):
 
 def test_a_wide_beam_is_the_whole_mixture(x64, problem):
     X, _, fitted = problem
-    grids = [np.unique(X[:, f].astype(np.float32)).astype(float) for f in range(2)]
+    X = X.astype(np.float32).astype(float)
 
-    def mid(f, threshold):
-        above = np.searchsorted(grids[f], threshold, side="right")
-        return (grids[f][above - 1] + grids[f][above]) / 2
+    def middle(column, value):
+        return (np.mean(column < value) + np.mean(column <= value)) / 2
 
-    soft = soften(Forest.from_sklearn(fitted), X, temperature=0.1, beam=64)
-    width = 0.1 * X.astype(np.float32).astype(float).std(axis=0)
-    wanted = [np.mean([all_paths(t, x, mid, width) for t in fitted.estimators_]) for x in X[:10]]
+    def shares(f, threshold, value):
+        below = X[:, f][X[:, f] <= threshold].max()
+        above = X[:, f][X[:, f] > threshold].min()
+        split = (middle(X[:, f], below) + middle(X[:, f], above)) / 2
+        return split, middle(X[:, f], value)
+
+    soft = soften(Forest.from_sklearn(fitted), X, temperature=0.05, beam=64)
+    wanted = [np.mean([all_paths(t, x, shares, 0.05) for t in fitted.estimators_]) for x in X[:10]]
     np.testing.assert_allclose(soft.mean(X[:10]), wanted, rtol=1e-9)
+
+
+def test_a_heap_of_zeros_stays_on_its_side(x64):
+    """A slope as wide as the tail's standard deviation would carry zeros over the split."""
+    rng = np.random.default_rng(0)
+    wage = np.where(rng.uniform(size=400) < 0.5, 0.0, rng.lognormal(10, 2, 400))
+    y = (wage > 0) * 100.0
+    forest = Forest.from_sklearn(RandomForestRegressor(4, random_state=0).fit(wage[:, None], y))
+    soft = soften(forest, wage[:, None], temperature=0.02)
+    np.testing.assert_allclose(soft.mean(np.zeros((1, 1))), 0, atol=0.5)
 
 
 def test_the_mean_has_the_slope_of_its_finite_difference(x64, problem):
     X, y, fitted = problem
     soft = soften(Forest.from_sklearn(fitted, X, y), X, temperature=0.05, beam=64)
+    X = np.clip(X + 0.013, X.min(axis=0) + 0.013, X.max(axis=0) - 0.013)  # F has kinks at values
     found = np.asarray(jax.grad(lambda x: soft.mean(x).sum())(jnp.asarray(X)))
     assert np.isfinite(found).all() and np.abs(found[:, 0]).max() > 1
     for f in range(2):
@@ -72,7 +88,7 @@ def test_the_mean_has_the_slope_of_its_finite_difference(x64, problem):
 def test_the_quantile_has_the_slopes_of_its_finite_differences(x64, problem):
     X, y, fitted = problem
     soft = soften(Forest.from_sklearn(fitted, X, y, readout="single"), X, temperature=0.1, beam=64)
-    x, level = jnp.asarray(X[:5]), jnp.full((5, 1), 0.4)
+    x, level = jnp.asarray(X[:5] + 0.013), jnp.full((5, 1), 0.4)
 
     def read(x, level):
         return soft.quantile(x, level, bandwidth=3.0)[:, 0]
