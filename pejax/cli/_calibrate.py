@@ -22,6 +22,9 @@ def calibrate(
         Path | None,
         typer.Option("--targets", help="CSV or parquet (docs/targets.md); the installed figures."),
     ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option("--only", help="Name of a target to keep; repeatable.")
+    ] = None,
     method: Annotated[str, typer.Option("--method", help=", ".join(_METHODS))] = "entropy",
     budget: Annotated[
         int | None, typer.Option("--budget", min=1, help="Records that keep a weight; for l0.")
@@ -46,7 +49,7 @@ def calibrate(
 
     with work("calibrate", out, options, seed) as task:
         chosen = _method(method, budget, epochs)
-        wanted = room.load_targets(targets, period=year)
+        wanted = room.load_targets(targets, period=year, only=only or None)
         with task.run.step("population"):
             people = read_population(population, households, year, seed)
             task.run.digest(people)

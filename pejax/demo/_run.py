@@ -101,6 +101,7 @@ def _steps(settings: Settings, record: io.Run, screen: Screen) -> Results:
     record.note(population=dict(population.schema.counts))
     screen.say(_population_line(population))
     with record.step("law"):
+        screen.progress("law: tracing policyengine_us, about a minute the first time")
         law = compile_law(settings, population)
     record.note(law=law.program.report.counts)
     screen.say(repr(law.program))

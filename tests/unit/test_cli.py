@@ -160,8 +160,8 @@ def test_sweep_resumes(pejax, toy, tmp_path):
     pd.testing.assert_frame_equal(pd.read_parquet("out/sweep.parquet"), first)
 
 
-def test_calibrate(pejax, toy, tmp_path):
-    people = io.load(toy / "people.npz")
+def write_targets(path, people):
+    """Two totals a little above the survey's own, and one of a variable that nobody has."""
     total = float(people.weights.sum())
     rows = {
         "name": ["households", "earnings", "moon"],
@@ -172,7 +172,12 @@ def test_calibrate(pejax, toy, tmp_path):
         "geo_id": "US",
         "value": [1.1 * total, 1.2 * float(people.weight() @ people.column("earnings")), 5.0],
     }
-    pd.DataFrame(rows).to_csv(tmp_path / "targets.csv", index=False)
+    pd.DataFrame(rows).to_csv(path, index=False)
+    return total
+
+
+def test_calibrate(pejax, toy, tmp_path):
+    total = write_targets(tmp_path / "targets.csv", io.load(toy / "people.npz"))
     arguments = ("--targets", "targets.csv", "--population", toy / "people.npz", "--out", "out")
     result = pejax("calibrate", *arguments)
     assert result.exit_code == 0, result.output
@@ -182,6 +187,12 @@ def test_calibrate(pejax, toy, tmp_path):
     assert refused["name"].tolist() == ["moon"]
     assert "moonlight" in refused["reason"].iloc[0]
     assert pd.read_parquet("out/targets.parquet")["error"].abs().max() < 1e-3
+
+
+def test_an_unknown_target_comes_with_the_nearest(pejax, toy, tmp_path):
+    write_targets(tmp_path / "targets.csv", io.load(toy / "people.npz"))
+    arguments = ("--targets", "targets.csv", "--only", "earningz", "--out", "out")
+    refused(pejax("calibrate", *arguments), "Did you mean 'earnings'?")
 
 
 def test_impute(pejax, tmp_path):
