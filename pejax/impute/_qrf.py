@@ -38,7 +38,7 @@ class QRF:
         min_samples_leaf: the least draws a leaf holds.
         max_features: covariates tried at a split, as scikit-learn reads it; 1.0 is all of them.
         max_samples: draws a tree grows on; `None` as many as there are donors.
-        readout: what a leaf keeps: `all` its donors, or a `single` one (a third of the memory).
+        readout: what a leaf keeps: `all` its donors, or a `single` one chosen at random.
         missing: `refuse` missing numbers among the predictors, or send them the way the trees
             have `learned`.
         seed: of the bootstrap and the splits.
