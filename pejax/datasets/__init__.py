@@ -1,8 +1,9 @@
 """Populations ready to use, read from files that installed packages ship."""
 
 from ._aging import growth_factors as growth_factors
-from ._cps import cps_mapping as cps_mapping
-from ._cps import load_cps as load_cps
-from ._installed import installed_file as installed_file
-from ._installed import installed_folder as installed_folder
-from ._installed import population_total as population_total
+from ._cps import cps_mapping as cps_mapping, load_cps as load_cps
+from ._installed import (
+    installed_file as installed_file,
+    installed_folder as installed_folder,
+    population_total as population_total,
+)

@@ -1,13 +1,12 @@
 """Reading and writing: the only place where results touch the disk."""
 
-from .._files import write_json as write_json
-from .._files import write_text as write_text
-from ._manifest import Manifest as Manifest
-from ._manifest import Run as Run
-from ._manifest import data_digest as data_digest
-from ._manifest import write_manifest as write_manifest
-from ._parquet import read_parquet as read_parquet
-from ._parquet import write_parquet as write_parquet
+from .._files import write_json as write_json, write_text as write_text
+from ._manifest import (
+    Manifest as Manifest,
+    Run as Run,
+    data_digest as data_digest,
+    write_manifest as write_manifest,
+)
+from ._parquet import read_parquet as read_parquet, write_parquet as write_parquet
 from ._policyengine import read_policyengine_h5 as read_policyengine_h5
-from ._save import load as load
-from ._save import save as save
+from ._save import load as load, save as save

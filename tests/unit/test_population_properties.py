@@ -3,8 +3,7 @@
 import jax
 import numpy as np
 import pandas as pd
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from pejax import Population
 from pejax._tables import positions
