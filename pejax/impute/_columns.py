@@ -31,7 +31,7 @@ class NumberColumn:
     labels: ClassVar[tuple[Label, ...]] = ()
 
     @property
-    def is_ordered(self) -> bool:
+    def has_quantiles(self) -> bool:
         """Whether quantiles of the column mean something."""
         return self.dtype != "bool"
 
@@ -74,7 +74,7 @@ class CategoryColumn:
     labels: tuple[Label, ...]
     ordered: bool = False
 
-    is_ordered: ClassVar[bool] = False  # ranks have quantiles only by convention: draw instead
+    has_quantiles: ClassVar[bool] = False  # ranks have them only by convention: draw instead
 
     @property
     def is_nominal(self) -> bool:
@@ -129,11 +129,11 @@ def learn_column(name: str, values: "pd.Series") -> Column:
     import pandas as pd
 
     if isinstance(values.dtype, pd.CategoricalDtype):
-        labels = _plain(values.cat.categories)
+        labels = _plain(name, values.cat.categories)
         return CategoryColumn(name, labels, bool(values.cat.ordered))
     if _is_number(values):
         return NumberColumn(name, _numpy_name(values.dtype))
-    return CategoryColumn(name, _plain(sorted(values.dropna().unique())))
+    return CategoryColumn(name, _plain(name, sorted(values.dropna().unique())))
 
 
 def column_to_json(column: Column) -> dict[str, Any]:
@@ -149,9 +149,16 @@ def column_from_json(data: dict[str, Any]) -> Column:
     return CategoryColumn(fields["name"], tuple(fields["labels"]), fields["ordered"])
 
 
-def _plain(labels: Iterable[Any]) -> tuple[Label, ...]:
+def _plain(name: str, labels: Iterable[Any]) -> tuple[Label, ...]:
     """Labels as Python's own types, which JSON and hashing know."""
-    return tuple(x.item() if isinstance(x, np.generic) else x for x in labels)
+    plain = tuple(x.item() if isinstance(x, np.generic) else x for x in labels)
+    strange = [x for x in plain if not isinstance(x, str | int | float | bool)]
+    if strange:
+        raise BadInputError(
+            f"Column {name!r} holds {type(strange[0]).__name__} values, which are neither numbers"
+            " nor categories of strings or numbers. Convert it, for example to years."
+        )
+    return plain
 
 
 def _is_number(values: "pd.Series") -> bool:

@@ -81,7 +81,7 @@ class FittedQRF(eqx.Module):
         import pandas as pd
 
         for imputer in self.imputers:
-            if not imputer.target.is_ordered:
+            if not imputer.target.has_quantiles:
                 raise BadInputError(
                     f"Column {imputer.target.name!r} holds categories, which have no quantiles."
                     " Use draw."

@@ -37,7 +37,8 @@ class QRF:
         max_depth: of a tree; `None` grows until leaves are pure or of the smallest size.
         min_samples_leaf: the least draws a leaf holds.
         max_features: covariates tried at a split, as scikit-learn reads it; 1.0 is all of them.
-        max_samples: draws a tree grows on; `None` as many as there are donors.
+        max_samples: draws a tree grows on: a number, a share of the donors (a float), or `None` for
+            as many as there are donors.
         readout: what a leaf keeps: `all` its donors, or a `single` one chosen at random.
         missing: `refuse` missing numbers among the predictors, or send them the way the trees
             have `learned`.
@@ -55,7 +56,7 @@ class QRF:
     max_depth: int | None = None
     min_samples_leaf: int = 1
     max_features: float | int | str | None = 1.0
-    max_samples: int | None = None
+    max_samples: int | float | None = None
     readout: str = "all"
     missing: Missing = "refuse"
     seed: int = 0
@@ -86,6 +87,7 @@ class QRF:
             UnknownNameError: a column that `X` does not have.
         """
         predictors, targets = list(predictors), list(imputed_variables)
+        self._check_settings(len(X))
         _check_names(X, predictors, targets, weight_col)
         kinds = {name: learn_column(name, X[name]) for name in (*predictors, *targets)}
         columns = {name: kind.encode(X[name]) for name, kind in kinds.items()}
@@ -106,10 +108,8 @@ class QRF:
         weights: Float[np.ndarray, " donor"],
     ) -> Imputer:
         """The imputer of one variable."""
-        from ._convert import READOUTS, build_readout, grow, host_tree, tree_samples
+        from ._convert import build_readout, grow, host_tree, tree_samples
 
-        if self.readout not in READOUTS:
-            raise unknown("readout", self.readout, READOUTS)
         x = training_covariates(inputs, columns, self.missing)
         y = columns[target.name]
         seeds = variable_seed(self.seed, target.name).spawn(self.n_estimators + 1)
@@ -140,13 +140,30 @@ class QRF:
 
     def _bootstrap(self, weights, rng: np.random.Generator) -> Float[np.ndarray, " donor"]:
         """How often each donor is drawn for one tree."""
-        draws = self.max_samples or len(weights)
+        draws = self._draws(len(weights))
+        return rng.multinomial(draws, weights / weights.sum()).astype(np.float64)
+
+    def _draws(self, donors: int) -> int:
+        if isinstance(self.max_samples, float):
+            return round(self.max_samples * donors)
+        return self.max_samples or donors
+
+    def _check_settings(self, donors: int) -> None:
+        from ._convert import READOUTS
+
+        if self.readout not in READOUTS:
+            raise unknown("readout", self.readout, READOUTS)
+        if self.n_estimators < 1 or self.min_samples_leaf < 1:
+            raise BadInputError(
+                f"A forest of {self.n_estimators} trees with leaves of {self.min_samples_leaf}"
+                " cannot grow. Give at least one of each."
+            )
+        draws = self._draws(donors)
         if draws < 2 * self.min_samples_leaf:
             raise BadInputError(
                 f"A tree of {draws} draws cannot be split into leaves of {self.min_samples_leaf}."
                 " Lower min_samples_leaf, raise max_samples or bring more donors."
             )
-        return rng.multinomial(draws, weights / weights.sum()).astype(np.float64)
 
 
 def training_covariates(

@@ -128,7 +128,7 @@ def soften(
         beam: nodes kept at each level of a tree.
 
     Raises:
-        BadInputError: missing values in `X`, or a forest that routes them.
+        BadInputError: missing values in `X`, a forest that routes them, or no temperature.
 
     >>> from sklearn.ensemble import RandomForestRegressor
     >>> X, y = np.arange(20.0)[:, None], np.arange(20) // 10 * 10.0
@@ -139,6 +139,11 @@ def soften(
     (True, True)
     """
     trees = forest.trees
+    if not temperature > 0 or beam < 1:
+        raise BadInputError(
+            f"A temperature of {temperature} with a beam of {beam} routes no row. Give a positive"
+            " temperature and keep at least one node."
+        )
     if trees.missing != "refuse":
         raise BadInputError("A soft forest cannot route missing values. Use missing='refuse'.")
     check_covariates(X, trees.n_features, "refuse")

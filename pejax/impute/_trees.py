@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Literal
+from typing import Literal, get_args
 
 import equinox as eqx
 import jax
@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Float32, Int, Int32, UInt32
 
+from .._validate import unknown
 from ._layout import HostTree, PackedTrees, pack
 
 Missing = Literal["refuse", "learned"]
@@ -40,6 +41,8 @@ class Trees(eqx.Module):
         cls, trees: Sequence[HostTree], n_features: int, missing: Missing
     ) -> tuple["Trees", PackedTrees]:
         """Pack host trees; the packing also says where each old node went."""
+        if missing not in get_args(Missing):
+            raise unknown("rule for missing values", missing, get_args(Missing))
         packed = pack(trees, n_features, missing == "learned")
         on_device = cls(
             records=jnp.asarray(packed.records),

@@ -77,9 +77,25 @@ def test_columns_named_twice_or_not_at_all(donors):
         SMALL.fit(donors, [], ["income"])
 
 
-def test_an_unknown_readout(donors):
-    with pytest.raises(UnknownNameError, match="single"):
-        QRF(readout="singel").fit(donors, ["age"], ["income"])
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"readout": "singel"}, "single"),
+        ({"missing": "learnt"}, "learned"),
+        ({"n_estimators": 0}, "at least one"),
+        ({"min_samples_leaf": 0}, "at least one"),
+        ({"min_samples_leaf": 6, "max_samples": 0.25}, "10 draws"),
+    ],
+)
+def test_settings_that_grow_no_forest(donors, settings, message):
+    with pytest.raises(PejaxError, match=message):
+        QRF(**settings).fit(donors, ["age"], ["income"])
+
+
+def test_a_column_of_dates(donors):
+    donors["born"] = pd.Timestamp("1980-01-01")
+    with pytest.raises(BadInputError, match="'born' holds Timestamp values"):
+        SMALL.fit(donors, ["born"], ["income"])
 
 
 @pytest.mark.parametrize(

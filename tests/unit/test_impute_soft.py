@@ -134,6 +134,8 @@ def test_what_cannot_be_softened_is_refused(problem):
     X, y, fitted = problem
     with pytest.raises(BadInputError, match="readout='single'"):
         soften(Forest.from_sklearn(fitted, X, y), X).quantile(X, [0.5], bandwidth=1.0)
+    with pytest.raises(BadInputError, match="positive temperature"):
+        soften(Forest.from_sklearn(fitted), X, temperature=0.0)
     with pytest.raises(BadInputError, match="missing values"):
         soften(Forest.from_sklearn(fitted, missing="learned"), X)
     single = soften(Forest.from_sklearn(fitted, X, y, readout="single"), X)
