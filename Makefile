@@ -60,5 +60,6 @@ clean: ## remove .venv, caches and results; the user's cache folder stays
 .venv/.oracle: EXTRAS = us,io,viz,dev,bench,ray
 
 .venv/.us .venv/.dev .venv/.oracle: .venv/bin/python pyproject.toml
+	@echo "installing pejax[$(EXTRAS)] into .venv; the first time takes some minutes"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[$(EXTRAS)]"
 	@touch $@
