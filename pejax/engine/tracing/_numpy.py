@@ -357,6 +357,9 @@ class _Ufunc:
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._ufunc(*args, **kwargs)
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ufunc, name)
+
     def reduce(self, x: Any, axis: int | None = 0, **kwargs: Any) -> Any:
         if has_traced(x):
             return ufunc_reduce(self._ufunc, x, axis)
