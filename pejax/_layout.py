@@ -10,19 +10,25 @@ from ._types import HostIndex
 from ._validate import BadInputError, unknown
 
 
+_COARSE = 65_536
+
+
 def size_bucket(n: int) -> int:
     """The smallest of 8, 10, 12, 14, 16, 20, 24, 28, 32, ... that is at least `n`.
 
     Powers of two times 1, 1.25, 1.5 and 1.75: at most a quarter of the rows is padding, and
-    populations of nearby sizes meet in one bucket and so share one compiled program.
+    populations of nearby sizes meet in one bucket and so share one compiled program. Above 65,536
+    rows, where padding costs more than a compile, the steps are sixteenths.
 
-    >>> [size_bucket(n) for n in (0, 9, 1000, 1100)]
-    [8, 10, 1024, 1280]
+    >>> [size_bucket(n) for n in (0, 9, 1000, 1100, 542_168)]
+    [8, 10, 1024, 1280, 557056]
     """
     power = 8
     while 2 * power < n:
         power *= 2
-    return next(size for size in (power * k // 4 for k in (4, 5, 6, 7, 8)) if size >= n)
+    steps = 4 if n <= _COARSE else 16
+    sizes = (power * k // steps for k in range(steps, 2 * steps + 1))
+    return next(size for size in sizes if size >= n)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -27,7 +27,7 @@ from ..graph._ops import LEAVES, SIZES
 from ._emit import Emitter
 from ._extent import Extent
 
-SEGMENT_NODES = 500
+SEGMENT_NODES = 200
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
