@@ -8,7 +8,7 @@ import pandas as pd
 SERIES = (("#9aa3ad", 6.0), ("#1f5a92", 2.2), ("#c0562f", 2.2))  # the first shows under the others
 INK, RULE = "#24292f", "#dfe4e9"
 FONT = "font-family='system-ui, Segoe UI, Helvetica, Arial, sans-serif'"
-WIDTH, HEIGHT = 940, 400
+WIDTH, HEIGHT = 940, 412
 PANEL = (370, 262)  # pixels of a plot's area
 TICKS = 5
 

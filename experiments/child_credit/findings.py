@@ -136,12 +136,13 @@ class Findings:
                     for statistic in ("cost", "poverty_gap")
                     for kind in ("derivative", "difference")
                 ),
+                _ratio(-row.poverty_gap_derivative, row.cost_derivative),
             )
             for row in _rows(wide)
         ]
         names = (
             "design", "number", "value", "step", "d cost, $m", "difference", "d gap, $m",
-            "difference",
+            "difference", "gap closed per $ of cost",
         )  # fmt: skip
         return _table(names, rows)
 
@@ -200,3 +201,7 @@ def _billions(dollars: float) -> str:
 def _millions(dollars: float) -> str:
     """Four digits; a true zero is a plain 0."""
     return f"{dollars / 1e6:.4g}" if dollars else "0"
+
+
+def _ratio(part: float, whole: float) -> str:
+    return f"{part / whole:.3f}" if whole else "–"

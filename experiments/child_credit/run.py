@@ -10,6 +10,7 @@ programs, what the source engine computed and finished batches of the sweep stay
 import argparse
 import os
 import sys
+import time
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -59,7 +60,8 @@ def run(config: Mapping[str, Any], out: Path, cache: Path) -> Findings:
             pd.concat(soft, ignore_index=True),
             compared,
         )
-        log.note(**_sizes(study), **found.without, **found.checks(config))
+        cpu = {"cpu_seconds": round(time.process_time())}
+        log.note(**_sizes(study), **found.without, **found.checks(config), **cpu)
         found.write(out)
         io.write_text(out / "figure.svg", _figure(found))
     _tell(f"results in {out}")

@@ -8,7 +8,7 @@ from typing import Any
 import families as people
 import numpy as np
 import poverty
-from designs import Design, Grid, designs_of
+from designs import CTC, Design, Grid, designs_of
 
 from pejax import Population, engine
 
@@ -63,7 +63,9 @@ def prepare(config: Mapping[str, Any], cache: Path, given: Population, progress:
         kept = cache / "programs"
         return engine.compile(rules, names, year, families, dtype="float64", cache=kept)
 
-    fixed = _computed(compiled(country, FIXED), families)
+    law = compiled(country, FIXED)
+    _fail_if_credit_reaches(law)
+    fixed = _computed(law, families)
     families = poverty.with_poverty_columns(fixed, families)
     for name in HELD:
         entity, values = fixed[name]
@@ -80,6 +82,13 @@ def prepare(config: Mapping[str, Any], cache: Path, given: Population, progress:
         families=families,
         programs={d.name: shared[d.country(country)] for d in designs},
     )
+
+
+def _fail_if_credit_reaches(program: engine.Program) -> None:
+    """What is held fixed must not depend on what is varied."""
+    reached = [path for path in program.parameters.paths() if path.startswith(f"{CTC}.")]
+    if reached:
+        raise ValueError(f"{FIXED} depend on {reached}: leave what does out of HELD")
 
 
 def _computed(program: engine.Program, families: Population) -> Values:
