@@ -297,7 +297,7 @@ class Population(eqx.Module):
 
         Args:
             n: rows of the person entity; or rows by entity; what is not named, or `None`, goes to
-                its next size bucket (powers of two times 1, 1.25, 1.5 and 1.75).
+                its next size bucket (see `size_bucket`).
 
         Padding persons belong to the last padding row of each group, at position 0.
         """
