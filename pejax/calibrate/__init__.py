@@ -13,7 +13,6 @@ from ._diagnostics import (
     relative_error as relative_error,
     squared_relative_loss as squared_relative_loss,
     weight_ratio as weight_ratio,
-    weighted_quantile as weighted_quantile,
 )
 from ._dual_methods import (
     Entropy as Entropy,

@@ -33,7 +33,8 @@ class Adam(GradientMethod):
 
     Args:
         epochs: steps of the optimiser.
-        learning_rate: of the default optimiser, at the start of its cosine decay to a twentieth.
+        learning_rate: of the default optimiser, at the start of its cosine decay to a twentieth;
+            30 / epochs unless given, and at most 0.5.
         optimizer: an optax transformation instead of it.
         ridge: :math:`\rho`, the price of distance to the base weights.
         dropout: the share of records left out of each epoch, the rest scaled up; needs a key.

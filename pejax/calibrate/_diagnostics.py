@@ -1,7 +1,7 @@
 """How good a set of weights is: one definition a formula, all pure and traceable."""
 
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
 
 def relative_error(
@@ -68,32 +68,3 @@ def records_kept(weights: Float[Array, " unit"]) -> Array:
 def negative_share(weights: Float[Array, " unit"]) -> Float[Array, ""]:
     """The share of units with a weight below zero."""
     return jnp.mean(weights < 0)
-
-
-def weighted_quantile(
-    values: Float[Array, " row"],
-    weights: Float[Array, " row"],
-    levels: Float[Array, " quantile"],
-) -> Float[Array, " quantile"]:
-    r"""The smallest value at or below which a share of at least `level` of the weight lies.
-
-    The inverse of the weighted distribution function, which integer weights make the same as that
-    many copies of the row. Rows without weight never count; NaN when no row has weight.
-
-    >>> weighted_quantile(jnp.array([5.0, 1.0, 9.0]), jnp.array([1.0, 2.0, 1.0]), jnp.array([0.5]))
-    Array([1.], dtype=float32)
-    """
-    order = jnp.argsort(values)
-    reached = jnp.cumsum(weights[order])
-    wanted = jnp.asarray(levels) * reached[-1]
-    # `side="left"` finds the first row whose reached weight is at least the wanted one; at level 0
-    # that could be a weightless row, hence the smallest positive share instead.
-    smallest = jnp.where(reached > 0, reached, jnp.inf).min(initial=jnp.inf)
-    place = jnp.searchsorted(reached, jnp.maximum(wanted, smallest), side="left")
-    found = values[order][jnp.minimum(place, values.shape[0] - 1)]
-    return jnp.where(reached[-1] > 0, found, jnp.nan)
-
-
-def within(errors: Float[Array, " target"], tolerance: float) -> Bool[Array, " target"]:
-    """Which relative errors are no larger than a tolerance."""
-    return jnp.abs(errors) <= tolerance

@@ -29,6 +29,7 @@ def installed_rows(period: int) -> list[dict[str, Any]]:
     for figure in FIGURES:
         rows += _state_rows(shelf, figure, period) if figure.by_state else []
         rows += [] if figure.by_state else [_national_row(shelf, figure, period)]
+    rows = _parts_raked(rows)
     return [*rows, *_resident_rows(shelf, period), *_band_rows(shelf, period)]
 
 
@@ -121,6 +122,23 @@ def _state_rows(shelf: _Shelf, figure: Figure, period: int) -> Iterator[dict[str
             row = _row(*figure[:4], value=shelf.value(node[postal], period), period=period)
             name = f"{row['name']}.{postal}"
             yield row | {"name": name, "geo_level": "state", "geo_id": f"{fips:02d}"}
+
+
+def _parts_raked(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows, parts scaled so that they add up to the row of their sum where every part has one.
+
+    The Budget Office publishes a sum for the year, the tax statistics its parts for an earlier one.
+    """
+    national = {row["variable"]: row for row in rows if row["geo_level"] == "nation"}
+    for variable, whole in national.items():
+        parts = [national.get(name) for name in variable.split("+")]
+        if len(parts) > 1 and all(parts):
+            factor = whole["value"] / sum(part["value"] for part in parts if part)
+            for part in parts:
+                if part:
+                    part["value"] *= factor
+                    part["source"] += f", times {factor:.4f} to add up to {whole['name']}"
+    return rows
 
 
 def _resident_rows(shelf: _Shelf, period: int) -> Iterator[dict[str, Any]]:

@@ -56,9 +56,9 @@ class L0(GradientMethod):
     Args:
         budget: records to keep, exactly.
         l0_lambda: the price of a record, instead of a budget.
-        epochs: steps of the optimiser; `epochs * learning_rate` should be at least 20 for the
-            gates to have room to move.
-        learning_rate, optimizer: as in `Adam`.
+        epochs: steps of the optimiser.
+        learning_rate, optimizer: as in `Adam`; a gate that starts open needs `epochs *
+            learning_rate` of some 20 to shut.
         refit: solve for weights on the support; `False` returns the gated weights.
         ridge: of the refit.
         l2: :math:`\lambda_2`, which keeps the weights behind shut gates from growing.

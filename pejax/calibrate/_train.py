@@ -15,10 +15,12 @@ from .._results import Result
 from .._types import Key
 from .._validate import BadInputError
 from ._diagnostics import relative_error, squared_relative_loss
-from ._method import Method, Progress, ProgressCallback
+from ._method import Method, Progress, ProgressCallback, optional
 from ._problem import Goals
 
 _STRETCHES = 20  # reports of progress in a run
+_TRAVEL = 30.0  # how far the default rate lets a parameter go; a gate needs some 20 to shut
+_FASTEST = 0.5
 
 
 class EpochLog(NamedTuple):
@@ -37,7 +39,9 @@ class GradientMethod(Method):
     """
 
     epochs: int = eqx.field(static=True, default=1000, kw_only=True, converter=operator.index)
-    learning_rate: float = eqx.field(static=True, default=0.1, kw_only=True, converter=float)
+    learning_rate: float | None = eqx.field(
+        static=True, default=None, kw_only=True, converter=optional(float)
+    )
     optimizer: optax.GradientTransformation | None = eqx.field(
         static=True, default=None, kw_only=True
     )
@@ -45,7 +49,7 @@ class GradientMethod(Method):
     def __check_init__(self):
         if self.epochs < 1:
             raise BadInputError(f"epochs is {self.epochs}; give at least 1.")
-        if not self.learning_rate > 0:
+        if self.learning_rate is not None and not self.learning_rate > 0:
             raise BadInputError(f"learning_rate is {self.learning_rate}; give a number above 0.")
 
     @abc.abstractmethod
@@ -62,8 +66,8 @@ class GradientMethod(Method):
         """The optax transformation: Adam with a cosine decay unless one was given."""
         if self.optimizer is not None:
             return self.optimizer
-        decay = optax.cosine_decay_schedule(self.learning_rate, self.epochs, alpha=0.05)
-        return optax.adam(decay)
+        rate = self.learning_rate or min(_FASTEST, _TRAVEL / self.epochs)
+        return optax.adam(optax.cosine_decay_schedule(rate, self.epochs, alpha=0.05))
 
 
 class Moment(NamedTuple):

@@ -12,7 +12,6 @@ from pejax.calibrate import (
     relative_error,
     squared_relative_loss,
     weight_ratio,
-    weighted_quantile,
 )
 
 FEW = settings(max_examples=40, deadline=None)
@@ -57,22 +56,3 @@ def test_counts_and_shares():
     w = jnp.array([1.0, 0.0, -2.0, 3.0])
     assert int(records_kept(w)) == 3
     assert float(negative_share(w)) == 0.25
-
-
-@given(
-    values=st.lists(st.floats(-100, 100, width=32), min_size=6, max_size=6),
-    copies=st.lists(st.integers(0, 3), min_size=6, max_size=6).filter(any),
-    level=st.sampled_from([0.0, 0.25, 0.5, 0.9, 1.0]),
-)
-@FEW
-def test_an_integer_weight_is_that_many_copies_of_the_row(values, copies, level):
-    weighted = weighted_quantile(
-        jnp.asarray(values), jnp.asarray(copies, float), jnp.array([level])
-    )
-    copied = np.sort(np.repeat(values, copies))
-    place = max(int(np.ceil(level * len(copied) - 1e-9)), 1) - 1
-    assert float(weighted[0]) == np.float32(copied[place])
-
-
-def test_a_quantile_of_no_weight_is_not_a_number():
-    assert np.isnan(weighted_quantile(jnp.ones(3), jnp.zeros(3), jnp.array([0.5]))[0])
