@@ -16,6 +16,7 @@ import numpy as np
 
 from .._population import Population
 from .._validate import BadInputError
+from ._accept import fail_if_groups_missing
 from ._parameters import Parameters, index_of
 from ._program import Decision, Output, Program, Recipe, _agrees
 from ._report import report_of
@@ -62,7 +63,9 @@ def compile(
     if population is None:
         raise BadInputError("give a population: its columns are the program's inputs")
     _check_dtype(dtype)
-    names = [outputs] if isinstance(outputs, str) else list(outputs)
+    names = list(dict.fromkeys([outputs] if isinstance(outputs, str) else outputs))
+    if not names:
+        raise BadInputError("give the names of the variables to compile: ['income_tax', ...]")
     recipe = _recipe(system, names, str(period), dtype, chunk)
     path = None if cache is None else Path(cache) / f"{_key(recipe, population)}.pejax"
     if path is not None and path.exists():
@@ -105,7 +108,8 @@ def _traced(
     system = rules.load() if isinstance(rules, Country) else rules
     for name in recipe.outputs:
         system.variable(name)
-    period = system.period(recipe.period)
+    fail_if_groups_missing(population, (system.person, *system.groups))
+    period = _year(system, recipe.period)
     columns = columns_for(system, population)
     population = recoded(population, columns)
     rows, host = sizes_of(population), host_arrays(population)
@@ -116,6 +120,20 @@ def _traced(
 
     outcome = trace(system, recipe.outputs, period, columns, values)
     return _program(system, outcome, recipe, period, columns)
+
+
+def _year(system: System, text: str) -> Any:
+    """The period, which is one in which the population's yearly columns are known."""
+    try:
+        period = system.period(text)
+    except ValueError as problem:
+        raise BadInputError(f"period {text!r}: give a year, such as 2025") from problem
+    if period.unit != "year":
+        raise BadInputError(
+            f"period {text!r} is a {period.unit}, but columns hold yearly values. Compile for its "
+            "year; a monthly variable of a year is the sum of its months"
+        )
+    return period
 
 
 def _numbers(parameters: Parameters) -> dict[str, float]:

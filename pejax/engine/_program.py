@@ -14,8 +14,9 @@ from jax.core import Tracer
 from jaxtyping import Array
 
 from .._population import Population
-from .._validate import BadInputError, PejaxError, unknown
+from .._validate import PejaxError, unknown
 from . import _save
+from ._accept import accepted, fail_if_other_parameters
 from ._parameters import LeafInfo, ParameterIndex, Parameters
 from ._report import Report
 from .graph._interpret import Interpreter
@@ -23,7 +24,7 @@ from .graph._node import Node
 from .rules._system import System
 from .running._chunks import deal, run_blocks
 from .running._runtime import Runtime
-from .tracing._inputs import Column, columns_of, host_arrays, recoded, sizes_of
+from .tracing._inputs import Column, host_arrays, recoded, sizes_of
 
 
 class GuardMovedError(PejaxError):
@@ -267,33 +268,9 @@ class Program:
 
     def _accept(self, parameters: Parameters, population: Population) -> Population:
         """The population as the program codes it, if it has what the program needs."""
-        if parameters.index != self.index:
-            raise BadInputError(
-                "these parameters belong to another program: use program.parameters and its reforms"
-            )
-        given = {c.key: c for c in columns_of(population)}
-        for column in self.columns:
-            found = given.get(column.key)
-            if found is None:
-                raise BadInputError(
-                    f"the program was compiled for a column {column.name!r} on {column.entity}, "
-                    "which this population has not. Add it, or compile for this population"
-                )
-            if found.kind != column.kind or (found.vocabulary is None) != (
-                column.vocabulary is None
-            ):
-                raise BadInputError(
-                    f"column {column.key} has another type than the program was compiled for. "
-                    "Convert it, or compile for this population"
-                )
-        mine = {c.key for c in self.columns}
-        extra = [c for key, c in given.items() if key not in mine and c.name in self.known]
-        if extra:
-            raise BadInputError(
-                f"column {extra[0].key} is a variable that the program computes and would ignore. "
-                "Drop it, or compile for this population"
-            )
-        return recoded(population, self.columns)
+        fail_if_other_parameters(parameters, self.index)
+        entities = self.outputs[0].node.graph.sizes
+        return accepted(population, self.columns, self.known, entities)
 
 
 def _is_traced(tree: Any) -> bool:

@@ -121,8 +121,19 @@ def test_float64_needs_jax_s_switch(people):
         toy_program(dtype="float64")
     with pytest.raises(BadInputError, match="choose 'float32' or 'float64'"):
         toy_program(dtype="float16")
+
+
+def test_questions_that_cannot_be_compiled(people):
     with pytest.raises(BadInputError, match="give a population"):
         compile(toy_system(), ["income_tax"], 2025)
+    with pytest.raises(BadInputError, match="give the names of the variables"):
+        compile(toy_system(), [], 2025, people)
+    with pytest.raises(BadInputError, match="period 'next': give a year, such as 2025"):
+        compile(toy_system(), ["income_tax"], "next", people)
+    with pytest.raises(BadInputError, match="period '2025-03' is a month"):
+        compile(toy_system(), ["income_tax"], "2025-03", people)
+    with pytest.raises(UnknownNameError, match=r"'incme_tax'.*Nearest: income_tax"):
+        compile(toy_system(), ["incme_tax"], 2025, people)
 
 
 # ---- sizes
@@ -265,6 +276,29 @@ def test_another_type_is_refused(program, people):
     aged = people.with_columns("person", age=np.full(people.count(), 30.5))
     with pytest.raises(BadInputError, match=r"person\.age has another type"):
         values(program, aged)
+
+
+def test_whole_numbers_are_fine_where_there_were_floats(program, people):
+    whole = people.with_columns("person", earnings=np.arange(people.count()) * 1_000)
+    assert_equal(values(program, whole), toy_oracle(whole), atol=0.01)
+
+
+def test_a_population_without_a_group_is_refused(program, people):
+    frames = people.to_frames()
+    del frames["tax_unit"]
+    frames["person"] = frames["person"].drop(columns="tax_unit_id")
+    without = Population.from_frames(frames)
+    message = r"need a tax_unit for every person.*only person, household\. Add tax_unit_id"
+    with pytest.raises(BadInputError, match=message):
+        values(program, without)
+    with pytest.raises(BadInputError, match=message):
+        toy_program(EVERYTHING, without)
+
+
+@pytest.mark.parametrize("wrong", [None, {"tax.rate": 0.3}, np.zeros(25)])
+def test_what_is_no_parameters_is_refused(program, people, wrong):
+    with pytest.raises(BadInputError, match=r"call program\(parameters, population\)"):
+        program(wrong, people)
 
 
 def test_parameters_of_another_program_are_refused(program, people):

@@ -21,6 +21,9 @@ from ._array import Traced, names_of
 from ._groups import Links
 
 _PARTS = ("group", "position", "first", "size")
+NUMBERS = "iub"
+"""Kinds whose values a float can hold."""
+
 _SHADOW = {"f": np.float32, "i": np.int32, "u": np.int32, "b": np.bool_}
 
 
@@ -62,7 +65,8 @@ def _with_all_names(system: System, column: Column) -> Column:
 
 
 def recoded(population: Population, columns: Iterable[Column]) -> Population:
-    """The population with its texts coded by the vocabularies of `columns`.
+    """The population with its texts coded by the vocabularies of `columns`, and whole numbers
+    made floats where the program was compiled for floats.
 
     A population knows the names that occur in it, a program all that its rules know.
 
@@ -70,16 +74,28 @@ def recoded(population: Population, columns: Iterable[Column]) -> Population:
     """
     held = {entity: dict(named) for entity, named in population.columns.items()}
     texts = dict(population.schema.vocabularies)
+    changed = False
     for column in columns:
-        given = texts.get((column.entity, column.name))
-        if given is not None and column.vocabulary not in (None, given):
-            codes = jnp.asarray(_codes(column, given))
-            held[column.entity][column.name] = codes[held[column.entity][column.name]]
-            texts[column.entity, column.name] = column.vocabulary
-    schema = population.schema.replace(vocabularies=FrozenMapping(texts))
-    if schema == population.schema:
+        place, values = (column.entity, column.name), held[column.entity].get(column.name)
+        if values is None:
+            continue
+        new = _converted(column, values, texts.get(place))
+        if new is not values:
+            changed, held[column.entity][column.name] = True, new
+            if column.vocabulary is not None:
+                texts[place] = column.vocabulary
+    if not changed:
         return population
+    schema = population.schema.replace(vocabularies=FrozenMapping(texts))
     return dataclasses.replace(population, columns=held, schema=schema)
+
+
+def _converted(column: Column, values: Array, given: tuple[str, ...] | None) -> Array:
+    if given is not None and column.vocabulary not in (None, given):
+        return jnp.asarray(_codes(column, given))[values]
+    if column.kind == "f" and values.dtype.kind in NUMBERS:
+        return values.astype(float)
+    return values
 
 
 def _codes(column: Column, given: tuple[str, ...]) -> np.ndarray:
