@@ -1,7 +1,5 @@
 """Every donor of every leaf, as sorted distinct outcomes with cumulative weights."""
 
-from typing import ClassVar
-
 import equinox as eqx
 import jax.numpy as jnp
 from jax import lax
@@ -13,7 +11,12 @@ from ._readout import DonorValues, Leaves, Readout
 
 
 class AllValues(Readout):
-    """All donors of a leaf with their weights; quantiles pool the leaves of all trees.
+    r"""All donors of a leaf with their weights.
+
+    The readout `all` pools the leaves of all trees, donor by donor, as quantile-forest does when it
+    keeps them all; a tree whose leaf is large then counts for more. `meinshausen` gives every tree
+    the same weight, :math:`w_i(x) = \frac1T \sum_t \mathbf 1\{i \in L_t(x)\} / |L_t(x)|`
+    (Meinshausen 2006), which is the distribution that draws follow.
 
     Leaf e of tree t owns the entries `start[t, e] : start[t, e + 1]`, one a distinct outcome.
 
@@ -21,10 +24,12 @@ class AllValues(Readout):
         values: the distinct outcomes of the donors, ascending.
         start: the first entry of each node; inner nodes own none.
         rank: the index in `values` of each entry, ascending within a leaf.
-        cumulative: the weight of a leaf's entries up to and including this one.
+        cumulative: the weight of a leaf's entries up to and including this one; with `equal_trees`
+            as a share of the leaf's.
         means: the weighted mean of each leaf.
         counts: whether all weights are whole numbers (how often a donor is in the bag), so that
             NumPy's interpolated quantiles of the repeated values are defined.
+        equal_trees: whether every leaf weighs one.
     """
 
     values: DonorValues
@@ -33,8 +38,12 @@ class AllValues(Readout):
     cumulative: Float[Array, " entry"]
     means: Float[Array, "tree node"]
     counts: bool = eqx.field(static=True)
+    equal_trees: bool = eqx.field(static=True)
 
-    name: ClassVar[str] = "all"
+    @property
+    def name(self) -> str:
+        """See `Readout`."""
+        return "meinshausen" if self.equal_trees else "all"
 
     def mean(self, leaves: Leaves) -> Float[Array, " row"]:
         """See `Readout`; this is scikit-learn's `predict`."""
@@ -45,9 +54,10 @@ class AllValues(Readout):
         return self.means
 
     def quantile(
-        self, leaves: Leaves, levels: Float[Array, "row quantile"], method: Method
+        self, leaves: Leaves, levels: Float[Array, "row quantile"], method: Method | None
     ) -> Float[Array, "row quantile"]:
         """See `Readout`; `inverted_cdf` is the one method that fractional weights allow."""
+        method = method or ("linear" if self.counts else "inverted_cdf")
         self._check_method(method)
         ranges = self._range(leaves)
         one_level = self._interpolated if self.counts else self._inverted_cdf
@@ -65,8 +75,9 @@ class AllValues(Readout):
     def _check_method(self, method: Method) -> None:
         if not self.counts and method != "inverted_cdf":
             raise BadInputError(
-                f"The quantile method {method!r} interpolates between repeated values, but this"
-                " forest's donors have fractional weights. Use method='inverted_cdf'."
+                f"The quantile method {method!r} interpolates between repeated values, but the"
+                f" donors of this forest (readout {self.name!r}) have fractional weights."
+                " Use method='inverted_cdf'."
             )
 
     def _range(self, leaves: Leaves) -> tuple[Int32[Array, "tree row"], Int32[Array, "tree row"]]:
@@ -94,9 +105,11 @@ class AllValues(Readout):
 
     def _inverted_cdf(self, ranges, level, method) -> Float[Array, " row"]:
         first, last = ranges
-        wanted = level * self._weight_before(last, first)
-        lightest = jnp.finfo(wanted.dtype).tiny  # level 0 is the least outcome that has weight
-        wanted = jnp.maximum(wanted, lightest)
+        limits = jnp.finfo(self.cumulative.dtype)
+        # Sums of shares carry rounding: 0.3 of the weight is reached at 0.29999999. And level 0 is
+        # the least outcome that has weight.
+        wanted = (1 - 16 * limits.eps) * level * self._weight_before(last, first)
+        wanted = jnp.maximum(wanted, limits.tiny)
         rank, _ = self._order_statistic(ranges, lambda before: before < wanted)
         return jnp.asarray(self.values)[rank]
 

@@ -27,10 +27,12 @@ HEADER = "header"  # a JSON text beside the arrays
 Arrays = dict[str, np.ndarray]
 
 _TREES = ("records", "source", "depth")
+_ALL = (AllValues, ("values", "start", "rank", "cumulative", "means"))
 _STORES: dict[str, tuple[type[Readout], tuple[str, ...]]] = {
-    LeafMean.name: (LeafMean, ("means", "values")),
-    SingleValue.name: (SingleValue, ("values", "rank")),
-    AllValues.name: (AllValues, ("values", "start", "rank", "cumulative", "means")),
+    "mean": (LeafMean, ("means", "values")),
+    "single": (SingleValue, ("values", "rank")),
+    "all": _ALL,
+    "meinshausen": _ALL,
 }
 
 
@@ -102,7 +104,10 @@ def _forest_header(forest: Forest) -> dict[str, Any]:
         "readout": forest.readout.name,
     }
     if isinstance(forest.readout, AllValues):
-        header["counts"] = forest.readout.counts
+        header["weights"] = {
+            "counts": forest.readout.counts,
+            "equal_trees": forest.readout.equal_trees,
+        }
     return header
 
 
@@ -122,8 +127,7 @@ def _forest_of(header: Mapping[str, Any], arrays: Arrays, prefix: str) -> Forest
     )
     held = {name: arrays[f"{prefix}leaf_{name}"] for name in stored}
     leaves = {name: x if name == "values" else jnp.asarray(x) for name, x in held.items()}
-    static = {"counts": header["counts"]} if "counts" in header else {}
-    return Forest(trees, store(**leaves, **static))
+    return Forest(trees, store(**leaves, **header.get("weights", {})))
 
 
 def _read_header(arrays: Arrays) -> dict[str, Any]:

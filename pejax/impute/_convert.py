@@ -14,7 +14,7 @@ from ._readout import Readout
 from ._samples import TreeSamples, all_values, leaf_means, single_values
 from ._trees import Missing, Trees
 
-READOUTS = ("all", "single")
+READOUTS = ("meinshausen", "all", "single")
 
 
 def from_sklearn(
@@ -30,7 +30,7 @@ def from_sklearn(
     """See `Forest.from_sklearn`."""
     _check_regressor(forest)
     has_data = X is not None and y is not None
-    readout = readout or ("all" if has_data else "mean")
+    readout = readout or ("meinshausen" if has_data else "mean")
     if readout not in (*READOUTS, "mean"):
         raise unknown("readout", readout, (*READOUTS, "mean"))
     trees = [host_tree(estimator) for estimator in forest.estimators_]
@@ -144,7 +144,7 @@ def build_readout(
     """The store of the named readout."""
     if name == "single":
         return single_values(samples, packed, values, rng)
-    return all_values(samples, packed, values)
+    return all_values(samples, packed, values, equal_trees=name == "meinshausen")
 
 
 def _kept_samples(

@@ -25,9 +25,10 @@ class Forest(eqx.Module):
     """A quantile regression forest on the device (Meinshausen 2006).
 
     The trees say which donors are like a row; the readout says what is read from those donors.
-    Three estimators are offered and never mixed: `single` (one donor a leaf, what quantile-forest
-    keeps by default), `all` (every donor of a leaf, pooled over trees) and, from either of them,
-    `draw` (one donor of one tree). `mean` readouts hold no donors and refuse the other two.
+    The estimators differ and are never mixed: `meinshausen` (every donor of a leaf, every tree
+    weighing the same), `all` (every donor of a leaf, pooled over trees), `single` (one donor a
+    leaf, what quantile-forest keeps by default) and, from any of them, `draw` (one donor of one
+    tree). `mean` readouts hold no donors and refuse quantiles and draws.
 
     Rows with a missing covariate are refused with row and column. Inside `jax.jit`, where nothing
     can be raised, they get NaN, and -1 for a leaf; with `missing="learned"` they are routed.
@@ -74,8 +75,8 @@ class Forest(eqx.Module):
             y: the training outcomes, (donor,).
             sample_weight: the weights given to `fit`. A donor counts in a leaf with the weight
                 that the tree gave it while it grew, so weights act once.
-            readout: `all` (the default with training data), `single`, or `mean` (the default and
-                only choice without).
+            readout: `meinshausen` (the default with training data), `all`, `single`, or `mean`
+                (the default and only choice without).
             missing: `refuse`, or `learned` to route a NaN as scikit-learn does.
             seed: of the choice of one donor a leaf in `single`.
 
@@ -126,7 +127,7 @@ class Forest(eqx.Module):
         X: Float[ArrayLike, "row feature"],
         levels: Float[ArrayLike, " quantile"] | Float[ArrayLike, "row quantile"] | Sequence[float],
         *,
-        method: Method = "linear",
+        method: Method | None = None,
         chunk: int | None = None,
     ) -> Float[Array, "row quantile"]:
         """Conditional quantiles.
@@ -135,11 +136,13 @@ class Forest(eqx.Module):
             X: covariates.
             levels: between 0 and 1; one list for all rows, or one row of levels for each row.
             method: how to interpolate between outcomes, by NumPy's names: `linear`, `lower`,
-                `higher`, `midpoint`, `nearest`, `inverted_cdf`. Fractional donor weights allow
-                only the last.
+                `higher`, `midpoint`, `nearest`, `inverted_cdf`. As in NumPy, fractional weights
+                (`meinshausen` has them) allow only the last. `None` is `linear` where that is
+                defined, else `inverted_cdf`.
             chunk: rows worked on at a time; the result does not depend on it.
         """
-        check_method(method)
+        if method is not None:
+            check_method(method)
         x = self._covariates(X)
         check_levels(levels, x.shape[0])
         levels = jnp.asarray(levels, jnp.result_type(float))
@@ -214,7 +217,7 @@ def _mean(forest: Forest, x, chunk: int):
 
 
 @partial(jax.jit, static_argnames=("method", "chunk"))
-def _quantile(forest: Forest, x, levels, method: Method, chunk: int):
+def _quantile(forest: Forest, x, levels, method: Method | None, chunk: int):
     def block(x, levels):
         found = forest.readout.quantile(forest.trees.leaves(x), levels, method)
         return jnp.where(forest._routable(x)[:, None], found, jnp.nan)

@@ -39,7 +39,8 @@ class QRF:
         max_features: covariates tried at a split, as scikit-learn reads it; 1.0 is all of them.
         max_samples: draws a tree grows on: a number, a share of the donors (a float), or `None` for
             as many as there are donors.
-        readout: what a leaf keeps: `all` its donors, or a `single` one chosen at random.
+        readout: what quantiles are read from: all donors, every tree weighing the same
+            (`meinshausen`) or pooled (`all`), or a `single` donor a leaf. See `Forest`.
         missing: `refuse` missing numbers among the predictors, or send them the way the trees
             have `learned`.
         seed: of the bootstrap and the splits.
@@ -57,7 +58,7 @@ class QRF:
     min_samples_leaf: int = 1
     max_features: float | int | str | None = 1.0
     max_samples: int | float | None = None
-    readout: str = "all"
+    readout: str = "meinshausen"
     missing: Missing = "refuse"
     seed: int = 0
     n_jobs: int | None = None

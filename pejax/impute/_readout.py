@@ -1,7 +1,6 @@
 """What a leaf holds and what is read from it: three estimators, each under its own name."""
 
 from abc import abstractmethod
-from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -20,13 +19,16 @@ class Readout(eqx.Module):
     """How outcomes are read from the leaves that the rows of a block reach.
 
     Attributes:
-        name: the estimator's name: `mean`, `single` or `all`.
         values: the distinct outcomes of the donors, ascending. They stay float64 on the host where
             64-bit types are off, so that a draw, which is an index, is looked up without rounding.
     """
 
-    name: eqx.AbstractClassVar[str]
     values: eqx.AbstractVar[DonorValues]
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """The estimator's name: `mean`, `single`, `all` or `meinshausen`."""
 
     @abstractmethod
     def mean(self, leaves: Leaves) -> Float[Array, " row"]:
@@ -38,9 +40,9 @@ class Readout(eqx.Module):
 
     @abstractmethod
     def quantile(
-        self, leaves: Leaves, levels: Float[Array, "row quantile"], method: Method
+        self, leaves: Leaves, levels: Float[Array, "row quantile"], method: Method | None
     ) -> Float[Array, "row quantile"]:
-        """Quantiles of the outcomes in the leaves of all trees."""
+        """Quantiles of the outcomes in the leaves of all trees; `None` is the usual method."""
 
     @abstractmethod
     def draw(
@@ -55,7 +57,10 @@ class LeafMean(Readout):
     means: Float[Array, "tree node"]
     values: DonorValues
 
-    name: ClassVar[str] = "mean"
+    @property
+    def name(self) -> str:
+        """See `Readout`."""
+        return "mean"
 
     def mean(self, leaves: Leaves) -> Float[Array, " row"]:
         """See `Readout`; this is scikit-learn's `predict`."""
@@ -87,7 +92,10 @@ class SingleValue(Readout):
     values: DonorValues
     rank: Int32[Array, "tree node"]
 
-    name: ClassVar[str] = "single"
+    @property
+    def name(self) -> str:
+        """See `Readout`."""
+        return "single"
 
     def mean(self, leaves: Leaves) -> Float[Array, " row"]:
         """See `Readout`; the mean of the single values."""
@@ -98,11 +106,11 @@ class SingleValue(Readout):
         return jnp.asarray(self.values)[self.rank]
 
     def quantile(
-        self, leaves: Leaves, levels: Float[Array, "row quantile"], method: Method
+        self, leaves: Leaves, levels: Float[Array, "row quantile"], method: Method | None
     ) -> Float[Array, "row quantile"]:
         """See `Readout`."""
         count = leaves.shape[0]
-        index, fraction = bracket(levels, count, method)
+        index, fraction = bracket(levels, count, method or "linear")
         low = index.astype(jnp.int32).T
         high = jnp.minimum(low + 1, count - 1)
         values, ordered = jnp.asarray(self.values), sort_leading(self._ranks(leaves))

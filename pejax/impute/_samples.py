@@ -51,7 +51,11 @@ def single_values(
 
 
 def all_values(
-    samples: Sequence[TreeSamples], packed: PackedTrees, values: Float[np.ndarray, " value"]
+    samples: Sequence[TreeSamples],
+    packed: PackedTrees,
+    values: Float[np.ndarray, " value"],
+    *,
+    equal_trees: bool,
 ) -> AllValues:
     """Keep every donor of each leaf, those with one outcome merged."""
     trees, nodes = packed.slot.shape
@@ -65,7 +69,9 @@ def all_values(
         means[t] = _ratio(np.bincount(leaf, weight * values[rank], nodes), leaf, weight)
         start[t] = bounds + sum(map(len, ranks))
         ranks.append(rank)
-        cumulative.append(running[1:] - running[bounds[leaf]])
+        reached = running[1:] - running[bounds[leaf]]
+        whole = running[bounds[leaf + 1]] - running[bounds[leaf]]
+        cumulative.append(reached / whole if equal_trees else reached)
     weights = np.concatenate([sample.weight for sample in samples])
     return AllValues(
         values=values,
@@ -73,7 +79,8 @@ def all_values(
         rank=jnp.asarray(np.concatenate(ranks), jnp.int32),
         cumulative=jnp.asarray(np.concatenate(cumulative)),
         means=jnp.asarray(means),
-        counts=bool(np.all(weights == np.round(weights))),
+        counts=not equal_trees and bool(np.all(weights == np.round(weights))),
+        equal_trees=equal_trees,
     )
 
 

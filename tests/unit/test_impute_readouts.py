@@ -31,12 +31,37 @@ def donors_of(forest, X, y, row):
 @pytest.mark.parametrize("method", METHODS)
 def test_all_pools_the_donors_of_every_tree(x64, fitted, method):
     forest, X, y = fitted
-    found = Forest.from_sklearn(forest, X, y).quantile(X[:20], LEVELS, method=method)
+    pooled = Forest.from_sklearn(forest, X, y, readout="all")
+    found = pooled.quantile(X[:20], LEVELS, method=method)
     for row in range(20):
         pooled = np.concatenate(donors_of(forest, X, y, row))
         np.testing.assert_allclose(
             found[row], np.quantile(pooled, LEVELS, method=method), rtol=1e-12, atol=1e-12
         )
+
+
+def test_meinshausen_gives_every_tree_the_same_weight(x64, fitted):
+    forest, X, y = fitted
+    array = Forest.from_sklearn(forest, X, y)
+    assert array.readout.name == "meinshausen"
+    levels = np.random.default_rng(0).uniform(size=30)  # none where the distribution just gets to
+    found = array.quantile(X[:20], levels)
+    for row in range(20):
+        by_tree = donors_of(forest, X, y, row)
+        weights = np.concatenate([np.full(len(d), 1 / len(d)) for d in by_tree])
+        wanted = np.quantile(
+            np.concatenate(by_tree), levels, weights=weights, method="inverted_cdf"
+        )
+        np.testing.assert_array_equal(found[row], wanted)
+
+
+@pytest.mark.parametrize("readout", ["all", "meinshausen"])
+def test_a_level_that_is_just_reached_is_reached_despite_rounding(readout):
+    X, y = np.zeros((10, 1)), np.arange(10.0)
+    forest = ExtraTreesRegressor(7, random_state=0).fit(X, y)
+    array = Forest.from_sklearn(forest, X, y, readout=readout)
+    found = array.quantile(X[:1], np.arange(1, 11) / 10, method="inverted_cdf")
+    np.testing.assert_array_equal(found[0], y)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -55,14 +80,14 @@ def test_single_takes_the_quantile_of_one_donor_a_tree(x64, fitted, method):
         )
 
 
-@pytest.mark.parametrize("readout", ["mean", "all"])
+@pytest.mark.parametrize("readout", ["mean", "all", "meinshausen"])
 def test_the_mean_is_scikit_learns_prediction(x64, fitted, readout):
     forest, X, y = fitted
     found = Forest.from_sklearn(forest, X, y, readout=readout).mean(X)
     np.testing.assert_allclose(found, forest.predict(X), rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("readout", ["single", "all"])
+@pytest.mark.parametrize("readout", ["single", "all", "meinshausen"])
 def test_levels_may_differ_by_row(fitted, readout):
     forest, X, y = fitted
     array = Forest.from_sklearn(forest, X, y, readout=readout)
@@ -97,11 +122,11 @@ def test_fractional_weights_allow_only_the_inverse_distribution(x64):
     rng = np.random.default_rng(0)
     X, y, weight = np.zeros((30, 1)), rng.normal(size=30), rng.uniform(0.1, 2, 30)
     forest = ExtraTreesRegressor(5, random_state=0).fit(X, y, weight)
-    array = Forest.from_sklearn(forest, X, y, sample_weight=weight)
+    array = Forest.from_sklearn(forest, X, y, sample_weight=weight, readout="all")
     wanted = np.quantile(y, LEVELS, weights=weight, method="inverted_cdf")
-    np.testing.assert_array_equal(array.quantile(X[:1], LEVELS, method="inverted_cdf")[0], wanted)
+    np.testing.assert_array_equal(array.quantile(X[:1], LEVELS)[0], wanted)
     with pytest.raises(BadInputError, match="inverted_cdf"):
-        array.quantile(X[:1], LEVELS)
+        array.quantile(X[:1], LEVELS, method="linear")
 
 
 def test_weights_given_to_scikit_learn_act_once():
@@ -125,7 +150,7 @@ def test_gradients_reach_levels_and_donor_values(x64, fitted):
     import equinox as eqx
 
     forest, X, y = fitted
-    array = Forest.from_sklearn(forest, X, y)
+    array = Forest.from_sklearn(forest, X, y, readout="all")
 
     def read(values, level):
         moved = eqx.tree_at(lambda f: f.readout.values, array, values)
