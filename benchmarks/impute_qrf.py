@@ -181,13 +181,13 @@ def quality(X, y, Q, truth, peer) -> dict[str, Any]:
     receivers = pd.DataFrame(Q, columns=list(PREDICTORS))
     peers = impute.Forest.from_quantile_forest(peer)
     forests = {"quantile-forest's default forest": peers}
-    for size in (1, 20):
-        fitted = impute.QRF(TREES, min_samples_leaf=size).fit(frame, list(PREDICTORS), [TARGET])
-        forests[f"pejax, leaves of {size}"] = fitted.imputers[0].forest
-        if size == 20:
-            by_frame = fitted.draw(receivers, key=jax.random.key(0))[TARGET].to_numpy()
+    for size, readout in ((1, "single"), (1, "meinshausen"), (20, "all"), (20, "meinshausen")):
+        settings = impute.QRF(TREES, min_samples_leaf=size, readout=readout)
+        fitted = settings.fit(frame, list(PREDICTORS), [TARGET])
+        forests[f"pejax, leaves of {size}, {readout}"] = fitted.imputers[0].forest
+    drawn = fitted.draw(receivers, key=jax.random.key(0))[TARGET].to_numpy()
     report = {name: scores(forest, Q, truth) for name, forest in forests.items()}
-    report["imputed against true, leaves of 20"] = impute.compare(by_frame, truth)
+    report["imputed against true, leaves of 20"] = impute.compare(drawn, truth)
     return report
 
 
