@@ -9,7 +9,6 @@ from ._tables import Tables
 from ._types import HostIndex
 from ._validate import BadInputError, unknown
 
-
 _COARSE = 65_536
 
 
