@@ -34,7 +34,8 @@ needs_us = pytest.mark.skipif(
 
 
 def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
+    return [block for fence, block in found if fence == language]
 
 
 def commands():
