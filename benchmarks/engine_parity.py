@@ -28,7 +28,7 @@ from _harness import write
 
 from pejax import Population, datasets, engine
 from pejax.engine import importer
-from pejax.testing._filled import with_every_input
+from pejax.testing import with_every_input
 
 DTYPES = ("float32", "float64")
 REQUIRED_SHARE = 0.9999

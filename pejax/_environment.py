@@ -68,7 +68,8 @@ def commit() -> dict[str, Any]:
     top = _git(package, "rev-parse", "--show-toplevel")
     if top is None or Path(top).resolve() != package.parent:
         return {"commit": None, "dirty": None}
-    changes = _git(package, "status", "--porcelain", "--untracked-files=no")
+    code = ("--", ".", ":!benchmarks/results")  # a benchmark's own output is not a change
+    changes = _git(package.parent, "status", "--porcelain", "--untracked-files=no", *code)
     return {"commit": _git(package, "rev-parse", "HEAD"), "dirty": bool(changes)}
 
 

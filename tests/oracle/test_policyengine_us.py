@@ -9,7 +9,7 @@ import pytest
 
 from pejax import datasets, engine
 from pejax.engine import importer
-from pejax.testing._filled import with_every_input
+from pejax.testing import with_every_input
 
 PACKAGE = "policyengine_us"
 YEAR = 2025

@@ -5,8 +5,7 @@ import numpy as np
 import pytest
 
 from pejax import Population
-from pejax.testing import toy_population, toy_program, toy_system
-from pejax.testing._filled import with_every_input
+from pejax.testing import toy_population, toy_program, toy_system, with_every_input
 
 
 @pytest.fixture

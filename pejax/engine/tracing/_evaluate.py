@@ -36,6 +36,7 @@ _FORMULA_FAILURES = (
     NotImplementedError,
 )
 Key = tuple[str, Any]
+Pending = tuple[str, Any, str]  # variable, period, branch: a branch may need what its parent awaits
 
 
 class CircularRule(PejaxError):
@@ -60,7 +61,7 @@ class Trace:
     law: Law
     bits: dict[str, int]
     final: bool = False
-    stack: list[Key] = dataclasses.field(default_factory=list)
+    stack: list[Pending] = dataclasses.field(default_factory=list)
     frames: list[int] = dataclasses.field(default_factory=lambda: [0])
     evaluated: dict[str, set[str]] = dataclasses.field(default_factory=dict)
     refused: dict[str, str] = dataclasses.field(default_factory=dict)
@@ -233,12 +234,13 @@ class Simulation(Bookkeeping):
 
     def _fresh(self, variable: Variable, key: Key) -> Traced:
         state, (name, period) = self.trace_state, key
-        pending = [p for n, p in state.stack if n == name]
+        frame = (name, period, self.branch_name)
+        pending = [p for n, p, branch in state.stack if (n, branch) == (name, self.branch_name)]
         if period in pending:
-            raise self._circle(key)
+            raise self._circle(frame)
         if len(pending) >= _MAX_SPIRAL:
             return self._default(variable)
-        state.stack.append(key)
+        state.stack.append(frame)
         state.frames.append(state.bits[name])
         state.graph.origin.append(name)
         try:
@@ -253,9 +255,9 @@ class Simulation(Bookkeeping):
         owner.cache[key], owner.reads[key] = result, reads
         return result
 
-    def _circle(self, key: Key) -> CircularRule:
-        stack, (name, period) = self.trace_state.stack, key
-        chain = " -> ".join([*(n for n, _ in stack[stack.index(key) :]), name])
+    def _circle(self, frame: Pending) -> CircularRule:
+        stack, (name, period, _) = self.trace_state.stack, frame
+        chain = " -> ".join([*(n for n, *_ in stack[stack.index(frame) :]), name])
         return CircularRule(
             f"{name} for {period} needs itself: {chain}. Give one of them as a column of the "
             "population, or compute one from another year"
