@@ -121,11 +121,14 @@ def _row(node: Node, place: dict[int, int], arrays: dict[str, np.ndarray]) -> li
 def _append(graph: Graph, row: list[Any], arrays: Any) -> None:
     op, args, attrs, dtype, shape, value, flags, origin = row
     data, law, finite = flags
+    nodes = tuple(graph.nodes[i] for i in args)
+    if op == "concatenate":
+        graph.join(nodes)
     graph.nodes.append(
         Node(
             index=len(graph.nodes),
             op=op,
-            args=tuple(graph.nodes[i] for i in args),
+            args=nodes,
             attrs=tuple((k, _tuples(v)) for k, v in attrs),
             shadow=_shadow(graph, dtype, shape, value, arrays),
             data=data,

@@ -21,9 +21,9 @@ def resolve(node: Node, sizes: Mapping[int, int]) -> dict[str, Any]:
         if name in attrs:
             value: Any = attrs[name]
             attrs[name] = (
-                tuple(sizes.get(n, n) for n in value)
+                tuple(node.graph.length(n, sizes) for n in value)
                 if isinstance(value, tuple)
-                else sizes.get(value, value)
+                else node.graph.length(value, sizes)
             )
     return attrs
 

@@ -33,8 +33,10 @@ class Graph:
     def __init__(self, sizes: Mapping[str, int]) -> None:
         self.sizes = dict(sizes)
         self.entity_of = {n: e for e, n in self.sizes.items()}
+        self.joined: dict[int, tuple[str, ...]] = {}  # lengths of columns put one after the other
         self.nodes: list[Node] = []
         self.origin: list[str] = []
+        self.looped: Any = None  # the text over whose rows a formula loops in Python
         self._table: dict[Hashable, Node] = {}
 
     # ---- leaves
@@ -70,6 +72,8 @@ class Graph:
     def apply(self, op: str, *args: Any, **attrs: Hashable) -> Node:
         """Intern one operation, folding it where that is exact."""
         nodes = tuple(self.constant(a) for a in args)
+        if op == "concatenate" and attrs.get("axis", 0) == 0:
+            self.join(nodes)
         op = _logical(op, nodes)
         static = tuple(sorted(attrs.items()))
         key = (op, tuple(n.index for n in nodes), static)
@@ -109,12 +113,32 @@ class Graph:
     def real_rows(self, x: Node, otherwise: Any, axis: int | None = None) -> Node:
         """`x` with `otherwise` in the rows of padding, along every axis or one."""
         for place, rows in enumerate(x.shape):
-            if rows in self.entity_of and axis in (None, place, place - x.ndim):
-                real = self.input(f"{self.entity_of[rows]}.real", np.ones(rows, bool))
+            entities = self.entities(rows)
+            if entities and axis in (None, place, place - x.ndim):
+                masks = [self.input(f"{e}.real", np.ones(self.sizes[e], bool)) for e in entities]
+                real = masks[0] if len(masks) == 1 else self.apply("concatenate", *masks, axis=0)
                 after = (1,) * (x.ndim - 1 - place)
                 aligned = self.apply("reshape", real, shape=(rows, *after)) if after else real
                 x = self.apply("where", aligned, x, otherwise)
         return x
+
+    def entities(self, rows: int) -> tuple[str, ...]:
+        """Whose rows a shadow length counts; nobody's if it is that of a table."""
+        if rows in self.joined:
+            return self.joined[rows]
+        return (self.entity_of[rows],) if rows in self.entity_of else ()
+
+    def length(self, rows: int, sizes: Mapping[int, int]) -> int:
+        """A shadow length in a population with these sizes."""
+        if rows in self.joined:
+            return sum(sizes[self.sizes[entity]] for entity in self.joined[rows])
+        return sizes.get(rows, rows)
+
+    def join(self, nodes: tuple[Node, ...]) -> None:
+        """Remember which entities' rows a concatenation holds."""
+        lengths = [n.shape[0] for n in nodes]
+        if all(rows in self.entity_of for rows in lengths):
+            self.joined[sum(lengths)] = tuple(self.entity_of[rows] for rows in lengths)
 
     # ---- inside
 

@@ -81,6 +81,12 @@ def _rank(ids: np.ndarray, position: np.ndarray, key: Any, keep: Any, num: int) 
     return np.where(keep, rank - start[ids], -1)
 
 
+def _kinds(*columns: Any) -> np.ndarray:
+    """For every row the number of its kind, in ascending order of the columns."""
+    rows = np.stack([np.asarray(c) for c in columns], axis=1)
+    return np.unique(rows, axis=0, return_inverse=True)[1].ravel()
+
+
 def _nth(ids: np.ndarray, position: np.ndarray, place: int, num: int) -> np.ndarray:
     """Row of each group's member at `place`; the number of persons where there is none."""
     rows = np.full(num, len(ids), np.int64)
@@ -140,7 +146,8 @@ _ARITHMETIC = "add subtract multiply divide power maximum minimum fmax fmin floa
 _SMOOTH = "negative absolute sqrt exp log log10 square positive nan_to_num"
 _INTEGER = "floor_divide remainder floor ceil rint trunc sign"
 _LOGICAL = (
-    "bitwise_and bitwise_or bitwise_xor logical_and logical_or logical_xor logical_not invert"
+    "bitwise_and bitwise_or bitwise_xor right_shift left_shift invert "
+    "logical_and logical_or logical_xor logical_not"
 )
 _COMPARE = "greater greater_equal less less_equal equal not_equal isnan isinf isfinite"
 _SYMMETRIC = {
@@ -189,6 +196,7 @@ def _others() -> dict[str, Op]:
         Op("segment_min", _segment_extreme(np.minimum, highest)),
         Op("rank", _rank, jumps=True),
         Op("nth", _nth),
+        Op("kinds", _kinds, jumps=True),
         Op("lexsort", lambda *keys: np.lexsort(keys), jumps=True),
         Op("cumsum", lambda x, axis=None: np.cumsum(x, axis=axis)),
     ]

@@ -67,7 +67,10 @@ def import_country(package: str) -> Country:
 
 @functools.lru_cache(maxsize=4)
 def _load(package: str, version: str) -> System:
-    source = _source_system(package)
+    return _system(package, version, _source_system(package))
+
+
+def _system(package: str, version: str, source: Any) -> System:
     person = source.person_entity
     groups = tuple(e.key for e in source.group_entities)
     variables = source.variables
@@ -83,6 +86,7 @@ def _load(package: str, version: str) -> System:
         period=_periods().period,
         tracing=tracing,
         source=source,
+        of_source=functools.partial(_system, package, version),
         abolished=functools.partial(_abolished, source),
         carry=bool(getattr(source, "auto_carry_over_input_variables", False)),
         missing=_missing,
@@ -155,14 +159,15 @@ def _law(node: Any, path: str) -> LawNode:
 
 
 def _child(source: Any) -> LawNode | LawScale | LawParameter:
-    if hasattr(source, "brackets"):
-        brackets = tuple(
-            {name: _parameter(p) for name, p in b.children.items()} for b in source.brackets
-        )
-        return LawScale(source.name, brackets, source.metadata.get("type") == "single_amount")
+    # Branches hold their children as attributes too, and a child may be called `brackets`.
+    if isinstance(getattr(source, "children", None), Mapping):
+        return _law(source, source.name)
     if hasattr(source, "values_list"):
         return _parameter(source)
-    return _law(source, source.name)
+    brackets = tuple(
+        {name: _parameter(p) for name, p in b.children.items()} for b in source.brackets
+    )
+    return LawScale(source.name, brackets, source.metadata.get("type") == "single_amount")
 
 
 def _parameter(source: Any) -> LawParameter:

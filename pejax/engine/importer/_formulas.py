@@ -10,6 +10,7 @@ import contextlib
 import importlib
 import types
 from collections.abc import Callable, Iterator
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -23,18 +24,31 @@ from ._pandas import Pandas
 
 @contextlib.contextmanager
 def tracing(numpy: Numpy) -> Iterator[Callable[..., Any]]:
-    """Within the context, enums encode traced arrays; yields the function that rebinds formulas."""
+    """Within the context, enums and periods accept traced values; yields what rebinds formulas."""
     enums = importlib.import_module("policyengine_core.enums")
-    original = enums.Enum.__dict__["encode"]
-    enums.Enum.encode = classmethod(_encoder(original.__func__))
+    periods = importlib.import_module("policyengine_core.periods")
+    encode, offset = enums.Enum.__dict__["encode"], periods.Period.offset
+    enums.Enum.encode = classmethod(_encoder(encode.__func__))
+    periods.Period.offset = _offset_by_law(offset)
     try:
         yield Rebinder(numpy, _is_country_function, _replacement())
     finally:
-        enums.Enum.encode = original
+        enums.Enum.encode, periods.Period.offset = encode, offset
+
+
+def _offset_by_law(original: Callable[..., Any]) -> Callable[..., Any]:
+    """A period moved by a number of the law: a decision, recorded as one."""
+
+    def offset(period: Any, size: Any, unit: Any = None) -> Any:
+        return original(period, int(size) if isinstance(size, Traced) else size, unit)
+
+    return offset
 
 
 def _is_country_function(function: types.FunctionType) -> bool:
-    return (function.__module__ or "").startswith("policyengine_")
+    """Whether a function lies in a country package; packages load some files under other names."""
+    folders = PurePath(function.__code__.co_filename).parts
+    return any(folder.startswith("policyengine_") for folder in folders)
 
 
 def _replacement() -> Callable[[Any], Any]:

@@ -11,7 +11,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..._validate import UnknownNameError, suggest
+from ..._validate import BadInputError, UnknownNameError, suggest
 from ..graph._fingerprint import fingerprint
 from . import _calendar
 from ._calendar import Period
@@ -60,6 +60,10 @@ def as_written(numpy: Numpy) -> Iterator[Callable[..., Any]]:
     yield lambda formula: formula
 
 
+def _no_other_rules() -> System:
+    raise BadInputError("native rules compute under one law: a formula cannot exchange it")
+
+
 @dataclasses.dataclass(frozen=True)
 class System:
     """Rules of one country.
@@ -67,8 +71,9 @@ class System:
     **Arguments:** `name` and `version`; `person` and `groups`, entity keys; `containing`, the
     groups that contain a group; `variables`; `law`; `period`, reads a period; `tracing`, opens a
     trace and gives the function that prepares formulas for it; `source`, the country's own object,
-    which some formulas ask for; `abolished`, whether the law switches a variable off; `carry`,
-    whether inputs carry over to later periods; `missing`, the error for a path without a value.
+    which some formulas ask for; `of_source`, the same country by another such object; `abolished`,
+    whether the law switches a variable off; `carry`, whether inputs carry over to later periods;
+    `missing`, the error for a path without a value.
     """
 
     name: str
@@ -82,6 +87,7 @@ class System:
     period: Callable[[Any], Any] = Period.of
     tracing: Tracing = as_written
     source: Any = None
+    of_source: Callable[[Any], System] = lambda source: _no_other_rules()
     abolished: Callable[[str, str], bool] = lambda name, instant: False
     carry: bool = True
     missing: Callable[[str, str], Exception] = lambda path, instant: UnknownNameError(

@@ -20,7 +20,7 @@ from jaxtyping import Array
 from ..graph._interpret import resolve
 from ..graph._node import Node
 from ..graph._ops import as_index, highest, lowest
-from . import _total
+from . import _total, _wide
 
 Emit = Callable[["Emitter", Node], Array]
 _SMALL_SEARCH = 32
@@ -54,7 +54,7 @@ class Emitter:
         return kinds.get(dtype.kind, np.dtype(np.int32))
 
     def shape(self, node: Node) -> tuple[int, ...]:
-        return tuple(self.sizes.get(n, n) for n in node.shape)
+        return tuple(node.graph.length(n, self.sizes) for n in node.shape)
 
     def attrs(self, node: Node) -> dict[str, Any]:
         return resolve(node, self.sizes)
@@ -64,15 +64,33 @@ class Emitter:
         emitter = EMITTERS.get(node.op)
         if emitter is None:
             raise KeyError(f"no JAX meaning for the operation {node.op!r}")
+        if _wide.is_wide(node.dtype):
+            self.values[node.index] = _wide.emit(self, node)
+            return
         self.values[node.index] = lax.convert_element_type(
             emitter(self, node), self.width(node.dtype)
         )
+
+    def spec(self, node: Node) -> jax.ShapeDtypeStruct:
+        """The shape and type of a node's value."""
+        if _wide.is_wide(node.dtype):
+            return jax.ShapeDtypeStruct((*self.shape(node), 2), jnp.uint32)
+        return jax.ShapeDtypeStruct(self.shape(node), self.width(node.dtype))
+
+    def wide(self, node: Node) -> Array:
+        """A known value as an unsigned 64-bit integer."""
+        if node.op == "constant":
+            return _wide.literal(node.shadow)
+        value = self.values[node.index]
+        return value if _wide.is_wide(node.dtype) else _wide.widened(value)
 
     def get(self, node: Node, dtype: Any = None, shape: tuple[int, ...] | None = None) -> Any:
         """A known value, cast and broadcast."""
         key = (node.index, dtype, shape)
         if key not in self._cast:
             value = node.shadow if node.op == "constant" else self.values[node.index]
+            if _wide.is_wide(node.dtype):
+                value = self.wide(node)[..., 1]  # numpy keeps the low bits too
             target = self.width(node.dtype) if dtype is None else dtype
             if isinstance(value, Array):
                 value = lax.convert_element_type(value, target)
@@ -250,6 +268,16 @@ def _nth(e: Emitter, node: Node) -> Array:
     return jnp.full((e.attrs(node)["num"],), ids.size, jnp.int32).at[ids].min(here)
 
 
+def _kinds(e: Emitter, node: Node) -> Array:
+    """The rank of each row among the distinct rows."""
+    columns = [e.get(a, e.width(a.dtype)) for a in node.args]
+    order = jnp.lexsort(columns[::-1])
+    held = [c[order] for c in columns]
+    new = jnp.any(jnp.stack([c[1:] != c[:-1] for c in held]), axis=0)
+    place = jnp.concatenate([jnp.zeros(1, jnp.int32), jnp.cumsum(new, dtype=jnp.int32)])
+    return jnp.zeros_like(place).at[order].set(place)
+
+
 def _reduction(name: str) -> Emit:
     def emit(e: Emitter, node: Node) -> Array:
         kind = np.dtype(bool) if name in ("any", "all") else e.width(node.dtype)
@@ -341,6 +369,8 @@ EMITTERS: dict[str, Emit] = {
     "bitwise_and": _arithmetic(lax.bitwise_and, None),
     "bitwise_or": _arithmetic(lax.bitwise_or, None),
     "bitwise_xor": _arithmetic(lax.bitwise_xor, None),
+    "right_shift": _arithmetic(lax.shift_right_arithmetic, None),
+    "left_shift": _arithmetic(lax.shift_left, None),
     "invert": _arithmetic(lax.bitwise_not, None),
     "logical_and": _logical(lax.bitwise_and),
     "logical_or": _logical(lax.bitwise_or),
@@ -376,6 +406,7 @@ EMITTERS: dict[str, Emit] = {
     "segment_min": _segments,
     "rank": _rank,
     "nth": _nth,
+    "kinds": _kinds,
     "lexsort": lambda e, node: jnp.lexsort([e.get(a) for a in node.args]),
     "cumsum": lambda e, node: jnp.cumsum(
         e.get(node.args[0], e.width(node.dtype)), axis=node.attr("axis")

@@ -102,9 +102,7 @@ class Runtime:
 
     def _shapes(self, segment: Segment, extent: Extent) -> list[jax.ShapeDtypeStruct]:
         emitter = Emitter({}, extent.rows(segment.nodes[0].graph), self.dtype)
-        return [
-            jax.ShapeDtypeStruct(emitter.shape(n), emitter.width(n.dtype)) for n in segment.outputs
-        ]
+        return [emitter.spec(n) for n in segment.outputs]
 
     def _inputs(self, population: Population, extent: Extent) -> dict[int, Array]:
         names = tuple(self.inputs)

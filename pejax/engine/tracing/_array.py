@@ -26,11 +26,15 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from ..graph._ir import Graph
 from ..graph._node import Node
 from ..graph._ops import index_key, neutral
+from . import _grid
 
 
 class Untraceable(Exception):
     """A formula asked for something a program cannot express."""
 
+
+_LOOP = 1009
+"""A loop over names is padded to a multiple of this, a length that nothing else has."""
 
 Decider = Callable[[Node, str], Any]
 _decider: ContextVar[Decider] = ContextVar("decider")
@@ -103,10 +107,17 @@ class Traced(NDArrayOperatorsMixin):
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __iter__(self) -> Iterator[Traced]:
+    def __iter__(self) -> Iterator[Any]:
         if self.ndim == 1 and self.shape[0] in self.graph.entity_of:
-            raise Untraceable("a Python loop over the rows of an array")
+            return self._each_name()
         return (Traced(self.graph.getitem(self.node, i)) for i in range(self.shape[0]))
+
+    def _each_name(self) -> Iterator[str]:
+        """A Python loop over rows of text: it sees every name once, and `by_name` gathers."""
+        if not isinstance(self.vocabulary, tuple):
+            raise Untraceable("a Python loop over the rows of an array")
+        self.graph.looped = self
+        return iter([*self.names, *[""] * (_LOOP - len(self.names) % _LOOP)])
 
     def __hash__(self) -> int:
         return id(self)
@@ -209,10 +220,13 @@ class Traced(NDArrayOperatorsMixin):
     # ---- indexing
 
     def __getitem__(self, key: Any) -> Traced:
+        if isinstance(key, tuple) and any(isinstance(k, Traced) for k in key):
+            return _grid.get(self, key)
         if isinstance(key, Traced):
             if key.node.dtype != np.bool_:
-                return Traced(self.graph.apply("take", self.node, key.node), self.vocabulary)
-            if key.shape != self.shape:
+                taken = self.graph.apply("take", self.node, key.node)
+                return Traced(taken, self.vocabulary, key.mask)
+            if key.ndim != 1 or key.shape[0] != self.shape[0]:
                 raise Untraceable("a boolean index of another shape")
             return Traced(self.node, self.vocabulary, mask=key.node)
         if isinstance(key, np.ndarray):
@@ -221,9 +235,15 @@ class Traced(NDArrayOperatorsMixin):
         return Traced(self.graph.getitem(self.node, key), self.vocabulary)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        new = to_node(self.graph, value)
-        if isinstance(key, Traced) and key.node.dtype == np.bool_:
-            chosen = self.graph.apply("where", key.node, new, self.node)
+        if self.vocabulary is not None or is_name(value):
+            (self.node, new), self.vocabulary = unify([self, value])
+        else:
+            new = to_node(self.graph, value)
+        if isinstance(key, tuple) and any(isinstance(k, Traced) for k in key):
+            self.node = _grid.put(self, key, new)
+        elif isinstance(key, Traced) and key.node.dtype == np.bool_:
+            test = _grid.along_rows(key.node, self.ndim)
+            chosen = self.graph.apply("where", test, new, self.node)
             self.node = self.graph.astype(chosen, self.node.dtype)
         elif isinstance(key, Traced):
             self.node = self.graph.apply("scatter", self.node, key.node, new)
@@ -258,6 +278,12 @@ class Traced(NDArrayOperatorsMixin):
 
     def copy(self) -> Traced:
         return Traced(self.node, self.vocabulary, self.mask)
+
+    def sort(self, axis: int = -1) -> None:
+        """Sort every row in place; sorting the rows themselves is for `np.sort` of a column."""
+        if self.ndim != 2 or axis not in (1, -1):
+            raise Untraceable("sorting rows in place")
+        self.node = _grid.sorted_rows(self.node)
 
     def view(self, *_: Any) -> Traced:
         return Traced(self.node, mask=self.mask)
@@ -401,10 +427,27 @@ def _enum_code(choice: Any, table: dict[str, int]) -> Any:
     return int(name)
 
 
+def by_name(graph: Graph, made: Any) -> Any:
+    """What a loop over the rows of a text made, gathered to those rows; else `made` itself."""
+    looped = graph.looped
+    if looped is None or has_traced(made) or np.ndim(made) != 1:
+        return made
+    if len(made) <= len(looped.names) or len(made) % _LOOP:
+        return made
+    graph.looped = None
+    options = list(made)[: len(looped.names)]
+    if any(is_name(o) for o in options):
+        codes, vocabulary = unify(options)
+        return Traced(graph.apply("take", np.array(codes), looped.node), vocabulary)
+    return Traced(graph.apply("take", np.array(options), looped.node))
+
+
 def to_node(graph: Graph, x: Any) -> Any:
     """The node of a traced value, the value itself otherwise (lists become stacks)."""
     if isinstance(x, Traced):
         return x.node
+    if isinstance(held := getattr(x, "traced", None), Traced):
+        return held.node
     if isinstance(x, list | tuple) and has_traced(x):
         nodes = [graph.constant(to_node(graph, i)) for i in x]
         shape = np.broadcast_shapes(*[n.shape for n in nodes])

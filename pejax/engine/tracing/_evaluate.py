@@ -20,7 +20,7 @@ from ..rules import _calendar
 from ..rules._system import System, Variable
 from ._array import Traced, Untraceable, code_of, to_node, unify
 from ._groups import GroupView, Links, PersonView
-from ._holder import Bookkeeping, Holder
+from ._holder import Bookkeeping, Holder, RulesView
 from ._law_traced import Law, Ledger
 from ._numpy import Numpy
 
@@ -78,7 +78,10 @@ class Simulation(Bookkeeping):
         parent: Simulation | None = None,
     ) -> None:
         self.trace_state = trace
-        self.system = trace.system
+        self.system = trace.system if parent is None else parent.system
+        self.law = trace.law if parent is None else parent.law
+        self.own_law = False
+        self.neutralized = set() if parent is None else set(parent.neutralized)
         self.graph = trace.graph
         self.numpy = trace.numpy
         self.branch_name = branch_name
@@ -88,6 +91,7 @@ class Simulation(Bookkeeping):
         self.reads: dict[Key, int] = {}
         self.branches: dict[str, Simulation] = {}
         self.overridden = 0
+        self._rules = RulesView(self)
         self.populations = self._views()
         for key, population in self.populations.items():
             setattr(self, key, population)
@@ -97,7 +101,16 @@ class Simulation(Bookkeeping):
 
     @property
     def tax_benefit_system(self) -> Any:
-        return self.system.source or self.system
+        return self._rules
+
+    @tax_benefit_system.setter
+    def tax_benefit_system(self, source: Any) -> None:
+        """Compute under other rules from here on: a branch that pins the law of another year."""
+        if self.parent_branch is None:
+            raise Untraceable("other rules outside of a branch")
+        self.system = self.system.of_source(getattr(source, "source", source))
+        self.law = self.trace_state.law.of(self.system.law)
+        self.own_law = True
 
     def get_holder(self, name: str) -> Holder:
         return Holder(self, name)
@@ -113,8 +126,15 @@ class Simulation(Bookkeeping):
         if name == self.branch_name:
             return self
         if name not in self.branches:
-            self.branches[name] = Simulation(self.trace_state, self.inputs, name, self)
+            branch = Simulation(self.trace_state, self.inputs, name, self)
+            branch._rules = RulesView(branch, copied=clone_system)
+            self.branches[name] = branch
         return self.branches[name]
+
+    def neutralize(self, name: str) -> None:
+        """Give a variable its default on this branch."""
+        self.neutralized.add(self.variable(name).name)
+        self._forget(name)
 
     def set_input(self, name: str, period: Any, value: Any) -> None:
         """Override a variable on this branch; what was computed from it is forgotten."""
@@ -126,14 +146,20 @@ class Simulation(Bookkeeping):
             for month in period.get_subperiods(_calendar.MONTH):
                 self.set_input(name, month, monthly)
             return
-        bit = self.trace_state.bits[name]
         self.inputs[(name, period)] = traced
+        self._forget(name)
+
+    def _forget(self, name: str) -> None:
+        """Drop what this branch computed from a variable, and stop sharing it with its parent."""
+        bit = self.trace_state.bits[name]
         self.overridden |= bit
         for key in [k for k, reads in self.reads.items() if reads & bit]:
             del self.cache[key], self.reads[key]
 
     def delete_arrays(self, name: str, period: Any = None) -> None:
         wanted = None if period is None else self.system.period(period)
+        if self.parent_branch is not None:
+            self.overridden |= self.trace_state.bits[name]
         for store in (self.inputs, self.cache):
             for key in [k for k in store if k[0] == name and wanted in (None, k[1])]:
                 del store[key]
@@ -196,6 +222,9 @@ class Simulation(Bookkeeping):
         if variable.period == _calendar.ETERNITY:
             period = self.system.period("ETERNITY")
         key, bit = (name, period), state.bits[name]
+        if name in self.neutralized:
+            state.frames[-1] |= bit
+            return self._default(variable)
         if variable.neutralized or self.system.abolished(name, str(period.start)):
             return self._default(variable)
         if key in self.inputs:
@@ -266,8 +295,10 @@ class Simulation(Bookkeeping):
     def _owner(self, reads: int) -> Simulation:
         """The outermost branch for which a value with these reads is right."""
         branch = self
-        while branch.parent_branch is not None and not reads & branch.overridden:
-            branch = branch.parent_branch
+        while (parent := branch.parent_branch) is not None:
+            if branch.own_law or reads & branch.overridden:
+                break
+            branch = parent
         return branch
 
     def _evaluate(self, variable: Variable, period: Any) -> Traced:
@@ -313,7 +344,7 @@ class Simulation(Bookkeeping):
         population = self.populations[variable.entity]
         if run.__code__.co_argcount == 2:
             return run(population, period)
-        return run(population, period, self.trace_state.law)
+        return run(population, period, self.law)
 
     def _sum_of_parts(self, variable: Variable, period: Any) -> Any:
         total: Any = None
@@ -327,12 +358,12 @@ class Simulation(Bookkeeping):
         return total
 
     def _names(self, names: Any, period: Any) -> Any:
-        return self.trace_state.law.value(names, period) if isinstance(names, str) else names
+        return self.law.value(names, period) if isinstance(names, str) else names
 
     def _part(self, name: str, entity: str, period: Any) -> Any:
         if name in self.system.variables:
             return self.calculate(name, period, map_to=entity)
-        return self.trace_state.law.value(name, period)
+        return self.law.value(name, period)
 
     def _carried(self, variable: Variable, period: Any) -> Traced:
         """An earlier input carried (and uprated) to this period, else the default."""
@@ -345,7 +376,7 @@ class Simulation(Bookkeeping):
         value = self.inputs[(variable.name, latest)]
         if variable.uprating is None or not same_unit:
             return value
-        index = self.trace_state.law.value
+        index = self.law.value
         return value * (index(variable.uprating, period) / index(variable.uprating, latest))
 
     # ---- values

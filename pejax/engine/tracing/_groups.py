@@ -14,6 +14,7 @@ import numpy as np
 
 from ..graph._node import Node
 from ._array import Traced, Untraceable, to_node, unify
+from ._rows import Rows
 
 if TYPE_CHECKING:
     from ._evaluate import Simulation
@@ -37,15 +38,25 @@ class EntityView:
         self.simulation = simulation
         self.entity = entity
         self.key = key
-        self.count = simulation.graph.sizes[key]
+        self.rows = simulation.graph.sizes[key]
 
     @property
     def is_person(self) -> bool:
         return self.key == self.simulation.system.person
 
     @property
+    def count(self) -> int:
+        """How many there are, as `len` of a column."""
+        return Rows(self.simulation.graph, self.key)
+
+    @property
+    def _holders(self) -> dict[str, Any]:
+        """No store to clean: a branch computes anew whatever its overrides reach."""
+        return {}
+
+    @property
     def ids(self) -> Traced:
-        return Traced(self.simulation.graph.apply("arange", num=self.count))
+        return Traced(self.simulation.graph.apply("arange", num=self.rows))
 
     def __call__(self, name: str, period: Any, options: Any = None) -> Any:
         options = options or []
@@ -62,7 +73,7 @@ class EntityView:
         return bool(self.simulation.known_periods(name))
 
     def filled_array(self, value: Any, dtype: Any = None) -> Traced:
-        return self.simulation.numpy.full(self.count, value, dtype)
+        return self.simulation.numpy.full(self.rows, value, dtype)
 
     def empty_array(self) -> Traced:
         return self.filled_array(0.0)
@@ -75,7 +86,7 @@ class EntityView:
         graph = self.simulation.graph
         mask = x.mask if isinstance(x, Traced) else None
         vocabulary = x.vocabulary if isinstance(x, Traced) else None
-        return Traced(graph.broadcast(to_node(graph, x), (self.count,)), vocabulary, mask)
+        return Traced(graph.broadcast(to_node(graph, x), (self.rows,)), vocabulary, mask)
 
 
 class PersonView(EntityView):
@@ -95,6 +106,8 @@ class PersonView(EntityView):
         """Rank within a group by ascending `criteria`; -1 where `condition` fails."""
         group = entity.reference_entity if isinstance(entity, Projection) else entity
         graph = self.simulation.graph
+        if isinstance(condition, EntityView | Projector):
+            condition = True  # not an array: Python's truth, as in the source engine
         return Traced(
             graph.apply(
                 "rank",
@@ -102,7 +115,7 @@ class PersonView(EntityView):
                 group.links.position,
                 self._rows(criteria).node,
                 self._rows(condition).node,
-                num=group.count,
+                num=group.rows,
             )
         )
 
@@ -149,7 +162,7 @@ class GroupView(EntityView):
         keep = [m for m in (rows.mask, self._role_mask(role)) if m is not None]
         for mask in keep:
             node = graph.apply("where", mask, node, fill)
-        return Traced(graph.apply(op, node, self.links.group, num=self.count))
+        return Traced(graph.apply(op, node, self.links.group, num=self.rows))
 
     def _role_mask(self, role: Any) -> Node | None:
         if role is None or getattr(role, "key", role) == "member":
@@ -183,7 +196,7 @@ class GroupView(EntityView):
         if int(n) == 0:
             return Traced(graph.apply("take", rows.node, self.links.first), rows.vocabulary)
         row = graph.apply(
-            "nth", self.links.group, self.links.position, place=int(n), num=self.count
+            "nth", self.links.group, self.links.position, place=int(n), num=self.rows
         )
         there = graph.apply("greater", self.links.size, int(n))
         value = graph.apply("take", rows.node, row)

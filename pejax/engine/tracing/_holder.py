@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ._array import Untraceable
+
 if TYPE_CHECKING:
     from ._evaluate import Simulation
 
@@ -17,6 +19,8 @@ class Bookkeeping:
 
     trace = False
     dataset = None
+    branch_period: Any = None
+    branch_overrides: Any = None
     baseline = None
     reform = None
     is_over_dataset = False
@@ -77,3 +81,35 @@ class Holder:
 
     def set_input(self, period: Any, array: Any, branch_name: str | None = None) -> None:
         self.simulation.set_input(self.name, period, array)
+
+
+class RulesView:
+    """A simulation's rules as its formulas look at them.
+
+    **Arguments:** `copied`, whether they are the branch's own: then a variable may be switched
+    off. The rules themselves are shared by everybody and never changed.
+    """
+
+    def __init__(self, simulation: Simulation, copied: bool = False) -> None:
+        self._simulation = simulation
+        self._copied = copied
+
+    @property
+    def parameters(self) -> Any:
+        return self._simulation.law
+
+    @property
+    def source(self) -> Any:
+        """The country's own object."""
+        system = self._simulation.system
+        return system if system.source is None else system.source
+
+    def neutralize_variable(self, name: str) -> None:
+        if not self._copied:
+            raise Untraceable("switching a variable off outside of a branch with its own rules")
+        self._simulation.neutralize(name)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self.source, name)

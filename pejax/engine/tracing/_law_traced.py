@@ -41,14 +41,20 @@ class Leaf:
 class Ledger:
     """Collects every number of the law that a trace reads.
 
-    **Arguments:** `graph`; `first` and `last`, the program's period as ISO dates; `missing`, the
-    error a country raises for a path without a value.
+    **Arguments:** `graph`; `law`, as it is in force; `first` and `last`, the program's period as
+    ISO dates; `missing`, the error a country raises for a path without a value.
     """
 
     def __init__(
-        self, graph: Graph, first: str, last: str, missing: Callable[[str, str], Exception]
+        self,
+        graph: Graph,
+        law: LawNode,
+        first: str,
+        last: str,
+        missing: Callable[[str, str], Exception],
     ) -> None:
         self.graph = graph
+        self.law = law
         self.first, self.last = first, last
         self.missing = missing
         self.leaves: dict[str, Leaf] = {}
@@ -68,10 +74,18 @@ class Ledger:
     def _leaf(self, parameter: LawParameter, instant: str, value: float) -> Leaf:
         era = "before" if instant < self.first else "after" if instant > self.last else ""
         start = parameter.start(instant)
+        if not era and self._is_of_another_time(parameter, instant, value):
+            era = "before"
         if not era:
             start = max(start, self.first)
         leaf = Leaf(parameter, start, era, value)
         return self.leaves.setdefault(leaf.key, leaf)
+
+
+    def _is_of_another_time(self, parameter: LawParameter, instant: str, value: float) -> bool:
+        """Whether a formula reads a value that the law in force does not have at this instant."""
+        current = self.law.find(parameter.path)
+        return current is not parameter and current.at(instant) != value  # type: ignore[union-attr]
 
 
 def view(law: Any, instant: str, ledger: Ledger) -> Any:
@@ -102,11 +116,49 @@ class Law:
         if name.startswith("_") or name not in self._node.children:
             raise AttributeError(name)
         child = self._node.children[name]
+        if isinstance(child, LawParameter):
+            return Series(child, self._ledger, self._instant_of)
         return Law(child, self._ledger, self._instant_of)  # type: ignore[arg-type]
+
+    def of(self, node: LawNode) -> Law:
+        """Another law, read into the same ledger."""
+        return Law(node, self._ledger, self._instant_of)
 
     def value(self, path: str, period: Any) -> Any:
         """The traced value at a dotted path."""
         return view(self._node.find(path), self._instant_of(period), self._ledger)
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """A value of a parameter and the date from which it is in force."""
+
+    instant_str: str
+    value: Any
+
+
+class Series:
+    """A parameter with its dates: `parameters.gov.irs.rate`, called with a period for its value.
+
+    Formulas that look for the last value of a kind copy it and edit `values_list`, newest first.
+    """
+
+    def __init__(
+        self, parameter: LawParameter, ledger: Ledger, instant_of: Callable[[Any], str]
+    ) -> None:
+        self._parameter = parameter
+        self._ledger = ledger
+        self._instant_of = instant_of
+        self.values_list = [Entry(*entry) for entry in reversed(parameter.entries)]
+
+    def clone(self) -> Series:
+        return Series(self._parameter, self._ledger, self._instant_of)
+
+    def __call__(self, period: Any) -> Any:
+        entries = tuple((e.instant_str, e.value) for e in reversed(self.values_list))
+        own = self._parameter
+        edited = own if entries == own.entries else dataclasses.replace(own, entries=entries)
+        return self._ledger.read(edited, self._instant_of(period))
 
 
 class NodeAt:
@@ -151,7 +203,9 @@ class NodeAt:
             grid[()] = self
             return TableAt(grid, ())[key]
         if isinstance(key, np.ndarray) and key.ndim:
-            raise Untraceable(f"{self._name} indexed by a plain array")
+            if len(set(key.tolist())) != 1:
+                raise Untraceable(f"{self._name} indexed by a plain array")
+            key = key.flat[0]  # the same name in every row
         name = key.name if isinstance(key, enum.Enum) else str(key)
         if not self._has(name):
             raise KeyError(name)
@@ -177,6 +231,8 @@ class TableAt:
         return _table(cells, self._picks, None)
 
     def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, np.ndarray) and len(set(key.tolist())) == 1:
+            key = key.flat[0]  # the same name in every row
         if isinstance(key, str | enum.Enum):
             return getattr(self, key if isinstance(key, str) else key.name)
         names = self._names()

@@ -13,10 +13,12 @@ import numpy as np
 
 from ..graph._ir import Graph
 from ..graph._node import Node
-from ..graph._ops import OPS
+from ..graph._ops import OPS, neutral
+from . import _grid
 from ._array import (
     Traced,
     Untraceable,
+    by_name,
     first_traced,
     has_traced,
     is_name,
@@ -95,8 +97,8 @@ def reduce(name: str, x: Any, axis: int | None = None, **_: Any) -> Traced:
     """A reduction; over the members of a Python list it is a chain of elementwise operations."""
     if isinstance(x, Traced):
         node = x.node
-        if node.op == "stack" and axis == 0 and node.attr("axis") == 0 and name in _CHAIN:
-            return Traced(_chain(name, list(node.args)))
+        if node.op == "stack" and axis == node.attr("axis") and name in _CHAIN:
+            return Traced(_chain(name, list(node.args)), mask=x.mask)
         return x.mean(axis) if name == "mean" else x.reduce(name, axis)
     graph = _graph(x)
     rows = [graph.constant(to_node(graph, i)) for i in x]
@@ -127,7 +129,16 @@ def _graph(x: Any) -> Graph:
 for _name in ("sum", "any", "all", "prod", "mean"):
     _HANDLERS[_name] = lambda x, axis=None, _name=_name, **k: reduce(_name, x, axis)
 for _name, _op in {"max": "max", "amax": "max", "min": "min", "amin": "min"}.items():
-    _HANDLERS[_name] = lambda x, axis=None, _op=_op, **k: reduce(_op, x, axis)
+    _HANDLERS[_name] = lambda x, axis=None, _op=_op, **k: _extreme(_op, x, axis, **k)
+
+
+def _extreme(name: str, x: Any, axis: int | None, initial: Any = None, **_: Any) -> Traced:
+    found = reduce(name, x, axis)
+    if initial is None:
+        return found
+    return Traced(found.graph.apply(_CHAIN[name], found.node, to_node(found.graph, initial)))
+
+
 
 
 @handles("where")
@@ -166,8 +177,11 @@ def _isin(x: Any, tests: Any, invert: bool = False, **_: Any) -> Traced:
         raise Untraceable("numpy.isin of a constant in a traced array")
     if x.vocabulary is not None:
         found = _isin_names(x, tests)
+    elif has_traced(tests):
+        held = to_node(x.graph, tests)
+        found = x.graph.apply("isin", x.node, x.graph.real_rows(held, x.graph.getitem(held, 0)))
     else:
-        found = x.graph.apply("isin", x.node, np.asarray(to_node(x.graph, tests)))
+        found = x.graph.apply("isin", x.node, np.asarray(tests))
     return Traced(x.graph.apply("invert", found) if invert else found, mask=x.mask)
 
 
@@ -226,10 +240,48 @@ def _interp(x: Any, xp: Any, fp: Any, **_: Any) -> Traced:
 
 @handles("bincount")
 def _bincount(x: Traced, weights: Any = None, minlength: int = 0) -> Traced:
-    ones = x.graph.broadcast(1, x.shape)
-    values = ones if weights is None else x.graph.astype(to_node(x.graph, weights), float)
-    values = x.graph.real_rows(values, 0)
-    return Traced(x.graph.apply("segment_sum", values, x.node, num=int(minlength)))
+    """Counts, or sums of weights, by group: only of rows that are real and selected."""
+    graph, where = x.graph, mask_of([x, weights])
+    ones = graph.broadcast(1, x.shape)
+    values = ones if weights is None else graph.astype(to_node(graph, weights), float)
+    values = graph.real_rows(values, 0)
+    groups = x.node
+    if where is not None:
+        values, groups = (graph.apply("where", where, v, 0) for v in (values, groups))
+    if isinstance(minlength, Traced):  # as many groups as rows at most
+        minlength = x.shape[0]
+    return Traced(graph.apply("segment_sum", values, groups, num=int(minlength)))
+
+
+@handles("searchsorted")
+def _searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Traced:
+    graph = _graph([a, v])
+    edges = to_node(graph, a)
+    if sorter is not None or (isinstance(edges, Node) and edges.data):
+        raise Untraceable("numpy.searchsorted in an array of the population")
+    return Traced(graph.apply("search", edges, to_node(graph, v), side=side), mask=mask_of([v]))
+
+
+@handles("unique")
+def _unique(x: Any, return_inverse: bool = False, axis: int | None = None, **other: Any) -> Any:
+    """Names are those of the vocabulary; of numbers only the inverse is known, up to its order."""
+    if isinstance(x, Traced) and x.vocabulary is not None and not return_inverse:
+        return np.array(sorted(x.names))
+    if not isinstance(x, Traced) or not return_inverse or other or axis not in (None, 0):
+        raise Untraceable("numpy.unique of numbers")
+    return Unknown("the distinct values of an array"), Traced(_grid.groups_of(x.graph, x.node))
+
+
+@handles("array_equal")
+def _array_equal(a: Any, b: Any, **_: Any) -> Any:
+    graph = _graph([a, b])
+    same = graph.apply("equal", to_node(graph, a), to_node(graph, b))
+    return Traced(graph.reduce("all", same, None))
+
+
+@handles("column_stack")
+def _column_stack(arrays: Any) -> Traced:
+    return _stack(list(arrays), axis=1)
 
 
 @handles("stack", "array", "asarray")
@@ -295,6 +347,35 @@ def _ravel(x: Traced, **_: Any) -> Traced:
     return x.ravel()
 
 
+_AT = {"minimum": "segment_min", "maximum": "segment_max", "add": "segment_sum"}
+
+
+def _combined_at(name: str, target: Traced, index: Any, values: Any) -> Node:
+    """`target` after `ufunc.at(target, index, values)`, of the selected rows."""
+    if name not in _AT or not isinstance(index, Traced) or index.ndim != 1:
+        raise Untraceable(f"numpy.{name}.at")
+    graph, rows = target.graph, mask_of([index, values])
+    nothing = 0 if name == "add" else neutral(name[:3], target.node.dtype)
+    new = graph.broadcast(to_node(graph, values), index.shape)
+    groups = index.node
+    if rows is not None:
+        new = graph.apply("where", rows, new, nothing)
+        groups = graph.apply("where", rows, groups, 0)
+    new = graph.real_rows(new, nothing)
+    found = graph.apply(_AT[name], new, groups, num=target.shape[0])
+    return graph.astype(graph.apply(name, target.node, found), target.node.dtype)
+
+
+class Unknown:
+    """A value that no program has: any use of it is refused."""
+
+    def __init__(self, what: str) -> None:
+        self.__dict__["_what"] = what
+
+    def __getattr__(self, name: str) -> Any:
+        raise Untraceable(self._what)
+
+
 class Numpy:
     """The module that stands in for `numpy` in a formula's globals."""
 
@@ -315,6 +396,8 @@ class Numpy:
         return original
 
     def array(self, x: Any, dtype: Any = None, **kwargs: Any) -> Any:
+        if not has_traced(x):
+            x = by_name(self._graph, x)
         if not has_traced(x):
             return np.array(x, dtype=dtype, **kwargs)
         stacked = _stack(x)
@@ -338,7 +421,10 @@ class Numpy:
         return self.full(shape, 1, dtype)
 
     def full(self, shape: Any, fill_value: Any, dtype: Any = None) -> Traced:
-        target = tuple(shape) if isinstance(shape, list | tuple) else (int(shape),)
+        sizes = shape if isinstance(shape, list | tuple) else (shape,)
+        target = tuple(int(n) for n in sizes)
+        if dtype in (object, str) and not is_name(fill_value):
+            fill_value = ""
         if is_name(fill_value):
             (code,), vocabulary = unify([fill_value])
             return Traced(self._graph.broadcast(code, target), vocabulary)
@@ -359,6 +445,12 @@ class _Ufunc:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._ufunc, name)
+
+    def at(self, target: Any, index: Any, values: Any) -> None:
+        if not isinstance(target, Traced):
+            self._ufunc.at(target, index, values)
+        else:
+            target.node = _combined_at(self._ufunc.__name__, target, index, values)
 
     def reduce(self, x: Any, axis: int | None = 0, **kwargs: Any) -> Any:
         if has_traced(x):

@@ -1,7 +1,8 @@
 """Makes a function that was written for numpy run on traced arrays, unchanged.
 
 numpy's protocols do most of the work. What remains are *names* in a function's globals that cannot
-dispatch: `np` itself (array creation, lists of arrays) and Python's `max` and `min`. The code
+dispatch: `np` itself (array creation, lists of arrays), its ufuncs (`.reduce` of a list) and
+Python's `max`, `min` and `len`. The code
 object is untouched; the function gets a copy of its globals with those names replaced, and so does
 every function of the same rules that it calls.
 """
@@ -16,6 +17,7 @@ import numpy as np
 
 from ._array import Traced
 from ._numpy import Numpy
+from ._rows import Rows
 
 
 class Rebinder:
@@ -55,7 +57,7 @@ class Rebinder:
         if known is None:
             known = self._globals[id(original)] = dict(original)
             known.update({k: self._replace(v) for k, v in original.items()})
-            known.update(max=largest, min=smallest)
+            known.update(max=largest, min=smallest, len=length)
         return known
 
     def _cells(self, closure: Any) -> Any:
@@ -72,6 +74,8 @@ class Rebinder:
     def _replace(self, value: Any) -> Any:
         if value is np:
             return self.numpy
+        if isinstance(value, np.ufunc) and getattr(np, value.__name__, None) is value:
+            return getattr(self.numpy, value.__name__)
         new = self._other(value)
         if new is value and isinstance(value, types.FunctionType) and self._ours(value):
             return _Later(self, value)
@@ -102,6 +106,13 @@ def _extreme(numpy_name: str, python: Callable[..., Any]) -> Callable[..., Any]:
         return best
 
     return extreme
+
+
+def length(values: Any) -> int:
+    """`len`, which for an array with one entry a row is a number of the population."""
+    rows = values.shape[0] if isinstance(values, Traced) and values.ndim else None
+    entity = None if rows is None else values.graph.entity_of.get(rows)
+    return len(values) if entity is None else Rows(values.graph, entity)
 
 
 largest = _extreme("maximum", max)

@@ -150,7 +150,7 @@ def _state(
 ) -> Trace:
     first = str(period.start)
     last = last_day(period)
-    ledger = Ledger(graph, first, last, system.missing)
+    ledger = Ledger(graph, system.law, first, last, system.missing)
     law = Law(system.law, ledger, lambda p: str(system.period(p).start) if _bare(p) else _start(p))
     return Trace(
         system=system,
