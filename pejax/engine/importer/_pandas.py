@@ -1,71 +1,86 @@
-"""The stand-in for the name `pd`: formulas that look a code up through a pandas series.
+"""The stand-in for the name `pd`: formulas that look codes up through pandas.
 
-A dictionary becomes a host table and a gather. Other uses of pandas are refused by name.
+Series and frames of traced arrays are those of `frames`; everything else is pandas' own.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-from ..tracing._array import Traced, Untraceable, has_traced, is_name, unify
+from ..tracing._array import Traced, Untraceable
+from .frames._frame import TracedFrame
+from .frames._series import Index, TracedSeries
 
 
 class Pandas:
-    """`pandas`, with a `Series` that accepts traced arrays."""
+    """`pandas`, with series and frames that accept traced arrays."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(importlib.import_module("pandas"), name)
 
-    def Series(self, data: Any = None, *args: Any, **kwargs: Any) -> Any:  # noqa: N802 - pandas' name
-        if isinstance(data, Traced):
-            return TracedSeries(data)
-        return importlib.import_module("pandas").Series(data, *args, **kwargs)
+    def Series(  # noqa: N802 - pandas' name
+        self, data: Any = None, index: Any = None, dtype: Any = None, **kwargs: Any
+    ) -> Any:
+        if isinstance(index, Index):
+            made = TracedSeries.of(data, index.like, index.rows)
+            return made if dtype is None else made.astype(dtype)
+        if not isinstance(data, Traced | TracedSeries):
+            return _static_series()(data, index=index, dtype=dtype, **kwargs)
+        if index is not None:
+            raise Untraceable("pandas.Series of a traced array with an index")
+        made = data.copy() if isinstance(data, TracedSeries) else TracedSeries.of(data, data.node)
+        return made if dtype is None else made.astype(dtype)
 
     def DataFrame(self, data: Any = None, *args: Any, **kwargs: Any) -> Any:  # noqa: N802 - as above
-        if isinstance(data, Mapping) and has_traced(list(data.values())):
-            raise Untraceable("pandas.DataFrame of traced arrays")
+        if isinstance(data, TracedFrame):
+            return data.copy()
+        if isinstance(data, Mapping) and any(_is_traced(v) for v in data.values()):
+            if args or kwargs:
+                raise Untraceable("pandas.DataFrame of traced arrays with an index or a type")
+            return TracedFrame.of(data)
         return importlib.import_module("pandas").DataFrame(data, *args, **kwargs)
 
+    def merge(self, left: Any, right: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(left, TracedFrame):
+            return left.merge(right, *args, **kwargs)
+        if isinstance(right, TracedFrame):
+            raise Untraceable("pandas.merge of a static table with traced rows")
+        return importlib.import_module("pandas").merge(left, right, *args, **kwargs)
 
-class TracedSeries:
-    """A series of traced values: lookups and the few methods that formulas call on them."""
+    def isna(self, x: Any) -> Any:
+        if isinstance(x, Traced):
+            return self.Series(x).isna().to_numpy()
+        return (
+            x.isna() if isinstance(x, TracedSeries) else importlib.import_module("pandas").isna(x)
+        )
 
-    def __init__(self, values: Traced) -> None:
-        self.values = values
+    def notna(self, x: Any) -> Any:
+        return ~self.isna(x)
 
-    def map(self, table: Any) -> TracedSeries:
-        """Look every integer up in a dictionary; a key that is absent is refused, not guessed."""
-        if not isinstance(table, Mapping) or self.values.vocabulary is not None:
-            raise Untraceable("pandas.Series.map with anything but a dictionary of integers")
-        keys = np.array(sorted(table))
-        if keys.dtype.kind not in "iu":
-            raise Untraceable("pandas.Series.map with keys that are not integers")
-        graph = self.values.graph
-        place = graph.apply("search", keys, self.values.node, side="left")
-        found = Traced(graph.apply("equal", graph.apply("take", keys, place), self.values.node))
-        if not bool(found.all()):
-            raise Untraceable("a code that the formula's table does not hold")
-        return TracedSeries(_choose([table[k] for k in keys.tolist()], place, self.values))
-
-    def fillna(self, value: Any) -> TracedSeries:
-        return TracedSeries(self.values.fillna(value)) if not is_name(value) else self
-
-    def to_numpy(self) -> Traced:
-        return self.values
-
-    def between(self, left: Any, right: Any, inclusive: str = "both") -> Traced:
-        from ._formulas import _between
-
-        return _between(self.values, left, right, inclusive)
+    isnull, notnull = isna, notna
 
 
-def _choose(options: list[Any], place: Any, like: Traced) -> Traced:
-    graph = like.graph
-    if any(is_name(o) for o in options):
-        codes, vocabulary = unify(options)
-        return Traced(graph.apply("take", np.array(codes), place), vocabulary)
-    return Traced(graph.apply("take", np.array(options), place))
+def _is_traced(x: Any) -> bool:
+    return isinstance(x, TracedSeries) or (isinstance(x, Traced) and x.ndim > 0)
+
+
+@functools.cache
+def _static_series() -> type:
+    """pandas' series, which can also be asked for the entries of traced labels."""
+
+    class StaticSeries(importlib.import_module("pandas").Series):
+        @property
+        def _constructor(self) -> type:
+            return StaticSeries
+
+        def reindex(self, index: Any = None, **kwargs: Any) -> Any:
+            if not isinstance(index, TracedSeries):
+                return super().reindex(index, **kwargs)
+            if kwargs or not self.index.is_unique:
+                raise Untraceable("pandas.Series.reindex with repeated labels or options")
+            return index.map(self)
+
+    return StaticSeries

@@ -1,0 +1,1 @@
+"""Stand-ins for pandas' series and frames whose rows are traced: lookups become gathers."""
