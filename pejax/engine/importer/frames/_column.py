@@ -124,9 +124,8 @@ def elementwise(what: str, function: Callable[..., Any], *columns: Column) -> Co
     if len({c.codes.index for c in varying}) > 1:
         codes, values = _combinations(what, columns)
     else:
-        first = (varying or columns)[0]
-        every = np.arange(len(first.values))
-        codes = first.codes
+        codes = (varying or columns)[0].codes
+        every = np.arange(min(len(c.values) for c in varying or columns))
         values = [c.values.iloc[every * 0 if c.is_constant else every] for c in columns]
         values = [v.reset_index(drop=True) for v in values]
     return Column(codes, function(*values))
