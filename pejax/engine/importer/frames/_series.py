@@ -147,9 +147,8 @@ class TracedSeries:
             )
         if not isinstance(table, Mapping | pandas().Series):
             raise Untraceable("pandas.Series.map with a function of numbers")
-        entries = {"key": list(table.keys()), "value": list(table.values())}
-        if not isinstance(table, Mapping):
-            entries = {"key": table.index, "value": table.to_numpy()}
+        static = table if isinstance(table, pandas().Series) else pandas().Series(dict(table))
+        entries = {"key": static.index, "value": static.to_numpy()}
         rows, found = join([self.column], pandas().DataFrame(entries), ["key"])
         return self._like(gathered(rows, found["value"]))
 
@@ -315,7 +314,7 @@ def narrowed(holder: Any, key: Any) -> Node:
 
 
 def _refused(kind: str, name: str) -> Exception:
-    if name.startswith("__"):
+    if name.startswith("_"):
         return AttributeError(name)
     return Untraceable(f"pandas.{kind}.{name}")
 
