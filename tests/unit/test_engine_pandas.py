@@ -92,6 +92,12 @@ def assigned(pd, code, b, **_):
     return series
 
 
+def assigned_by_label(pd, x, i, b, **_):
+    series = pd.Series(x)
+    series.loc[b] = pd.Series(i) * 1.0
+    return series
+
+
 def digits(pd, code, **_):
     """Texts extracted where there are any, and padded."""
     found = pd.Series(code).str.strip().str.extract(r"^(\d{1,5})", expand=False)
@@ -177,6 +183,7 @@ EXPRESSIONS = {
     ),
     "numbers astype": lambda pd, np, i, **_: pd.Series(i).astype(float) / 2,
     "assignment": lambda pd, np, **k: assigned(pd, **k),
+    "assignment by label": lambda pd, np, **k: assigned_by_label(pd, **k),
     "digits": lambda pd, np, **k: digits(pd, **k),
     "a numpy function": lambda pd, np, x, b, **_: np.where(pd.Series(b), pd.Series(x), 0.0),
     "any and all": lambda pd, np, b, **_: (
@@ -246,6 +253,11 @@ def test_a_static_series_stays_pandas_own():
     assert Pandas().isna(None)
 
 
+def partly(pd, x, b, **_):
+    series = pd.Series(x)
+    series[b] = series[series > 0]
+
+
 def repeated(pd, code, **_):
     return pd.DataFrame({"code": code}).merge(places(), on="code", how="left")["rent"]
 
@@ -261,6 +273,8 @@ def repeated(pd, code, **_):
         (lambda pd, np, x, **_: pd.Series(x, index=[1]), "with an index"),
         (lambda pd, np, x, **_: pd.Series(x).astype(str), "numbers to texts"),
         (lambda pd, np, x, **_: pd.Series(x).map(abs), "a function of numbers"),
+        (lambda pd, np, x, b, **_: assigned(pd, x, b), "where between numbers and other things"),
+        (lambda pd, np, x, b, **_: partly(pd, x, b), "other rows of a pandas.Series than"),
         (lambda pd, np, x, **_: pd.Series(x).map({1: 2.0}), "numbers that are not integers"),
         (lambda pd, np, x, b, **_: pd.Series(x)[b] + pd.Series(x), "different selections"),
         (lambda pd, np, x, b, **_: pd.Series(x)[b].where(pd.Series(x) > 1), "different selections"),

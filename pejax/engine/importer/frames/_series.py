@@ -113,7 +113,8 @@ class TracedSeries:
     def __setitem__(self, key: Any, value: Any) -> None:
         chosen = narrowed(self, key)
         new = TracedSeries.of(value, self.column.codes, chosen)
-        if new.rows is not chosen:
+        by_label = isinstance(value, TracedSeries) and new.rows is self.rows is None
+        if new.rows is not chosen and not by_label:
             raise Untraceable("an assignment to other rows of a pandas.Series than selected")
         self.column = select(truth(chosen), new.column, self.column)
 
@@ -145,7 +146,7 @@ class TracedSeries:
             return (
                 self.apply(table) if callable(table) else self._each("map", lambda v: v.map(table))
             )
-        if not isinstance(table, Mapping | pandas().Series):
+        if not isinstance(table, Mapping | pandas().Series) or hasattr(table, "__missing__"):
             raise Untraceable("pandas.Series.map with a function of numbers")
         static = table if isinstance(table, pandas().Series) else pandas().Series(dict(table))
         entries = {"key": static.index, "value": static.to_numpy()}
