@@ -163,8 +163,8 @@ class Program:
             self._fail_if_moved(answers)
 
     def _fail_if_moved(self, answers: list[Array]) -> None:
-        for decision, answer in zip(self.decisions, answers, strict=True):
-            if not bool(_agrees(decision, answer)):
+        for decision, answer in zip(self.decisions, jax.device_get(answers), strict=True):
+            if not _agrees(decision, answer, np):
                 raise GuardMovedError(
                     f"the formula of {decision.variable} took a Python decision "
                     f"({decision.kind} of a value that was {decision.value!r}) which is now "
@@ -277,13 +277,16 @@ def _is_traced(tree: Any) -> bool:
     return any(isinstance(x, Tracer) for x in jax.tree.leaves(tree))
 
 
-def _agrees(decision: Decision, answer: Array) -> Any:
+def _agrees(decision: Decision, answer: Any, xp: Any = jnp) -> Any:
+    """Whether Python would decide alike; `xp` is numpy for fetched answers, JAX inside a trace."""
     recorded: Any = np.asarray(decision.value)
     if decision.kind == "bool":
-        return (jnp.asarray(answer) != 0) == bool(recorded)
+        return (xp.asarray(answer) != 0) == bool(recorded)
+    if decision.kind == "at most":
+        return xp.all(answer <= recorded)
     if recorded.dtype.kind == "f":
-        return jnp.allclose(answer, recorded, rtol=1e-6, atol=0.0, equal_nan=True)
-    return jnp.array_equal(answer, recorded)
+        return xp.allclose(answer, recorded, rtol=1e-6, atol=0.0, equal_nan=True)
+    return xp.array_equal(answer, recorded)
 
 
 def _trim(population: Population, values: Array, entity: str) -> Array:

@@ -201,7 +201,7 @@ def _logical(op: str, nodes: tuple[Node, ...]) -> str:
 
 def _finite_division(args: tuple[Node, ...]) -> bool:
     below = literal_of(args[1])
-    return args[0].finite and below is not None and below != 0 and bool(np.isfinite(below))
+    return args[0].finite and below is not None and bool(below != 0 and np.isfinite(below))
 
 
 _FINITE: dict[str, Callable[[tuple[Node, ...]], bool]] = {

@@ -11,7 +11,7 @@ from typing import Any
 from ..._validate import PejaxError
 from ..graph._interpret import Interpreter
 from ..graph._ir import DimensionClash, Graph
-from ..graph._node import Node
+from ..graph._node import Node, reachable
 from ..rules._calendar import last_day
 from ..rules._system import System
 from ._array import Traced, deciding
@@ -39,7 +39,12 @@ class UntraceableRule(PejaxError):
 
 @dataclasses.dataclass(frozen=True)
 class Guard:
-    """A Python decision that a formula took on the population: a node and the value it had."""
+    """A Python decision that a formula took on the population: a node and the value it had.
+
+    `kind`: what Python asked for, `bool`, `int`, `float`, `str` or `array`; `at most` for how many
+    members the largest group has. Formulas visit members by their place in the group, and a visit
+    beyond the last finds nobody, so smaller groups are served by the same program.
+    """
 
     node: Node
     kind: str
@@ -114,6 +119,8 @@ def _attempt(
 
     def decide(node: Node, kind: str) -> Any:
         value = interpreter(node)
+        if kind == "int" and is_place_count(node):
+            kind = "at most"
         if (node.index, kind) not in decided:
             decided.add((node.index, kind))
             guards.append(Guard(node, kind, graph.origin[-1] if graph.origin else "", value))
@@ -138,6 +145,16 @@ def _attempt(
         given=tuple(sorted({name for name, _ in inputs})),
         period=period,
     )
+
+
+def is_place_count(node: Node) -> bool:
+    """Whether a node is the largest place or size of a group, which no column can change."""
+    while node.op == "maximum" and node.args[1].op == "constant":
+        node = node.args[0]
+    if node.op != "max":
+        return False
+    inputs = {str(n.attr("name")).rpartition(".")[2] for n in reachable([node]) if n.op == "input"}
+    return bool(inputs) and inputs <= {"position", "size", "group", "first", "real"}
 
 
 def _state(
