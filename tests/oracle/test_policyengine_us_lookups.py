@@ -142,3 +142,13 @@ def test_looked_up_by_codes_that_were_given(country, located, name):
 @pytest.mark.parametrize("name", [*BY_COUNTY, *BY_ZIP_CODE, *BY_OTHER_NAMES])
 def test_looked_up_without_codes(country, people, name):
     fail_unless_equal(country, people, name)
+
+
+def test_looked_up_by_five_names(country, people):
+    count = people.count("person")
+    given = {
+        "tx_ccs_eligible_child": np.ones(count, bool),
+        "childcare_attending_days_per_month": np.full(count, 20.0),
+    }
+    everyone = people.with_columns({"person": given})
+    fail_unless_equal(country, everyone, "tx_ccs_payment_rate", several=True)

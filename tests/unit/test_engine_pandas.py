@@ -18,6 +18,9 @@ CODES = ("01001", "6037", "", " 48113 ", "abc", "99999")
 STATES = ("AL", "CA", "TX")
 
 
+TWO = {"AL": "east", "CA": "west"}
+
+
 class Colour(enum.Enum):
     RED = "red"
     GREEN = "green"
@@ -30,6 +33,7 @@ REAL = {
     "colour": np.array([0, 1, 2, 2, 1, 0, 0, 1], np.int16),
     "i": np.array([0, 3, 4, 7, 1, 2, 3, -1]),
     "x": np.array([0.5, np.nan, 2.0, -1.0, np.nan, 3.0, 0.0, 1.0]),
+    "s": np.array([0.1, 0.2, 0.3, -0.4, 0.5, 0.6, np.nan, 0.0], np.float32),
     "b": np.array([True, False, True, True, False, False, True, False]),
 }
 VOCABULARY = {"code": CODES, "state": STATES, "colour": Colour}
@@ -233,6 +237,20 @@ def test_it_is_pandas(function):
     same(traced(function), plain(function))
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda pd, np, s, **_: pd.Series(s) * 2.0 + 1,
+        lambda pd, np, s, **_: pd.Series(s).fillna(0.0),
+        lambda pd, np, s, x, **_: pd.Series(s) + pd.Series(x),
+        lambda pd, np, i, **_: pd.Series(i) * 2,
+    ],
+    ids=["single precision", "filled", "single and double", "integers"],
+)
+def test_widths_are_pandas_s(function):
+    assert traced(function).dtype == plain(function).dtype
+
+
 def test_names_become_members():
     found = traced(
         lambda pd, np, state, **_: (
@@ -242,6 +260,11 @@ def test_names_become_members():
     assert found.tolist() == [
         "RED", "BLUE", "GREEN", "GREEN", "BLUE", "RED", "RED", "RED"
     ]  # fmt: skip
+
+
+def test_a_missing_value_that_no_row_has_is_no_obstacle():
+    found = traced(lambda pd, np, state, **_: pd.Series(state)[pd.Series(state) != "TX"].map(TWO))
+    assert found.tolist() == ["east", "west", "west", "east", "east", "east"]
 
 
 def test_a_static_series_stays_pandas_own():
@@ -289,6 +312,10 @@ def repeated(pd, code, **_):
         (lambda pd, np, code, x, **_: pd.Series(code) + pd.Series(x), "Series.add of numbers"),
         (lambda pd, np, x, **_: pd.Series(x) + np.arange(8.0), "a plain array"),
         (lambda pd, np, state, **_: pd.Series(state).map({"AL": "a"}).to_numpy(), "does not hold"),
+        (
+            lambda pd, np, state, **_: pd.Series(state).map({"AL": (1,), "CA": 2, "TX": 3}).values,
+            "neither numbers nor names",
+        ),
         (lambda pd, np, state, **_: pd.Series(state).map({"AL": "a"}).apply(len), "missing value"),
         (lambda pd, np, **k: frame(pd, **k).groupby("code"), r"pandas\.DataFrame\.groupby"),
         (lambda pd, np, **k: frame(pd, **k).merge(places(), on="code"), "other than a left join"),
@@ -320,7 +347,7 @@ def test_combinations_without_bound_are_refused():
     ]
     pd = Pandas()
     with pytest.raises(Untraceable, match="add of columns with 1100 x 1100 values"):
-        pd.Series(many[0]) + pd.Series(many[1])
+        len(pd.Series(many[0]) + pd.Series(many[1]))
     table = pandas.DataFrame({k: [f"{k}{n}" for n in range(2_100)] for k in ("a", "b")})
     wide = pd.DataFrame({"a": many[0], "b": many[1]})
     assert len(wide.merge(table, on=["a", "b"], how="left").columns) == 2

@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..tracing._array import Traced, Untraceable
+from .frames._access import Index
 from .frames._frame import TracedFrame
-from .frames._series import Index, TracedSeries
+from .frames._series import TracedSeries
 
 
 class Pandas:

@@ -61,6 +61,11 @@ class Column:
             return source
         return self.graph.apply("take", array, self.codes)
 
+    def operand(self) -> Any:
+        """The numbers; a constant as a Python scalar, which leaves the other operand's type."""
+        constant = self.is_constant and self.is_numeric
+        return self.values.iloc[0].item() if constant else self.numbers()
+
     def missing(self) -> Column:
         """Whether each entry is missing, as pandas' `isna` says."""
         if self.values is not None:
@@ -74,13 +79,16 @@ class Column:
         if self.is_numeric:
             return Traced(self.numbers(), mask=rows)
         self.fail_if_missing(rows, "a code that the formula's table does not hold")
-        held = self.values.dropna()
-        if not held.map(lambda v: isinstance(v, str | enum.Enum)).all():
+        places, held = pandas().factorize(self.values)
+        if all(isinstance(v, str) for v in held):
+            vocabulary: Any = tuple(held) or ("",)
+        elif all(isinstance(v, str | enum.Enum) for v in held):
+            codes, vocabulary = unify(list(held))
+            places = np.array(codes)[places]
+        else:
             raise Untraceable("a pandas column that holds neither numbers nor names")
-        anything = held.iloc[0] if len(held) else ""
-        names = self.values.astype(object).where(self.values.notna(), anything)
-        places, vocabulary = unify(names.tolist())
-        return Traced(self.graph.apply("take", np.array(places), self.codes), vocabulary, rows)
+        table = np.maximum(places, 0)  # a missing value is on no selected row
+        return Traced(self.graph.apply("take", table, self.codes), vocabulary, rows)
 
     def fail_if_missing(self, rows: Node | None, message: str) -> None:
         """Refuse an entry that has no value; the check is one of the program's guards."""
@@ -143,7 +151,7 @@ def select(test: Column, yes: Column, no: Column) -> Column:
         return elementwise("where", lambda t, y, n: y.where(t.astype(bool), n), test, yes, no)
     graph = test.graph
     if yes.is_numeric and no.is_numeric:
-        node = graph.apply("where", test.numbers(), yes.numbers(), no.numbers())
+        node = graph.apply("where", test.numbers(), yes.operand(), no.operand())
         return truth(node) if node.dtype == np.bool_ else Column(node)
     if yes.values is None or no.values is None:
         raise Untraceable("pandas.Series.where between numbers and other things")

@@ -9,9 +9,10 @@ import numpy as np
 
 from ...graph._node import Node
 from ...tracing._array import Traced, Untraceable
+from ._access import Index
 from ._column import Column, lift, pandas, select, truth
 from ._join import gathered, join
-from ._series import Index, TracedSeries, narrowed
+from ._series import TracedSeries, narrowed
 
 
 class TracedFrame:

@@ -14,28 +14,9 @@ import numpy as np
 
 from ...graph._node import Node
 from ...tracing._array import Traced, Untraceable
-from ._column import Column, constant, elementwise, lift, pandas, same_codes, select, truth
+from ._access import ByNumber, Index, Strings, refused
+from ._column import Column, elementwise, lift, pandas, same_codes, select, truth
 from ._join import gathered, join
-
-_STRING_METHODS = frozenset(
-    {
-        *("capitalize", "casefold", "contains", "endswith", "extract", "find", "fullmatch", "get"),
-        *("isalnum", "isalpha", "isdecimal", "isdigit", "isnumeric", "len", "ljust", "lower"),
-        *("lstrip", "match", "pad", "removeprefix", "removesuffix", "replace", "rjust", "rstrip"),
-        *("slice", "startswith", "strip", "title", "upper", "zfill"),
-    }
-)
-
-
-class Index:
-    """The index of a traced series or frame, good for making another like it."""
-
-    def __init__(self, like: Node, rows: Node | None) -> None:
-        self.like = like
-        self.rows = rows
-
-    def __getattr__(self, name: str) -> Any:
-        raise _refused("Index", name)
 
 
 class TracedSeries:
@@ -58,7 +39,7 @@ class TracedSeries:
         return cls(lift(x, like), rows)
 
     def __getattr__(self, name: str) -> Any:
-        raise _refused("Series", name)
+        raise refused("Series", name)
 
     # ---- as an array
 
@@ -123,14 +104,14 @@ class TracedSeries:
         return self
 
     @property
-    def iloc(self) -> _ByNumber:
-        return _ByNumber(self)
+    def iloc(self) -> ByNumber:
+        return ByNumber(self)
 
     # ---- values one by one
 
     @property
-    def str(self) -> _Strings:
-        return _Strings(self)
+    def str(self) -> Strings:
+        return Strings(self)
 
     def astype(self, dtype: Any, **_: Any) -> TracedSeries:
         if self.column.values is not None:
@@ -206,7 +187,7 @@ class TracedSeries:
         if same_codes(a, b) or not (a.is_numeric and b.is_numeric):
             function = getattr(operator, _PYTHON.get(name, name))
             return self._like(elementwise(f"Series.{name}", function, a, b))
-        node = a.graph.apply(name, a.numbers(), b.numbers())
+        node = a.graph.apply(name, a.operand(), b.operand())
         return self._like(truth(node) if node.dtype == np.bool_ else Column(node))
 
     def __invert__(self) -> TracedSeries:
@@ -254,55 +235,6 @@ for _name, _op in _OPERATORS.items():
     setattr(TracedSeries, f"__r{_name}__", _backward)
 
 
-class _Strings:
-    """The `str` accessor: methods that turn each text into one value."""
-
-    def __init__(self, series: TracedSeries) -> None:
-        self._series = series
-
-    def __getitem__(self, key: Any) -> TracedSeries:
-        return self._series._each("str[]", lambda v: v.str[key])
-
-    def __getattr__(self, name: str) -> Any:
-        if name not in _STRING_METHODS:
-            raise _refused("Series.str", name)
-
-        def method(*args: Any, **kwargs: Any) -> TracedSeries:
-            if name == "extract" and kwargs.get("expand", True):
-                raise Untraceable("pandas.Series.str.extract to a frame")
-            return self._series._each(
-                f"str.{name}", lambda v: getattr(v.str, name)(*args, **kwargs)
-            )
-
-        return method
-
-    def cat(self, others: Any = None, sep: Any = None) -> TracedSeries:
-        if not isinstance(others, TracedSeries):
-            raise Untraceable("pandas.Series.str.cat of all rows")
-        other = self._series._aligned(others)
-        return self._series._with("str.cat", lambda a, b: a.str.cat(b, sep=sep), other)
-
-
-class _ByNumber:
-    """`iloc`: rows by their numbers, where these are the rows' own."""
-
-    def __init__(self, series: TracedSeries) -> None:
-        self._series = series
-
-    def __getitem__(self, key: Any) -> Any:
-        raise Untraceable("pandas.Series.iloc[...]")
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        if not isinstance(key, Traced) or key.node.op != "arange" or self._series.rows is not None:
-            raise Untraceable("pandas.Series.iloc with any other numbers than the rows' own")
-        every = constant(True, key.node).numbers()
-        new = TracedSeries.of(value, key.node, key.mask)
-        if new.rows is not key.mask:
-            raise Untraceable("pandas.Series.iloc: as many numbers as rows are needed")
-        chosen = every if key.mask is None else key.mask
-        self._series.column = select(truth(chosen), new.column, self._series.column)
-
-
 def narrowed(holder: Any, key: Any) -> Node:
     """The rows of a series or frame that are selected after `holder[key]`."""
     test = TracedSeries.of(key, key.node, key.mask) if isinstance(key, Traced) else key
@@ -312,12 +244,6 @@ def narrowed(holder: Any, key: Any) -> Node:
     if node.dtype != np.bool_ or test.rows not in (None, holder.rows):
         raise Untraceable("a pandas selection by anything but truth values of the same rows")
     return node if holder.rows is None else node.graph.apply("bitwise_and", holder.rows, node)
-
-
-def _refused(kind: str, name: str) -> Exception:
-    if name.startswith("_"):
-        return AttributeError(name)
-    return Untraceable(f"pandas.{kind}.{name}")
 
 
 def _as_arrays(items: Any) -> tuple[Any, ...]:
