@@ -24,6 +24,7 @@ EDGES = (0.0, -0.0, 1.0, -1.0, 0.5, -2.5, 1e300, 1e-300, np.inf, -np.inf, np.nan
 PERSONS, GROUPS = len(EDGES) ** 2, 40
 SHADOW = {"person": 101, "group": 103}
 SIZES = {101: PERSONS, 103: GROUPS}
+ROWS_OF = {PERSONS: SHADOW["person"], GROUPS: SHADOW["group"]}
 LINK = np.random.default_rng(0).integers(0, GROUPS - 1, PERSONS).astype(np.int32)  # one is empty
 RANK = np.array([(LINK[:i] == LINK[i]).sum() for i in range(PERSONS)], np.int32)
 
@@ -142,6 +143,8 @@ ROWS: dict[str, list[Row]] = {
     "bitwise_and": [jump(FLAG, FLAG), jump(WHOLE, 3)],
     "bitwise_or": [jump(FLAG, FLAG), jump(WHOLE, 3)],
     "bitwise_xor": [jump(FLAG, FLAG), jump(WHOLE, 3)],
+    "right_shift": [jump(WHOLE, 1), jump(WHOLE, PLACE), jump(FLAG, 1)],
+    "left_shift": [jump(WHOLE, 2), jump(WHOLE, PLACE), jump(FLAG, 3)],
     "invert": [jump(FLAG), jump(WHOLE)],
     "logical_and": [jump(X, Y), jump(WHOLE, FLAG)],
     "logical_or": [jump(X, Y), jump(WHOLE, FLAG)],
@@ -165,7 +168,12 @@ ROWS: dict[str, list[Row]] = {
     "set": [smooth(STEPS, Number(9.0), key=("int", 1)), smooth(X, Number(9.0), key=("int", 0))],
     "scatter": [smooth(X, Given(np.array([3, 0])), Number(7.0))],
     "stack": [smooth(X, Y, axis=0), smooth(X, Y, axis=1)],
-    "concatenate": [smooth(STEPS, HOLES, axis=0)],
+    "concatenate": [
+        smooth(STEPS, HOLES, axis=0),
+        smooth(X, Y, axis=0),
+        smooth(X, Given(np.arange(GROUPS)), axis=0),
+        jump(Given(np.arange(GROUPS)), WHOLE, FLAG, axis=0),
+    ],
     "reshape": [smooth(STEPS, shape=(2, 2)), smooth(X, shape=(101, 1))],
     "transpose": [smooth(X)],
     "arange": [jump(num=101)],
@@ -177,6 +185,7 @@ ROWS: dict[str, list[Row]] = {
     "segment_min": [smooth(X, GROUP, num=103), jump(FLAG, GROUP, num=103)],
     "rank": [jump(GROUP, POSITION, X, FLAG, num=103), jump(GROUP, POSITION, WHOLE, True, num=103)],
     "nth": [jump(GROUP, POSITION, place=1, num=103)],
+    "kinds": [jump(WHOLE), jump(WHOLE, FLAG), jump(PLACE, WHOLE, FLAG)],  # NaNs: no order
     "lexsort": [jump(X, WHOLE)],
     "cumsum": [smooth(X, axis=None), smooth(X, axis=0), jump(FLAG, axis=None)],
     "sum": [smooth(X, axis=None), jump(FLAG, axis=None), smooth(STEPS, axis=0)],
@@ -247,7 +256,7 @@ def _argument(graph: Graph, made: Call, i: int, arg: Any) -> Any:
         return graph.apply("divide", column, graph.parameter("one", 1.0))
     if isinstance(arg, Given):
         made.given[name] = arg.values
-        rows = SHADOW["person"] if arg.values.size == PERSONS else arg.values.size
+        rows = ROWS_OF.get(arg.values.size, arg.values.size)
         return graph.input(name, np.arange(rows, dtype=np.int32) % arg.values.size)
     if isinstance(arg, Number):
         made.numbers[name] = arg.value
