@@ -11,8 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from pejax import Population
 from pejax.engine import build_system, compile, gradient, input_variable, load, rule
@@ -75,7 +74,7 @@ def wide(x: Any) -> Any:
 
 
 EXPRESSIONS = {
-    "widened": (lambda x: wide(x), lambda x: x),
+    "widened": (wide, lambda x: x),
     "xor": (lambda x: wide(x) ^ np.uint64(FIRST), lambda x: x ^ FIRST),
     "xor of two": (lambda x: wide(x) ^ (wide(x) >> 1), lambda x: x ^ (x >> 1)),
     "and": (lambda x: wide(x) & np.uint64(SECOND), lambda x: x & SECOND),
@@ -91,7 +90,9 @@ EXPRESSIONS = {
     "uniform": (lambda x: np.full_like(x, 5, dtype=np.uint64) * np.uint64(FIRST) ^ wide(x),
                 lambda x: 5 * FIRST % WORD ^ x),
     "splitmix64": (lambda x: mixed(wide(x)), mixed_exactly),
-    "splitmix64 twice": (lambda x: mixed(mixed(wide(x))), lambda x: mixed_exactly(mixed_exactly(x))),
+    "splitmix64 twice": (
+        lambda x: mixed(mixed(wide(x))), lambda x: mixed_exactly(mixed_exactly(x))
+    ),
     **{
         f"shift by {n}": (lambda x, n=n: mixed(wide(x)) >> np.uint64(n),
                           lambda x, n=n: mixed_exactly(x) >> n)
@@ -230,7 +231,7 @@ def test_wide_values_cross_the_borders_of_segments(program, size, monkeypatch):
     roots = tuple(o.node for o in program.outputs)
     position, total = program.index.position, len(program.index.leaves)
     runtime = _runtime.Runtime(roots, position, total, "float32")
-    assert any(n.dtype == np.uint64 for s in runtime.segments for n in s.outputs)
+    assert any(n.dtype == np.uint64 for s in cut(roots, size) for n in s.outputs)
     values = runtime(program.parameters.values, recoded(people(), program.columns))
     np.testing.assert_array_equal(values[0][:HOUSEHOLDS], MONTHS)
 
