@@ -200,6 +200,12 @@ ROWS: dict[str, list[Row]] = {
 CASES = [
     pytest.param(op, row, id=f"{op}-{i}") for op, rows in ROWS.items() for i, row in enumerate(rows)
 ]
+SMOOTH = [
+    pytest.param(op, row, id=f"{op}-{i}")
+    for op, rows in ROWS.items()
+    for i, row in enumerate(rows)
+    if row.slope
+]
 
 
 def test_every_operation_has_a_row_and_a_meaning_in_jax():
@@ -314,7 +320,7 @@ def _slopes(made: Call, columns: dict[str, Any]) -> dict[str, jax.Array]:
     return jax.grad(total)(_floats(columns, made.numbers))
 
 
-@pytest.mark.parametrize(("op", "row"), [c for c in CASES if c.values[1].slope])
+@pytest.mark.parametrize(("op", "row"), SMOOTH)
 def test_derivative_is_the_difference_quotient(op, row):
     made = call(op, row)
     columns = ordinary(made, 2)

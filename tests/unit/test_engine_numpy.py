@@ -1,6 +1,7 @@
 """numpy on traced arrays means what it means on arrays: values, dtypes and shapes."""
 
 import enum
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,7 +39,7 @@ def _inputs(padding):
     return {k: np.append(v, np.full(padding, more[k], v.dtype)) for k, v in held.items()}
 
 
-def traced(function, padding=0):
+def traced(function, padding=0) -> tuple[Any, Any]:
     """What a function of the columns gives on traced arrays, evaluated with rows of padding."""
     graph = Graph({"person": 101, "household": 103})
     columns = {
