@@ -189,6 +189,18 @@ def relief(number, rent, params):
     return params.rate * rent * (12 - interviewed.astype(float)) / 12
 
 
+SYSTEM = build_system(
+    "hashland",
+    entities=("person", "household"),
+    parameters={"rate": 0.5},
+    rules=[month, relief],
+    inputs=[
+        input_variable("number", entity="household", kind="int"),
+        input_variable("rent", entity="household"),
+    ],
+)
+
+
 def people(numbers=NUMBERS) -> Population:
     rows = len(numbers)
     person = pd.DataFrame({"person_id": range(rows), "household_id": range(rows)})
@@ -205,23 +217,20 @@ def people(numbers=NUMBERS) -> Population:
 
 @pytest.fixture(scope="module")
 def program():
-    system = build_system(
-        "hashland",
-        entities=("person", "household"),
-        parameters={"rate": 0.5},
-        rules=[month, relief],
-        inputs=[
-            input_variable("number", entity="household", kind="int"),
-            input_variable("rent", entity="household"),
-        ],
-    )
-    return compile(system, ["month", "relief"], 2025, people())
+    return compile(SYSTEM, ["month", "relief"], 2025, people())
 
 
 def test_a_program_hashes_as_python_does(program):
     found = program(program.parameters, people())
     np.testing.assert_array_equal(found["month"], MONTHS)
     np.testing.assert_allclose(found["relief"], 0.5 * RENT * (12 - MONTHS) / 12, rtol=1e-6)
+
+
+def test_a_program_in_double_precision_hashes_alike(x64):
+    double = compile(SYSTEM, ["month", "relief"], 2025, people(), dtype="float64")
+    found = double(double.parameters, people())
+    np.testing.assert_array_equal(found["month"], MONTHS)
+    np.testing.assert_allclose(found["relief"], 0.5 * RENT * (12 - MONTHS) / 12, rtol=1e-14)
 
 
 @pytest.mark.parametrize("size", [1, 3])
