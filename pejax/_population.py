@@ -14,7 +14,7 @@ from jaxtyping import Array, Bool, Float, Int, Num, Shaped
 from ._checks import CHECKED_COLUMNS, check
 from ._encode import decode, encode
 from ._frames import frames_from_tables, tables_from_frames
-from ._layout import Layout, in_blocks, padded_at_end, unpadded
+from ._layout import Layout, in_blocks, padded_at_end, size_bucket, unpadded
 from ._schema import FrozenMapping, Schema
 from ._segment import segment_first
 from ._tables import Tables, positions
@@ -98,6 +98,7 @@ class Population(eqx.Module):
         """Put checked host tables on the device, padded as `layout` says."""
         layout = layout or unpadded(tables)
         links = {group: padded_link(tables, layout, group) for group in tables.groups}
+        ranks = {group: positions(link) for group, link in tables.links.items()}
         schema = Schema(
             person=tables.person,
             household=tables.household,
@@ -109,8 +110,8 @@ class Population(eqx.Module):
             origin=FrozenMapping(tables.origin),
             weight_name=tables.weight_name,
             ordered=tuple(g for g, link in links.items() if _ascends(link)),
+            largest=tuple((g, size_bucket(int(r.max(initial=0)) + 1)) for g, r in ranks.items()),
         )
-        ranks = {group: positions(link) for group, link in tables.links.items()}
         person = tables.person
         return cls(
             columns={

@@ -67,6 +67,8 @@ class Schema:
         origin: where a column came from, by (entity, column): `given`, `added`, or a loader's word.
         weight_name: what the household weights are called in tables.
         ordered: groups whose link never decreases from one person's row to the next.
+        largest: by group, at least as many members as any one has (in the steps of row counts, so
+            that populations of a kind have equal schemas).
     """
 
     person: str
@@ -79,6 +81,7 @@ class Schema:
     origin: FrozenMapping[tuple[str, str], str] = _EMPTY
     weight_name: str = "household_weight"
     ordered: tuple[str, ...] = ()
+    largest: tuple[tuple[str, int], ...] = ()
 
     @property
     def entities(self) -> tuple[str, ...]:

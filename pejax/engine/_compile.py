@@ -21,14 +21,16 @@ from ._parameters import Parameters, index_of
 from ._program import Decision, Output, Program, Recipe, _agrees
 from ._report import report_of
 from .graph._interpret import Interpreter
+from .graph._strata import Strata
 from .importer import Country, import_country
 from .rules._system import System
 from .running._chunks import fail_if_households_meet
-from .tracing._array import names_of
-from .tracing._inputs import columns_for, columns_of, host_arrays, recoded, sizes_of
+from .tracing._inputs import Column, columns_for, columns_of, host_arrays, recoded, sizes_of
+from .tracing._names import names_of
 from .tracing._trace import Outcome, trace
 
 Rules = System | Country
+_MOST_STRATA = 200
 
 
 def compile(
@@ -119,7 +121,7 @@ def _traced(
         return Interpreter(host, {n: rows[e] for e, n in shadow.items()}, numbers)
 
     outcome = trace(system, recipe.outputs, period, columns, values)
-    return _program(system, outcome, recipe, period, columns)
+    return _program(system, outcome, recipe, columns, period, _strata(population, columns))
 
 
 def _year(system: System, text: str) -> Any:
@@ -141,8 +143,26 @@ def _numbers(parameters: Parameters) -> dict[str, float]:
     return {leaf.key: v for leaf, v in zip(parameters.index.leaves, values, strict=True)}
 
 
+def _strata(population: Population, columns: tuple[Column, ...]) -> Strata | None:
+    """The column of the households by which the law divides them: the one with the most values
+    among those that have a few, such as the state."""
+    best: Strata | None = None
+    for column in columns:
+        if column.entity == population.schema.household and column.kind in "iu":
+            held = np.asarray(population.column(column.name, column.entity))
+            values = tuple(int(v) for v in np.unique(held))
+            if 2 <= len(values) <= _MOST_STRATA and len(values) > len(best.values if best else ()):
+                best = Strata(column.key, values)
+    return best
+
+
 def _program(
-    system: System, outcome: Outcome, recipe: Recipe, period: Any, columns: Any
+    system: System,
+    outcome: Outcome,
+    recipe: Recipe,
+    columns: tuple[Column, ...],
+    period: Any,
+    strata: Strata | None,
 ) -> Program:
     outputs = tuple(
         Output(
@@ -156,6 +176,7 @@ def _program(
     if recipe.chunk is not None:
         fail_if_households_meet([o.node for o in outputs])
     used = set(outcome.given)
+    used_inputs = {c.key for c in columns if c.name in used}
     return Program(
         outputs=outputs,
         decisions=tuple(Decision(g.node, g.kind, g.variable, g.value) for g in outcome.guards),
@@ -165,6 +186,7 @@ def _program(
         report=report_of(system, outcome),
         recipe=recipe,
         rules=system if recipe.native else None,
+        strata=strata if strata is not None and strata.column in used_inputs else None,
     )
 
 

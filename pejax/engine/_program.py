@@ -21,6 +21,7 @@ from ._parameters import LeafInfo, ParameterIndex, Parameters
 from ._report import Report
 from .graph._interpret import Interpreter
 from .graph._node import Node
+from .graph._strata import Strata
 from .rules._system import System
 from .running._chunks import deal, run_blocks
 from .running._runtime import Runtime
@@ -94,6 +95,7 @@ class Program:
     report: Report
     recipe: Recipe
     rules: System | None = None
+    strata: Strata | None = None
 
     def __call__(self, parameters: Parameters, population: Population) -> dict[str, Array]:
         population = self._accept(parameters, population)
@@ -207,6 +209,7 @@ class Program:
             "columns": [list(dataclasses.astuple(c)) for c in self.columns],
             "known": sorted(self.known),
             "recipe": dataclasses.asdict(self.recipe),
+            "strata": self.strata and [self.strata.column, list(self.strata.values)],
         }
 
     @classmethod
@@ -232,6 +235,7 @@ class Program:
             known=frozenset(header["known"]),
             report=Report.from_json(header["report"]),
             recipe=Recipe(**{**recipe, "outputs": tuple(recipe["outputs"])}),
+            strata=header["strata"] and Strata(header["strata"][0], tuple(header["strata"][1])),
         )
 
     # ---- inside
@@ -249,7 +253,8 @@ class Program:
         return self._run([d.node for d in self.decisions])
 
     def _run(self, roots: list[Node]) -> Runtime:
-        return Runtime(tuple(roots), self.index.position, len(self.index.leaves), self.dtype)
+        leaves = len(self.index.leaves)
+        return Runtime(tuple(roots), self.index.position, leaves, self.dtype, self.strata)
 
     @functools.cached_property
     def digest(self) -> str:

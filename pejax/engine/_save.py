@@ -22,7 +22,7 @@ from .._validate import BadInputError
 from .graph._ir import Graph
 from .graph._node import Node, reachable
 
-FORMAT = 1
+FORMAT = 2
 _DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, IndexError, TypeError, ValueError)
 _WEAK = {"bool": bool, "int": int, "float": float}
 

@@ -9,7 +9,7 @@ from pejax.engine.graph._interpret import Interpreter
 from pejax.engine.graph._ir import Graph
 from pejax.engine.importer._pandas import Pandas
 from pejax.engine.tracing._array import Traced, Untraceable, deciding
-from pejax.engine.tracing._numpy import Numpy
+from pejax.engine.tracing._stand_in import Numpy
 
 pandas = pytest.importorskip("pandas")
 

@@ -35,7 +35,9 @@ def test_the_cut_does_not_matter(program, people, size, monkeypatch):
     runtime = _runtime.Runtime(
         tuple(roots), program.index.position, len(program.index.leaves), "float32"
     )
-    assert len(runtime.segments) == -(-sum(len(s.nodes) for s in runtime.segments) // size)
+    assert len(runtime.whole.segments) == -(
+        -sum(len(s.nodes) for s in runtime.whole.segments) // size
+    )
     values = runtime(program.parameters.values, recoded(people, program.columns))
     expected = toy_oracle(people)
     np.testing.assert_allclose(values[0][:4], expected["net_income"], rtol=1e-6)
@@ -45,7 +47,7 @@ def test_the_cut_does_not_matter(program, people, size, monkeypatch):
 @pytest.mark.parametrize("size", [1, 5, 50])
 def test_every_operation_is_in_one_segment(program, size):
     roots = _roots(program)
-    segments = cut(roots, size)
+    segments = cut(roots, size=size)
     inside = [n.index for s in segments for n in s.nodes]
     work = [
         n.index

@@ -3,6 +3,7 @@
 The oracle is Python's own integers, which have no width, reduced modulo 2**64.
 """
 
+import functools
 from typing import Any
 
 import jax
@@ -17,7 +18,7 @@ from pejax.engine import build_system, compile, gradient, input_variable, load, 
 from pejax.engine.graph._interpret import Interpreter
 from pejax.engine.graph._ir import Graph
 from pejax.engine.graph._node import reachable
-from pejax.engine.running import _runtime, _segments
+from pejax.engine.running import _runtime
 from pejax.engine.running._emit import Emitter
 from pejax.engine.running._segments import cut
 from pejax.engine.tracing._array import Traced
@@ -235,11 +236,11 @@ def test_a_program_in_double_precision_hashes_alike(x64):
 
 @pytest.mark.parametrize("size", [1, 3])
 def test_wide_values_cross_the_borders_of_segments(program, size, monkeypatch):
-    monkeypatch.setattr(_segments, "SEGMENT_NODES", size)
+    monkeypatch.setattr(_runtime, "cut", functools.partial(cut, size=size))
     roots = tuple(o.node for o in program.outputs)
     position, total = program.index.position, len(program.index.leaves)
     runtime = _runtime.Runtime(roots, position, total, "float32")
-    assert any(n.dtype == np.uint64 for s in cut(roots) for n in s.outputs)
+    assert any(n.dtype == np.uint64 for s in cut(roots, size=size) for n in s.outputs)
     values = runtime(program.parameters.values, recoded(people(), program.columns))
     np.testing.assert_array_equal(values[0][:HOUSEHOLDS], MONTHS)
 

@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from ..tracing._array import Traced, code_of, to_node
+from ..tracing._array import Traced, to_node
 from ..tracing._groups import Projector
-from ..tracing._numpy import Numpy
+from ..tracing._names import code_of
 from ..tracing._rebind import Rebinder
+from ..tracing._stand_in import Numpy
 from ._pandas import Pandas
 
 

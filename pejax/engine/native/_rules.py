@@ -18,8 +18,8 @@ from ..graph._fingerprint import fingerprint
 from ..rules import _calendar
 from ..rules._system import System, Tracing, Variable
 from ..tracing._array import Traced
-from ..tracing._numpy import Numpy
 from ..tracing._rebind import Rebinder
+from ..tracing._stand_in import Numpy
 from ._law_tree import law_from
 
 _KINDS: dict[str, tuple[Any, str]] = {

@@ -18,7 +18,7 @@ from ._calendar import Period
 from ._law import LawNode, edited, read_reform
 
 if TYPE_CHECKING:
-    from ..tracing._numpy import Numpy
+    from ..tracing._stand_in import Numpy
 
 
 @dataclasses.dataclass(frozen=True)

@@ -24,6 +24,7 @@ from . import _total, _wide
 
 Emit = Callable[["Emitter", Node], Array]
 _SMALL_SEARCH = 32
+_MOST_NEIGHBOURS = 31
 
 # ---- the emitter
 
@@ -32,7 +33,8 @@ class Emitter:
     """Turns nodes into JAX values inside a trace.
 
     **Arguments:** `values`, what is known by node index; `sizes`, shadow size to row count;
-    `dtype`, the program's float type.
+    `dtype`, the program's float type; `ordered`, shadow sizes of groups whose members stand
+    together; `neighbours`, how far apart two of them can stand.
     """
 
     def __init__(
@@ -41,10 +43,12 @@ class Emitter:
         sizes: Mapping[int, int],
         dtype: Any,
         ordered: frozenset[int] = frozenset(),
+        neighbours: Mapping[int, int] | None = None,
     ) -> None:
         self.values = values
         self.sizes = sizes
         self.ordered = ordered
+        self.neighbours = neighbours or {}
         self.floating = jnp.dtype(dtype)
         self._cast: dict[Any, Any] = {}
 
@@ -252,13 +256,33 @@ def _segments(e: Emitter, node: Node) -> Array:
 
 def _rank(e: Emitter, node: Node) -> Array:
     ids, position = (e.get(a, np.dtype(np.int32)) for a in node.args[:2])
-    key, keep = e.get(node.args[2], e.floating), e.get(node.args[3], np.dtype(bool))
-    num = e.attrs(node)["num"]
-    order = jnp.lexsort((position, jnp.where(keep, key, jnp.inf), ids))
+    keep = e.get(node.args[3], np.dtype(bool))
+    key = e.get(node.args[2], e.floating)
+    key = jnp.where(keep & ~jnp.isnan(key), key, jnp.inf)
+    apart = e.neighbours.get(int(node.attr("num")))
+    if apart is not None and apart <= _MOST_NEIGHBOURS and node.args[0].op == "input":
+        return jnp.where(keep, _rank_among_neighbours(ids, key, apart), -1)
+    return jnp.where(keep, _rank_by_sorting(ids, position, key, e.attrs(node)["num"]), -1)
+
+
+def _rank_among_neighbours(ids: Array, key: Array, apart: int) -> Array:
+    """How many members of the same group come before: they all stand within `apart` rows."""
+    rank = jnp.zeros_like(ids)
+    for step in range(1, min(apart, ids.size - 1) + 1):
+        together = ids[step:] == ids[:-step]
+        after = together & (key[:-step] <= key[step:])
+        before = together & (key[step:] < key[:-step])
+        rank = rank.at[step:].add(after.astype(rank.dtype))
+        rank = rank.at[:-step].add(before.astype(rank.dtype))
+    return rank
+
+
+def _rank_by_sorting(ids: Array, position: Array, key: Array, num: int) -> Array:
+    order = jnp.lexsort((position, key, ids))
     size = jax.ops.segment_sum(jnp.ones_like(ids), ids, num)
     start = jnp.cumsum(size) - size
     rank = jnp.zeros_like(ids).at[order].set(jnp.arange(ids.size, dtype=ids.dtype))
-    return jnp.where(keep, rank - start[ids], -1)
+    return rank - start[ids]
 
 
 def _nth(e: Emitter, node: Node) -> Array:

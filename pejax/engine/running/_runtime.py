@@ -11,19 +11,35 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from ..._layout import size_bucket
 from ..._population import Population
 from ..graph._node import Node, reachable
+from ..graph._strata import Homes, Strata, homes, name_of
 from ..tracing._inputs import arrays
+from ._compact import Places, places_of, put_back
 from ._emit import Emitter
 from ._extent import Extent
-from ._segments import Segment, compiled, cut, own_parameters, parameter_slots
+from ._segments import SEGMENT_NODES, Segment, compiled, cut, own_parameters, parameter_slots
 
 _READY: dict[Any, Any] = {}
+SMALLEST_COMPACTED = 4_096
+"""Households from which on it pays to compute a stratum's law on its own rows alone."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Plan:
+    """Some nodes cut into segments.
+
+    **Arguments:** `segments`; `deal`, hands every segment the numbers of the law that it reads;
+    `last`, the segment after which a value is not needed any more.
+    """
+
+    segments: list[Segment]
+    deal: Any
+    last: Mapping[int, int]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -31,27 +47,44 @@ class Runtime:
     """The executable form of some nodes.
 
     **Arguments:** `roots`; `position`, the place of each parameter in the law's vector of length
-    `total`; `dtype`, the float type.
+    `total`; `dtype`, the float type; `strata`, a column by whose values rows may be set apart.
     """
 
     roots: tuple[Node, ...]
     position: Mapping[str, int]
     total: int
     dtype: str
+    strata: Strata | None = None
 
     @functools.cached_property
-    def segments(self) -> list[Segment]:
-        return cut(self.roots)
+    def whole(self) -> Plan:
+        """Everything on all rows."""
+        return self._plan(None)
 
     @functools.cached_property
-    def slots(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        return [parameter_slots(s, self.position, self.total) for s in self.segments]
+    def homes(self) -> Homes | None:
+        """What belongs to one stratum, where that is enough to be worth it."""
+        found = None if self.strata is None else homes(self.roots, self.strata)
+        return found if found is not None and len(found.of) > SEGMENT_NODES else None
+
+    @functools.cached_property
+    def compacted(self) -> Plan:
+        """What belongs to one stratum on that stratum's rows."""
+        return self._plan(self.homes)
+
+    def _plan(self, homes: Homes | None) -> Plan:
+        segments = cut(self.roots, homes)
+        slots = [parameter_slots(s, self.position, self.total) for s in segments]
+        kept = {r.index for r in self.roots}
+        last = {n.index: k for k, s in enumerate(segments) for n in s.inputs}
+        last = {i: -1 if i in kept else k for i, k in last.items()}
+        return Plan(segments, jax.jit(functools.partial(own_parameters, slots)), last)
 
     @functools.cached_property
     def inputs(self) -> dict[str, Node]:
         """Input nodes by name."""
         live = reachable(list(self.roots))
-        return {str(n.attr("name")): n for n in live if n.op == "input"}
+        return {name_of(n): n for n in live if n.op == "input"}
 
     def __call__(
         self, theta: Float[Array, " leaf"], population: Population, *, grow: bool = True
@@ -62,67 +95,122 @@ class Runtime:
         block of another has its padding already.
         """
         extent = extent_of(population, grow)
+        places = self._places(population, extent)
+        plan = self.whole if places is None else self.compacted
         values = self._inputs(population, extent)
         concrete = not _traced((theta, values)) and _on_usual_device((theta, values))
-        if concrete:
-            self.prepare(theta, values, extent)
-        last = self._last_use
-        for k, (segment, (slots, literals)) in enumerate(
-            zip(self.segments, self.slots, strict=True)
-        ):
-            numbers = own_parameters(theta, slots, literals)
+        functions = self._functions(plan, theta, values, extent, places, concrete)
+        numbers = plan.deal(theta)
+        for k, (segment, function) in enumerate(zip(plan.segments, functions, strict=True)):
             given = tuple(values[n.index] for n in segment.inputs)
-            results = self._function(segment, extent, concrete)(numbers, given)
+            held = tuple(places.arrays[key] for key in segment.places) if places else ()
+            results = function(numbers[k], given, held)
             values.update(zip([n.index for n in segment.outputs], results, strict=True))
             for node in segment.inputs:
-                if last[node.index] == k:
+                if plan.last[node.index] == k:
                     values.pop(node.index, None)
-        return [self._root(r, theta, values, extent) for r in self.roots]
+        return [self._root(r, theta, values, extent, places) for r in self.roots]
 
-    def prepare(self, theta: Any, values: Mapping[int, Any], extent: Extent) -> None:
-        """Compile what this extent needs and is not compiled yet, one thread a core."""
+    def prepare(
+        self,
+        plan: Plan,
+        theta: Array,
+        values: Mapping[int, Array],
+        extent: Extent,
+        places: Places | None,
+    ) -> list[Any]:
+        """Compile what is not compiled yet, one thread a core; the segments, ready to run."""
         shapes = {i: jax.ShapeDtypeStruct(v.shape, v.dtype) for i, v in values.items()}
-        missing = []
-        for segment, (slots, _) in zip(self.segments, self.slots, strict=True):
+        jobs: dict[Any, Any] = {}
+        keys: list[Any] = []
+        for segment in plan.segments:
+            own = _extent_of(segment, extent, places)
             given = tuple(shapes[n.index] for n in segment.inputs)
-            numbers = jax.ShapeDtypeStruct((len(slots),), theta.dtype)
-            function = compiled(segment, self.dtype)
-            results = self._shapes(segment, extent)
+            rows = [places.arrays[key] for key in segment.places] if places else []
+            held = tuple(jax.ShapeDtypeStruct(r.shape, r.dtype) for r in rows)
+            numbers = jax.ShapeDtypeStruct((sum(segment.lengths),), theta.dtype)
+            results = _specs(segment, own, self.dtype)
             shapes.update(zip([n.index for n in segment.outputs], results, strict=True))
-            if (segment.digest, self.dtype, extent) not in _READY:
-                missing.append((segment, function.lower(numbers, given, extent=extent)))
+            keys.append((segment.digest, self.dtype, own, given, held))
+            if keys[-1] not in _READY and keys[-1] not in jobs:
+                lower = compiled(segment, self.dtype).lower
+                jobs[keys[-1]] = functools.partial(lower, numbers, given, held, extent=own)
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            done = pool.map(lambda job: (job[0].digest, job[1].compile()), missing)
-            _READY.update({(digest, self.dtype, extent): ready for digest, ready in done})
+            done = pool.map(lambda lowered: lowered.compile(), [job() for job in jobs.values()])
+            _READY.update(zip(jobs, done, strict=True))
+        return [_READY[key] for key in keys]
 
-    def _function(self, segment: Segment, extent: Extent, concrete: bool) -> Any:
-        if concrete:
-            return _READY[(segment.digest, self.dtype, extent)]
-        return functools.partial(compiled(segment, self.dtype), extent=extent)
+    def _functions(
+        self,
+        plan: Plan,
+        theta: Array,
+        values: Mapping[int, Array],
+        extent: Extent,
+        places: Places | None,
+        concrete: bool,
+    ) -> list[Any]:
+        """Each segment as a function of its numbers, its inputs and the strata's places."""
+        if not concrete:
+            return [
+                functools.partial(compiled(s, self.dtype), extent=_extent_of(s, extent, places))
+                for s in plan.segments
+            ]
+        key = (id(plan), theta.dtype, extent, places and places.extents)
+        if key not in self._prepared:
+            self._prepared[key] = self.prepare(plan, theta, values, extent, places)
+        return self._prepared[key]
 
-    def _shapes(self, segment: Segment, extent: Extent) -> list[jax.ShapeDtypeStruct]:
-        emitter = Emitter({}, extent.rows(segment.nodes[0].graph), self.dtype)
-        return [emitter.spec(n) for n in segment.outputs]
+    @functools.cached_property
+    def _prepared(self) -> dict[Any, list[Any]]:
+        return {}
+
+    def _places(self, population: Population, extent: Extent) -> Places | None:
+        """Where the strata lie, if this population is worth dividing and known on the host."""
+        households = population.schema.sizes[population.schema.household]
+        if self.strata is None or households < SMALLEST_COMPACTED or _traced(population):
+            return None
+        if self.homes is None or not _on_usual_device(population):
+            return None
+        return places_of(population, self.strata, extent)
 
     def _inputs(self, population: Population, extent: Extent) -> dict[int, Array]:
         names = tuple(self.inputs)
         held = _padded_arrays(population, names, extent.sizes, self.dtype)
         return {self.inputs[name].index: value for name, value in held.items()}
 
-    @functools.cached_property
-    def _last_use(self) -> dict[int, int]:
-        kept = {r.index for r in self.roots}
-        last = {n.index: k for k, s in enumerate(self.segments) for n in s.inputs}
-        return {i: -1 if i in kept else k for i, k in last.items()}
-
-    def _root(self, root: Node, theta: Array, values: Mapping[int, Any], extent: Extent) -> Array:
-        """A root that no segment computes is a literal, an input or a number of the law."""
-        if root.index in values:
-            return values[root.index]
+    def _root(
+        self,
+        root: Node,
+        theta: Array,
+        values: Mapping[int, Any],
+        extent: Extent,
+        places: Places | None,
+    ) -> Array:
+        """A root that no segment computes is a literal, an input, a number of the law or idle."""
         emitter = Emitter({}, extent.rows(root.graph), self.dtype)
+        if root.index in values:
+            home = None if places is None or self.homes is None else self.homes.of.get(root.index)
+            if home is None or places is None:
+                return values[root.index]
+            rows = places.arrays[home, f"{root.graph.entity_of[root.shape[0]]}.rows"]
+            return put_back(values[root.index], rows, emitter.spec(root).shape[0])
         if root.op == "parameter":
-            return theta[self.position[str(root.attr("name"))]]
+            return theta[self.position[name_of(root)]]
+        if root.op != "constant":
+            return jnp.zeros(emitter.shape(root), emitter.width(root.dtype))
         return emitter.get(root, shape=emitter.shape(root))
+
+
+def _extent_of(segment: Segment, extent: Extent, places: Places | None) -> Extent:
+    """The rows on which a segment runs."""
+    if segment.stratum is None or places is None:
+        return extent
+    return places.extents[segment.stratum]
+
+
+def _specs(segment: Segment, extent: Extent, dtype: str) -> list[jax.ShapeDtypeStruct]:
+    emitter = Emitter({}, extent.rows(segment.nodes[0].graph), dtype)
+    return [emitter.spec(n) for n in segment.outputs]
 
 
 def _traced(tree: Any) -> bool:
@@ -138,7 +226,8 @@ def _on_usual_device(tree: Any) -> bool:
 def extent_of(population: Population, grow: bool = True) -> Extent:
     """The rows to run with, and which groups stand in order."""
     sizes = padded_sizes(population) if grow else dict(population.schema.sizes)
-    return Extent(tuple(sorted(sizes.items())), frozenset(population.schema.ordered))
+    ordered = frozenset(population.schema.ordered)
+    return Extent(tuple(sorted(sizes.items())), ordered, population.schema.largest)
 
 
 def padded_sizes(population: Population) -> dict[str, int]:

@@ -22,20 +22,25 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
-from ..graph._node import Node, reachable
-from ..graph._ops import LEAVES, SIZES
+from ..graph._node import Node
+from ..graph._ops import SIZES
+from ..graph._strata import Homes, has_rows, is_structure, name_of
+from ._compact import Key, put_back, taken
 from ._emit import Emitter
 from ._extent import Extent
+from ._schedule import NOWHERE, is_table, runs_of
 
 SEGMENT_NODES = 200
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Segment:
-    """Consecutive nodes of a program.
+    """Nodes of a program that are compiled together.
 
     **Arguments:** `nodes`; `inputs` and `outputs`, what crosses its borders; `pieces`, the
-    parameters it reads: single numbers, and tables that stay together; `digest`, of the content.
+    parameters it reads: single numbers, and tables that stay together; `digest`, of the content;
+    `stratum`, on whose rows alone it runs; `homes`, the strata in which its inputs were computed;
+    `places`, the rows and links of strata that it needs.
     """
 
     nodes: tuple[Node, ...]
@@ -43,53 +48,77 @@ class Segment:
     outputs: tuple[Node, ...]
     pieces: tuple[Node, ...]
     digest: str
+    stratum: int | None = None
+    homes: tuple[int | None, ...] = ()
+    places: tuple[Key, ...] = ()
 
     @property
     def lengths(self) -> tuple[int, ...]:
         return tuple(len(p.args) if p.op == "pack" else 1 for p in self.pieces)
 
 
-def is_table(node: Node) -> bool:
-    """Whether a node is a vector of the law's numbers and literals, with nothing computed."""
-    return node.op == "pack" and all(a.op in ("parameter", "constant") for a in node.args)
-
-
-def cut(roots: Sequence[Node], size: int = SEGMENT_NODES) -> list[Segment]:
+def cut(
+    roots: Sequence[Node], homes: Homes | None = None, size: int = SEGMENT_NODES
+) -> list[Segment]:
     """Cut everything that `roots` need into segments of at most `size` operations."""
-    work = [n for n in reachable(list(roots)) if n.op not in LEAVES and not is_table(n)]
-    runs = [work[i : i + size] for i in range(0, len(work), size)]
+    runs = runs_of(roots, homes or NOWHERE, size)
     wanted = {r.index for r in roots}
     segments: list[Segment] = []
-    for run in reversed(runs):
-        segment = _segment(run, wanted)
+    for stratum, run in reversed(runs):
+        segment = _segment(run, stratum, wanted, homes or NOWHERE)
         wanted |= {n.index for n in segment.inputs}
         segments.append(segment)
     return segments[::-1]
 
 
-def _segment(run: list[Node], wanted: set[int]) -> Segment:
+def _segment(run: list[Node], stratum: int | None, wanted: set[int], homes: Homes) -> Segment:
     inside = {n.index for n in run}
     arguments = {a.index: a for n in run for a in n.args if a.index not in inside}
     outer = [arguments[i] for i in sorted(arguments)]
-    inputs = tuple(a for a in outer if a.op not in ("constant", "parameter") and not is_table(a))
     pieces = tuple(a for a in outer if a.op == "parameter" or is_table(a))
-    outputs = tuple(n for n in run if n.index in wanted)
-    digest = _digest(run, inputs, outputs, pieces)
-    return Segment(tuple(run), inputs, outputs, pieces, digest)
+    given = [a for a in outer if a.op not in ("constant", "parameter") and not is_table(a)]
+    own = [a for a in given if stratum is not None and is_structure(a)]
+    inputs = tuple(a for a in given if a not in own and a.index not in homes.idle)
+    outputs = tuple(n for n in run if n.index in wanted and homes.of.get(n.index) == stratum)
+    where = tuple(homes.of.get(a.index) for a in inputs)
+    places = sorted({(stratum, name_of(a)) for a in own if stratum is not None})
+    for node, home in zip(inputs, where, strict=True):
+        crosses = home if stratum is None else stratum if home is None and has_rows(node) else None
+        if crosses is not None:
+            places.append((crosses, f"{_entity(node)}.rows"))
+    return Segment(
+        nodes=tuple(run),
+        inputs=inputs,
+        outputs=outputs,
+        pieces=pieces,
+        digest=_digest(run, inputs, outputs, pieces, stratum, where),
+        stratum=stratum,
+        homes=where,
+        places=tuple(dict.fromkeys(places)),
+    )
+
+
+def _entity(node: Node) -> str:
+    return node.graph.entity_of[node.shape[0]]
 
 
 def _digest(
-    run: list[Node], inputs: tuple[Node, ...], outputs: tuple[Node, ...], pieces: tuple[Node, ...]
+    run: list[Node],
+    inputs: tuple[Node, ...],
+    outputs: tuple[Node, ...],
+    pieces: tuple[Node, ...],
+    stratum: int | None,
+    homes: tuple[int | None, ...],
 ) -> str:
     """A fingerprint of what the segment computes, free of names and places in the graph."""
     local = {n.index: i for i, n in enumerate((*inputs, *pieces, *run))}
     entity = run[0].graph.entity_of
 
     def ref(node: Node) -> Any:
-        if node.op != "constant":
-            return local[node.index]
-        value = np.asarray(node.shadow)
-        return [type(node.shadow).__name__, value.dtype.str, value.shape, value.tobytes().hex()]
+        if node.op == "constant":
+            value = np.asarray(node.shadow)
+            return [type(node.shadow).__name__, value.dtype.str, value.shape, value.tobytes().hex()]
+        return local.get(node.index, name_of(node) if node.op == "input" else "zero")
 
     def attr(name: str, value: Any) -> Any:
         if name not in SIZES:
@@ -105,7 +134,8 @@ def _digest(
             for n in run
         ],
         [local[n.index] for n in outputs],
-        sorted(n.index - run[0].index for n in run if not n.finite),
+        sorted(local[n.index] for n in run if not n.finite),
+        [stratum is not None, ["all" if h is None else h == stratum or h for h in homes]],
     ]
     return hashlib.sha256(json.dumps(content, default=str).encode()).hexdigest()
 
@@ -132,12 +162,15 @@ def parameter_slots(segment: Segment, position: Mapping[str, int], total: int) -
 
 
 def own_parameters(
-    theta: Float[Array, " leaf"], slots: np.ndarray, literals: np.ndarray
-) -> Float[Array, " slot"]:
-    """The numbers that one segment reads, in its order."""
-    if literals.size:
-        theta = jnp.concatenate([theta, jnp.asarray(literals, theta.dtype)])
-    return theta[slots]
+    slots: Sequence[tuple[np.ndarray, np.ndarray]], theta: Float[Array, " leaf"]
+) -> list[Float[Array, " slot"]]:
+    """The numbers that each segment reads, in its order."""
+    return [
+        (jnp.concatenate([theta, jnp.asarray(literals, theta.dtype)]) if literals.size else theta)[
+            at
+        ]
+        for at, literals in slots
+    ]
 
 
 _COMPILED: dict[tuple[str, str], Any] = {}
@@ -153,22 +186,70 @@ def compiled(segment: Segment, dtype: Any) -> Any:
 
 
 def _run(
-    segment: Segment, dtype: Any, numbers: Array, values: tuple[Array, ...], *, extent: Extent
+    segment: Segment,
+    dtype: Any,
+    numbers: Array,
+    values: tuple[Array, ...],
+    places: tuple[Array, ...],
+    *,
+    extent: Extent,
 ) -> list[Array]:
     body = jax.checkpoint(functools.partial(_body, segment, dtype, extent))
-    return body(numbers, values)
+    return body(numbers, values, places)
 
 
 def _body(
-    segment: Segment, dtype: Any, extent: Extent, numbers: Array, values: tuple[Array, ...]
+    segment: Segment,
+    dtype: Any,
+    extent: Extent,
+    numbers: Array,
+    values: tuple[Array, ...],
+    places: tuple[Array, ...],
 ) -> list[Array]:
     graph = segment.nodes[0].graph
-    known: dict[int, Any] = {n.index: v for n, v in zip(segment.inputs, values, strict=True)}
+    known: dict[int, Any] = {}
+    ordered, apart = extent.in_order(graph), extent.neighbours(graph)
+    emitter = Emitter(known, extent.rows(graph), dtype, ordered, apart)
+    held = dict(zip(segment.places, places, strict=True))
+    for node, home, value in zip(segment.inputs, segment.homes, values, strict=True):
+        known[node.index] = _brought(emitter, segment.stratum, node, home, value, held)
     if segment.pieces:
         parts = lax.split(numbers, segment.lengths)
         for piece, part in zip(segment.pieces, parts, strict=True):
             known[piece.index] = part if piece.op == "pack" else part[0]
-    emitter = Emitter(known, extent.rows(graph), dtype, extent.in_order(graph))
     for node in segment.nodes:
+        for argument in node.args:
+            _supply(emitter, segment.stratum, argument, held)
         emitter.run(node)
     return [emitter.values[n.index] for n in segment.outputs]
+
+
+def _brought(
+    emitter: Emitter,
+    stratum: int | None,
+    node: Node,
+    home: int | None,
+    value: Array,
+    held: Mapping[Key, Array],
+) -> Array:
+    """An input on the rows on which the segment runs."""
+    if home == stratum or not has_rows(node):
+        return value
+    if stratum is None:
+        rows = held[home or 0, f"{_entity(node)}.rows"]
+        return put_back(value, rows, emitter.spec(node).shape[0])
+    if home is None:
+        return taken(value, held[stratum, f"{_entity(node)}.rows"])
+    spec = emitter.spec(node)  # the home of one stratum is empty in another
+    return jnp.zeros(spec.shape, spec.dtype)
+
+
+def _supply(emitter: Emitter, stratum: int | None, node: Node, held: Mapping[Key, Array]) -> None:
+    """An argument that no segment hands over: the stratum's own structure, or an idle node."""
+    if node.index in emitter.values or node.op == "constant":
+        return
+    if stratum is not None and is_structure(node):
+        emitter.values[node.index] = held[stratum, name_of(node)]
+    else:
+        spec = emitter.spec(node)
+        emitter.values[node.index] = jnp.zeros(spec.shape, spec.dtype)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import enum
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any
 
@@ -25,16 +25,13 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from ..graph._ir import Graph
 from ..graph._node import Node
-from ..graph._ops import index_key, neutral
-from . import _grid
+from ..graph._ops import neutral
+from . import _indexing, _names
 
 
 class Untraceable(Exception):
     """A formula asked for something a program cannot express."""
 
-
-_LOOP = 1009
-"""A loop over names is padded to a multiple of this, a length that nothing else has."""
 
 Decider = Callable[[Node, str], Any]
 _decider: ContextVar[Decider] = ContextVar("decider")
@@ -102,7 +99,7 @@ class Traced(NDArrayOperatorsMixin):
     @property
     def names(self) -> list[str]:
         """The vocabulary's names, in code order."""
-        return names_of(self.vocabulary)
+        return _names.names_of(self.vocabulary)
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -117,7 +114,7 @@ class Traced(NDArrayOperatorsMixin):
         if not isinstance(self.vocabulary, tuple):
             raise Untraceable("a Python loop over the rows of an array")
         self.graph.looped = self
-        return iter([*self.names, *[""] * (_LOOP - len(self.names) % _LOOP)])
+        return iter([*self.names, *[""] * (_names.LOOP - len(self.names) % _names.LOOP)])
 
     def __hash__(self) -> int:
         return id(self)
@@ -166,14 +163,14 @@ class Traced(NDArrayOperatorsMixin):
         if isinstance(other, np.ndarray) and other.dtype.kind in "UO" and other.ndim == 0:
             other = other.item()
         if isinstance(other, enum.Enum):
-            return self._is_name(other.name, code_of(other))
+            return self._is_name(other.name, _names.code_of(other))
         if isinstance(other, str):
             if isinstance(self.vocabulary, tuple):
                 return self._is_name(other, None)
             if self.vocabulary is not None:
                 return self.graph.broadcast(False, self.shape)
         if isinstance(other, Traced) and other.vocabulary is not None and self.vocabulary:
-            (a, b), _ = unify([self, other])
+            (a, b), _ = _names.unify([self, other])
             return self.graph.apply("equal", a, b)
         return None
 
@@ -220,43 +217,10 @@ class Traced(NDArrayOperatorsMixin):
     # ---- indexing
 
     def __getitem__(self, key: Any) -> Traced:
-        if isinstance(key, tuple) and any(isinstance(k, Traced) for k in key):
-            return _grid.get(self, key)
-        if isinstance(key, Traced):
-            if key.node.dtype != np.bool_:
-                taken = self.graph.apply("take", self.node, key.node)
-                return Traced(taken, self.vocabulary, key.mask)
-            if key.ndim != 1 or key.shape[0] != self.shape[0]:
-                raise Untraceable("a boolean index of another shape")
-            return Traced(self.node, self.vocabulary, mask=key.node)
-        if isinstance(key, np.ndarray):
-            return Traced(self.graph.apply("take", self.node, key), self.vocabulary)
-        self._fail_if_rows_by_number(key)
-        return Traced(self.graph.getitem(self.node, key), self.vocabulary)
+        return _indexing.get(self, key)
 
     def __setitem__(self, key: Any, value: Any) -> None:
-        if self.vocabulary is not None or is_name(value):
-            (self.node, new), self.vocabulary = unify([self, value])
-        else:
-            new = to_node(self.graph, value)
-        if isinstance(key, tuple) and any(isinstance(k, Traced) for k in key):
-            self.node = _grid.put(self, key, new)
-        elif isinstance(key, Traced) and key.node.dtype == np.bool_:
-            test = _grid.along_rows(key.node, self.ndim)
-            chosen = self.graph.apply("where", test, new, self.node)
-            self.node = self.graph.astype(chosen, self.node.dtype)
-        elif isinstance(key, Traced):
-            self.node = self.graph.apply("scatter", self.node, key.node, new)
-        else:
-            self._fail_if_rows_by_number(key)
-            self.node = self.graph.apply("set", self.node, new, key=index_key(key))
-
-    def _fail_if_rows_by_number(self, key: Any) -> None:
-        """Padding comes after the rows that formulas see, so only the first has a fixed place."""
-        first = key[0] if isinstance(key, tuple) and key else key
-        whole = first is None or first is Ellipsis or first == slice(None)
-        if not whole and first != 0 and self.ndim and self.shape[0] in self.graph.entity_of:
-            raise Untraceable(f"rows of an array by their number, [{key!r}]")
+        _indexing.put(self, key, value)
 
     # ---- methods
 
@@ -283,7 +247,7 @@ class Traced(NDArrayOperatorsMixin):
         """Sort every row in place; sorting the rows themselves is for `np.sort` of a column."""
         if self.ndim != 2 or axis not in (1, -1):
             raise Untraceable("sorting rows in place")
-        self.node = _grid.sorted_rows(self.node)
+        self.node = _indexing.sorted_rows(self.node)
 
     def view(self, *_: Any) -> Traced:
         return Traced(self.node, mask=self.mask)
@@ -360,86 +324,7 @@ class Traced(NDArrayOperatorsMixin):
         return function_call(function, args, kwargs)
 
 
-# ---- vocabularies
-
-
-def names_of(vocabulary: Any) -> list[str]:
-    """Names in code order."""
-    if vocabulary is None:
-        raise Untraceable("names of a numeric array")
-    return list(vocabulary) if isinstance(vocabulary, tuple) else [m.name for m in vocabulary]
-
-
-def code_of(member: enum.Enum) -> int:
-    """A member's place in its enum."""
-    return list(type(member)).index(member)
-
-
-def is_name(x: Any) -> bool:
-    """Whether `x` stands for names: an enum member, a string, or a traced array of codes."""
-    if isinstance(x, Traced):
-        return x.vocabulary is not None
-    return isinstance(x, enum.Enum | str)
-
-
-def unify(choices: Sequence[Any]) -> tuple[list[Any], Any]:
-    """Codes of each choice in one common vocabulary, and that vocabulary."""
-    shared = _shared_enum(choices)
-    if shared is not None:
-        table = {m.name: code_of(m) for m in shared}
-        return [_enum_code(c, table) for c in choices], shared
-    names: list[str] = []
-
-    def code(name: str) -> int:
-        if name not in names:
-            names.append(name)
-        return names.index(name)
-
-    codes: list[Any] = []
-    for c in choices:
-        if isinstance(c, Traced):
-            table = np.array([code(n) for n in c.names])
-            codes.append(c.graph.apply("take", table, c.node))
-        else:
-            codes.append(code(c.name if isinstance(c, enum.Enum) else str(c)))
-    return codes, tuple(names)
-
-
-def _shared_enum(choices: Sequence[Any]) -> Any:
-    if any(isinstance(c, Traced) and isinstance(c.vocabulary, tuple) for c in choices):
-        return None
-    for c in choices:
-        if isinstance(c, enum.Enum):
-            return type(c)
-        if isinstance(c, Traced) and c.vocabulary is not None:
-            return c.vocabulary
-    return None
-
-
-def _enum_code(choice: Any, table: dict[str, int]) -> Any:
-    if isinstance(choice, Traced):
-        return choice.node
-    name = choice.name if isinstance(choice, enum.Enum) else choice
-    if isinstance(name, str):
-        if name not in table:
-            raise Untraceable(f"{name!r} is not one of {', '.join(table)}")
-        return table[name]
-    return int(name)
-
-
-def by_name(graph: Graph, made: Any) -> Any:
-    """What a loop over the rows of a text made, gathered to those rows; else `made` itself."""
-    looped = graph.looped
-    if looped is None or has_traced(made) or np.ndim(made) != 1:
-        return made
-    if len(made) <= len(looped.names) or len(made) % _LOOP:
-        return made
-    graph.looped = None
-    options = list(made)[: len(looped.names)]
-    if any(is_name(o) for o in options):
-        codes, vocabulary = unify(options)
-        return Traced(graph.apply("take", np.array(codes), looped.node), vocabulary)
-    return Traced(graph.apply("take", np.array(options), looped.node))
+# ---- nodes of arguments
 
 
 def to_node(graph: Graph, x: Any) -> Any:

@@ -18,11 +18,12 @@ from ..._validate import PejaxError
 from ..graph._ir import DimensionClash, Graph
 from ..rules import _calendar
 from ..rules._system import System, Variable
-from ._array import Traced, Untraceable, code_of, to_node, unify
+from ._array import Traced, Untraceable, to_node
 from ._groups import GroupView, Links, PersonView
 from ._holder import Bookkeeping, Holder, RulesView
 from ._law_traced import Law, Ledger
-from ._numpy import Numpy
+from ._names import code_of, unify
+from ._stand_in import Numpy
 
 _MAX_SPIRAL = 10
 _FORMULA_FAILURES = (

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..graph._node import Node
-from ._array import Traced, Untraceable, to_node, unify
+from ._array import Traced, Untraceable, to_node
+from ._names import unify
 from ._rows import Rows
 
 if TYPE_CHECKING:
@@ -195,9 +196,7 @@ class GroupView(EntityView):
         rows = self.members._rows(array)
         if int(n) == 0:
             return Traced(graph.apply("take", rows.node, self.links.first), rows.vocabulary)
-        row = graph.apply(
-            "nth", self.links.group, self.links.position, place=int(n), num=self.rows
-        )
+        row = graph.apply("nth", self.links.group, self.links.position, place=int(n), num=self.rows)
         there = graph.apply("greater", self.links.size, int(n))
         value = graph.apply("take", rows.node, row)
         otherwise = default if rows.vocabulary is None else unify([rows, default])[0][1]

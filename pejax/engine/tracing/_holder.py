@@ -76,6 +76,23 @@ class Holder:
     def get_array(self, period: Any, branch_name: str | None = None) -> Any:
         return self.simulation.get_array(self.name, period)
 
+    def _stored_on(self, period: Any, branch_name: str) -> tuple[Any, Any]:
+        """The input and the computed value that one branch itself holds."""
+        branch = self.simulation
+        while branch is not None and branch.branch_name != branch_name:
+            branch = branch.parent_branch
+        if branch is None:
+            return None, None
+        key = (self.name, branch.system.period(period))
+        return branch.inputs.get(key), branch.cache.get(key)
+
+    def _get_array_from_storage(self, period: Any, branch_name: str = "default") -> Any:
+        given, computed = self._stored_on(period, branch_name)
+        return computed if given is None else given
+
+    def _is_input(self, period: Any, branch_name: str = "default") -> bool:
+        return self._stored_on(period, branch_name)[0] is not None
+
     def delete_arrays(self, period: Any = None, *_: Any) -> None:
         self.simulation.delete_arrays(self.name, period)
 

@@ -17,8 +17,9 @@ from ..._validate import BadInputError, suggest
 from ..graph._ir import Graph
 from ..rules import _calendar
 from ..rules._system import System, Variable
-from ._array import Traced, names_of
+from ._array import Traced
 from ._groups import Links
+from ._names import names_of
 
 _PARTS = ("group", "position", "first", "size")
 NUMBERS = "iub"

@@ -17,7 +17,8 @@ import numpy as np
 from ..graph._ir import Graph
 from ..graph._node import Node
 from ..rules._law import LawNode, LawParameter, LawScale
-from ._array import Traced, Untraceable, is_name, to_node
+from ._array import Traced, Untraceable, to_node
+from ._names import is_name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,7 +81,6 @@ class Ledger:
             start = max(start, self.first)
         leaf = Leaf(parameter, start, era, value)
         return self.leaves.setdefault(leaf.key, leaf)
-
 
     def _is_of_another_time(self, parameter: LawParameter, instant: str, value: float) -> bool:
         """Whether a formula reads a value that the law in force does not have at this instant."""

@@ -1,7 +1,6 @@
-"""numpy's functions on traced arrays, and the stand-in for the `np` name in a formula's module.
+"""numpy's functions and ufuncs on traced arrays.
 
-Functions that dispatch reach `function_call`. Those that cannot (array creation, lists that hold
-traced arrays) are served by `Numpy`, which replaces the name `np` in the globals of a formula.
+Those that dispatch reach `function_call` and `ufunc_call`; `_stand_in` serves those that cannot.
 """
 
 from __future__ import annotations
@@ -13,22 +12,13 @@ import numpy as np
 
 from ..graph._ir import Graph
 from ..graph._node import Node
-from ..graph._ops import OPS, neutral
-from . import _grid
-from ._array import (
-    Traced,
-    Untraceable,
-    by_name,
-    first_traced,
-    has_traced,
-    is_name,
-    mask_of,
-    to_node,
-    unify,
-)
+from ..graph._ops import OPS
+from . import _indexing
+from ._array import Traced, Untraceable, first_traced, has_traced, mask_of, to_node
+from ._names import is_name, unify
 
 Handler = Callable[..., Any]
-_HANDLERS: dict[str, Handler] = {}
+HANDLERS: dict[str, Handler] = {}
 _CHAIN = {
     "sum": "add",
     "any": "logical_or",
@@ -36,7 +26,7 @@ _CHAIN = {
     "max": "maximum",
     "min": "minimum",
 }
-_REDUCED_BY = {
+REDUCED_BY = {
     "logical_or": "any",
     "logical_and": "all",
     "add": "sum",
@@ -51,7 +41,7 @@ def handles(*names: str) -> Callable[[Handler], Handler]:
     """Register what a numpy function means on traced arrays."""
 
     def register(handler: Handler) -> Handler:
-        _HANDLERS.update(dict.fromkeys(names, handler))
+        HANDLERS.update(dict.fromkeys(names, handler))
         return handler
 
     return register
@@ -59,7 +49,7 @@ def handles(*names: str) -> Callable[[Handler], Handler]:
 
 def function_call(function: Any, args: Any, kwargs: Any) -> Any:
     """NEP 18: a numpy function with a traced argument."""
-    handler = _HANDLERS.get(function.__name__)
+    handler = HANDLERS.get(function.__name__)
     if handler is None:
         raise Untraceable(f"numpy.{function.__name__}")
     return handler(*args, **kwargs)
@@ -88,9 +78,9 @@ def ufunc_call(graph: Graph, ufunc: np.ufunc, inputs: Any, out: Any, where: Any)
 
 def ufunc_reduce(ufunc: Any, x: Any, axis: int | None = 0) -> Traced:
     """`ufunc.reduce` over an array or a list of arrays."""
-    if ufunc.__name__ not in _REDUCED_BY:
+    if ufunc.__name__ not in REDUCED_BY:
         raise Untraceable(f"numpy.{ufunc.__name__}.reduce")
-    return reduce(_REDUCED_BY[ufunc.__name__], x, axis)
+    return reduce(REDUCED_BY[ufunc.__name__], x, axis)
 
 
 def reduce(name: str, x: Any, axis: int | None = None, **_: Any) -> Traced:
@@ -127,9 +117,9 @@ def _graph(x: Any) -> Graph:
 
 
 for _name in ("sum", "any", "all", "prod", "mean"):
-    _HANDLERS[_name] = lambda x, axis=None, _name=_name, **k: reduce(_name, x, axis)
+    HANDLERS[_name] = lambda x, axis=None, _name=_name, **k: reduce(_name, x, axis)
 for _name, _op in {"max": "max", "amax": "max", "min": "min", "amin": "min"}.items():
-    _HANDLERS[_name] = lambda x, axis=None, _op=_op, **k: _extreme(_op, x, axis, **k)
+    HANDLERS[_name] = lambda x, axis=None, _op=_op, **k: _extreme(_op, x, axis, **k)
 
 
 def _extreme(name: str, x: Any, axis: int | None, initial: Any = None, **_: Any) -> Traced:
@@ -139,12 +129,14 @@ def _extreme(name: str, x: Any, axis: int | None, initial: Any = None, **_: Any)
     return Traced(found.graph.apply(_CHAIN[name], found.node, to_node(found.graph, initial)))
 
 
-
-
 @handles("where")
-def _where(condition: Any, yes: Any, no: Any) -> Traced:
-    graph = _graph([condition, yes, no])
+def _where(condition: Any, *options: Any) -> Any:
+    """A choice; of a condition alone the rows where it holds, as a deferred selection."""
+    graph = _graph([condition, *options])
     test = to_node(graph, condition)
+    if not options:
+        return (Traced(graph.apply("arange", num=test.shape[0]), mask=test),)
+    yes, no = options
     if is_name(yes) or is_name(no):
         (a, b), vocabulary = unify([yes, no])
         return Traced(graph.apply("where", test, a, b), vocabulary)
@@ -262,6 +254,16 @@ def _searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Tra
     return Traced(graph.apply("search", edges, to_node(graph, v), side=side), mask=mask_of([v]))
 
 
+class Unknown:
+    """A value that no program has: any use of it is refused."""
+
+    def __init__(self, what: str) -> None:
+        self.__dict__["_what"] = what
+
+    def __getattr__(self, name: str) -> Any:
+        raise Untraceable(self._what)
+
+
 @handles("unique")
 def _unique(x: Any, return_inverse: bool = False, axis: int | None = None, **other: Any) -> Any:
     """Names are those of the vocabulary; of numbers only the inverse is known, up to its order."""
@@ -269,7 +271,7 @@ def _unique(x: Any, return_inverse: bool = False, axis: int | None = None, **oth
         return np.array(sorted(x.names))
     if not isinstance(x, Traced) or not return_inverse or other or axis not in (None, 0):
         raise Untraceable("numpy.unique of numbers")
-    return Unknown("the distinct values of an array"), Traced(_grid.groups_of(x.graph, x.node))
+    return Unknown("the distinct values of an array"), Traced(_indexing.groups_of(x.graph, x.node))
 
 
 @handles("array_equal")
@@ -281,11 +283,11 @@ def _array_equal(a: Any, b: Any, **_: Any) -> Any:
 
 @handles("column_stack")
 def _column_stack(arrays: Any) -> Traced:
-    return _stack(list(arrays), axis=1)
+    return stack(list(arrays), axis=1)
 
 
 @handles("stack", "array", "asarray")
-def _stack(arrays: Any, axis: int = 0, **_: Any) -> Traced:
+def stack(arrays: Any, axis: int = 0, **_: Any) -> Traced:
     graph = _graph(arrays)
     if isinstance(arrays, Traced):
         return arrays
@@ -345,114 +347,3 @@ def _copy(x: Traced, **_: Any) -> Traced:
 @handles("ravel")
 def _ravel(x: Traced, **_: Any) -> Traced:
     return x.ravel()
-
-
-_AT = {"minimum": "segment_min", "maximum": "segment_max", "add": "segment_sum"}
-
-
-def _combined_at(name: str, target: Traced, index: Any, values: Any) -> Node:
-    """`target` after `ufunc.at(target, index, values)`, of the selected rows."""
-    if name not in _AT or not isinstance(index, Traced) or index.ndim != 1:
-        raise Untraceable(f"numpy.{name}.at")
-    graph, rows = target.graph, mask_of([index, values])
-    nothing = 0 if name == "add" else neutral(name[:3], target.node.dtype)
-    new = graph.broadcast(to_node(graph, values), index.shape)
-    groups = index.node
-    if rows is not None:
-        new = graph.apply("where", rows, new, nothing)
-        groups = graph.apply("where", rows, groups, 0)
-    new = graph.real_rows(new, nothing)
-    found = graph.apply(_AT[name], new, groups, num=target.shape[0])
-    return graph.astype(graph.apply(name, target.node, found), target.node.dtype)
-
-
-class Unknown:
-    """A value that no program has: any use of it is refused."""
-
-    def __init__(self, what: str) -> None:
-        self.__dict__["_what"] = what
-
-    def __getattr__(self, name: str) -> Any:
-        raise Untraceable(self._what)
-
-
-class Numpy:
-    """The module that stands in for `numpy` in a formula's globals."""
-
-    def __init__(self, graph: Graph) -> None:
-        self._graph = graph
-
-    def __getattr__(self, name: str) -> Any:
-        original = getattr(np, name)
-        if name in _HANDLERS:
-            handler = _HANDLERS[name]
-            return lambda *a, **k: (
-                handler(*a, **k)
-                if has_traced(a) or has_traced(tuple(k.values()))
-                else original(*a, **k)
-            )
-        if name in _REDUCED_BY:
-            return _Ufunc(original)
-        return original
-
-    def array(self, x: Any, dtype: Any = None, **kwargs: Any) -> Any:
-        if not has_traced(x):
-            x = by_name(self._graph, x)
-        if not has_traced(x):
-            return np.array(x, dtype=dtype, **kwargs)
-        stacked = _stack(x)
-        return stacked if dtype is None else stacked.astype(dtype)
-
-    def asarray(self, x: Any, dtype: Any = None, **kwargs: Any) -> Any:
-        return self.array(x, dtype) if has_traced(x) else np.asarray(x, dtype, **kwargs)
-
-    def arange(self, *args: Any, **kwargs: Any) -> Any:
-        if len(args) == 1 and not isinstance(args[0], Traced) and args[0] in self._graph.entity_of:
-            return Traced(self._graph.apply("arange", num=int(args[0])))
-        return np.arange(*args, **kwargs)
-
-    def zeros(self, shape: Any, dtype: Any = float) -> Any:
-        return self.full(shape, 0, dtype)
-
-    def empty(self, shape: Any, dtype: Any = float) -> Any:
-        return self.full(shape, 0, dtype)
-
-    def ones(self, shape: Any, dtype: Any = float) -> Any:
-        return self.full(shape, 1, dtype)
-
-    def full(self, shape: Any, fill_value: Any, dtype: Any = None) -> Traced:
-        sizes = shape if isinstance(shape, list | tuple) else (shape,)
-        target = tuple(int(n) for n in sizes)
-        if dtype in (object, str) and not is_name(fill_value):
-            fill_value = ""
-        if is_name(fill_value):
-            (code,), vocabulary = unify([fill_value])
-            return Traced(self._graph.broadcast(code, target), vocabulary)
-        node = self._graph.constant(to_node(self._graph, fill_value))
-        node = self._graph.astype(node, dtype or node.dtype)
-        return Traced(self._graph.broadcast(node, target))
-
-
-class _Ufunc:
-    """A ufunc whose `reduce` accepts a list of traced arrays."""
-
-    def __init__(self, ufunc: np.ufunc) -> None:
-        self._ufunc = ufunc
-        self.__name__ = ufunc.__name__
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._ufunc(*args, **kwargs)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._ufunc, name)
-
-    def at(self, target: Any, index: Any, values: Any) -> None:
-        if not isinstance(target, Traced):
-            self._ufunc.at(target, index, values)
-        else:
-            target.node = _combined_at(self._ufunc.__name__, target, index, values)
-
-    def reduce(self, x: Any, axis: int | None = 0, **kwargs: Any) -> Any:
-        if has_traced(x):
-            return ufunc_reduce(self._ufunc, x, axis)
-        return self._ufunc.reduce(x, axis=axis, **kwargs)

@@ -71,4 +71,3 @@ class Rows(int):
 
     def __rtruediv__(self, other: Any) -> Any:
         return other / self.traced
-

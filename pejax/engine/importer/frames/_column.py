@@ -16,7 +16,8 @@ import numpy as np
 
 from ...graph._ir import Graph
 from ...graph._node import Node
-from ...tracing._array import Traced, Untraceable, to_node, unify
+from ...tracing._array import Traced, Untraceable, to_node
+from ...tracing._names import unify
 
 _MOST_VALUES = 1_000_000
 """The combined values of columns with codes of their own; more are refused."""

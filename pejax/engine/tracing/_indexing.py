@@ -1,6 +1,7 @@
-"""Arrays with one row a person and a few columns: indexing, assigning and sorting by row.
+"""`x[key]` and `x[key] = value`, with numpy's keys on traced arrays.
 
-Columns are few and static, so everything here is elementwise work on the columns.
+Selections are deferred: `x[condition]` keeps its rows and carries the condition. Arrays with one
+row a person may have a few columns, which are static, so work on them is elementwise by column.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import numpy as np
 from ..graph._ir import Graph
 from ..graph._node import Node
 from ..graph._ops import index_key
+from ._names import is_name, unify
 
 if TYPE_CHECKING:
     from ._array import Traced
@@ -32,7 +34,86 @@ def along_rows(test: Node, ndim: int) -> Node:
     return test.graph.apply("reshape", test, shape=(*test.shape, *after)) if after else test
 
 
-def get(array: Traced, key: tuple[Any, ...]) -> Traced:
+def get(array: Traced, key: Any) -> Traced:
+    """`array[key]`."""
+    from ._array import Traced
+
+    key, graph = _plain(key), array.graph
+    if isinstance(key, tuple) and any(isinstance(k, Traced) for k in key):
+        return _get_in_row(array, key)
+    if isinstance(key, np.ndarray):
+        return Traced(graph.apply("take", array.node, key), array.vocabulary)
+    if not isinstance(key, Traced):
+        _fail_if_rows_by_number(array, key)
+        return Traced(graph.getitem(array.node, key), array.vocabulary)
+    if key.node.dtype == np.bool_:
+        return Traced(array.node, array.vocabulary, mask=_selected(array, key))
+    return Traced(graph.apply("take", array.node, key.node), array.vocabulary, key.mask)
+
+
+def put(array: Traced, key: Any, value: Any) -> None:
+    """`array[key] = value`."""
+    from ._array import Traced, to_node
+
+    key, graph = _plain(key), array.graph
+    if array.vocabulary is not None or is_name(value):
+        (array.node, new), array.vocabulary = unify([array, value])
+    else:
+        new = to_node(graph, value)
+    if isinstance(key, tuple) and any(isinstance(k, Traced) for k in key):
+        array.node = _put_in_row(array, key, new)
+    elif not isinstance(key, Traced):
+        _fail_if_rows_by_number(array, key)
+        array.node = graph.apply("set", array.node, new, key=index_key(key))
+    elif (rows := _rows_meant(key)) is not None:
+        chosen = graph.apply("where", along_rows(rows, array.ndim), new, array.node)
+        array.node = graph.astype(chosen, array.node.dtype)
+    else:
+        array.node = graph.apply("scatter", array.node, key.node, new)
+
+
+def _plain(key: Any) -> Any:
+    """A key without the objects that stand for a traced array."""
+    from ._array import Traced
+
+    held = getattr(key, "traced", None)
+    return held if isinstance(held, Traced) else key
+
+
+def _selected(array: Traced, key: Traced) -> Node:
+    """The condition that a boolean index leaves, besides what was selected before."""
+    from ._array import Untraceable
+
+    if key.ndim != 1 or key.shape[0] != array.shape[0]:
+        raise Untraceable("a boolean index of another shape")
+    if array.mask is None:
+        return key.node
+    return array.graph.apply("bitwise_and", array.mask, key.node)
+
+
+def _rows_meant(key: Traced) -> Node | None:
+    """The rows that a key names in their own order: a condition, or row numbers under one."""
+    if key.node.dtype == np.bool_:
+        return key.node
+    if key.node.op != "arange":
+        return None
+    return key.graph.broadcast(True, key.shape) if key.mask is None else key.mask
+
+
+def _fail_if_rows_by_number(array: Traced, key: Any) -> None:
+    """Padding comes after the rows that formulas see, so only the first has a fixed place."""
+    from ._array import Untraceable
+
+    first = key[0] if isinstance(key, tuple) and key else key
+    whole = first is None or first is Ellipsis or first == slice(None)
+    if not whole and first != 0 and array.ndim and array.shape[0] in array.graph.entity_of:
+        raise Untraceable(f"rows of an array by their number, [{key!r}]")
+
+
+# ---- rows with a few columns
+
+
+def _get_in_row(array: Traced, key: tuple[Any, ...]) -> Traced:
     """`array[rows, column]`: for every row its own column, or some rows of some columns."""
     from ._array import Traced
 
@@ -48,7 +129,7 @@ def get(array: Traced, key: tuple[Any, ...]) -> Traced:
     return Traced(chosen, array.vocabulary, column.mask)
 
 
-def put(array: Traced, key: tuple[Any, ...], value: Any) -> Node:
+def _put_in_row(array: Traced, key: tuple[Any, ...], value: Any) -> Node:
     """`array` after `array[rows, column] = value`."""
     graph, (rows, column) = array.graph, _pair(array, key)
     if rows.node.dtype == np.bool_:

@@ -1,0 +1,138 @@
+"""Rows of one stratum: where they lie, and values moved in and out of them.
+
+A stratum's rows are few, so its nodes are computed on them alone. `Places` says which rows those
+are and how they are linked among themselves; it is worked out on the host, once for a population.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import weakref
+from collections.abc import Mapping
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Int
+
+from ..._layout import size_bucket
+from ..._population import Population
+from ..graph._strata import Strata
+from ._extent import Extent
+
+Key = tuple[int, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Places:
+    """The rows of every stratum in one population.
+
+    **Arguments:** `extents`, how many rows each stratum is computed with; `arrays`, by stratum and
+    name: `household.rows`, where they lie, and their own `household.group`, `.real` and so on.
+    """
+
+    extents: tuple[Extent, ...]
+    arrays: Mapping[Key, Int[Array, " row"]]
+
+
+def taken(value: Array, rows: Int[Array, " row"]) -> Array:
+    """A stratum's rows of a column; the padding is zero."""
+    return value.at[rows].get(mode="fill", fill_value=0, indices_are_sorted=True)
+
+
+def put_back(value: Array, rows: Int[Array, " row"], total: int) -> Array:
+    """A column of `total` rows that is zero outside of the stratum."""
+    blank = jnp.zeros((total, *value.shape[1:]), value.dtype)
+    return blank.at[rows].set(value, mode="drop", indices_are_sorted=True)
+
+
+_REMEMBERED: dict[tuple[int, ...], tuple[list[weakref.ref[Array]], Places | None]] = {}
+
+
+def places_of(population: Population, strata: Strata, extent: Extent) -> Places | None:
+    """The strata's rows, or None where the column holds a value that is none of theirs.
+
+    They are remembered for as long as the population's arrays live.
+    """
+    entity, _, name = strata.column.partition(".")
+    held = [population.columns[entity][name], *jax.tree.leaves((population.links, population.real))]
+    key = (*map(id, held), hash((strata, extent)))
+    if key not in _REMEMBERED:
+        forget = [weakref.ref(array, lambda _: _REMEMBERED.pop(key, None)) for array in held]
+        _REMEMBERED[key] = (forget, _work_out(population, strata, extent, held[0]))
+    return _REMEMBERED[key][1]
+
+
+def _work_out(
+    population: Population, strata: Strata, extent: Extent, column: Array
+) -> Places | None:
+    real = np.asarray(population.mask(population.schema.household))
+    codes = np.asarray(column)
+    stratum = np.searchsorted(strata.values, codes)
+    stratum = np.minimum(stratum, len(strata.values) - 1)
+    if (np.asarray(strata.values)[stratum] != codes)[real].any():
+        return None
+    stratum = np.where(real, stratum, -1)
+    homes = _stratum_of_every_row(population, stratum)
+    dealt = [_one(population, homes, k, extent) for k in range(len(strata.values))]
+    arrays = {(k, name): value for k, (_, held) in enumerate(dealt) for name, value in held.items()}
+    return Places(tuple(own for own, _ in dealt), jax.device_put(arrays))
+
+
+def _stratum_of_every_row(population: Population, households: np.ndarray) -> dict[str, np.ndarray]:
+    """Each entity's rows by the stratum of their household; -1 for padding."""
+    schema = population.schema
+    homes = {schema.household: households}
+    for entity in schema.entities:
+        if entity != schema.household:
+            home = households[np.asarray(population.household_of(entity))]
+            homes[entity] = np.where(np.asarray(population.mask(entity)), home, -1)
+    return homes
+
+
+def _one(
+    population: Population, homes: Mapping[str, np.ndarray], stratum: int, extent: Extent
+) -> tuple[Extent, dict[str, np.ndarray]]:
+    """The rows of one stratum, padded to a size bucket, and their links to each other."""
+    schema, full = population.schema, dict(extent.sizes)
+    rows = {e: np.flatnonzero(home == stratum) for e, home in homes.items()}
+    sizes = {e: size_bucket(len(r) + 1) for e, r in rows.items()}
+    held: dict[str, np.ndarray] = {}
+    place: dict[str, np.ndarray] = {}
+    for entity, mine in rows.items():
+        held[f"{entity}.rows"] = _padded(mine, sizes[entity], full[entity])
+        held[f"{entity}.real"] = np.arange(sizes[entity]) < len(mine)
+        place[entity] = np.full(schema.sizes[entity], sizes[entity] - 1)
+        place[entity][mine] = np.arange(len(mine))
+    for group in schema.groups:
+        held |= _links(population, group, rows, sizes, place)
+    own = dataclasses.replace(extent, sizes=tuple(sorted(sizes.items())))
+    return own, held
+
+
+def _links(
+    population: Population,
+    group: str,
+    rows: Mapping[str, np.ndarray],
+    sizes: Mapping[str, int],
+    place: Mapping[str, np.ndarray],
+) -> dict[str, np.ndarray]:
+    person = population.schema.person
+    persons, groups = rows[person], rows[group]
+    link = place[group][np.asarray(population.links[group])[persons]]
+    first = np.full(sizes[group], sizes[person] - 1)
+    first[link[::-1]] = np.arange(len(persons))[::-1]
+    count = np.bincount(link, minlength=len(groups))[: len(groups)]
+    position = np.asarray(population.positions[group])[persons]
+    return {
+        f"{group}.group": _padded(link, sizes[person], sizes[group] - 1),
+        f"{group}.position": _padded(position, sizes[person], 0),
+        f"{group}.first": first.astype(np.int32),
+        f"{group}.size": _padded(count, sizes[group], sizes[person] - len(persons)),
+    }
+
+
+def _padded(values: np.ndarray, size: int, fill: int) -> np.ndarray:
+    padded = np.full(size, fill, np.int32)
+    padded[: len(values)] = values
+    return padded

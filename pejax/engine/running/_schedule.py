@@ -1,0 +1,107 @@
+"""The order of work: nodes in runs that share their rows, every argument before its users."""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from collections.abc import Sequence
+
+from ..graph._node import Node
+from ..graph._ops import LEAVES
+from ..graph._strata import Homes, Strata
+
+NOWHERE = Homes(Strata("", ()), {}, frozenset(), frozenset())
+"""Every node runs on all rows."""
+
+Run = tuple[int | None, list[Node]]
+
+
+def runs_of(roots: Sequence[Node], homes: Homes, size: int) -> list[Run]:
+    """Everything that `roots` need, in runs of at most `size` nodes of one stratum (or of none).
+
+    Nodes on all rows go first for as long as any is ready, then the stratum with the most ready
+    nodes: so that the runs are few and long. What follows from a stratum's structure alone is
+    computed anew wherever it is needed, because row numbers differ between strata.
+    """
+    runs: list[Run] = []
+    for stratum, nodes in _in_order(_live(roots, homes), homes):
+        for start in range(0, len(nodes), size):
+            part = nodes[start : start + size]
+            runs.append((stratum, part if stratum is None else _with_structure(part, homes)))
+    return runs
+
+
+def is_work(node: Node) -> bool:
+    """Whether a node is computed, not given."""
+    return node.op not in LEAVES and not is_table(node)
+
+
+def is_table(node: Node) -> bool:
+    """Whether a node is a vector of the law's numbers and literals, with nothing computed."""
+    return node.op == "pack" and all(a.op in ("parameter", "constant") for a in node.args)
+
+
+def _live(roots: Sequence[Node], homes: Homes) -> list[Node]:
+    """The work that is left when idle nodes are zero and strata know their own structure."""
+    seen: set[int] = set()
+    found: list[Node] = []
+    stack: list[tuple[Node, int | None]] = [(root, None) for root in roots]
+    while stack:
+        node, asked_in = stack.pop()
+        local = node.index in homes.structural and asked_in is not None
+        if node.index in seen or node.index in homes.idle or local or not is_work(node):
+            continue
+        seen.add(node.index)
+        found.append(node)
+        stack.extend((argument, homes.of.get(node.index)) for argument in node.args)
+    return sorted(found, key=lambda n: n.index)
+
+
+def _in_order(work: list[Node], homes: Homes) -> list[Run]:
+    """Runs of nodes of one stratum, as long as their arguments allow."""
+    waits, users = _dependencies(work, homes)
+    ready: defaultdict[int | None, list[tuple[int, Node]]] = defaultdict(list)
+    for node in work:
+        if not waits[node.index]:
+            heapq.heappush(ready[homes.of.get(node.index)], (node.index, node))
+    runs: list[Run] = []
+    while any(ready.values()):
+        stratum = None if ready[None] else max(ready, key=lambda s: len(ready[s]))
+        run: list[Node] = []
+        while ready[stratum]:
+            node = heapq.heappop(ready[stratum])[1]
+            run.append(node)
+            for user in users[node.index]:
+                waits[user.index] -= 1
+                if not waits[user.index]:
+                    heapq.heappush(ready[homes.of.get(user.index)], (user.index, user))
+        runs.append((stratum, run))
+    return runs
+
+
+def _dependencies(
+    work: list[Node], homes: Homes
+) -> tuple[dict[int, int], defaultdict[int, list[Node]]]:
+    """How many arguments each node waits for, and who waits for it."""
+    here = {n.index for n in work}
+    waits: dict[int, int] = {}
+    users: defaultdict[int, list[Node]] = defaultdict(list)
+    for node in work:
+        own = homes.structural if node.index in homes.of else frozenset()
+        before = {a.index for a in node.args if a.index in here and a.index not in own}
+        waits[node.index] = len(before)
+        for index in before:
+            users[index].append(node)
+    return waits, users
+
+
+def _with_structure(run: list[Node], homes: Homes) -> list[Node]:
+    """A stratum's run, with the structural nodes that it reads computed on its own rows."""
+    found: dict[int, Node] = {}
+    stack = [a for node in run for a in node.args]
+    while stack:
+        node = stack.pop()
+        if node.index in homes.structural and node.index not in found and is_work(node):
+            found[node.index] = node
+            stack.extend(node.args)
+    return [*(found[i] for i in sorted(found)), *run]

@@ -1,0 +1,118 @@
+"""The stand-in for the name `np` in a formula's module: numpy, and what numpy cannot dispatch.
+
+Array creation and functions of lists that hold traced arrays never reach numpy's protocols.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..graph._ir import Graph
+from ..graph._node import Node
+from ..graph._ops import neutral
+from ._array import Traced, Untraceable, has_traced, mask_of, to_node
+from ._names import by_name, is_name, unify
+from ._numpy import HANDLERS, REDUCED_BY, stack, ufunc_reduce
+
+_AT = {"minimum": "segment_min", "maximum": "segment_max", "add": "segment_sum"}
+
+
+def _combined_at(name: str, target: Traced, index: Any, values: Any) -> Node:
+    """`target` after `ufunc.at(target, index, values)`, of the selected rows."""
+    if name not in _AT or not isinstance(index, Traced) or index.ndim != 1:
+        raise Untraceable(f"numpy.{name}.at")
+    graph, rows = target.graph, mask_of([index, values])
+    nothing = 0 if name == "add" else neutral(name[:3], target.node.dtype)
+    new = graph.broadcast(to_node(graph, values), index.shape)
+    groups = index.node
+    if rows is not None:
+        new = graph.apply("where", rows, new, nothing)
+        groups = graph.apply("where", rows, groups, 0)
+    new = graph.real_rows(new, nothing)
+    found = graph.apply(_AT[name], new, groups, num=target.shape[0])
+    return graph.astype(graph.apply(name, target.node, found), target.node.dtype)
+
+
+class Numpy:
+    """The module that stands in for `numpy` in a formula's globals."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+
+    def __getattr__(self, name: str) -> Any:
+        original = getattr(np, name)
+        if name in HANDLERS:
+            handler = HANDLERS[name]
+            return lambda *a, **k: (
+                handler(*a, **k)
+                if has_traced(a) or has_traced(tuple(k.values()))
+                else original(*a, **k)
+            )
+        if name in REDUCED_BY:
+            return _Ufunc(original)
+        return original
+
+    def array(self, x: Any, dtype: Any = None, **kwargs: Any) -> Any:
+        made = self.asarray(x, dtype, **kwargs)
+        return made.copy() if made is x else made
+
+    def asarray(self, x: Any, dtype: Any = None, **kwargs: Any) -> Any:
+        held = getattr(x, "traced", None)
+        x = held if isinstance(held, Traced) else by_name(self._graph, x)
+        if not has_traced(x):
+            return np.asarray(x, dtype=dtype, **kwargs)
+        stacked = stack(x)
+        return stacked if dtype is None else stacked.astype(dtype)
+
+    def arange(self, *args: Any, **kwargs: Any) -> Any:
+        if len(args) == 1 and not isinstance(args[0], Traced) and args[0] in self._graph.entity_of:
+            return Traced(self._graph.apply("arange", num=int(args[0])))
+        return np.arange(*args, **kwargs)
+
+    def zeros(self, shape: Any, dtype: Any = float) -> Any:
+        return self.full(shape, 0, dtype)
+
+    def empty(self, shape: Any, dtype: Any = float) -> Any:
+        return self.full(shape, 0, dtype)
+
+    def ones(self, shape: Any, dtype: Any = float) -> Any:
+        return self.full(shape, 1, dtype)
+
+    def full(self, shape: Any, fill_value: Any, dtype: Any = None) -> Traced:
+        sizes = shape if isinstance(shape, list | tuple) else (shape,)
+        target = tuple(int(n) for n in sizes)
+        if dtype in (object, str) and not is_name(fill_value):
+            fill_value = ""
+        if is_name(fill_value):
+            (code,), vocabulary = unify([fill_value])
+            return Traced(self._graph.broadcast(code, target), vocabulary)
+        node = self._graph.constant(to_node(self._graph, fill_value))
+        node = self._graph.astype(node, dtype or node.dtype)
+        return Traced(self._graph.broadcast(node, target))
+
+
+class _Ufunc:
+    """A ufunc whose `reduce` accepts a list of traced arrays."""
+
+    def __init__(self, ufunc: np.ufunc) -> None:
+        self._ufunc = ufunc
+        self.__name__ = ufunc.__name__
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._ufunc(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._ufunc, name)
+
+    def at(self, target: Any, index: Any, values: Any) -> None:
+        if not isinstance(target, Traced):
+            self._ufunc.at(target, index, values)
+        else:
+            target.node = _combined_at(self._ufunc.__name__, target, index, values)
+
+    def reduce(self, x: Any, axis: int | None = 0, **kwargs: Any) -> Any:
+        if has_traced(x):
+            return ufunc_reduce(self._ufunc, x, axis)
+        return self._ufunc.reduce(x, axis=axis, **kwargs)
