@@ -31,6 +31,8 @@ from .tracing._trace import Outcome, trace
 
 Rules = System | Country
 _MOST_STRATA = 200
+_DECIDING_MEMORY = 2**29
+"""Bytes of intermediate columns that are kept between two decisions of a trace."""
 
 
 def compile(
@@ -118,7 +120,8 @@ def _traced(
     numbers = {} if parameters is None else _numbers(parameters)
 
     def values(shadow: dict[str, int]) -> Interpreter:
-        return Interpreter(host, {n: rows[e] for e, n in shadow.items()}, numbers)
+        sizes = {n: rows[e] for e, n in shadow.items()}
+        return Interpreter(host, sizes, numbers, memory=_DECIDING_MEMORY)
 
     outcome = trace(system, recipe.outputs, period, columns, values)
     return _program(system, outcome, recipe, columns, period, _strata(population, columns))

@@ -7,7 +7,7 @@ import pytest
 from pejax import Population
 from pejax._validate import BadInputError, UnknownNameError
 from pejax.engine import GuardMovedError, compile
-from pejax.engine.running import _runtime
+from pejax.engine.running import _executables
 from pejax.testing import (
     NUMBERS,
     Band,
@@ -159,11 +159,11 @@ def test_another_size_in_the_same_bucket_does_not_compile(program):
     first, second = (_with_persons(n) for n in (17, 19))
     assert first.count() != second.count()
     values(program, first)
-    ready = set(_runtime._READY)
+    ready = set(_executables._MADE)
     assert_equal(values(program, second), toy_oracle(second), atol=0.01)
-    assert set(_runtime._READY) == ready
+    assert set(_executables._MADE) == ready
     values(program, toy_population(40))
-    assert set(_runtime._READY) > ready
+    assert set(_executables._MADE) > ready
 
 
 def _with_persons(count: int) -> Population:
@@ -174,9 +174,9 @@ def _with_persons(count: int) -> Population:
 
 def test_a_reform_does_not_compile(program, people):
     values(program, people)
-    ready = set(_runtime._READY)
+    ready = set(_executables._MADE)
     values(program, people, {"tax.rate": 0.9})
-    assert set(_runtime._READY) == ready
+    assert set(_executables._MADE) == ready
 
 
 def test_one_household_only(program):

@@ -5,6 +5,7 @@ An `Interpreter` holds one population's inputs and evaluates nodes on demand, ea
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,7 +33,8 @@ class Interpreter:
     """Evaluates nodes on one population.
 
     **Arguments:** `inputs`, arrays by input name; `sizes`, shadow size to row count; `parameters`,
-    values by parameter name (default: the values traced).
+    values by parameter name (default: the values traced); `memory`, bytes of columns to remember
+    between questions (default: all).
     """
 
     def __init__(
@@ -40,10 +42,13 @@ class Interpreter:
         inputs: Mapping[str, np.ndarray],
         sizes: Mapping[int, int],
         parameters: Mapping[str, float] | None = None,
+        memory: float = math.inf,
     ) -> None:
         self.inputs = inputs
         self.sizes = sizes
         self.parameters = dict(parameters or {})
+        self.memory = memory
+        self._held = 0
         self._known: dict[int, Any] = {}
 
     def __call__(self, node: Node) -> Any:
@@ -57,8 +62,18 @@ class Interpreter:
                 continue
             stack.pop()
             if top.index not in self._known:
-                self._known[top.index] = self._run(top, [self._known[a.index] for a in top.args])
-        return self._known[node.index]
+                value = self._run(top, [self._known[a.index] for a in top.args])
+                self._known[top.index] = value
+                self._held += np.asarray(value).nbytes
+        found = self._known[node.index]
+        if self._held > self.memory:
+            self._forget()
+        return found
+
+    def _forget(self) -> None:
+        """Drop columns; single values stay."""
+        self._known = {i: v for i, v in self._known.items() if np.ndim(v) == 0}
+        self._held = 0
 
     def again(self, node: Node, changed: Mapping[int, Any]) -> Any:
         """The value `node` would have if some of its arguments had `changed`; not remembered."""

@@ -257,8 +257,7 @@ def _segments(e: Emitter, node: Node) -> Array:
 def _rank(e: Emitter, node: Node) -> Array:
     ids, position = (e.get(a, np.dtype(np.int32)) for a in node.args[:2])
     keep = e.get(node.args[3], np.dtype(bool))
-    key = e.get(node.args[2], e.floating)
-    key = jnp.where(keep & ~jnp.isnan(key), key, jnp.inf)
+    key = jnp.where(keep, e.get(node.args[2], e.floating), jnp.inf)
     apart = e.neighbours.get(int(node.attr("num")))
     if apart is not None and apart <= _MOST_NEIGHBOURS and node.args[0].op == "input":
         return jnp.where(keep, _rank_among_neighbours(ids, key, apart), -1)
@@ -270,11 +269,15 @@ def _rank_among_neighbours(ids: Array, key: Array, apart: int) -> Array:
     rank = jnp.zeros_like(ids)
     for step in range(1, min(apart, ids.size - 1) + 1):
         together = ids[step:] == ids[:-step]
-        after = together & (key[:-step] <= key[step:])
-        before = together & (key[step:] < key[:-step])
-        rank = rank.at[step:].add(after.astype(rank.dtype))
-        rank = rank.at[:-step].add(before.astype(rank.dtype))
+        later_first = _sorts_before(key[step:], key[:-step])
+        rank = rank.at[step:].add((together & ~later_first).astype(rank.dtype))
+        rank = rank.at[:-step].add((together & later_first).astype(rank.dtype))
     return rank
+
+
+def _sorts_before(a: Array, b: Array) -> Array:
+    """The order in which numpy sorts, NaN last."""
+    return (a < b) | (jnp.isnan(b) & ~jnp.isnan(a))
 
 
 def _rank_by_sorting(ids: Array, position: Array, key: Array, num: int) -> Array:

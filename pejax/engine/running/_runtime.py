@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import dataclasses
 import functools
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,14 +17,25 @@ from ..._population import Population
 from ..graph._node import Node, reachable
 from ..graph._strata import Homes, Strata, homes, name_of
 from ..tracing._inputs import arrays
-from ._compact import Places, places_of, put_back
+from ._compact import Places, places_of, put_back, taken
 from ._emit import Emitter
+from ._executables import Job, executables
 from ._extent import Extent
-from ._segments import SEGMENT_NODES, Segment, compiled, cut, own_parameters, parameter_slots
+from ._reverse import differentiable, is_reverse
+from ._segments import (
+    Segment,
+    compiled,
+    cut,
+    entity_of,
+    own_parameters,
+    parameter_slots,
+)
 
-_READY: dict[Any, Any] = {}
 SMALLEST_COMPACTED = 4_096
 """Households from which on it pays to compute a stratum's law on its own rows alone."""
+
+FEWEST_AT_HOME = 200
+"""Nodes that must belong to single strata for it to pay."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -65,7 +74,7 @@ class Runtime:
     def homes(self) -> Homes | None:
         """What belongs to one stratum, where that is enough to be worth it."""
         found = None if self.strata is None else homes(self.roots, self.strata)
-        return found if found is not None and len(found.of) > SEGMENT_NODES else None
+        return found if found is not None and len(found.of) >= FEWEST_AT_HOME else None
 
     @functools.cached_property
     def compacted(self) -> Plan:
@@ -89,79 +98,21 @@ class Runtime:
     def __call__(
         self, theta: Float[Array, " leaf"], population: Population, *, grow: bool = True
     ) -> list[Array]:
-        """The roots' values, one entry a padded row. Pure: `grad`, `vmap` and `jit` apply.
+        """The roots' values, one entry a padded row. Pure: `grad`, `jvp`, `vmap`, `jit` apply.
 
         **Arguments:** `grow`, whether to pad to the next size bucket; a population that is one
         block of another has its padding already.
         """
         extent = extent_of(population, grow)
         places = self._places(population, extent)
-        plan = self.whole if places is None else self.compacted
-        values = self._inputs(population, extent)
-        concrete = not _traced((theta, values)) and _on_usual_device((theta, values))
-        functions = self._functions(plan, theta, values, extent, places, concrete)
-        numbers = plan.deal(theta)
-        for k, (segment, function) in enumerate(zip(plan.segments, functions, strict=True)):
-            given = tuple(values[n.index] for n in segment.inputs)
-            held = tuple(places.arrays[key] for key in segment.places) if places else ()
-            results = function(numbers[k], given, held)
-            values.update(zip([n.index for n in segment.outputs], results, strict=True))
-            for node in segment.inputs:
-                if plan.last[node.index] == k:
-                    values.pop(node.index, None)
-        return [self._root(r, theta, values, extent, places) for r in self.roots]
-
-    def prepare(
-        self,
-        plan: Plan,
-        theta: Array,
-        values: Mapping[int, Array],
-        extent: Extent,
-        places: Places | None,
-    ) -> list[Any]:
-        """Compile what is not compiled yet, one thread a core; the segments, ready to run."""
-        shapes = {i: jax.ShapeDtypeStruct(v.shape, v.dtype) for i, v in values.items()}
-        jobs: dict[Any, Any] = {}
-        keys: list[Any] = []
-        for segment in plan.segments:
-            own = _extent_of(segment, extent, places)
-            given = tuple(shapes[n.index] for n in segment.inputs)
-            rows = [places.arrays[key] for key in segment.places] if places else []
-            held = tuple(jax.ShapeDtypeStruct(r.shape, r.dtype) for r in rows)
-            numbers = jax.ShapeDtypeStruct((sum(segment.lengths),), theta.dtype)
-            results = _specs(segment, own, self.dtype)
-            shapes.update(zip([n.index for n in segment.outputs], results, strict=True))
-            keys.append((segment.digest, self.dtype, own, given, held))
-            if keys[-1] not in _READY and keys[-1] not in jobs:
-                lower = compiled(segment, self.dtype).lower
-                jobs[keys[-1]] = functools.partial(lower, numbers, given, held, extent=own)
-        with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-            done = pool.map(lambda lowered: lowered.compile(), [job() for job in jobs.values()])
-            _READY.update(zip(jobs, done, strict=True))
-        return [_READY[key] for key in keys]
-
-    def _functions(
-        self,
-        plan: Plan,
-        theta: Array,
-        values: Mapping[int, Array],
-        extent: Extent,
-        places: Places | None,
-        concrete: bool,
-    ) -> list[Any]:
-        """Each segment as a function of its numbers, its inputs and the strata's places."""
-        if not concrete:
-            return [
-                functools.partial(compiled(s, self.dtype), extent=_extent_of(s, extent, places))
-                for s in plan.segments
-            ]
-        key = (id(plan), theta.dtype, extent, places and places.extents)
-        if key not in self._prepared:
-            self._prepared[key] = self.prepare(plan, theta, values, extent, places)
-        return self._prepared[key]
+        run = Run(self, extent, places, self._inputs(population, extent))
+        if _traced(theta) and run.concrete(run.inputs) and is_reverse(theta):
+            return differentiable(run, theta)
+        return run.forward(theta)[0]
 
     @functools.cached_property
-    def _prepared(self) -> dict[Any, list[Any]]:
+    def prepared(self) -> dict[Any, list[Any]]:
+        """Executables by what they were made for."""
         return {}
 
     def _places(self, population: Population, extent: Extent) -> Places | None:
@@ -178,39 +129,123 @@ class Runtime:
         held = _padded_arrays(population, names, extent.sizes, self.dtype)
         return {self.inputs[name].index: value for name, value in held.items()}
 
-    def _root(
-        self,
-        root: Node,
-        theta: Array,
-        values: Mapping[int, Any],
-        extent: Extent,
-        places: Places | None,
-    ) -> Array:
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Run:
+    """One evaluation: a runtime, and the population that it runs on.
+
+    **Arguments:** `extent`, the rows; `places`, where the strata lie, if they run on their own
+    rows; `inputs`, the population's arrays by node.
+    """
+
+    runtime: Runtime
+    extent: Extent
+    places: Places | None
+    inputs: dict[int, Array]
+
+    @functools.cached_property
+    def plan(self) -> Plan:
+        return self.runtime.whole if self.places is None else self.runtime.compacted
+
+    @functools.cached_property
+    def computed(self) -> set[int]:
+        """Nodes that some segment hands over."""
+        return {n.index for s in self.plan.segments for n in s.outputs}
+
+    def concrete(self, values: Any) -> bool:
+        """Whether executables can be used: values at hand, on the usual device."""
+        return not _traced(values) and _on_usual_device(values)
+
+    def forward(
+        self, theta: Float[Array, " leaf"], keep: bool = False
+    ) -> tuple[list[Array], dict[int, Array]]:
+        """The roots' values, and what crosses the segments' borders if it is to be kept."""
+        values = dict(self.inputs)
+        numbers = self.plan.deal(theta)
+        functions = self._functions(theta, self.concrete((theta, values)))
+        for k, (segment, function) in enumerate(zip(self.plan.segments, functions, strict=True)):
+            results = function(numbers[k], self.given(segment, values), self.places_for(segment))
+            values.update(zip([n.index for n in segment.outputs], results, strict=True))
+            for node in () if keep else segment.inputs:
+                if self.plan.last[node.index] == k:
+                    values.pop(node.index, None)
+        return [self._root(r, theta, values) for r in self.runtime.roots], values
+
+    def given(self, segment: Segment, values: Mapping[int, Array]) -> tuple[Array, ...]:
+        """A segment's inputs."""
+        return tuple(values[n.index] for n in segment.inputs)
+
+    def places_for(self, segment: Segment) -> tuple[Array, ...]:
+        """The rows and links of strata that a segment needs."""
+        return () if self.places is None else tuple(self.places.arrays[k] for k in segment.places)
+
+    def extent_of(self, segment: Segment) -> Extent:
+        """The rows on which a segment runs."""
+        if segment.stratum is None or self.places is None:
+            return self.extent
+        return self.places.extents[segment.stratum]
+
+    def specs(self, segment: Segment) -> list[jax.ShapeDtypeStruct]:
+        """The shapes of a segment's outputs."""
+        rows = self.extent_of(segment).rows(segment.nodes[0].graph)
+        emitter = Emitter({}, rows, self.runtime.dtype)
+        return [emitter.spec(n) for n in segment.outputs]
+
+    def on_own_rows(self, root: Node, value: Array) -> Array:
+        """A root's cotangent on the rows on which the root was computed."""
+        home = None if self.places is None else self._home(root)
+        if home is None or self.places is None:
+            return value
+        return taken(value, self.places.arrays[home, f"{entity_of(root)}.rows"])
+
+    def _home(self, node: Node) -> int | None:
+        homes = self.runtime.homes
+        return None if homes is None else homes.of.get(node.index)
+
+    def _root(self, root: Node, theta: Array, values: Mapping[int, Any]) -> Array:
         """A root that no segment computes is a literal, an input, a number of the law or idle."""
-        emitter = Emitter({}, extent.rows(root.graph), self.dtype)
+        emitter = Emitter({}, self.extent.rows(root.graph), self.runtime.dtype)
         if root.index in values:
-            home = None if places is None or self.homes is None else self.homes.of.get(root.index)
-            if home is None or places is None:
+            home = None if self.places is None else self._home(root)
+            if home is None or self.places is None:
                 return values[root.index]
-            rows = places.arrays[home, f"{root.graph.entity_of[root.shape[0]]}.rows"]
+            rows = self.places.arrays[home, f"{entity_of(root)}.rows"]
             return put_back(values[root.index], rows, emitter.spec(root).shape[0])
         if root.op == "parameter":
-            return theta[self.position[name_of(root)]]
+            return theta[self.runtime.position[name_of(root)]]
         if root.op != "constant":
             return jnp.zeros(emitter.shape(root), emitter.width(root.dtype))
         return emitter.get(root, shape=emitter.shape(root))
 
+    def _functions(self, theta: Array, concrete: bool) -> list[Any]:
+        """Each segment as a function of its numbers, its inputs and the strata's places."""
+        dtype = self.runtime.dtype
+        if not concrete:
+            return [
+                functools.partial(compiled(s, dtype), extent=self.extent_of(s))
+                for s in self.plan.segments
+            ]
+        key = (id(self.plan), theta.dtype, self.extent, self.places and self.places.extents)
+        prepared = self.runtime.prepared
+        if key not in prepared:
+            prepared[key] = executables(self._jobs(theta))
+        return prepared[key]
 
-def _extent_of(segment: Segment, extent: Extent, places: Places | None) -> Extent:
-    """The rows on which a segment runs."""
-    if segment.stratum is None or places is None:
-        return extent
-    return places.extents[segment.stratum]
-
-
-def _specs(segment: Segment, extent: Extent, dtype: str) -> list[jax.ShapeDtypeStruct]:
-    emitter = Emitter({}, extent.rows(segment.nodes[0].graph), dtype)
-    return [emitter.spec(n) for n in segment.outputs]
+    def _jobs(self, theta: Array) -> list[Job]:
+        """What compiles each segment for these rows."""
+        shapes = {i: jax.ShapeDtypeStruct(v.shape, v.dtype) for i, v in self.inputs.items()}
+        jobs: list[Job] = []
+        for segment in self.plan.segments:
+            own, dtype = self.extent_of(segment), self.runtime.dtype
+            given = tuple(shapes[n.index] for n in segment.inputs)
+            held = tuple(jax.ShapeDtypeStruct(p.shape, p.dtype) for p in self.places_for(segment))
+            numbers = jax.ShapeDtypeStruct((sum(segment.lengths),), theta.dtype)
+            results = self.specs(segment)
+            shapes.update(zip([n.index for n in segment.outputs], results, strict=True))
+            lower = functools.partial(compiled(segment, dtype).lower, numbers, given, held)
+            key = ("forward", segment.digest, dtype, own, given, held)
+            jobs.append((key, functools.partial(lower, extent=own)))
+        return jobs
 
 
 def _traced(tree: Any) -> bool:

@@ -85,7 +85,7 @@ def _segment(run: list[Node], stratum: int | None, wanted: set[int], homes: Home
     for node, home in zip(inputs, where, strict=True):
         crosses = home if stratum is None else stratum if home is None and has_rows(node) else None
         if crosses is not None:
-            places.append((crosses, f"{_entity(node)}.rows"))
+            places.append((crosses, f"{entity_of(node)}.rows"))
     return Segment(
         nodes=tuple(run),
         inputs=inputs,
@@ -98,7 +98,8 @@ def _segment(run: list[Node], stratum: int | None, wanted: set[int], homes: Home
     )
 
 
-def _entity(node: Node) -> str:
+def entity_of(node: Node) -> str:
+    """Whose rows a node has."""
     return node.graph.entity_of[node.shape[0]]
 
 
@@ -112,7 +113,7 @@ def _digest(
 ) -> str:
     """A fingerprint of what the segment computes, free of names and places in the graph."""
     local = {n.index: i for i, n in enumerate((*inputs, *pieces, *run))}
-    entity = run[0].graph.entity_of
+    graph = run[0].graph
 
     def ref(node: Node) -> Any:
         if node.op == "constant":
@@ -124,7 +125,7 @@ def _digest(
         if name not in SIZES:
             return value
         whole = value if isinstance(value, tuple) else (value,)
-        return [entity.get(v, v) for v in whole]
+        return [graph.entities(v) or v for v in whole]
 
     content = [
         [[n.op, str(n.dtype), _dims(n)] for n in (*inputs, *pieces)],
@@ -141,7 +142,7 @@ def _digest(
 
 
 def _dims(node: Node) -> list[Any]:
-    return [node.graph.entity_of.get(n, n) for n in node.shape]
+    return [node.graph.entities(n) or n for n in node.shape]
 
 
 # ---- running
@@ -194,11 +195,11 @@ def _run(
     *,
     extent: Extent,
 ) -> list[Array]:
-    body = jax.checkpoint(functools.partial(_body, segment, dtype, extent))
-    return body(numbers, values, places)
+    once_more = jax.checkpoint(functools.partial(body, segment, dtype, extent))
+    return once_more(numbers, values, places)
 
 
-def _body(
+def body(
     segment: Segment,
     dtype: Any,
     extent: Extent,
@@ -206,6 +207,7 @@ def _body(
     values: tuple[Array, ...],
     places: tuple[Array, ...],
 ) -> list[Array]:
+    """A segment's outputs on the rows of `extent`."""
     graph = segment.nodes[0].graph
     known: dict[int, Any] = {}
     ordered, apart = extent.in_order(graph), extent.neighbours(graph)
@@ -236,10 +238,10 @@ def _brought(
     if home == stratum or not has_rows(node):
         return value
     if stratum is None:
-        rows = held[home or 0, f"{_entity(node)}.rows"]
+        rows = held[home or 0, f"{entity_of(node)}.rows"]
         return put_back(value, rows, emitter.spec(node).shape[0])
     if home is None:
-        return taken(value, held[stratum, f"{_entity(node)}.rows"])
+        return taken(value, held[stratum, f"{entity_of(node)}.rows"])
     spec = emitter.spec(node)  # the home of one stratum is empty in another
     return jnp.zeros(spec.shape, spec.dtype)
 

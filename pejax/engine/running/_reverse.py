@@ -1,0 +1,214 @@
+"""The reverse pass, segment by segment.
+
+JAX could differentiate the chain of segments by itself, but would compile the derivative of each on
+its own, one after the other, and trace all of it again at every call. Here the derivative of a
+segment is an executable like the segment: forward once more, then back, so that only what crosses
+the borders is kept. Forward mode, batches and populations that are traced take JAX's own way.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from ..graph._node import Node
+from ._executables import executables
+from ._extent import Extent
+from ._segments import Segment, body
+
+if TYPE_CHECKING:
+    from ._runtime import Run
+
+
+@dataclasses.dataclass(frozen=True)
+class Pull:
+    """The way back through one segment.
+
+    **Arguments:** `active`, the outputs that have a cotangent; `wanted`, the inputs that pass one
+    on; `added`, for each of those whether there is one already, to be added to.
+    """
+
+    active: tuple[int, ...]
+    wanted: tuple[int, ...]
+    added: tuple[bool, ...]
+
+
+def differentiable(run: Run, theta: Float[Array, " leaf"]) -> list[Array]:
+    """The roots' values, with the derivative in `theta` by reverse mode."""
+    return _evaluated(run, theta)
+
+
+def is_reverse(theta: Array) -> bool:
+    """Whether a traced value may be differentiated in reverse mode alone; else it raises."""
+    try:
+        _probe(theta)
+    except TypeError:  # how JAX refuses forward mode through a rule for reverse mode
+        return False
+    return True
+
+
+@jax.custom_vjp
+def _probe(x: Array) -> Array:
+    return x
+
+
+_probe.defvjp(lambda x: (x, None), lambda _, ct: (ct,))
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _evaluated(run: Run, theta: Array) -> list[Array]:
+    return run.forward(theta)[0]
+
+
+def _forward(run: Run, theta: Array) -> tuple[list[Array], Any]:
+    roots, values = run.forward(theta, keep=True)
+    return roots, (theta, values)
+
+
+def _backward(run: Run, kept: Any, cotangents: list[Any]) -> tuple[Array]:
+    theta, values = kept
+    held, total = _at_the_roots(run, theta, cotangents)
+    pulls = _pulls(run, set(held))
+    numbers = run.plan.deal(theta)
+    functions = _functions(run, pulls, numbers, values)
+    back: list[Any] = [jnp.zeros_like(n) for n in numbers]
+    for k in reversed(range(len(pulls))):
+        segment, pull = run.plan.segments[k], pulls[k]
+        if pull is None:
+            continue
+        outputs = tuple(held.pop(segment.outputs[i].index) for i in pull.active)
+        wanted = [segment.inputs[i].index for i in pull.wanted]
+        before = tuple(held[i] for i, has in zip(wanted, pull.added, strict=True) if has)
+        back[k], passed = functions[k](
+            numbers[k], run.given(segment, values), run.places_for(segment), outputs, before
+        )
+        held.update(zip(wanted, passed, strict=True))
+    (through,) = jax.vjp(run.plan.deal, theta)[1](back)
+    return (total + through,)
+
+
+_evaluated.defvjp(_forward, _backward)
+
+
+def carries(node: Node) -> bool:
+    """Whether a derivative in the law can pass through a value."""
+    return node.law and node.dtype.kind == "f"
+
+
+def _at_the_roots(
+    run: Run, theta: Array, cotangents: Sequence[Any]
+) -> tuple[dict[int, Array], Array]:
+    """Cotangents of the values behind the roots, and of numbers of the law that are roots."""
+    held: dict[int, Array] = {}
+    total = jnp.zeros_like(theta)
+    for root, cotangent in zip(run.runtime.roots, cotangents, strict=True):
+        if not carries(root):
+            continue
+        if root.op == "parameter":
+            total = total.at[run.runtime.position[str(root.attr("name"))]].add(cotangent)
+        elif root.index in run.computed:
+            own = run.on_own_rows(root, cotangent)
+            held[root.index] = held[root.index] + own if root.index in held else own
+    return held, total
+
+
+def _pulls(run: Run, present: set[int]) -> list[Pull | None]:
+    """The way back through every segment, from the values that have a cotangent."""
+    pulls: list[Pull | None] = []
+    for segment in reversed(run.plan.segments):
+        active = tuple(i for i, n in enumerate(segment.outputs) if n.index in present)
+        if not active:
+            pulls.append(None)
+            continue
+        wanted = tuple(i for i, n in enumerate(segment.inputs) if _passes_on(n))
+        added = tuple(segment.inputs[i].index in present for i in wanted)
+        pulls.append(Pull(active, wanted, added))
+        present -= {segment.outputs[i].index for i in active}
+        present |= {segment.inputs[i].index for i in wanted}
+    return pulls[::-1]
+
+
+def _passes_on(node: Node) -> bool:
+    return carries(node) and node.op != "input"
+
+
+def _functions(
+    run: Run, pulls: list[Pull | None], numbers: list[Array], values: dict[int, Array]
+) -> list[Any]:
+    """Each segment's way back as an executable; inside another trace as a jitted function."""
+    jobs, places = [], []
+    functions: list[Any] = [None] * len(pulls)
+    for k, (segment, pull) in enumerate(zip(run.plan.segments, pulls, strict=True)):
+        if pull is None:
+            continue
+        extent = run.extent_of(segment)
+        function = functools.partial(_jitted(segment, run.runtime.dtype, pull), extent=extent)
+        functions[k] = function
+        if run.concrete(values):
+            arguments = _shapes(run, segment, pull, numbers[k], values)
+            key = ("back", segment.digest, run.runtime.dtype, extent, pull, *arguments)
+            lower = _jitted(segment, run.runtime.dtype, pull).lower
+            jobs.append((key, functools.partial(lower, *arguments, extent=extent)))
+            places.append(k)
+    for k, made in zip(places, executables(jobs), strict=True):
+        functions[k] = made
+    return functions
+
+
+def _shapes(
+    run: Run, segment: Segment, pull: Pull, numbers: Array, values: dict[int, Array]
+) -> tuple[Any, ...]:
+    def spec(x: Array) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(x.shape, x.dtype)
+
+    given = tuple(spec(v) for v in run.given(segment, values))
+    held = tuple(spec(p) for p in run.places_for(segment))
+    specs = run.specs(segment)
+    outputs = tuple(specs[i] for i in pull.active)
+    before = tuple(given[i] for i, has in zip(pull.wanted, pull.added, strict=True) if has)
+    return spec(numbers), given, held, outputs, before
+
+
+_JITTED: dict[Any, Any] = {}
+
+
+def _jitted(segment: Segment, dtype: str, pull: Pull) -> Any:
+    key = (segment.digest, dtype, pull)
+    if key not in _JITTED:
+        function = functools.partial(_pull, segment, np.dtype(dtype), pull)
+        _JITTED[key] = jax.jit(function, static_argnames=("extent",))
+    return _JITTED[key]
+
+
+def _pull(
+    segment: Segment,
+    dtype: Any,
+    pull: Pull,
+    numbers: Array,
+    values: tuple[Array, ...],
+    places: tuple[Array, ...],
+    cotangents: tuple[Array, ...],
+    before: tuple[Array, ...],
+    *,
+    extent: Extent,
+) -> tuple[Array, list[Array]]:
+    """Cotangents of a segment's numbers and inputs, the latter added to what they have."""
+
+    def forward(numbers: Array, some: list[Array]) -> list[Array]:
+        given = list(values)
+        for place, value in zip(pull.wanted, some, strict=True):
+            given[place] = value
+        outputs = body(segment, dtype, extent, numbers, tuple(given), places)
+        return [outputs[i] for i in pull.active]
+
+    back = jax.vjp(forward, numbers, [values[i] for i in pull.wanted])[1]
+    own, passed = back(list(cotangents))
+    rest = iter(before)
+    return own, [next(rest) + c if has else c for has, c in zip(pull.added, passed, strict=True)]
