@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import dataclasses
 import importlib
 import time
 import warnings
@@ -17,20 +18,51 @@ from pejax.engine import importer
 
 PACKAGE = "policyengine_us"
 PACKAGES = ("policyengine-us", "policyengine-core", "taxcalc")
-OUTPUTS = ("adjusted_gross_income", "ctc", "eitc")
 YEAR = 2025
+
+
+@dataclasses.dataclass(frozen=True)
+class Law:
+    """A part of the law that is measured.
+
+    Attributes:
+        name: what its result files begin with.
+        outputs: the variables asked for.
+        spent: those whose weighted sum is differentiated.
+    """
+
+    name: str
+    outputs: tuple[str, ...]
+    spent: tuple[str, ...]
+
+
+CREDITS = Law("engine", ("adjusted_gross_income", "ctc", "eitc"), ("ctc", "eitc"))
+WHOLE = Law(
+    "whole_law",
+    ("income_tax", "state_income_tax", "snap", "household_net_income"),
+    ("household_net_income",),
+)
+OUTPUTS = CREDITS.outputs
 
 
 def options(
     description: str | None, repeats: int | None = None, households: int | None = None
 ) -> argparse.Namespace:
-    """Command line: how many households, how many rounds, where results go."""
+    """Command line: which law, how many households, how many rounds, where results go."""
     parser = argparse.ArgumentParser(description=(description or "").partition("\n")[0])
     parser.add_argument(
         "--households",
         type=int,
         default=households,
         help=f"how many of the CPS (default: {households or 'all'})",
+    )
+    parser.add_argument(
+        "--whole",
+        dest="law",
+        action="store_const",
+        const=WHOLE,
+        default=CREDITS,
+        help="federal and state income tax, SNAP and net income instead of AGI and two credits",
     )
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the JSON file")
     if repeats is not None:

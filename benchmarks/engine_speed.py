@@ -1,5 +1,7 @@
 """Seconds for AGI, child credit and EITC of everybody in the CPS, against policyengine-us.
 
+With `--whole`: for the whole law, federal and state income tax, SNAP and net income.
+
 The source engine's clock covers `calculate` on a simulation built outside it (building is reported
 apart); the program's covers a call with everything on the device. Both use the same people and
 cores and take turns. Tracing, XLA's compile and one gradient with respect to every number of the
@@ -16,7 +18,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from _engine import OUTPUTS, PACKAGE, PACKAGES, YEAR, load_country, options, sizes, source_run
+from _engine import PACKAGE, PACKAGES, YEAR, Law, load_country, options, sizes, source_run
 from _harness import interleave, write
 
 from pejax import Population, datasets, engine
@@ -39,10 +41,15 @@ class Fresh:
         self.seconds.append(time.perf_counter() - start)
 
 
-def cost(outputs: Mapping[str, jax.Array], population: Population) -> jax.Array:
-    """Dollars of both credits, everybody weighted."""
-    weights = population.trim(population.weight("tax_unit"), "tax_unit")
-    return jnp.sum((outputs["ctc"] + outputs["eitc"]) * weights)
+def cost_of(law: Law, program: engine.Program) -> engine.Statistic:
+    """Dollars of what the law pays out, everybody weighted."""
+
+    def cost(outputs: Mapping[str, jax.Array], population: Population) -> jax.Array:
+        weights = {n: population.weight(program.entity(n)) for n in law.spent}
+        trimmed = {n: population.trim(w, program.entity(n)) for n, w in weights.items()}
+        return sum((jnp.sum(outputs[n] * trimmed[n]) for n in law.spent), jnp.zeros(()))
+
+    return cost
 
 
 def distances(
@@ -62,13 +69,14 @@ def main() -> None:
     population = datasets.load_cps(args.households, YEAR)
     country, import_seconds = load_country()
     start = time.perf_counter()
-    program = engine.compile(country, OUTPUTS, YEAR, population)
+    program = engine.compile(country, args.law.outputs, YEAR, population)
     trace_seconds = time.perf_counter() - start
     law, fresh = program.parameters, Fresh(population)
+    cost = cost_of(args.law, program)
     gc.freeze()  # leaves the country package's millions of objects out of every collection
     timing = interleave(
         {
-            "policyengine_us": lambda: source_run(fresh.simulation),
+            "policyengine_us": lambda: source_run(fresh.simulation, args.law.outputs),
             "pejax": lambda: program(law, population),
             "pejax_gradient": lambda: engine.gradient(program, population, cost),
         },
@@ -80,7 +88,7 @@ def main() -> None:
     medians = {name: result["median_seconds"] for name, result in results.items()}
     build = statistics.median(fresh.seconds)
     payload = {
-        "outputs": list(OUTPUTS),
+        "outputs": list(args.law.outputs),
         "program_dtype": program.dtype,
         "speedup": timing["ratios"]["pejax"],
         "speedup_with_build": (medians["policyengine_us"] + build) / medians["pejax"],
@@ -94,11 +102,17 @@ def main() -> None:
             "compile_gradient": results["pejax_gradient"]["compile_seconds"],
             "source_build": build,
         },
-        "error": distances(program(law, population), source_run(fresh.simulation)),
+        "error": distances(
+            program(law, population), source_run(fresh.simulation, args.law.outputs)
+        ),
         "timing": results,
     }
     path = write(
-        "engine_speed", payload, sizes=sizes(population), packages=PACKAGES, folder=args.out
+        f"{args.law.name}_speed",
+        payload,
+        sizes=sizes(population),
+        packages=PACKAGES,
+        folder=args.out,
     )
     for name, seconds in medians.items():
         print(f"{name:>16} {seconds:8.3f} s")

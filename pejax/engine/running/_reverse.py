@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Float
 
 from ..graph._node import Node
@@ -67,17 +68,16 @@ def _evaluated(run: Run, theta: Array) -> list[Array]:
     return run.forward(theta)[0]
 
 
-def _forward(run: Run, theta: Array) -> tuple[list[Array], Any]:
-    roots, values = run.forward(theta, keep=True)
-    return roots, (theta, values)
+def _forward(run: Run, theta: Any) -> tuple[list[Array], Any]:
+    roots, values = run.forward(theta.value, keep=True)
+    return roots, (theta.value, values)
 
 
 def _backward(run: Run, kept: Any, cotangents: list[Any]) -> tuple[Array]:
     theta, values = kept
     held, total = _at_the_roots(run, theta, cotangents)
-    pulls = _pulls(run, set(held))
-    numbers = run.plan.deal(theta)
-    functions = _functions(run, pulls, numbers, values)
+    numbers, way_back = jax.vjp(run.plan.deal, theta)
+    pulls, functions = _prepared(run, frozenset(held), numbers, values)
     back: list[Any] = [jnp.zeros_like(n) for n in numbers]
     for k in reversed(range(len(pulls))):
         segment, pull = run.plan.segments[k], pulls[k]
@@ -90,11 +90,10 @@ def _backward(run: Run, kept: Any, cotangents: list[Any]) -> tuple[Array]:
             numbers[k], run.given(segment, values), run.places_for(segment), outputs, before
         )
         held.update(zip(wanted, passed, strict=True))
-    (through,) = jax.vjp(run.plan.deal, theta)[1](back)
-    return (total + through,)
+    return (total + way_back(back)[0],)
 
 
-_evaluated.defvjp(_forward, _backward)
+_evaluated.defvjp(_forward, _backward, symbolic_zeros=True)
 
 
 def carries(node: Node) -> bool:
@@ -109,7 +108,7 @@ def _at_the_roots(
     held: dict[int, Array] = {}
     total = jnp.zeros_like(theta)
     for root, cotangent in zip(run.runtime.roots, cotangents, strict=True):
-        if not carries(root):
+        if isinstance(cotangent, SymbolicZero) or not carries(root):
             continue
         if root.op == "parameter":
             total = total.at[run.runtime.position[str(root.attr("name"))]].add(cotangent)
@@ -117,6 +116,20 @@ def _at_the_roots(
             own = run.on_own_rows(root, cotangent)
             held[root.index] = held[root.index] + own if root.index in held else own
     return held, total
+
+
+def _prepared(
+    run: Run, present: frozenset[int], numbers: list[Array], values: dict[int, Array]
+) -> tuple[list[Pull | None], list[Any]]:
+    """The way back through every segment from these values, and its functions."""
+    if not run.concrete((numbers, values)):
+        pulls = _pulls(run, set(present))
+        return pulls, _functions(run, pulls, numbers, values)
+    key = ("back", *run.made_for, present)
+    if key not in run.runtime.prepared:
+        pulls = _pulls(run, set(present))
+        run.runtime.prepared[key] = (pulls, _functions(run, pulls, numbers, values))
+    return run.runtime.prepared[key]
 
 
 def _pulls(run: Run, present: set[int]) -> list[Pull | None]:
@@ -151,7 +164,7 @@ def _functions(
         extent = run.extent_of(segment)
         function = functools.partial(_jitted(segment, run.runtime.dtype, pull), extent=extent)
         functions[k] = function
-        if run.concrete(values):
+        if run.concrete((numbers, values)):
             arguments = _shapes(run, segment, pull, numbers[k], values)
             key = ("back", segment.digest, run.runtime.dtype, extent, pull, *arguments)
             lower = _jitted(segment, run.runtime.dtype, pull).lower

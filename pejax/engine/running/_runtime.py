@@ -111,7 +111,7 @@ class Runtime:
         return run.forward(theta)[0]
 
     @functools.cached_property
-    def prepared(self) -> dict[Any, list[Any]]:
+    def prepared(self) -> dict[Any, Any]:
         """Executables by what they were made for."""
         return {}
 
@@ -151,6 +151,11 @@ class Run:
     def computed(self) -> set[int]:
         """Nodes that some segment hands over."""
         return {n.index for s in self.plan.segments for n in s.outputs}
+
+    @property
+    def made_for(self) -> Any:
+        """What executables are made for besides the program: the rows, in all and by stratum."""
+        return self.extent, self.places and self.places.extents
 
     def concrete(self, values: Any) -> bool:
         """Whether executables can be used: values at hand, on the usual device."""
@@ -225,11 +230,10 @@ class Run:
                 functools.partial(compiled(s, dtype), extent=self.extent_of(s))
                 for s in self.plan.segments
             ]
-        key = (id(self.plan), theta.dtype, self.extent, self.places and self.places.extents)
         prepared = self.runtime.prepared
-        if key not in prepared:
-            prepared[key] = executables(self._jobs(theta))
-        return prepared[key]
+        if self.made_for not in prepared:
+            prepared[self.made_for] = executables(self._jobs(theta))
+        return prepared[self.made_for]
 
     def _jobs(self, theta: Array) -> list[Job]:
         """What compiles each segment for these rows."""
