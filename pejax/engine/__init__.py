@@ -6,6 +6,7 @@ from ._parameters import Parameters as Parameters, StructuralReformError as Stru
 from ._program import GuardMovedError as GuardMovedError, Program as Program
 from ._report import Report as Report, VariableReport as VariableReport
 from ._sensitivity import (
+    Statistic as Statistic,
     evaluate as evaluate,
     gradient as gradient,
     sensitivity as sensitivity,

@@ -32,6 +32,8 @@ def with_every_input(
     columns: dict[str, dict[str, np.ndarray]] = {}
     for found in program.report:
         variable = system.variable(found.variable)
+        if variable.name in population.columns[variable.entity]:
+            continue
         if found.status == "traced" and _is_input(variable, system.period(program.recipe.period)):
             rng = np.random.default_rng(
                 [*np.asarray(jax.random.key_data(key)), zlib.crc32(variable.name.encode())]

@@ -9,13 +9,14 @@ import importlib
 import importlib.metadata
 import importlib.util
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..._validate import BadInputError, MissingExtraError
 from ..rules._law import Children, LawNode, LawParameter, LawScale, read_reform
 from ..rules._system import System, Variable
 from ._formulas import tracing
+from ._structure import restructured
 
 _EXTRA = {"policyengine_us": "us"}
 
@@ -47,6 +48,20 @@ class Country:
         read_reform(reform)
         merged = {**json.loads(self.reform), **reform}
         return dataclasses.replace(self, reform=json.dumps(merged, sort_keys=True))
+
+    def with_structure(self, *changes: type, neutralized: Sequence[str] = ()) -> System:
+        """The rules after a structural reform, ready to compile.
+
+        **Arguments:** `changes`, the package's own `Reform` classes, and `Variable` classes, each
+        added or put in the place of the one of its name; `neutralized`, variables to switch off.
+
+        **Raises:** `UnknownNameError` for a variable that does not exist, with the nearest names;
+        `BadInputError` for a change of another kind.
+
+        >>> country = import_country("policyengine_us")  # doctest: +SKIP
+        >>> system = country.with_structure(neutralized=["eitc"])  # doctest: +SKIP
+        """
+        return restructured(self, changes, neutralized, _system)
 
 
 def import_country(package: str) -> Country:

@@ -10,20 +10,22 @@ from typing import Any
 import numpy as np
 
 from ..._population import Population
+from ..rules._system import System
 from ._country import Country, _source_system
 
 
-def source_simulation(package: str, population: Population, year: int = 2025) -> Any:
+def source_simulation(package: str | System, population: Population, year: int = 2025) -> Any:
     """The country package's own simulation of the same people.
 
-    **Arguments:** `package`; `population`, whose columns are the package's input variables;
-    `year`, the year those columns describe.
+    **Arguments:** `package`, its name, or its rules after a structural reform; `population`, whose
+    columns are the package's input variables; `year`, the year those columns describe.
 
     **Returns:** its `Simulation`; `.calculate(name, year)` gives numpy arrays in the population's
     row order.
     """
-    system = _source_system(package)
-    module = importlib.import_module(f"{package}.system")
+    system = _source_system(package) if isinstance(package, str) else package.source
+    name = package if isinstance(package, str) else package.name
+    module = importlib.import_module(f"{name}.system")
     builder = importlib.import_module("policyengine_core.simulations.simulation_builder")
     build = builder.SimulationBuilder()
     build.create_entities(system)

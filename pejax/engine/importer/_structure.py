@@ -1,0 +1,62 @@
+"""Structural reforms of a country package: variables added, replaced or switched off.
+
+They change which formulas there are, so they make another `System`, which is compiled anew.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from ..._validate import BadInputError, unknown
+from ..rules._system import System
+
+if TYPE_CHECKING:
+    from ._country import Country
+
+
+def restructured(
+    country: Country, changes: Iterable[type], neutralized: Iterable[str], of_source: Any
+) -> System:
+    """The country's rules after structural changes.
+
+    **Arguments:** `changes`, the country's own `Reform` classes, applied in order, and `Variable`
+    classes, each added or put in the place of the one of its name; `neutralized`, names of
+    variables that are their default for everybody; `of_source`, adapts the country's own object.
+    """
+    base = country.load()
+    changes, neutralized = tuple(changes), tuple(neutralized)
+    for name in neutralized:
+        if name not in base.variables:
+            raise unknown("variable", name, base.variables)
+    source = base.source
+    for reform in _reforms(changes, neutralized):
+        source = reform(source)
+    names = [c.__name__ for c in changes] + [f"without {name}" for name in neutralized]
+    version = f"{country.version}+{', '.join(names)}"
+    system = of_source(country.package, version, source)
+    edits = json.loads(country.reform)
+    return system.with_reform(edits) if edits else system
+
+
+def _reforms(changes: tuple[type, ...], neutralized: tuple[str, ...]) -> list[Any]:
+    reform = importlib.import_module("policyengine_core.reforms").Reform
+    variable = importlib.import_module("policyengine_core.variables").Variable
+    for change in changes:
+        if not (isinstance(change, type) and issubclass(change, reform | variable)):
+            raise BadInputError(
+                f"{change!r} is neither a Reform nor a Variable class of policyengine_core. For "
+                "numbers of the law use program.parameters.with_reform({path: value})"
+            )
+    written = [c for c in changes if issubclass(c, reform)]
+    replaced = [c for c in changes if issubclass(c, variable)]
+
+    def apply(self: Any) -> None:
+        for one in replaced:
+            self.update_variable(one)
+        for name in neutralized:
+            self.neutralize_variable(name)
+
+    return [*written, type("Restructured", (reform,), {"apply": apply})]
