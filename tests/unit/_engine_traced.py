@@ -8,6 +8,7 @@ import numpy as np
 from pejax.engine.graph._interpret import Interpreter
 from pejax.engine.graph._ir import Graph
 from pejax.engine.tracing._array import Traced, deciding
+from pejax.engine.tracing._rebind import Rebinder
 from pejax.engine.tracing._stand_in import Numpy
 
 ROWS = 6
@@ -55,8 +56,15 @@ def traced(function, padding=0) -> tuple[Any, Any]:
         return interpreter(result.node) if isinstance(result, Traced) else result
 
     with deciding(lambda node, kind: interpreter(node)):
-        result = function(Numpy(graph), **columns, p=law, colour=colour, word=word)
+        run, numpy = rebound(graph, function)
+        result = run(numpy, **columns, p=law, colour=colour, word=word)
     return value(result), result
+
+
+def rebound(graph, function):
+    """A function as a program's formulas are run, and the stand-in for numpy."""
+    numpy = Numpy(graph)
+    return Rebinder(numpy, lambda f: f.__module__ == function.__module__)(function), numpy
 
 
 def plain(function):

@@ -198,7 +198,6 @@ def test_nested_branches_share_what_no_override_touches():
     np.testing.assert_allclose(found, (INCOME + 1) / 5 + 100, rtol=1e-6)
 
 
-@pytest.mark.xfail(reason="a branch's value is remembered for its parent", strict=True)
 def test_a_branch_keeps_the_inputs_it_was_made_with():
     """What its parent is given later is its parent's alone; neither sees the other's values."""
 
@@ -214,7 +213,6 @@ def test_a_branch_keeps_the_inputs_it_was_made_with():
     np.testing.assert_allclose(found, 1e3 * INCOME / 5 + 2 * INCOME, rtol=1e-6)
 
 
-@pytest.mark.xfail(reason="a branch's value is remembered for its parent", strict=True)
 def test_a_value_that_asks_for_its_branch_is_that_branch_s():
     @rule(entity="person")
     def credit(person, income):
@@ -335,7 +333,6 @@ def test_an_edited_series_that_is_not_changed_follows_a_reform():
     np.testing.assert_allclose(found, INCOME)
 
 
-@pytest.mark.xfail(reason="a copy of a copy starts from the law", strict=True)
 def test_a_copy_of_an_edited_series_is_edited():
     @rule(entity="person")
     def levy(income, period, parameters):

@@ -24,7 +24,7 @@ from ._ops import OPS, apply, index_key, is_weak, neutral
 
 
 class DimensionClash(Exception):
-    """An array of data is as long as the shadow population of an entity."""
+    """A length that is no entity's coincides with a shadow size, or two joined lengths do."""
 
 
 class Graph:
@@ -52,8 +52,12 @@ class Graph:
             raise TypeError(f"an array of dtype {array.dtype} has no place in a program")
         if array.ndim == 0:
             array = array[()]
-        elif array.shape[0] in self.entity_of:
-            if not array.size or not (array == array.flat[0]).all():
+        elif self.entities(array.shape[0]):
+            if (
+                array.shape[0] in self.joined
+                or not array.size
+                or not (array == array.flat[0]).all()
+            ):
                 raise DimensionClash(f"a table of {array.shape[0]} rows")
             return self.broadcast(self.constant(array.flat[0]), array.shape)
         key = ("c", array.dtype.str, array.shape, array.tobytes())
@@ -136,9 +140,14 @@ class Graph:
 
     def join(self, nodes: tuple[Node, ...]) -> None:
         """Remember which entities' rows a concatenation holds."""
-        lengths = [n.shape[0] for n in nodes]
-        if all(rows in self.entity_of for rows in lengths):
-            self.joined[sum(lengths)] = tuple(self.entity_of[rows] for rows in lengths)
+        parts = [self.entities(n.shape[0]) for n in nodes]
+        if len(parts) < 2 or not all(parts):
+            return
+        total, whose = sum(n.shape[0] for n in nodes), tuple(e for part in parts for e in part)
+        if total not in self.joined and any(total in n.shape for n in self.nodes):
+            raise DimensionClash(f"a table and joined columns of {total} rows")
+        if self.joined.setdefault(total, whose) != whose:
+            raise DimensionClash(f"columns of other entities, joined to {total} rows")
 
     # ---- inside
 
@@ -146,8 +155,10 @@ class Graph:
         self, op: str, nodes: tuple[Node, ...], attrs: dict[str, Any], shadow: Any
     ) -> None:
         """A result has an entity's length only if an argument or an attribute says so."""
-        lengths = self.entity_of.keys() & set(np.shape(shadow))
+        lengths = (self.entity_of.keys() | self.joined.keys()) & set(np.shape(shadow))
         said = {attrs.get("num"), *attrs.get("shape", ())}
+        if op == "concatenate" and attrs.get("axis", 0) == 0:
+            said |= self.joined.keys()
         if lengths - said - {n for node in nodes for n in node.shape}:
             raise DimensionClash(f"{op} gives {min(lengths)} rows")
 

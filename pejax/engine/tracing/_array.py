@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import enum
+import math
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any
@@ -25,8 +26,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from ..graph._ir import Graph
 from ..graph._node import Node
-from ..graph._ops import neutral
-from . import _indexing, _names
+from . import _indexing, _names, _rows, _words
 
 
 class Untraceable(Exception):
@@ -69,16 +69,17 @@ class Traced(NDArrayOperatorsMixin):
         return self.node.graph
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        return self.node.shape
+    def shape(self) -> tuple[Any, ...]:
+        return _rows.shape_of(self.node, self.mask)
 
     @property
     def ndim(self) -> int:
         return self.node.ndim
 
     @property
-    def size(self) -> int:
-        return int(np.prod(self.shape))
+    def size(self) -> Any:
+        shape = self.shape
+        return math.prod(shape[1:], start=shape[0]) if shape else 1
 
     @property
     def dtype(self) -> np.dtype:
@@ -86,7 +87,11 @@ class Traced(NDArrayOperatorsMixin):
 
     @property
     def T(self) -> Traced:  # noqa: N802 - numpy's name
-        return Traced(self.graph.apply("transpose", self.node))
+        if self.ndim < 2:
+            return self
+        if self.mask is not None:
+            raise Untraceable("the transpose of selected rows")
+        return Traced(self.graph.apply("transpose", self.node), self.vocabulary)
 
     @property
     def values(self) -> Traced:
@@ -102,19 +107,15 @@ class Traced(NDArrayOperatorsMixin):
         return _names.names_of(self.vocabulary)
 
     def __len__(self) -> int:
-        return self.shape[0]
+        if self.graph.entities(self.node.shape[0]):
+            raise Untraceable("len() of an array with one entry a row")
+        return self.node.shape[0]
 
     def __iter__(self) -> Iterator[Any]:
-        if self.ndim == 1 and self.shape[0] in self.graph.entity_of:
-            return self._each_name()
-        return (Traced(self.graph.getitem(self.node, i)) for i in range(self.shape[0]))
-
-    def _each_name(self) -> Iterator[str]:
-        """A Python loop over rows of text: it sees every name once, and `by_name` gathers."""
-        if not isinstance(self.vocabulary, tuple):
-            raise Untraceable("a Python loop over the rows of an array")
-        self.graph.looped = self
-        return iter([*self.names, *[""] * (_names.LOOP - len(self.names) % _names.LOOP)])
+        rows = self.node.shape[0]
+        if self.graph.entities(rows):
+            return _names.each_name(self)
+        return (Traced(self.graph.getitem(self.node, i), self.vocabulary) for i in range(rows))
 
     def __hash__(self) -> int:
         return id(self)
@@ -122,7 +123,7 @@ class Traced(NDArrayOperatorsMixin):
     # ---- decisions
 
     def _decide(self, kind: str) -> Any:
-        if self.node.ndim and self.size != 1:
+        if np.prod(self.node.shape) != 1:
             raise Untraceable(f"{kind}() of a whole array")
         if self.node.op == "constant":
             return self.node.shadow
@@ -168,7 +169,7 @@ class Traced(NDArrayOperatorsMixin):
             if isinstance(self.vocabulary, tuple):
                 return self._is_name(other, None)
             if self.vocabulary is not None:
-                return self.graph.broadcast(False, self.shape)
+                return self.graph.broadcast(False, self.node.shape)
         if isinstance(other, Traced) and other.vocabulary is not None and self.vocabulary:
             (a, b), _ = _names.unify([self, other])
             return self.graph.apply("equal", a, b)
@@ -186,13 +187,13 @@ class Traced(NDArrayOperatorsMixin):
     def __eq__(self, other: Any) -> Any:
         same = self._compare(other)
         if same is not None:
-            return Traced(same, mask=self.mask)
+            return Traced(same, mask=mask_of([self, other]))
         return NDArrayOperatorsMixin.__eq__(self, other)
 
     def __ne__(self, other: Any) -> Any:
         same = self._compare(other)
         if same is not None:
-            return Traced(self.graph.apply("invert", same), mask=self.mask)
+            return Traced(self.graph.apply("invert", same), mask=mask_of([self, other]))
         return NDArrayOperatorsMixin.__ne__(self, other)
 
     # In-place operators rebind: nodes never change.
@@ -231,8 +232,10 @@ class Traced(NDArrayOperatorsMixin):
         if isinstance(self.vocabulary, tuple):
             numbers = np.array([float(n) if n else 0.0 for n in self.names])
             codes = self.graph.apply("take", numbers, self.node)
-            return Traced(self.graph.astype(codes, dtype))
-        return Traced(self.graph.astype(self.node, dtype), mask=self.mask)
+            return Traced(self.graph.astype(codes, dtype), mask=self.mask)
+        result = self.graph.astype(self.node, dtype)
+        _words.check("astype", result, [self.node])
+        return Traced(result, mask=self.mask)
 
     def decode_to_str(self) -> Traced:
         return Traced(self.node, tuple(self.names), self.mask)
@@ -249,55 +252,49 @@ class Traced(NDArrayOperatorsMixin):
             raise Untraceable("sorting rows in place")
         self.node = _indexing.sorted_rows(self.node)
 
-    def view(self, *_: Any) -> Traced:
+    def view(self, kind: type = np.ndarray) -> Traced:
+        if not (isinstance(kind, type) and issubclass(kind, np.ndarray)):
+            raise Untraceable("a view of an array's bits")
         return Traced(self.node, mask=self.mask)
 
-    def reduce(self, op: str, axis: int | None) -> Traced:
-        """A reduction over the rows that are real and, if some were selected, selected."""
-        node = self.node
-        if self.mask is not None:
-            node = self.graph.apply("where", self.mask, node, neutral(op, node.dtype))
-        return Traced(self.graph.reduce(op, node, axis))
+    def sum(self, axis: int | None = None, dtype: Any = None, **how: Any) -> Any:
+        return np.sum(self, axis, dtype, **how)
 
-    def sum(self, axis: int | None = None, **_: Any) -> Traced:
-        return self.reduce("sum", axis)
+    def any(self, axis: int | None = None, **how: Any) -> Any:
+        return np.any(self, axis, **how)
 
-    def any(self, axis: int | None = None, **_: Any) -> Traced:
-        return self.reduce("any", axis)
+    def all(self, axis: int | None = None, **how: Any) -> Any:
+        return np.all(self, axis, **how)
 
-    def all(self, axis: int | None = None, **_: Any) -> Traced:
-        return self.reduce("all", axis)
+    def max(self, axis: int | None = None, **how: Any) -> Any:
+        return np.max(self, axis, **how)
 
-    def max(self, axis: int | None = None, **_: Any) -> Traced:
-        return self.reduce("max", axis)
+    def min(self, axis: int | None = None, **how: Any) -> Any:
+        return np.min(self, axis, **how)
 
-    def min(self, axis: int | None = None, **_: Any) -> Traced:
-        return self.reduce("min", axis)
+    def mean(self, axis: int | None = None, **how: Any) -> Any:
+        return np.mean(self, axis, **how)
 
-    def mean(self, axis: int | None = None, **_: Any) -> Traced:
-        reduced = self.shape if axis is None else self.shape[axis : axis + 1 or None]
-        if self.mask is not None or any(n in self.graph.entity_of for n in reduced):
-            raise Untraceable("a mean over rows")
-        return Traced(self.graph.apply("mean", self.node, axis=axis))
+    def cumsum(self, axis: int | None = None) -> Any:
+        return np.cumsum(self, axis)
 
     def round(self, decimals: int = 0) -> Traced:
         return Traced(self.graph.apply("round", self.node, decimals=decimals), mask=self.mask)
 
-    def clip(self, low: Any = None, high: Any = None) -> Traced:
-        return np.clip(self, low, high)  # type: ignore[return-value]
+    def clip(self, *bounds: Any, **how: Any) -> Any:
+        return np.clip(self, *bounds, **how)
 
     def reshape(self, *shape: Any) -> Traced:
-        target = shape[0] if len(shape) == 1 and isinstance(shape[0], tuple) else shape
-        return Traced(self.graph.apply("reshape", self.node, shape=tuple(target)))
+        return _rows.reshaped(self, shape[0] if len(shape) == 1 else shape)
 
     def ravel(self) -> Traced:
-        return self if self.ndim == 1 else self.reshape(self.size)
+        return self if self.ndim == 1 else self.reshape(-1)
 
     flatten = ravel
 
     def fillna(self, value: float) -> Traced:
         missing = self.graph.apply("isnan", self.node)
-        return Traced(self.graph.apply("where", missing, value, self.node))
+        return Traced(self.graph.apply("where", missing, value, self.node), mask=self.mask)
 
     # ---- numpy's protocols
 
@@ -306,17 +303,16 @@ class Traced(NDArrayOperatorsMixin):
         ufunc: np.ufunc,
         method: str,
         *inputs: Any,
-        out: Any = None,
-        where: Any = True,
-        **_: Any,
+        **how: Any,
     ) -> Any:
-        from ._numpy import ufunc_call, ufunc_reduce
+        from ._numpy import ufunc_call
+        from ._reduce import ufunc_reduce
 
         if method == "reduce":
-            return ufunc_reduce(ufunc, inputs[0], _.get("axis", 0))
+            return ufunc_reduce(ufunc, inputs[0], **how)
         if method != "__call__":
             raise Untraceable(f"numpy.{ufunc.__name__}.{method}")
-        return ufunc_call(self.graph, ufunc, inputs, out, where)
+        return ufunc_call(self.graph, ufunc, inputs, **how)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         from ._numpy import function_call
@@ -329,11 +325,11 @@ class Traced(NDArrayOperatorsMixin):
 
 def to_node(graph: Graph, x: Any) -> Any:
     """The node of a traced value, the value itself otherwise (lists become stacks)."""
-    if isinstance(x, Traced):
-        return x.node
-    if isinstance(held := getattr(x, "traced", None), Traced):
-        return held.node
+    if isinstance(found := held(x), Traced):
+        return found.node
     if isinstance(x, list | tuple) and has_traced(x):
+        if mask_of(x) is not None:
+            raise Untraceable("a list of selected rows")
         nodes = [graph.constant(to_node(graph, i)) for i in x]
         shape = np.broadcast_shapes(*[n.shape for n in nodes])
         return graph.apply("stack", *[graph.broadcast(n, shape) for n in nodes], axis=0)
@@ -342,17 +338,23 @@ def to_node(graph: Graph, x: Any) -> Any:
     return x
 
 
+def held(x: Any) -> Any:
+    """The traced array that `x` stands for, else `x` itself."""
+    found = getattr(x, "traced", None)
+    return found if isinstance(found, Traced) else x
+
+
 def has_traced(x: Any) -> bool:
     """Whether a traced value is in `x`, however deep."""
-    if isinstance(x, Traced):
+    if isinstance(x, Traced | _rows.Rows):
         return True
     return isinstance(x, list | tuple) and any(has_traced(i) for i in x)
 
 
 def first_traced(x: Any) -> Traced | None:
     """The first traced value in a nested sequence."""
-    if isinstance(x, Traced):
-        return x
+    if isinstance(x, Traced | _rows.Rows):
+        return held(x)
     if isinstance(x, list | tuple):
         for i in x:
             if (found := first_traced(i)) is not None:
@@ -361,10 +363,16 @@ def first_traced(x: Any) -> Traced | None:
 
 
 def mask_of(args: Any) -> Node | None:
-    """The deferred selection of the first argument that has one."""
-    for a in args:
-        if isinstance(a, Traced) and a.mask is not None:
-            return a.mask
-        if isinstance(a, list | tuple) and (found := mask_of(a)) is not None:
-            return found
-    return None
+    """The deferred selection that the arguments have in common.
+
+    **Raises:** `Untraceable` for rows of one selection with those of another.
+    """
+    found = None
+    for a in map(held, args):
+        nested = mask_of(a) if isinstance(a, list | tuple) else None
+        mask = a.mask if isinstance(a, Traced) else nested
+        if mask is not None and mask is not found:
+            if found is not None:
+                raise Untraceable("operands with different selections of rows")
+            found = mask
+    return found

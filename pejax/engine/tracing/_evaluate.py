@@ -8,22 +8,20 @@ with the parent instead of computed again.
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from ..._validate import PejaxError
-from ..graph._ir import DimensionClash, Graph
+from ..graph._ir import DimensionClash
 from ..rules import _calendar
-from ..rules._system import System, Variable
+from ..rules._system import Variable
 from ._array import Traced, Untraceable, to_node
-from ._groups import GroupView, Links, PersonView
+from ._groups import GroupView, PersonView
 from ._holder import Bookkeeping, Holder, RulesView
-from ._law_traced import Law, Ledger
-from ._names import code_of, unify
-from ._stand_in import Numpy
+from ._names import code_of, unify, whole_loops
+from ._reads import Pending, Trace
 
 _MAX_SPIRAL = 10
 _FORMULA_FAILURES = (
@@ -37,35 +35,10 @@ _FORMULA_FAILURES = (
     NotImplementedError,
 )
 Key = tuple[str, Any]
-Pending = tuple[str, Any, str]  # variable, period, branch: a branch may need what its parent awaits
 
 
 class CircularRule(PejaxError):
     """A variable needs itself for the same period."""
-
-
-@dataclasses.dataclass
-class Trace:
-    """What one trace shares among its branches.
-
-    **Arguments:** `links`, by group; `ledger`, the numbers of the law read; `prepare`, makes a
-    formula ready to run on traced arrays; `final`, whether there
-    are no other shadow sizes to try; `refused`, why formulas could not be traced.
-    """
-
-    system: System
-    graph: Graph
-    links: Mapping[str, Links]
-    ledger: Ledger
-    numpy: Numpy
-    prepare: Callable[..., Any]
-    law: Law
-    bits: dict[str, int]
-    final: bool = False
-    stack: list[Pending] = dataclasses.field(default_factory=list)
-    frames: list[int] = dataclasses.field(default_factory=lambda: [0])
-    evaluated: dict[str, set[str]] = dataclasses.field(default_factory=dict)
-    refused: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 class Simulation(Bookkeeping):
@@ -85,13 +58,15 @@ class Simulation(Bookkeeping):
         self.neutralized = set() if parent is None else set(parent.neutralized)
         self.graph = trace.graph
         self.numpy = trace.numpy
-        self.branch_name = branch_name
+        self._name = branch_name
         self.parent_branch = parent
         self.inputs: dict[Key, Traced] = dict(inputs)
         self.cache: dict[Key, Traced] = {}
         self.reads: dict[Key, int] = {}
         self.branches: dict[str, Simulation] = {}
         self.overridden = 0
+        if parent is not None:
+            self.overridden = trace.name | trace.named(branch_name) | trace.named(parent._name)
         self._rules = RulesView(self)
         self.populations = self._views()
         for key, population in self.populations.items():
@@ -121,10 +96,13 @@ class Simulation(Bookkeeping):
 
     def get_array(self, name: str, period: Any) -> Any:
         key = (name, self.system.period(period))
+        self.trace_state.read(self.trace_state.bits[name] | self.reads.get(key, 0))
         return self.inputs.get(key, self.cache.get(key))
 
     def get_branch(self, name: str = "branch", clone_system: bool = False) -> Simulation:
-        if name == self.branch_name:
+        name = str.__str__(name)
+        self.trace_state.read(self.trace_state.named(name))
+        if name == self._name:
             return self
         if name not in self.branches:
             branch = Simulation(self.trace_state, self.inputs, name, self)
@@ -147,20 +125,27 @@ class Simulation(Bookkeeping):
             for month in period.get_subperiods(_calendar.MONTH):
                 self.set_input(name, month, monthly)
             return
+        if (name, period) not in self.inputs:
+            self._override(self.trace_state.keys)
         self.inputs[(name, period)] = traced
         self._forget(name)
 
     def _forget(self, name: str) -> None:
         """Drop what this branch computed from a variable, and stop sharing it with its parent."""
         bit = self.trace_state.bits[name]
-        self.overridden |= bit
+        self._override(bit)
         for key in [k for k, reads in self.reads.items() if reads & bit]:
             del self.cache[key], self.reads[key]
 
+    def _override(self, bit: int) -> None:
+        """Be another than the parent in one respect, and than the branches made of this one."""
+        self.overridden |= bit
+        for branch in self.branches.values():
+            branch.overridden |= bit
+
     def delete_arrays(self, name: str, period: Any = None) -> None:
         wanted = None if period is None else self.system.period(period)
-        if self.parent_branch is not None:
-            self.overridden |= self.trace_state.bits[name]
+        self._override(self.trace_state.bits[name] | self.trace_state.keys)
         for store in (self.inputs, self.cache):
             for key in [k for k in store if k[0] == name and wanted in (None, k[1])]:
                 del store[key]
@@ -264,8 +249,8 @@ class Simulation(Bookkeeping):
 
     def _fresh(self, variable: Variable, key: Key) -> Traced:
         state, (name, period) = self.trace_state, key
-        frame = (name, period, self.branch_name)
-        pending = [p for n, p, branch in state.stack if (n, branch) == (name, self.branch_name)]
+        frame = (name, period, self._name)
+        pending = [p for n, p, branch in state.stack if (n, branch) == (name, self._name)]
         if period in pending:
             raise self._circle(frame)
         if len(pending) >= _MAX_SPIRAL:
@@ -342,10 +327,8 @@ class Simulation(Bookkeeping):
         if formula is None:
             return self._sum_of_parts(variable, period)
         run = self.trace_state.prepare(formula)
-        population = self.populations[variable.entity]
-        if run.__code__.co_argcount == 2:
-            return run(population, period)
-        return run(population, period, self.law)
+        arguments = (self.populations[variable.entity], period, self.law)
+        return whole_loops(self.graph, run, *arguments[: max(2, run.__code__.co_argcount)])
 
     def _sum_of_parts(self, variable: Variable, period: Any) -> Any:
         total: Any = None
@@ -408,7 +391,7 @@ class Simulation(Bookkeeping):
             (codes,), vocabulary = unify([value])
             return Traced(self.graph.broadcast(codes, shape), vocabulary)
         node = self.graph.broadcast(to_node(self.graph, value), shape)
-        return Traced(self.graph.astype(node, variable.dtype))
+        return Traced(node).astype(variable.dtype)
 
     def _as_enum(self, variable: Variable, value: Any) -> tuple[list[Any], Any]:
         vocabulary = variable.vocabulary

@@ -46,9 +46,9 @@ class EntityView:
         return self.key == self.simulation.system.person
 
     @property
-    def count(self) -> int:
+    def count(self) -> Rows:
         """How many there are, as `len` of a column."""
-        return Rows(self.simulation.graph, self.key)
+        return Rows(self.simulation.graph, self.rows)
 
     @property
     def _holders(self) -> dict[str, Any]:
@@ -74,7 +74,7 @@ class EntityView:
         return bool(self.simulation.known_periods(name))
 
     def filled_array(self, value: Any, dtype: Any = None) -> Traced:
-        return self.simulation.numpy.full(self.rows, value, dtype)
+        return self.simulation.numpy.full(self.count, value, dtype)
 
     def empty_array(self) -> Traced:
         return self.filled_array(0.0)

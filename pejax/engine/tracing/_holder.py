@@ -9,9 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ._array import Untraceable
+from ._reads import BranchName
 
 if TYPE_CHECKING:
     from ._evaluate import Simulation
+    from ._reads import Trace
 
 
 class Bookkeeping:
@@ -26,18 +28,25 @@ class Bookkeeping:
     is_over_dataset = False
     has_axes = False
 
-    branch_name: str
+    _name: str
+    trace_state: Trace
     parent_branch: Any
     inputs: dict[tuple[str, Any], Any]
 
     @property
+    def branch_name(self) -> BranchName:
+        return BranchName(self._name, self.trace_state, self.trace_state.name)
+
+    @property
     def input_variables(self) -> list[str]:
         """Variables with an input."""
+        self.trace_state.read(self.trace_state.keys)
         return list(dict.fromkeys(name for name, _ in self.inputs))
 
     @property
     def _user_input_keys(self) -> set[tuple[str, str, Any]]:
-        return {(name, self.branch_name, period) for name, period in self.inputs}
+        self.trace_state.read(self.trace_state.keys)
+        return {(name, self._name, period) for name, period in self.inputs}
 
     @_user_input_keys.setter
     def _user_input_keys(self, keys: Any) -> None:
@@ -45,12 +54,13 @@ class Bookkeeping:
 
     def known_periods(self, name: str) -> list[Any]:
         """Periods for which an input of `name` is visible on this branch."""
+        self.trace_state.read(self.trace_state.bits[name])
         return [p for n, p in self.inputs if n == name]
 
     def _get_visible_branch_names(self) -> list[str]:
         parent = self.parent_branch
         above = parent._get_visible_branch_names() if parent is not None else ["default"]
-        return list(dict.fromkeys([self.branch_name, *above]))
+        return list(dict.fromkeys([BranchName(self._name, self.trace_state, 0), *above]))
 
     def _get_exportable_input_periods(
         self, name: str, include_computed_variables: bool = False
@@ -71,15 +81,17 @@ class Holder:
         return self.simulation.known_periods(self.name)
 
     def get_known_branch_periods(self) -> list[tuple[str, Any]]:
-        return [(self.simulation.branch_name, p) for p in self.get_known_periods()]
+        return [(self.simulation._name, p) for p in self.get_known_periods()]
 
     def get_array(self, period: Any, branch_name: str | None = None) -> Any:
         return self.simulation.get_array(self.name, period)
 
     def _stored_on(self, period: Any, branch_name: str) -> tuple[Any, Any]:
         """The input and the computed value that one branch itself holds."""
-        branch = self.simulation
-        while branch is not None and branch.branch_name != branch_name:
+        branch, state = self.simulation, self.simulation.trace_state
+        wanted = str.__str__(branch_name)
+        state.read(state.named(wanted) | state.bits[self.name])
+        while branch is not None and branch._name != wanted:
             branch = branch.parent_branch
         if branch is None:
             return None, None

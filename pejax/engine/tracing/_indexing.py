@@ -36,18 +36,24 @@ def along_rows(test: Node, ndim: int) -> Node:
 
 def get(array: Traced, key: Any) -> Traced:
     """`array[key]`."""
-    from ._array import Traced
+    from ._array import Traced, Untraceable
 
     key, graph = _plain(key), array.graph
     if isinstance(key, tuple) and any(isinstance(k, Traced) for k in key):
+        _fail_if_selected(array)
         return _get_in_row(array, key)
-    if isinstance(key, np.ndarray):
-        return Traced(graph.apply("take", array.node, key), array.vocabulary)
+    if isinstance(key, np.ndarray | list):
+        _fail_if_selected(array)
+        places = np.asarray(key)
+        if places.dtype.kind not in "iu" or graph.entities(array.node.shape[0]):
+            raise Untraceable("rows of an array by a plain array")
+        return Traced(graph.apply("take", array.node, places), array.vocabulary)
     if not isinstance(key, Traced):
         _fail_if_rows_by_number(array, key)
-        return Traced(graph.getitem(array.node, key), array.vocabulary)
+        return Traced(graph.getitem(array.node, key), array.vocabulary, array.mask)
     if key.node.dtype == np.bool_:
         return Traced(array.node, array.vocabulary, mask=_selected(array, key))
+    _fail_if_selected(array)
     return Traced(graph.apply("take", array.node, key.node), array.vocabulary, key.mask)
 
 
@@ -56,6 +62,7 @@ def put(array: Traced, key: Any, value: Any) -> None:
     from ._array import Traced, to_node
 
     key, graph = _plain(key), array.graph
+    _fail_if_other_rows(array, key, value)
     if array.vocabulary is not None or is_name(value):
         (array.node, new), array.vocabulary = unify([array, value])
     else:
@@ -74,18 +81,19 @@ def put(array: Traced, key: Any, value: Any) -> None:
 
 def _plain(key: Any) -> Any:
     """A key without the objects that stand for a traced array."""
-    from ._array import Traced
+    from ._array import held
 
-    held = getattr(key, "traced", None)
-    return held if isinstance(held, Traced) else key
+    return tuple(held(k) for k in key) if isinstance(key, tuple) else held(key)
 
 
 def _selected(array: Traced, key: Traced) -> Node:
     """The condition that a boolean index leaves, besides what was selected before."""
     from ._array import Untraceable
 
-    if key.ndim != 1 or key.shape[0] != array.shape[0]:
+    if key.ndim != 1 or key.node.shape[0] != array.node.shape[0]:
         raise Untraceable("a boolean index of another shape")
+    if key.mask is not array.mask:
+        raise Untraceable("a boolean index of another selection of rows")
     if array.mask is None:
         return key.node
     return array.graph.apply("bitwise_and", array.mask, key.node)
@@ -97,7 +105,7 @@ def _rows_meant(key: Traced) -> Node | None:
         return key.node
     if key.node.op != "arange":
         return None
-    return key.graph.broadcast(True, key.shape) if key.mask is None else key.mask
+    return key.graph.broadcast(True, key.node.shape) if key.mask is None else key.mask
 
 
 def _fail_if_rows_by_number(array: Traced, key: Any) -> None:
@@ -105,9 +113,36 @@ def _fail_if_rows_by_number(array: Traced, key: Any) -> None:
     from ._array import Untraceable
 
     first = key[0] if isinstance(key, tuple) and key else key
-    whole = first is None or first is Ellipsis or first == slice(None)
-    if not whole and first != 0 and array.ndim and array.shape[0] in array.graph.entity_of:
+    whole = first is Ellipsis or (isinstance(first, slice) and first == slice(None))
+    if array.mask is not None and not whole:
+        raise Untraceable("a selection's rows by their number")
+    if whole or first is None or not array.ndim or not array.graph.entities(array.node.shape[0]):
+        return
+    if isinstance(first, slice) or first != 0:
         raise Untraceable(f"rows of an array by their number, [{key!r}]")
+
+
+def _fail_if_selected(array: Traced) -> None:
+    """Places among selected rows are others than among all."""
+    from ._array import Untraceable
+
+    if array.mask is not None:
+        raise Untraceable("places among selected rows")
+
+
+def _fail_if_other_rows(array: Traced, key: Any, value: Any) -> None:
+    """An assignment is to the rows that its value has."""
+    from ._array import Traced, Untraceable, mask_of
+
+    mask, rows = mask_of([value]), key[0] if isinstance(key, tuple) else key
+    if isinstance(rows, Traced):
+        chosen = rows.node if rows.node.dtype == np.bool_ else rows.mask
+        if rows.node.dtype == np.bool_ and rows.mask is not array.mask:
+            raise Untraceable("a boolean index of another selection of rows")
+    else:
+        chosen = array.mask
+    if mask is not None and mask is not chosen:
+        raise Untraceable("an assignment to other rows than those of its value")
 
 
 # ---- rows with a few columns
@@ -123,9 +158,10 @@ def _get_in_row(array: Traced, key: tuple[Any, ...]) -> Traced:
         return Traced(part, array.vocabulary, mask=rows.node)
     _fail_unless_every_row(rows.node)
     options = columns_of(array.node)
-    chosen = options[-1]
+    chosen = options[-1]  # numpy refuses any other column
     for j, option in reversed(list(enumerate(options[:-1]))):
-        chosen = graph.apply("where", graph.apply("equal", column.node, j), option, chosen)
+        here = _names_column(column.node, j, len(options))
+        chosen = graph.apply("where", here, option, chosen)
     return Traced(chosen, array.vocabulary, column.mask)
 
 
@@ -141,12 +177,19 @@ def _put_in_row(array: Traced, key: tuple[Any, ...], value: Any) -> Node:
     _fail_unless_every_row(rows.node)
     new_columns = []
     for j, old in enumerate(columns_of(array.node)):
-        test = graph.apply("equal", column.node, j)
+        test = _names_column(column.node, j, array.node.shape[1])
         if rows.mask is not None:
             test = graph.apply("bitwise_and", rows.mask, test)
         new = graph.apply("where", test, value, old)
         new_columns.append(graph.astype(new, array.node.dtype))
     return graph.apply("stack", *new_columns, axis=1)
+
+
+def _names_column(column: Node, place: int, many: int) -> Node:
+    """Where a column's number is `place`, counted from the first or from the last."""
+    graph = column.graph
+    first = graph.apply("equal", column, place)
+    return graph.apply("bitwise_or", first, graph.apply("equal", column, place - many))
 
 
 def sorted_rows(node: Node) -> Node:
@@ -189,5 +232,5 @@ def _fail_unless_every_row(node: Node) -> None:
 def _fail_unless_narrow(node: Node, most: int) -> None:
     from ._array import Untraceable
 
-    if node.shape[1] in node.graph.entity_of or node.shape[1] > most:
+    if node.graph.entities(node.shape[1]) or node.shape[1] > most:
         raise Untraceable(f"an array with more than {most} columns")

@@ -152,7 +152,9 @@ class Series:
         self.values_list = [Entry(*entry) for entry in reversed(parameter.entries)]
 
     def clone(self) -> Series:
-        return Series(self._parameter, self._ledger, self._instant_of)
+        copy = Series(self._parameter, self._ledger, self._instant_of)
+        copy.values_list = list(self.values_list)
+        return copy
 
     def __call__(self, period: Any) -> Any:
         entries = tuple((e.instant_str, e.value) for e in reversed(self.values_list))

@@ -5,7 +5,7 @@ Those that dispatch reach `function_call` and `ufunc_call`; `_stand_in` serves t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,27 +13,32 @@ import numpy as np
 from ..graph._ir import Graph
 from ..graph._node import Node
 from ..graph._ops import OPS
-from . import _indexing
-from ._array import Traced, Untraceable, first_traced, has_traced, mask_of, to_node
+from . import _indexing, _words
+from ._array import Traced, Untraceable, first_traced, has_traced, held, mask_of, to_node
 from ._names import is_name, unify
+from ._rows import shadow_length, shadow_shape
 
 Handler = Callable[..., Any]
 HANDLERS: dict[str, Handler] = {}
-_CHAIN = {
-    "sum": "add",
-    "any": "logical_or",
-    "all": "logical_and",
-    "max": "maximum",
-    "min": "minimum",
-}
-REDUCED_BY = {
-    "logical_or": "any",
-    "logical_and": "all",
-    "add": "sum",
-    "maximum": "max",
-    "minimum": "min",
-    "multiply": "prod",
-}
+ANY: Any = object()
+"""An option that changes nothing here, whatever its value."""
+
+_OF_TWO_WORDS = (
+    "where",
+    "select",
+    "full_like",
+    "zeros_like",
+    "ones_like",
+    "copy",
+    "ravel",
+    "shape",
+    "size",
+    "ndim",
+    "broadcast_to",
+    "stack",
+    "concatenate",
+    "column_stack",
+)
 _RENAMED = {"true_divide": "divide", "mod": "remainder", "abs": "absolute", "fabs": "absolute"}
 
 
@@ -41,10 +46,24 @@ def handles(*names: str) -> Callable[[Handler], Handler]:
     """Register what a numpy function means on traced arrays."""
 
     def register(handler: Handler) -> Handler:
-        HANDLERS.update(dict.fromkeys(names, handler))
+        HANDLERS.update({name: _guarded(name, handler) for name in names})
         return handler
 
     return register
+
+
+def _guarded(name: str, handler: Handler) -> Handler:
+    """A handler whose first argument is an array, of integers that one word holds."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if args and not isinstance(args[0], list | tuple):
+            args = (held(args[0]), *args[1:])
+        if name not in _OF_TWO_WORDS:
+            traced = [a.node for a in map(held, args) if isinstance(a, Traced)]
+            _words.refuse(f"numpy.{name}", traced)
+        return handler(*args, **kwargs)
+
+    return call
 
 
 def function_call(function: Any, args: Any, kwargs: Any) -> Any:
@@ -55,98 +74,84 @@ def function_call(function: Any, args: Any, kwargs: Any) -> Any:
     return handler(*args, **kwargs)
 
 
-def ufunc_call(graph: Graph, ufunc: np.ufunc, inputs: Any, out: Any, where: Any) -> Any:
+def ufunc_call(
+    graph: Graph,
+    ufunc: np.ufunc,
+    inputs: Any,
+    out: Any = None,
+    where: Any = True,
+    dtype: Any = None,
+    **other: Any,
+) -> Any:
     """NEP 13: an elementwise function with a traced argument."""
     name = _RENAMED.get(ufunc.__name__, ufunc.__name__)
+    only(name, other)
     if name in ("equal", "not_equal"):
         this, other = inputs if isinstance(inputs[0], Traced) else inputs[::-1]
         same = this._compare(other)
         if same is not None:
-            return Traced(same if name == "equal" else graph.apply("invert", same))
+            mask = mask_of(inputs)
+            return Traced(same if name == "equal" else graph.apply("invert", same), mask=mask)
     if any(isinstance(a, Traced) and isinstance(a.vocabulary, tuple) for a in inputs):
         raise Untraceable(f"numpy.{name} of strings")
     if name not in OPS:
         raise Untraceable(f"numpy.{name}")
-    result = graph.apply(name, *[to_node(graph, a) for a in inputs])
+    operands = [to_node(graph, a) for a in inputs]
+    if dtype is not None:
+        operands = [graph.astype(o, dtype) for o in operands]
+    result = graph.apply(name, *operands)
+    _words.check(f"numpy.{name}", result, operands)
     if where is not True:
         base = to_node(graph, out[0]) if out else np.nan
         result = graph.apply("where", to_node(graph, where), result, base)
-    if out and isinstance(out[0], Traced):
-        out[0].node = result
-    return Traced(result, mask=mask_of(inputs))
+    mask = mask_of([*inputs, where, *(out or ())])
+    if out and not isinstance(out[0], Traced):
+        raise Untraceable(f"numpy.{name} into a plain array")
+    if out:
+        out[0].node, out[0].mask = graph.astype(result, out[0].node.dtype), mask
+    return Traced(result, mask=mask)
 
 
-def ufunc_reduce(ufunc: Any, x: Any, axis: int | None = 0) -> Traced:
-    """`ufunc.reduce` over an array or a list of arrays."""
-    if ufunc.__name__ not in REDUCED_BY:
-        raise Untraceable(f"numpy.{ufunc.__name__}.reduce")
-    return reduce(REDUCED_BY[ufunc.__name__], x, axis)
-
-
-def reduce(name: str, x: Any, axis: int | None = None, **_: Any) -> Traced:
-    """A reduction; over the members of a Python list it is a chain of elementwise operations."""
-    if isinstance(x, Traced):
-        node = x.node
-        if node.op == "stack" and axis == node.attr("axis") and name in _CHAIN:
-            return Traced(_chain(name, list(node.args)), mask=x.mask)
-        return x.mean(axis) if name == "mean" else x.reduce(name, axis)
-    graph = _graph(x)
-    rows = [graph.constant(to_node(graph, i)) for i in x]
-    if axis == 0 and name in _CHAIN:
-        shape = np.broadcast_shapes(*[r.shape for r in rows])
-        return Traced(_chain(name, [graph.broadcast(r, shape) for r in rows]))
-    stacked = Traced(to_node(graph, list(x)))
-    return stacked.mean(axis) if name == "mean" else stacked.reduce(name, axis)
-
-
-def _chain(name: str, rows: list[Node]) -> Node:
-    graph = rows[0].graph
-    total = rows[0]
-    if name == "sum" and total.dtype == np.bool_:
-        total = graph.astype(total, np.int64)
-    for row in rows[1:]:
-        total = graph.apply(_CHAIN[name], total, row)
-    return total
-
-
-def _graph(x: Any) -> Graph:
+def graph_of(x: Any) -> Graph:
+    """The graph of the first traced value."""
     found = first_traced(x)
     if found is None:
         raise Untraceable("a numpy function without a traced argument")
     return found.graph
 
 
-for _name in ("sum", "any", "all", "prod", "mean"):
-    HANDLERS[_name] = lambda x, axis=None, _name=_name, **k: reduce(_name, x, axis)
-for _name, _op in {"max": "max", "amax": "max", "min": "min", "amin": "min"}.items():
-    HANDLERS[_name] = lambda x, axis=None, _op=_op, **k: _extreme(_op, x, axis, **k)
+def only(function: str, given: Mapping[str, Any], **harmless: Any) -> None:
+    """Refuse options that are not meant here; those in `harmless` may have their default.
 
-
-def _extreme(name: str, x: Any, axis: int | None, initial: Any = None, **_: Any) -> Traced:
-    found = reduce(name, x, axis)
-    if initial is None:
-        return found
-    return Traced(found.graph.apply(_CHAIN[name], found.node, to_node(found.graph, initial)))
+    **Raises:** `Untraceable`.
+    """
+    for name, value in given.items():
+        if name not in harmless or not (harmless[name] is ANY or value is harmless[name]):
+            raise Untraceable(f"numpy.{function} with {name}={value!r}")
 
 
 @handles("where")
 def _where(condition: Any, *options: Any) -> Any:
     """A choice; of a condition alone the rows where it holds, as a deferred selection."""
-    graph = _graph([condition, *options])
+    graph = graph_of([condition, *options])
     test = to_node(graph, condition)
     if not options:
+        if mask_of([condition]) is not None or test.ndim != 1:
+            raise Untraceable("numpy.where: the places of selected rows")
         return (Traced(graph.apply("arange", num=test.shape[0]), mask=test),)
     yes, no = options
     if is_name(yes) or is_name(no):
         (a, b), vocabulary = unify([yes, no])
-        return Traced(graph.apply("where", test, a, b), vocabulary)
-    chosen = graph.apply("where", test, to_node(graph, yes), to_node(graph, no))
-    return Traced(chosen, mask=mask_of([condition, yes, no]))
+        return Traced(graph.apply("where", test, a, b), vocabulary, mask_of([condition, *options]))
+    values = [to_node(graph, yes), to_node(graph, no)]
+    chosen = graph.apply("where", test, *values)
+    _words.check("numpy.where", chosen, values)
+    return Traced(chosen, mask=mask_of([condition, *options]))
 
 
 @handles("select")
 def _select(conditions: Sequence[Any], choices: Sequence[Any], default: Any = 0) -> Traced:
-    graph = _graph([list(conditions), list(choices), default])
+    graph = graph_of([list(conditions), list(choices), default])
     tests = [to_node(graph, c) for c in conditions]
     options = list(choices)
     vocabulary = None
@@ -160,21 +165,33 @@ def _select(conditions: Sequence[Any], choices: Sequence[Any], default: Any = 0)
     result = graph.constant(otherwise)
     for test, option in reversed(list(zip(tests, options, strict=False))):
         result = graph.apply("where", test, option, result)
-    return Traced(result, vocabulary, mask_of(conditions))
+    _words.check("numpy.select", result, options)
+    return Traced(result, vocabulary, mask_of([*conditions, *choices, default]))
 
 
 @handles("isin", "in1d")
-def _isin(x: Any, tests: Any, invert: bool = False, **_: Any) -> Traced:
+def _isin(x: Any, tests: Any, invert: bool = False, **other: Any) -> Traced:
+    only("isin", other, assume_unique=ANY, kind=ANY)
     if not isinstance(x, Traced):
         raise Untraceable("numpy.isin of a constant in a traced array")
     if x.vocabulary is not None:
         found = _isin_names(x, tests)
     elif has_traced(tests):
-        held = to_node(x.graph, tests)
-        found = x.graph.apply("isin", x.node, x.graph.real_rows(held, x.graph.getitem(held, 0)))
+        found = x.graph.apply("isin", x.node, _tested(x.graph, tests))
     else:
         found = x.graph.apply("isin", x.node, np.asarray(tests))
     return Traced(x.graph.apply("invert", found) if invert else found, mask=x.mask)
+
+
+def _tested(graph: Graph, tests: Any) -> Node:
+    """Values to look for: in rows that do not count, one that is there in another row."""
+    node, mask = to_node(graph, tests), mask_of([tests])
+    if mask is None:
+        return graph.real_rows(node, graph.getitem(node, 0))
+    if node.dtype.kind != "f":
+        raise Untraceable("numpy.isin of selected rows of integers")
+    nothing = np.nan  # equal to no value
+    return graph.real_rows(graph.apply("where", mask, node, nothing), nothing)
 
 
 def _isin_names(x: Traced, tests: Any) -> Node:
@@ -182,72 +199,80 @@ def _isin_names(x: Traced, tests: Any) -> Node:
     names = [getattr(m, "name", None) or str(m) for m in members]
     plain_strings = not any(hasattr(m, "name") for m in members)
     if not isinstance(x.vocabulary, tuple) and plain_strings:
-        return x.graph.broadcast(False, x.shape)
+        return x.graph.broadcast(False, x.node.shape)
     return x.lookup(lambda vocabulary: np.isin(vocabulary, names))
 
 
 @handles("clip")
-def _clip(x: Any, a_min: Any = None, a_max: Any = None, **_: Any) -> Traced:
-    graph = _graph([x, a_min, a_max])
+def _clip(x: Any, a_min: Any = None, a_max: Any = None, **other: Any) -> Traced:
+    a_min, a_max = other.pop("min", a_min), other.pop("max", a_max)
+    only("clip", other, out=None)
+    graph = graph_of([x, a_min, a_max])
     node = to_node(graph, x)
     if a_min is not None:
         node = graph.apply("maximum", node, to_node(graph, a_min))
     if a_max is not None:
         node = graph.apply("minimum", node, to_node(graph, a_max))
-    return Traced(graph.constant(node), mask=mask_of([x]))
+    return Traced(graph.constant(node), mask=mask_of([x, a_min, a_max]))
 
 
 @handles("round", "around")
-def _round(x: Traced, decimals: int = 0, **_: Any) -> Traced:
+def _round(x: Traced, decimals: int = 0, **other: Any) -> Traced:
+    only("round", other, out=None)
     return x.round(decimals)
 
 
 @handles("zeros_like", "empty_like")
-def _zeros_like(x: Any, dtype: Any = None, **_: Any) -> Traced:
-    return _full_like(x, 0, dtype)
+def _zeros_like(x: Any, dtype: Any = None, **other: Any) -> Traced:
+    return _full_like(x, 0, dtype, **other)
 
 
 @handles("ones_like")
-def _ones_like(x: Any, dtype: Any = None, **_: Any) -> Traced:
-    return _full_like(x, 1, dtype)
+def _ones_like(x: Any, dtype: Any = None, **other: Any) -> Traced:
+    return _full_like(x, 1, dtype, **other)
 
 
 @handles("full_like")
-def _full_like(x: Any, fill_value: Any, dtype: Any = None, **_: Any) -> Traced:
-    graph = _graph([x, fill_value])
+def _full_like(x: Any, fill_value: Any, dtype: Any = None, **other: Any) -> Traced:
+    only("full_like", other, order=ANY, subok=ANY, shape=None)
+    graph = graph_of([x, fill_value])
     like = x if isinstance(x, Traced) else Traced(graph.constant(x))
     if is_name(fill_value):
         (code,), vocabulary = unify([fill_value])
-        return Traced(graph.broadcast(code, like.shape), vocabulary)
+        return Traced(graph.broadcast(code, like.node.shape), vocabulary, like.mask)
     target = dtype or (float if isinstance(like.vocabulary, tuple) else like.node.dtype)
     value = graph.astype(to_node(graph, fill_value), target)
-    return Traced(graph.broadcast(value, like.shape), mask=like.mask)
+    return Traced(graph.broadcast(value, like.node.shape), mask=like.mask)
 
 
 @handles("interp")
-def _interp(x: Any, xp: Any, fp: Any, **_: Any) -> Traced:
-    graph = _graph([x, xp, fp])
-    return Traced(graph.apply("interp", *[to_node(graph, a) for a in (x, xp, fp)]))
+def _interp(x: Any, xp: Any, fp: Any, **other: Any) -> Traced:
+    only("interp", other, left=None, right=None, period=None)
+    graph = graph_of([x, xp, fp])
+    point, *table = (graph.constant(to_node(graph, a)) for a in (x, xp, fp))
+    if any(t.data for t in table):
+        raise Untraceable("numpy.interp in an array of the population")
+    return Traced(graph.apply("interp", point, *table), mask=mask_of([x]))
 
 
 @handles("bincount")
 def _bincount(x: Traced, weights: Any = None, minlength: int = 0) -> Traced:
     """Counts, or sums of weights, by group: only of rows that are real and selected."""
     graph, where = x.graph, mask_of([x, weights])
-    ones = graph.broadcast(1, x.shape)
+    ones = graph.broadcast(1, x.node.shape)
     values = ones if weights is None else graph.astype(to_node(graph, weights), float)
     values = graph.real_rows(values, 0)
     groups = x.node
     if where is not None:
         values, groups = (graph.apply("where", where, v, 0) for v in (values, groups))
-    if isinstance(minlength, Traced):  # as many groups as rows at most
-        minlength = x.shape[0]
-    return Traced(graph.apply("segment_sum", values, groups, num=int(minlength)))
+    most = isinstance(minlength, Traced)  # as many groups as rows at most
+    num = x.node.shape[0] if most else shadow_length(graph, minlength)
+    return Traced(graph.apply("segment_sum", values, groups, num=num))
 
 
 @handles("searchsorted")
 def _searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Traced:
-    graph = _graph([a, v])
+    graph = graph_of([a, v])
     edges = to_node(graph, a)
     if sorter is not None or (isinstance(edges, Node) and edges.data):
         raise Untraceable("numpy.searchsorted in an array of the population")
@@ -268,17 +293,31 @@ class Unknown:
 def _unique(x: Any, return_inverse: bool = False, axis: int | None = None, **other: Any) -> Any:
     """Names are those of the vocabulary; of numbers only the inverse is known, up to its order."""
     if isinstance(x, Traced) and x.vocabulary is not None and not return_inverse:
+        only("unique", other)
         return np.array(sorted(x.names))
+    mask = mask_of([x])
+    if mask is not None:
+        raise Untraceable("numpy.unique of selected rows")
     if not isinstance(x, Traced) or not return_inverse or other or axis not in (None, 0):
         raise Untraceable("numpy.unique of numbers")
     return Unknown("the distinct values of an array"), Traced(_indexing.groups_of(x.graph, x.node))
 
 
 @handles("array_equal")
-def _array_equal(a: Any, b: Any, **_: Any) -> Any:
-    graph = _graph([a, b])
-    same = graph.apply("equal", to_node(graph, a), to_node(graph, b))
-    return Traced(graph.reduce("all", same, None))
+def _array_equal(a: Any, b: Any, equal_nan: bool = False) -> Any:
+    graph = graph_of([a, b])
+    this, other = (graph.constant(to_node(graph, x)) for x in (a, b))
+    if is_name(a) or is_name(b):
+        raise Untraceable("numpy.array_equal of names")
+    if this.shape != other.shape:
+        if any(graph.entities(n) for n in (*this.shape, *other.shape)):
+            raise Untraceable("numpy.array_equal of rows with another number of rows")
+        return False
+    same = graph.apply("equal", this, other)
+    if equal_nan:
+        holes = graph.apply("bitwise_and", graph.apply("isnan", this), graph.apply("isnan", other))
+        same = graph.apply("bitwise_or", same, holes)
+    return Traced(same, mask=mask_of([a, b])).all()
 
 
 @handles("column_stack")
@@ -287,51 +326,87 @@ def _column_stack(arrays: Any) -> Traced:
 
 
 @handles("stack", "array", "asarray")
-def stack(arrays: Any, axis: int = 0, **_: Any) -> Traced:
-    graph = _graph(arrays)
+def stack(arrays: Any, axis: int = 0, **other: Any) -> Traced:
+    only("stack", other, out=None, copy=ANY, order=ANY, dtype=None)
+    graph, mask = graph_of(arrays), mask_of([arrays])
     if isinstance(arrays, Traced):
         return arrays
+    if any(is_name(a) for a in arrays):
+        raise Untraceable("numpy.stack of names")
+    if mask is not None and axis == 0:
+        raise Untraceable("numpy.stack of selected rows")
     rows = [graph.constant(to_node(graph, a)) for a in arrays]
     shape = np.broadcast_shapes(*[r.shape for r in rows])
-    return Traced(graph.apply("stack", *[graph.broadcast(r, shape) for r in rows], axis=axis))
+    whole = [graph.broadcast(r, shape) for r in rows]
+    return Traced(graph.apply("stack", *whole, axis=axis), mask=mask)
 
 
 @handles("concatenate")
-def _concatenate(arrays: Any, axis: int = 0, **_: Any) -> Traced:
-    graph = _graph(arrays)
-    return Traced(graph.apply("concatenate", *[to_node(graph, a) for a in arrays], axis=axis))
+def _concatenate(arrays: Any, axis: int = 0, **other: Any) -> Traced:
+    only("concatenate", other, out=None)
+    graph = graph_of(arrays)
+    if axis:
+        nodes = [graph.constant(to_node(graph, a)) for a in arrays]
+        return Traced(graph.apply("concatenate", *nodes, axis=axis), mask=mask_of(arrays))
+    codes, vocabulary = unify(arrays) if any(map(is_name, arrays)) else (arrays, None)
+    nodes = [graph.constant(to_node(graph, a)) for a in codes]
+    if len({bool(graph.entities(n.shape[0])) for n in nodes}) > 1:
+        raise Untraceable("numpy.concatenate of rows and a table")
+    masks = [mask_of([a]) for a in arrays]
+    joined = None
+    if any(m is not None for m in masks):
+        every = [graph.broadcast(True, n.shape[:1]) for n in nodes]
+        chosen = [e if m is None else m for m, e in zip(masks, every, strict=True)]
+        joined = graph.apply("concatenate", *chosen, axis=0)
+    return Traced(graph.apply("concatenate", *nodes, axis=0), vocabulary, joined)
 
 
 @handles("broadcast_to")
-def _broadcast_to(x: Traced, shape: Any, **_: Any) -> Traced:
-    target = tuple(shape) if isinstance(shape, list | tuple) else (shape,)
-    return Traced(x.graph.broadcast(x.node, target), x.vocabulary)
-
-
-@handles("cumsum")
-def _cumsum(x: Traced, axis: int | None = None, **_: Any) -> Traced:
-    return Traced(x.graph.reduce("cumsum", x.node, axis))
+def _broadcast_to(x: Traced, shape: Any, **other: Any) -> Traced:
+    only("broadcast_to", other, subok=ANY)
+    target = shadow_shape(x.graph, shape)
+    if x.mask is not None and target != x.node.shape:
+        raise Untraceable("numpy.broadcast_to of selected rows")
+    return Traced(x.graph.broadcast(x.node, target), x.vocabulary, x.mask)
 
 
 @handles("lexsort")
-def _lexsort(keys: Any, **_: Any) -> Traced:
-    graph = _graph(list(keys))
+def _lexsort(keys: Any) -> Traced:
+    graph = graph_of(list(keys))
+    if mask_of(list(keys)) is not None:
+        raise Untraceable("numpy.lexsort of selected rows")
     return Traced(graph.apply("lexsort", *[to_node(graph, k) for k in keys]))
 
 
 @handles("nan_to_num")
-def _nan_to_num(x: Traced, **_: Any) -> Traced:
-    return Traced(x.graph.apply("nan_to_num", x.node), mask=x.mask)
+def _nan_to_num(
+    x: Traced,
+    copy: bool = True,
+    nan: Any = 0.0,
+    posinf: Any = None,
+    neginf: Any = None,
+) -> Traced:
+    if not copy:
+        raise Untraceable("numpy.nan_to_num in place")
+    graph, node = x.graph, x.graph.apply("nan_to_num", x.node)
+    for test, value in ((np.inf, posinf), (-np.inf, neginf)):
+        if value is not None:
+            there = graph.apply("equal", x.node, test)
+            node = graph.apply("where", there, to_node(graph, value), node)
+    if isinstance(nan, Traced) or nan != 0:
+        hole = graph.apply("isnan", x.node)
+        node = graph.apply("where", hole, to_node(graph, nan), node)
+    return Traced(graph.astype(node, x.node.dtype), mask=x.mask)
 
 
 @handles("shape")
-def _shape(x: Traced) -> tuple[int, ...]:
+def _shape(x: Traced) -> tuple[Any, ...]:
     return x.shape
 
 
 @handles("size")
-def _size(x: Traced, axis: int | None = None) -> int:
-    return x.size
+def _size(x: Traced, axis: int | None = None) -> Any:
+    return x.size if axis is None else x.shape[axis]
 
 
 @handles("ndim")
@@ -340,10 +415,12 @@ def _ndim(x: Traced) -> int:
 
 
 @handles("copy")
-def _copy(x: Traced, **_: Any) -> Traced:
+def _copy(x: Traced, **other: Any) -> Traced:
+    only("copy", other, order=ANY, subok=ANY)
     return x.copy()
 
 
 @handles("ravel")
-def _ravel(x: Traced, **_: Any) -> Traced:
+def _ravel(x: Traced, order: str = "C") -> Traced:
+    only("ravel", {"order": order}, order="C")
     return x.ravel()

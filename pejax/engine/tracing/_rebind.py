@@ -2,7 +2,7 @@
 
 numpy's protocols do most of the work. What remains are *names* in a function's globals that cannot
 dispatch: `np` itself (array creation, lists of arrays), its ufuncs (`.reduce` of a list) and
-Python's `max`, `min` and `len`. The code
+Python's `max`, `min`, `len` and `range`. The code
 object is untouched; the function gets a copy of its globals with those names replaced, and so does
 every function of the same rules that it calls.
 """
@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from ._array import Traced
-from ._rows import Rows
+from ..graph._node import Node
+from ._array import Traced, held
+from ._rows import Rows, counted
 from ._stand_in import Numpy
 
 
@@ -57,7 +58,7 @@ class Rebinder:
         if known is None:
             known = self._globals[id(original)] = dict(original)
             known.update({k: self._replace(v) for k, v in original.items()})
-            known.update(max=largest, min=smallest, len=length)
+            known.update(max=largest, min=smallest, len=length, range=counted)
         return known
 
     def _cells(self, closure: Any) -> Any:
@@ -88,7 +89,7 @@ class _Later:
     def __init__(self, rebind: Rebinder, function: types.FunctionType) -> None:
         self._rebind = rebind
         self._function = function
-        self.__name__ = function.__name__
+        self.__name__, self.__code__ = function.__name__, function.__code__
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self._rebind(self._function)(*args, **kwargs)
@@ -98,11 +99,12 @@ def _extreme(numpy_name: str, python: Callable[..., Any]) -> Callable[..., Any]:
     combine = getattr(np, numpy_name)
 
     def extreme(*values: Any, **kwargs: Any) -> Any:
-        if len(values) < 2 or not any(isinstance(v, Traced) for v in values):
-            return python(*values, **kwargs)
-        best = values[0]
-        for value in values[1:]:
-            best = combine(best, value)
+        members = list(*values) if len(values) == 1 else values
+        if len(members) < 2 or not any(isinstance(v, Traced | Rows) for v in members):
+            return python(*values, **kwargs) if len(values) > 1 else python(members, **kwargs)
+        best = members[0]
+        for value in members[1:]:
+            best = combine(held(best), held(value))
         return best
 
     return extreme
@@ -110,9 +112,11 @@ def _extreme(numpy_name: str, python: Callable[..., Any]) -> Callable[..., Any]:
 
 def length(values: Any) -> int:
     """`len`, which for an array with one entry a row is a number of the population."""
-    rows = values.shape[0] if isinstance(values, Traced) and values.ndim else None
-    entity = None if rows is None else values.graph.entity_of.get(rows)
-    return len(values) if entity is None else Rows(values.graph, entity)
+    index = getattr(values, "index", None)  # of a series or a frame
+    like = getattr(index, "like", None)
+    if index is not None and isinstance(like, Node):
+        values = Traced(like, mask=index.rows)
+    return values.shape[0] if isinstance(values, Traced) and values.ndim else len(values)
 
 
 largest = _extreme("maximum", max)

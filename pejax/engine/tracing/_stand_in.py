@@ -12,26 +12,28 @@ import numpy as np
 from ..graph._ir import Graph
 from ..graph._node import Node
 from ..graph._ops import neutral
-from ._array import Traced, Untraceable, has_traced, mask_of, to_node
+from ._array import Traced, Untraceable, has_traced, held, mask_of, to_node
 from ._names import by_name, is_name, unify
-from ._numpy import HANDLERS, REDUCED_BY, stack, ufunc_reduce
+from ._numpy import HANDLERS, only, stack
+from ._reduce import REDUCED_BY, ufunc_reduce
+from ._rows import Repeated, Rows, mask_of_shape, shadow_shape
 
 _AT = {"minimum": "segment_min", "maximum": "segment_max", "add": "segment_sum"}
 
 
 def _combined_at(name: str, target: Traced, index: Any, values: Any) -> Node:
     """`target` after `ufunc.at(target, index, values)`, of the selected rows."""
-    if name not in _AT or not isinstance(index, Traced) or index.ndim != 1:
+    if name not in _AT or not isinstance(index, Traced) or index.ndim != 1 or target.mask:
         raise Untraceable(f"numpy.{name}.at")
     graph, rows = target.graph, mask_of([index, values])
     nothing = 0 if name == "add" else neutral(name[:3], target.node.dtype)
-    new = graph.broadcast(to_node(graph, values), index.shape)
+    new = graph.broadcast(to_node(graph, values), index.node.shape)
     groups = index.node
     if rows is not None:
         new = graph.apply("where", rows, new, nothing)
         groups = graph.apply("where", rows, groups, 0)
     new = graph.real_rows(new, nothing)
-    found = graph.apply(_AT[name], new, groups, num=target.shape[0])
+    found = graph.apply(_AT[name], new, groups, num=target.node.shape[0])
     return graph.astype(graph.apply(name, target.node, found), target.node.dtype)
 
 
@@ -59,38 +61,55 @@ class Numpy:
         return made.copy() if made is x else made
 
     def asarray(self, x: Any, dtype: Any = None, **kwargs: Any) -> Any:
-        held = getattr(x, "traced", None)
-        x = held if isinstance(held, Traced) else by_name(self._graph, x)
+        if isinstance(x, Repeated):
+            return self._repeated(x, dtype)
+        x = by_name(self._graph, held(x))
         if not has_traced(x):
-            return np.asarray(x, dtype=dtype, **kwargs)
-        stacked = stack(x)
+            made = np.asarray(x, dtype=dtype, **kwargs)
+            shadow_shape(self._graph, made.shape[:1])
+            return made
+        stacked = stack(x, **kwargs)
         return stacked if dtype is None else stacked.astype(dtype)
 
+    def _repeated(self, members: Repeated, dtype: Any) -> Any:
+        """An array of one member a row; names stay a plain array, of which laws are looked up."""
+        if isinstance(members[0], str):
+            return np.asarray(list(members), dtype=dtype)
+        return self.full(members.rows, members[0], dtype)
+
     def arange(self, *args: Any, **kwargs: Any) -> Any:
-        if len(args) == 1 and not isinstance(args[0], Traced) and args[0] in self._graph.entity_of:
-            return Traced(self._graph.apply("arange", num=int(args[0])))
-        return np.arange(*args, **kwargs)
+        if not any(isinstance(a, Rows) for a in args):
+            return np.arange(*args, **kwargs)
+        rows = args[-1]
+        if len(args) == 2 and args[0] == 0:
+            args = args[1:]
+        if len(args) != 1 or rows.mask is not None:
+            raise Untraceable("numpy.arange over some of the rows")
+        numbers = Traced(self._graph.apply("arange", num=rows.shadow))
+        dtype = kwargs.pop("dtype", None)
+        only("arange", kwargs)
+        return numbers if dtype is None else numbers.astype(dtype)
 
-    def zeros(self, shape: Any, dtype: Any = float) -> Any:
-        return self.full(shape, 0, dtype)
+    def zeros(self, shape: Any, dtype: Any = float, **other: Any) -> Any:
+        return self.full(shape, 0, dtype, **other)
 
-    def empty(self, shape: Any, dtype: Any = float) -> Any:
-        return self.full(shape, 0, dtype)
+    def empty(self, shape: Any, dtype: Any = float, **other: Any) -> Any:
+        return self.full(shape, 0, dtype, **other)
 
-    def ones(self, shape: Any, dtype: Any = float) -> Any:
-        return self.full(shape, 1, dtype)
+    def ones(self, shape: Any, dtype: Any = float, **other: Any) -> Any:
+        return self.full(shape, 1, dtype, **other)
 
-    def full(self, shape: Any, fill_value: Any, dtype: Any = None) -> Traced:
-        sizes = shape if isinstance(shape, list | tuple) else (shape,)
-        target = tuple(int(n) for n in sizes)
+    def full(self, shape: Any, fill_value: Any, dtype: Any = None, **other: Any) -> Traced:
+        only("full", other, order="C")
+        target, mask = shadow_shape(self._graph, shape), mask_of_shape(shape)
         if dtype in (object, str) and not is_name(fill_value):
             fill_value = ""
         if is_name(fill_value):
             (code,), vocabulary = unify([fill_value])
-            return Traced(self._graph.broadcast(code, target), vocabulary)
+            return Traced(self._graph.broadcast(code, target), vocabulary, mask)
         node = self._graph.constant(to_node(self._graph, fill_value))
         node = self._graph.astype(node, dtype or node.dtype)
-        return Traced(self._graph.broadcast(node, target))
+        return Traced(self._graph.broadcast(node, target), mask=mask)
 
 
 class _Ufunc:
@@ -114,5 +133,5 @@ class _Ufunc:
 
     def reduce(self, x: Any, axis: int | None = 0, **kwargs: Any) -> Any:
         if has_traced(x):
-            return ufunc_reduce(self._ufunc, x, axis)
+            return ufunc_reduce(self._ufunc, x, axis, **kwargs)
         return self._ufunc.reduce(x, axis=axis, **kwargs)

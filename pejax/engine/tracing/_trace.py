@@ -15,10 +15,11 @@ from ..graph._node import Node, reachable
 from ..rules._calendar import last_day
 from ..rules._system import System
 from ._array import Traced, deciding
-from ._evaluate import Simulation, Trace
+from ._evaluate import Simulation
 from ._groups import Links
 from ._inputs import Column, input_values, link_nodes
 from ._law_traced import Law, Leaf, Ledger
+from ._reads import Trace
 from ._stand_in import Numpy
 
 _ATTEMPTS = 4

@@ -1,0 +1,87 @@
+"""What the branches of a trace share, and what the value being computed has read.
+
+A read is a bit: of a variable, of a branch's name, of the inputs that there are. A value is shared
+by two branches that do not differ in any bit it has read.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..graph._ir import Graph
+from ..rules._system import System
+from ._groups import Links
+from ._law_traced import Law, Ledger
+from ._stand_in import Numpy
+
+Pending = tuple[str, Any, str]  # variable, period, branch: a branch may need what its parent awaits
+
+
+@dataclasses.dataclass
+class Trace:
+    """What one trace shares among its branches.
+
+    **Arguments:** `links`, by group; `ledger`, the numbers of the law read; `prepare`, makes a
+    formula ready to run on traced arrays; `final`, whether there
+    are no other shadow sizes to try; `refused`, why formulas could not be traced.
+    """
+
+    system: System
+    graph: Graph
+    links: Mapping[str, Links]
+    ledger: Ledger
+    numpy: Numpy
+    prepare: Callable[..., Any]
+    law: Law
+    bits: dict[str, int]
+    final: bool = False
+    stack: list[Pending] = dataclasses.field(default_factory=list)
+    frames: list[int] = dataclasses.field(default_factory=lambda: [0])
+    evaluated: dict[str, set[str]] = dataclasses.field(default_factory=dict)
+    refused: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    names: dict[str, int] = dataclasses.field(default_factory=dict)
+
+    @property
+    def name(self) -> int:
+        """The bit for the name of a branch, whatever it is."""
+        return 1 << len(self.bits)
+
+    @property
+    def keys(self) -> int:
+        """The bit for which inputs there are."""
+        return 2 << len(self.bits)
+
+    def named(self, name: str) -> int:
+        """The bit for whether a branch has one name."""
+        return self.names.setdefault(name, 4 << (len(self.bits) + len(self.names)))
+
+    def read(self, bits: int) -> None:
+        """Note what the value that is being computed depends on."""
+        self.frames[-1] |= bits
+
+
+class BranchName(str):
+    """The name of a branch, which notes what a formula compares it with."""
+
+    _trace: Trace
+    _bit: int
+
+    def __new__(cls, name: str, trace: Trace, bit: int) -> BranchName:
+        self = super().__new__(cls, name)
+        self._trace, self._bit = trace, bit
+        return self
+
+    def __eq__(self, other: Any) -> bool:
+        if not isinstance(other, BranchName):
+            self._trace.read(self._trace.named(str(other)))
+        return str.__eq__(self, other)
+
+    def __ne__(self, other: Any) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        self._trace.read(self._bit)
+        return str.__hash__(self)
