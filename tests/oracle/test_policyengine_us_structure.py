@@ -55,7 +55,7 @@ def test_a_replaced_an_added_and_a_neutralized_variable(country):
 
 
 def test_what_is_no_structural_reform(country):
-    with pytest.raises(UnknownNameError, match="eitcc.*eitc"):
+    with pytest.raises(UnknownNameError, match=r"eitcc.*eitc"):
         country.with_structure(neutralized=["eitcc"])
     with pytest.raises(BadInputError, match=r"with_reform"):
         country.with_structure({"gov.irs.credits.ctc.amount.base[0].amount": 3000})
