@@ -44,6 +44,9 @@ def with_every_input(
 
 
 def _is_input(variable: Variable, period: Any) -> bool:
+    """Whether the law asks for it: not a sum, and not a number that only tells people apart."""
+    if variable.name.endswith("_id"):
+        return False
     return variable.formula(period) is None and not (variable.adds or variable.subtracts)
 
 

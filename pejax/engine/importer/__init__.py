@@ -9,6 +9,7 @@ from ._source import (
     clear_caches as clear_caches,
     differences as differences,
     hoist as hoist,
+    reformed as reformed,
     source_simulation as source_simulation,
     source_under as source_under,
     source_values as source_values,
