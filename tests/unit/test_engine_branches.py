@@ -226,6 +226,33 @@ def test_a_value_that_asks_for_its_branch_is_that_branch_s():
     np.testing.assert_allclose(run("total", credit, total), INCOME)
 
 
+ASKED = {
+    "names": lambda simulation, period: "rent" in simulation.input_variables,
+    "keys": lambda simulation, period: any(k[0] == "rent" for k in simulation._user_input_keys),
+    "periods": lambda simulation, period: period in simulation.known_periods("rent"),
+    "stored": lambda simulation, period: simulation.get_array("rent", period) is not None,
+    "branches": lambda simulation, period: simulation.get_branch("bare") is not simulation,
+}
+
+
+@pytest.mark.parametrize("first", ["parent", "branch"])
+@pytest.mark.parametrize("asked", ASKED.values(), ids=ASKED)
+def test_a_value_that_asks_for_its_inputs_is_that_branch_s(asked, first):
+    @rule(entity="person")
+    def credit(person, income, period):
+        return income if asked(person.simulation, period) else income * 0
+
+    @rule(entity="person")
+    def total(person, period):
+        bare = person.simulation.get_branch("bare")
+        bare.delete_arrays("rent")
+        order = [person.simulation, bare][:: 1 if first == "parent" else -1]
+        found = {s.branch_name == "bare": s.calculate("credit", period) for s in order}
+        return found[False] + 1e3 * found[True]
+
+    np.testing.assert_allclose(run("total", credit, total), INCOME)
+
+
 # ---- a branch under other rules
 
 
