@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Collection
 from typing import Any
 
 import jax
@@ -17,12 +18,19 @@ _ODD = 0.1  # share of rows whose boolean is not the default
 
 
 def with_every_input(
-    key: PRNGKeyArray, population: Population, program: Program, system: System
+    key: PRNGKeyArray,
+    population: Population,
+    program: Program,
+    system: System,
+    skip: Collection[str] = (),
 ) -> Population:
     """The same people, with random values for every input of `program` that they came without.
 
     A survey leaves most inputs of a law at their defaults, and engines that are compared on it
     agree on long formulas because they are zero. Values are a function of (key, variable).
+
+    **Arguments:** `skip`, inputs that stay as they are, such as one for which a random answer has no
+    law.
 
     >>> from pejax.testing import toy_population, toy_program, toy_system
     >>> people = toy_population()
@@ -32,7 +40,7 @@ def with_every_input(
     columns: dict[str, dict[str, np.ndarray]] = {}
     for found in program.report:
         variable = system.variable(found.variable)
-        if variable.name in population.columns[variable.entity]:
+        if variable.name in population.columns[variable.entity] or variable.name in skip:
             continue
         if found.status == "traced" and _is_input(variable, system.period(program.recipe.period)):
             rng = np.random.default_rng(
@@ -57,7 +65,7 @@ def _values(rng: np.random.Generator, variable: Variable, rows: int) -> np.ndarr
     if variable.kind == "bool":
         return (rng.random(rows) < _ODD) != bool(variable.default)
     if variable.kind == "int":
-        return np.where(rng.random(rows) < _AMOUNTS, rng.integers(0, 4, rows), variable.default)
+        return variable.default + np.where(rng.random(rows) < _AMOUNTS, rng.integers(0, 4, rows), 0)
     if variable.kind == "enum":
         return rng.choice([member.name for member in variable.vocabulary], rows)
     return np.full(rows, variable.default or "")

@@ -205,9 +205,7 @@ class NodeAt:
             grid[()] = self
             return TableAt(grid, ())[key]
         if isinstance(key, np.ndarray) and key.ndim:
-            if len(set(key.tolist())) != 1:
-                raise Untraceable(f"{self._name} indexed by a plain array")
-            key = key.flat[0]  # the same name in every row
+            key = _one_name(key)
         name = key.name if isinstance(key, enum.Enum) else str(key)
         if not self._has(name):
             raise KeyError(name)
@@ -233,8 +231,8 @@ class TableAt:
         return _table(cells, self._picks, None)
 
     def __getitem__(self, key: Any) -> Any:
-        if isinstance(key, np.ndarray) and len(set(key.tolist())) == 1:
-            key = key.flat[0]  # the same name in every row
+        if isinstance(key, np.ndarray):
+            key = _one_name(key)
         if isinstance(key, str | enum.Enum):
             return getattr(self, key if isinstance(key, str) else key.name)
         names = self._names()
@@ -251,6 +249,13 @@ class TableAt:
         return list(
             dict.fromkeys(n for node in self._grid.ravel() if node is not None for n in node)
         )
+
+
+def _one_name(key: np.ndarray) -> Any:
+    """The name that a plain array holds in every row."""
+    if len(set(key.tolist())) != 1:
+        raise Untraceable("a branch of the law indexed by a plain array")
+    return key.flat[0]
 
 
 def _pick(key: Traced, names: list[str]) -> tuple[Node, bool]:
