@@ -13,6 +13,7 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jaxtyping import Array, Int
 
 from ..._layout import size_bucket
@@ -37,13 +38,36 @@ class Places:
 
 def taken(value: Array, rows: Int[Array, " row"]) -> Array:
     """A stratum's rows of a column; the padding is zero."""
-    return value.at[rows].get(mode="fill", fill_value=0, indices_are_sorted=True)
+    rest = value.shape[1:]
+    dims = lax.GatherDimensionNumbers(
+        offset_dims=tuple(range(1, value.ndim)), collapsed_slice_dims=(0,), start_index_map=(0,)
+    )
+    return lax.gather(
+        value,
+        lax.expand_dims(rows, (1,)),
+        dims,
+        (1, *rest),
+        indices_are_sorted=True,
+        mode=lax.GatherScatterMode.FILL_OR_DROP,
+        fill_value=0,
+    )
 
 
 def put_back(value: Array, rows: Int[Array, " row"], total: int) -> Array:
     """A column of `total` rows that is zero outside of the stratum."""
-    blank = jnp.zeros((total, *value.shape[1:]), value.dtype)
-    return blank.at[rows].set(value, mode="drop", indices_are_sorted=True)
+    dims = lax.ScatterDimensionNumbers(
+        update_window_dims=tuple(range(1, value.ndim)),
+        inserted_window_dims=(0,),
+        scatter_dims_to_operand_dims=(0,),
+    )
+    return lax.scatter(
+        jnp.zeros((total, *value.shape[1:]), value.dtype),
+        lax.expand_dims(rows, (1,)),
+        value,
+        dims,
+        indices_are_sorted=True,
+        mode=lax.GatherScatterMode.FILL_OR_DROP,
+    )
 
 
 _REMEMBERED: dict[tuple[int, ...], tuple[list[weakref.ref[Array]], Places | None]] = {}

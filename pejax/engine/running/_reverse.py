@@ -218,7 +218,7 @@ def _pull(
         given = list(values)
         for place, value in zip(pull.wanted, some, strict=True):
             given[place] = value
-        outputs = body(segment, dtype, extent, numbers, tuple(given), places)
+        outputs = body(segment, dtype, numbers, tuple(given), places, extent=extent)
         return [outputs[i] for i in pull.active]
 
     back = jax.vjp(forward, numbers, [values[i] for i in pull.wanted])[1]

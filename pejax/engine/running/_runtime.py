@@ -246,7 +246,7 @@ class Run:
             numbers = jax.ShapeDtypeStruct((sum(segment.lengths),), theta.dtype)
             results = self.specs(segment)
             shapes.update(zip([n.index for n in segment.outputs], results, strict=True))
-            lower = functools.partial(compiled(segment, dtype).lower, numbers, given, held)
+            lower = functools.partial(compiled(segment, dtype, False).lower, numbers, given, held)
             key = ("forward", segment.digest, dtype, own, given, held)
             jobs.append((key, functools.partial(lower, extent=own)))
         return jobs

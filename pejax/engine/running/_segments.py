@@ -174,19 +174,24 @@ def own_parameters(
     ]
 
 
-_COMPILED: dict[tuple[str, str], Any] = {}
+_COMPILED: dict[tuple[str, str, bool], Any] = {}
 
 
-def compiled(segment: Segment, dtype: Any) -> Any:
-    """The segment as a jitted function of its numbers and inputs; one for equal content."""
-    key = (segment.digest, str(jnp.dtype(dtype)))
+def compiled(segment: Segment, dtype: Any, differentiable: bool = True) -> Any:
+    """The segment as a jitted function of its numbers, inputs and places; one for equal content.
+
+    **Arguments:** `differentiable`, whether derivatives of it are to run it forward once more
+    instead of keeping what happens inside; costs a little to trace.
+    """
+    key = (segment.digest, str(jnp.dtype(dtype)), differentiable)
     if key not in _COMPILED:
-        function = functools.partial(_run, segment, jnp.dtype(dtype))
+        run = _once_more if differentiable else body
+        function = functools.partial(run, segment, jnp.dtype(dtype))
         _COMPILED[key] = jax.jit(function, static_argnames=("extent",))
     return _COMPILED[key]
 
 
-def _run(
+def _once_more(
     segment: Segment,
     dtype: Any,
     numbers: Array,
@@ -195,17 +200,18 @@ def _run(
     *,
     extent: Extent,
 ) -> list[Array]:
-    once_more = jax.checkpoint(functools.partial(body, segment, dtype, extent))
-    return once_more(numbers, values, places)
+    run = jax.checkpoint(functools.partial(body, segment, dtype, extent=extent))
+    return run(numbers, values, places)
 
 
 def body(
     segment: Segment,
     dtype: Any,
-    extent: Extent,
     numbers: Array,
     values: tuple[Array, ...],
     places: tuple[Array, ...],
+    *,
+    extent: Extent,
 ) -> list[Array]:
     """A segment's outputs on the rows of `extent`."""
     graph = segment.nodes[0].graph
