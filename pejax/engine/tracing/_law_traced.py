@@ -205,7 +205,7 @@ class NodeAt:
             grid[()] = self
             return TableAt(grid, ())[key]
         if isinstance(key, np.ndarray) and key.ndim:
-            key = _one_name(key)
+            key = _one_name(self._name, key)
         name = key.name if isinstance(key, enum.Enum) else str(key)
         if not self._has(name):
             raise KeyError(name)
@@ -232,7 +232,7 @@ class TableAt:
 
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, np.ndarray):
-            key = _one_name(key)
+            key = _one_name("a table", key)
         if isinstance(key, str | enum.Enum):
             return getattr(self, key if isinstance(key, str) else key.name)
         names = self._names()
@@ -251,10 +251,10 @@ class TableAt:
         )
 
 
-def _one_name(key: np.ndarray) -> Any:
+def _one_name(branch: str, key: np.ndarray) -> Any:
     """The name that a plain array holds in every row."""
     if len(set(key.tolist())) != 1:
-        raise Untraceable("a branch of the law indexed by a plain array")
+        raise Untraceable(f"{branch} indexed by a plain array")
     return key.flat[0]
 
 
