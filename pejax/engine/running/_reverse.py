@@ -20,7 +20,7 @@ from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Float
 
 from ..graph._node import Node
-from ._executables import executables
+from ._executables import PIECES, executables
 from ._extent import Extent
 from ._segments import Segment, body
 
@@ -170,7 +170,7 @@ def _functions(
             lower = _jitted(segment, run.runtime.dtype, pull).lower
             jobs.append((key, functools.partial(lower, *arguments, extent=extent)))
             places.append(k)
-    for k, made in zip(places, executables(jobs), strict=True):
+    for k, made in zip(places, executables(jobs, 3 * PIECES), strict=True):
         functions[k] = made
     return functions
 
