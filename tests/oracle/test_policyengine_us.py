@@ -1,8 +1,5 @@
 """A sample of real households, run by policyengine-us itself and by the program made of its law."""
 
-import importlib.util
-import warnings
-
 import jax
 import numpy as np
 import pytest
@@ -16,20 +13,7 @@ YEAR = 2025
 OUTPUTS = ("adjusted_gross_income", "ctc", "eitc")
 HOUSEHOLDS = 2_000
 
-pytestmark = [
-    pytest.mark.oracle,
-    pytest.mark.us,
-    pytest.mark.skipif(importlib.util.find_spec(PACKAGE) is None, reason="needs the extra us"),
-]
-
-
-@pytest.fixture(scope="module")
-def country():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the country package's own, while it is imported
-        loaded = engine.import_country(PACKAGE)
-        loaded.load()
-    return loaded
+pytestmark = [pytest.mark.oracle, pytest.mark.us]
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ are unknown, short, padded with blanks or empty.
 
 import importlib
 import importlib.util
-import warnings
 
 import numpy as np
 import pytest
@@ -44,17 +43,9 @@ BY_OTHER_NAMES = ("state_name", "snap_region", "tx_ccs_payment_rate")
 pytestmark = [
     pytest.mark.oracle,
     pytest.mark.us,
-    pytest.mark.skipif(importlib.util.find_spec(PACKAGE) is None, reason="needs the extra us"),
+    # The package assigns to a column in two steps, without effect in pandas 3, which says so.
+    pytest.mark.filterwarnings("ignore::pandas.errors.ChainedAssignmentError"),
 ]
-
-
-@pytest.fixture(scope="module")
-def country():
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the country package's own, while it is imported
-        loaded = engine.import_country(PACKAGE)
-        loaded.load()
-    return loaded
 
 
 @pytest.fixture(scope="module")

@@ -7,13 +7,7 @@ from pejax import datasets, engine
 from pejax._validate import BadInputError, UnknownNameError
 from pejax.engine import importer
 
-pytest.importorskip("policyengine_us")
 pytestmark = [pytest.mark.oracle, pytest.mark.us]
-
-
-@pytest.fixture(scope="module")
-def country():
-    return engine.import_country("policyengine_us")
 
 
 def test_a_replaced_an_added_and_a_neutralized_variable(country):
