@@ -61,7 +61,7 @@ class ParameterIndex:
         self.leaves = leaves
         self.static = dict(static)
         self.period = period
-        content = [dataclasses.astuple(leaf)[:4] for leaf in leaves]
+        content = [(leaf.path, leaf.start, leaf.stop, leaf.era) for leaf in leaves]
         self.digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
     def __hash__(self) -> int:

@@ -7,27 +7,30 @@ import jax.numpy as jnp
 import pytest
 
 from pejax.engine.running import _executables
-from pejax.engine.running._executables import executables
+from pejax.engine.running._executables import Job, executables
+
+SHAPE = jax.ShapeDtypeStruct((3,), jnp.float32)
 
 
-def job(key, asked):
+def job(content, asked):
     """What compiles `x + 1`, and notes the options it was compiled with."""
 
     class Lowered:
         def compile(self, compiler_options):
             asked.append(compiler_options)
-            lowered = jax.jit(lambda x: x + 1).lower(jnp.zeros(3))
+            lowered = jax.jit(lambda x: x + 1).lower(SHAPE)
             return lowered.compile(compiler_options=compiler_options)
 
-    return (key, Lowered)
+    return Job((content,), (SHAPE,), 0, Lowered)
 
 
 @pytest.fixture
 def made(monkeypatch):
     monkeypatch.setattr(_executables, "_MADE", {})
+    monkeypatch.setattr(_executables._store, "of_this_process", lambda _: None)
 
 
-def test_equal_keys_are_made_once(made):
+def test_equal_content_is_made_once(made):
     asked = []
     first, again, other = executables([job("a", asked), job("a", asked), job("b", asked)])
     assert len(asked) == 2 and first is again and other is not first

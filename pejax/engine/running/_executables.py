@@ -1,16 +1,20 @@
-"""Machine code, made side by side on all cores and kept by content."""
+"""Machine code, made side by side on all cores and kept by content, also between processes."""
 
 from __future__ import annotations
 
 import concurrent.futures
+import dataclasses
+import functools
 import os
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
 
-_MADE: dict[Hashable, Any] = {}
+from . import _store
+
+_MADE: dict[Job, Any] = {}
 _ONE_PIECE = {"xla_cpu_use_fusion_emitters": False, "xla_cpu_parallel_codegen_split_count": 1}
 """By default XLA makes every fused loop a piece of machine code of its own, each in three mappings.
 One piece an executable is slower by half, but a process may hold only so many mappings."""
@@ -19,21 +23,53 @@ _MOST_ROOM = 0.6
 PIECES = 70
 """Mappings that the machine code of one segment takes by default, roughly."""
 
-Job = tuple[Hashable, Callable[[], Any]]
+
+@dataclasses.dataclass(frozen=True)
+class Job:
+    """A function to be compiled for arguments of known shapes.
+
+    **Arguments:** `content`, a key of what the function computes; `arguments`, their shapes;
+    `results`, a tree like its results'; `lower`, what lowers it for the arguments.
+    """
+
+    content: tuple[Any, ...]
+    arguments: tuple[Any, ...]
+    results: Any = dataclasses.field(compare=False)
+    lower: Callable[[], Any] = dataclasses.field(compare=False)
+
+    @property
+    def trees(self) -> tuple[Any, Any]:
+        """The structures of the arguments and of the results."""
+        return jax.tree.structure((self.arguments, {})), jax.tree.structure(self.results)
 
 
 def executables(jobs: Sequence[Job], pieces: int = PIECES) -> list[Any]:
-    """The executable of each job: a key, and what lowers it if there is none of that key yet.
+    """The executable of each job, made if there is none of equal content and shapes yet.
 
     **Arguments:** `pieces`, mappings that one of them takes by default.
     """
-    missing = {key: lower for key, lower in jobs if key not in _MADE}
+    missing = [job for job in dict.fromkeys(jobs) if job not in _MADE]
     options = _options(len(missing) * pieces)
+    store = _store.of_this_process(options) if missing else None
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        lowered = [lower() for lower in missing.values()]
-        made = pool.map(lambda one: one.compile(compiler_options=options), lowered)
-        _MADE.update(zip(missing, made, strict=True))
-    return [_MADE[key] for key, _ in jobs]
+        found = list(pool.map(functools.partial(_read, store), missing))
+        made = [
+            done or pool.submit(_compiled, job.lower(), store, job, options)
+            for job, done in zip(missing, found, strict=True)
+        ]
+    for job, one in zip(missing, made, strict=True):
+        _MADE[job] = one.result() if isinstance(one, concurrent.futures.Future) else one
+    return [_MADE[job] for job in jobs]
+
+
+def _read(store: _store.Store | None, job: Job) -> Any:
+    return None if store is None else store.read((job.content, job.arguments), job.trees)
+
+
+def _compiled(lowered: Any, store: _store.Store | None, job: Job, options: Any) -> Any:
+    if store is None:
+        return lowered.compile(compiler_options=options)
+    return store.compile(lowered, options, (job.content, job.arguments), job.trees)
 
 
 def _options(mappings: int) -> dict[str, Any] | None:

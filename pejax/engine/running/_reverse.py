@@ -20,9 +20,9 @@ from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array, Float
 
 from ..graph._node import Node
-from ._executables import PIECES, executables
+from ._executables import PIECES, Job, executables
 from ._extent import Extent
-from ._segments import Segment, body
+from ._segments import Segment, body, jitted
 
 if TYPE_CHECKING:
     from ._runtime import Run
@@ -166,9 +166,10 @@ def _functions(
         functions[k] = function
         if run.concrete((numbers, values)):
             arguments = _shapes(run, segment, pull, numbers[k], values)
-            key = ("back", segment.digest, run.runtime.dtype, extent, pull, *arguments)
-            lower = _jitted(segment, run.runtime.dtype, pull).lower
-            jobs.append((key, functools.partial(lower, *arguments, extent=extent)))
+            content = ("back", segment.digest, run.runtime.dtype, extent, pull)
+            lower = functools.partial(function.func.lower, *arguments, extent=extent)
+            results = (0, [0 for _ in pull.wanted])
+            jobs.append(Job(content, arguments, results, lower))
             places.append(k)
     for k, made in zip(places, executables(jobs, 3 * PIECES), strict=True):
         functions[k] = made
@@ -195,8 +196,7 @@ _JITTED: dict[Any, Any] = {}
 def _jitted(segment: Segment, dtype: str, pull: Pull) -> Any:
     key = (segment.digest, dtype, pull)
     if key not in _JITTED:
-        function = functools.partial(_pull, segment, np.dtype(dtype), pull)
-        _JITTED[key] = jax.jit(function, static_argnames=("extent",))
+        _JITTED[key] = jitted(functools.partial(_pull, segment, np.dtype(dtype), pull), segment)
     return _JITTED[key]
 
 

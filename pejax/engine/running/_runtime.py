@@ -246,9 +246,9 @@ class Run:
             numbers = jax.ShapeDtypeStruct((sum(segment.lengths),), theta.dtype)
             results = self.specs(segment)
             shapes.update(zip([n.index for n in segment.outputs], results, strict=True))
-            lower = functools.partial(compiled(segment, dtype, False).lower, numbers, given, held)
-            key = ("forward", segment.digest, dtype, own, given, held)
-            jobs.append((key, functools.partial(lower, extent=own)))
+            arguments = (numbers, given, held)
+            lower = functools.partial(compiled(segment, dtype, False).lower, *arguments, extent=own)
+            jobs.append(Job(("forward", segment.digest, dtype, own), arguments, results, lower))
         return jobs
 
 

@@ -119,7 +119,9 @@ def _digest(
         if node.op == "constant":
             value = np.asarray(node.shadow)
             return [type(node.shadow).__name__, value.dtype.str, value.shape, value.tobytes().hex()]
-        return local.get(node.index, name_of(node) if node.op == "input" else "zero")
+        if node.index in local:
+            return local[node.index]
+        return name_of(node) if node.op == "input" else ["zero", str(node.dtype), _dims(node)]
 
     def attr(name: str, value: Any) -> Any:
         if name not in SIZES:
@@ -185,23 +187,21 @@ def compiled(segment: Segment, dtype: Any, differentiable: bool = True) -> Any:
     """
     key = (segment.digest, str(jnp.dtype(dtype)), differentiable)
     if key not in _COMPILED:
-        run = _once_more if differentiable else body
-        function = functools.partial(run, segment, jnp.dtype(dtype))
-        _COMPILED[key] = jax.jit(function, static_argnames=("extent",))
+        function = functools.partial(body, segment, jnp.dtype(dtype))
+        if differentiable:
+            function = functools.partial(_once_more, function)
+        _COMPILED[key] = jitted(function, segment)
     return _COMPILED[key]
 
 
-def _once_more(
-    segment: Segment,
-    dtype: Any,
-    numbers: Array,
-    values: tuple[Array, ...],
-    places: tuple[Array, ...],
-    *,
-    extent: Extent,
-) -> list[Array]:
-    run = jax.checkpoint(functools.partial(body, segment, dtype, extent=extent))
-    return run(numbers, values, places)
+def jitted(function: functools.partial[Any], segment: Segment) -> Any:
+    """A function of some rows, jitted under a name that no other segment has."""
+    function.__name__ = f"segment_{segment.digest[:16]}"  # type: ignore[attr-defined]
+    return jax.jit(function, static_argnames=("extent",))
+
+
+def _once_more(function: Any, *arguments: Any, extent: Extent) -> list[Array]:
+    return jax.checkpoint(functools.partial(function, extent=extent))(*arguments)
 
 
 def body(
