@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import hashlib
 import json
 import os
@@ -20,11 +21,13 @@ from ._accept import fail_if_groups_missing
 from ._parameters import Parameters, index_of
 from ._program import Decision, Output, Program, Recipe, _agrees
 from ._report import report_of
+from .graph._copy import copied
 from .graph._interpret import Interpreter
 from .graph._strata import Strata
 from .importer import Country, import_country
 from .rules._system import System
 from .running._chunks import fail_if_households_meet
+from .tracing._array import Traced
 from .tracing._inputs import Column, columns_for, columns_of, host_arrays, recoded, sizes_of
 from .tracing._names import names_of
 from .tracing._trace import Outcome, trace
@@ -124,7 +127,11 @@ def _traced(
         return Interpreter(host, sizes, numbers, memory=_DECIDING_MEMORY)
 
     outcome = trace(system, recipe.outputs, period, columns, values)
-    return _program(system, outcome, recipe, columns, period, _strata(population, columns))
+    strata = _strata(population, columns)
+    program = _program(system, outcome, recipe, columns, period, strata)
+    del outcome, values
+    gc.collect()  # what the trace left is large, and refers to itself in circles
+    return program
 
 
 def _year(system: System, text: str) -> Any:
@@ -167,22 +174,22 @@ def _program(
     period: Any,
     strata: Strata | None,
 ) -> Program:
-    outputs = tuple(
-        Output(
-            name,
-            traced.node,
-            system.variable(name).entity,
-            None if traced.vocabulary is None else tuple(names_of(traced.vocabulary)),
-        )
-        for name, traced in outcome.outputs.items()
-    )
+    results = outcome.outputs.values()
+    roots = copied([*(r.node for r in results), *(g.node for g in outcome.guards)])
+    nodes, decided = roots[: len(results)], roots[len(results) :]
     if recipe.chunk is not None:
-        fail_if_households_meet([o.node for o in outputs])
+        fail_if_households_meet(nodes, decided)
     used = set(outcome.given)
     used_inputs = {c.key for c in columns if c.name in used}
     return Program(
-        outputs=outputs,
-        decisions=tuple(Decision(g.node, g.kind, g.variable, g.value) for g in outcome.guards),
+        outputs=tuple(
+            Output(name, node, system.variable(name).entity, _names(traced))
+            for (name, traced), node in zip(outcome.outputs.items(), nodes, strict=True)
+        ),
+        decisions=tuple(
+            Decision(node, g.kind, g.variable, g.value)
+            for g, node in zip(outcome.guards, decided, strict=True)
+        ),
         index=index_of(outcome.leaves, outcome.static, period),
         columns=tuple(c for c in columns if c.name in used),
         known=frozenset(outcome.evaluated) | frozenset(outcome.given),
@@ -191,6 +198,11 @@ def _program(
         rules=system if recipe.native else None,
         strata=strata if strata is not None and strata.column in used_inputs else None,
     )
+
+
+def _names(traced: Traced) -> tuple[str, ...] | None:
+    """The names behind an output's codes."""
+    return None if traced.vocabulary is None else tuple(names_of(traced.vocabulary))
 
 
 def _recipe(

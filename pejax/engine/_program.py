@@ -23,7 +23,7 @@ from .graph._interpret import Interpreter
 from .graph._node import Node
 from .graph._strata import Strata
 from .rules._system import System
-from .running._chunks import deal, run_blocks
+from .running._chunks import Chunked, chunked, deal
 from .running._runtime import Runtime
 from .tracing._inputs import Column, host_arrays, recoded, sizes_of
 
@@ -109,10 +109,9 @@ class Program:
         }
 
     def _in_chunks(self, parameters: Parameters, population: Population) -> dict[str, Array]:
-        theta = parameters.values
-        self._check_decisions(parameters, self._decision_runtime(theta, population))
         dealt = deal(population, self.recipe.chunk or 1)
-        values = run_blocks(self._output_runtime, theta, dealt)
+        values, answers = self._chunked(parameters.values, dealt)
+        self._check_decisions(parameters, answers)
         return {o.name: dealt.trim(v, o.entity) for o, v in zip(self.outputs, values, strict=True)}
 
     @property
@@ -245,8 +244,8 @@ class Program:
         return self._run(self._roots)
 
     @functools.cached_property
-    def _output_runtime(self) -> Runtime:
-        return self._run([o.node for o in self.outputs])
+    def _chunked(self) -> Chunked:
+        return chunked([o.node for o in self.outputs], [d.node for d in self.decisions], self._run)
 
     @functools.cached_property
     def _decision_runtime(self) -> Runtime:

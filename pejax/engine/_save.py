@@ -19,6 +19,7 @@ import numpy as np
 
 from .._files import atomic_path
 from .._validate import BadInputError
+from .graph._copy import blank
 from .graph._ir import Graph
 from .graph._node import Node, reachable
 
@@ -150,8 +151,7 @@ def _shadow(graph: Graph, dtype: str, shape: Any, value: Any, arrays: Any) -> An
         array = arrays[value]
         return array[()] if array.ndim == 0 else array
     rows = tuple(graph.sizes[n] if isinstance(n, str) else int(n) for n in shape)
-    blank = np.zeros(rows, dtype)
-    return blank[()] if blank.ndim == 0 else blank
+    return blank(rows, np.dtype(dtype))
 
 
 def _tuples(value: Any) -> Any:

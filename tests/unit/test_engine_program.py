@@ -149,7 +149,7 @@ def test_blocks_change_nothing(program, people):
 
 
 def test_chunks_change_nothing(people):
-    outputs = tuple(n for n in EVERYTHING if n != "care_supplement")
+    outputs = EVERYTHING
     whole, cut = toy_program(outputs), compile(toy_system(), outputs, 2025, people, chunk=1)
     assert_equal(values(cut, people), values(whole, people), rtol=1e-6)
 

@@ -1,18 +1,43 @@
-"""Running a program over chunks of households, so that memory is bounded by the chunk."""
+"""Running a program over chunks of households, so that memory is bounded by the chunk.
+
+What needs all households at once (whether anybody is disabled, how large the largest family is) is
+computed first: each block's own part, then the parts together. Such quantities may depend on each
+other, so they are computed in rounds. The outputs read them as inputs.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+from collections.abc import Callable, Mapping, Sequence
 
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..._population import Population
 from ..._validate import BadInputError
+from ..graph._copy import copied
 from ..graph._node import Node, reachable
-from ._runtime import Runtime
+from ._emit import extreme
+from ._memory import remembered
+from ._reverse import is_reverse
+from ._runtime import Run, Runtime, extent_of, traced
 
-_ACROSS_ROWS = {"sum", "prod", "mean", "max", "min", "any", "all", "cumsum", "lexsort"}
+Parts = Float[Array, "block ..."]
+Across = Mapping[str, Array]
+
+_TOGETHER: dict[str, Callable[[Parts], Array]] = {
+    "sum": lambda parts: jnp.sum(parts, axis=0),
+    "prod": lambda parts: jnp.prod(parts, axis=0),
+    "any": lambda parts: jnp.any(parts, axis=0),
+    "all": lambda parts: jnp.all(parts, axis=0),
+    "max": lambda parts: extreme("max", parts, 0),
+    "min": lambda parts: extreme("min", parts, 0),
+}
+"""How the parts of the blocks make up the whole."""
+
+_ALONG_ROWS = ("cumsum", "lexsort", "mean", "getitem")
 
 
 def deal(population: Population, chunk: int) -> Population:
@@ -24,36 +49,156 @@ def deal(population: Population, chunk: int) -> Population:
     if population.schema.blocks > 1:
         return population
     households = population.count(population.schema.household)
-    return population.in_blocks(max(1, -(-households // chunk)))
+    with jax.ensure_compile_time_eval():
+        return population.in_blocks(max(1, -(-households // chunk)))
 
 
-def run_blocks(
-    runtime: Runtime, theta: Float[Array, " leaf"], dealt: Population
-) -> list[Float[Array, " row"]]:
-    """The roots' values, block after block; a derivative runs each block forward again."""
-    values = _block_by_block(runtime, theta, dealt.stacked())
-    return [v.reshape(-1) for v in values]
+@dataclasses.dataclass(frozen=True, eq=False)
+class Round:
+    """Quantities across households that can be computed at the same time.
+
+    **Arguments:** `names`, under which later rounds read them; `kinds`, the operations that make
+    them up of the blocks' parts; `runtime`, what computes the parts.
+    """
+
+    names: tuple[str, ...]
+    kinds: tuple[str, ...]
+    runtime: Runtime
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _block_by_block(
-    runtime: Runtime, theta: Float[Array, " leaf"], blocks: Population
-) -> list[Float[Array, "block row"]]:
-    one = jax.checkpoint(lambda block: runtime(theta, block, grow=False))
-    return jax.lax.map(one, blocks)
+@dataclasses.dataclass(frozen=True, eq=False)
+class Chunked:
+    """A program that is run block after block.
+
+    **Arguments:** `rounds`, what is computed first; `outputs`, one entry a row; `decisions`, which
+    depend on the population through the rounds alone.
+    """
+
+    rounds: tuple[Round, ...]
+    outputs: Runtime
+    decisions: Runtime
+
+    def __call__(
+        self, theta: Float[Array, " leaf"], dealt: Population
+    ) -> tuple[list[Array], list[Array]]:
+        """The outputs, row after row of all blocks, and the decisions."""
+        blocks = dealt.stacked()
+        across: dict[str, Array] = {}
+        for one in self.rounds:
+            parts = run_blocks(one.runtime, theta, dealt, across)
+            whole = (_TOGETHER[kind](part) for kind, part in zip(one.kinds, parts, strict=True))
+            across |= dict(zip(one.names, whole, strict=True))
+        values = run_blocks(self.outputs, theta, dealt, across)
+        first = jax.tree.map(lambda x: x[0], blocks)
+        decisions = self.decisions(theta, first, across, grow=False)
+        return [v.reshape(-1) for v in values], decisions
 
 
-def fail_if_households_meet(roots: list[Node]) -> None:
-    """Refuse a program whose outputs need all households at once."""
-    met = {n.origin for n in reachable(roots) if _crosses(n)}
+def chunked(
+    outputs: Sequence[Node], decisions: Sequence[Node], runtime: Callable[[list[Node]], Runtime]
+) -> Chunked:
+    """A program in rounds.
+
+    **Arguments:** `runtime`, what makes some nodes executable.
+    """
+    levels = _levels([*outputs, *decisions])
+    met = [node for level in levels for node in level]
+    names = {node.index: f"across.{k}" for k, node in enumerate(met)}
+    copies = copied([*met, *outputs, *decisions], names)
+    ends = len(met), len(met) + len(outputs)
+    parts, rest = copies[: ends[0]], copies[ends[0] :]
+    rounds = []
+    for level in levels:
+        own, parts = parts[: len(level)], parts[len(level) :]
+        kinds = tuple(node.op for node in level)
+        rounds.append(Round(tuple(names[n.index] for n in level), kinds, runtime(own)))
+    return Chunked(tuple(rounds), runtime(rest[: len(outputs)]), runtime(rest[len(outputs) :]))
+
+
+def fail_if_households_meet(outputs: Sequence[Node], decisions: Sequence[Node]) -> None:
+    """Refuse a program that needs all households at once in a way that blocks cannot share."""
+    nodes = reachable([*outputs, *decisions])
+    met = {n.origin for n in nodes if _meets(n) and n.op not in _TOGETHER}
+    met |= {n.origin for n in decisions if _rows(n)}
     if met:
         raise BadInputError(
             "chunk= needs households that do not depend on each other, but "
-            f"{', '.join(sorted(met))} reduce over all of them. Compile without chunk="
+            f"{', '.join(sorted(met))} put all of them in an order. Compile without chunk="
         )
 
 
-def _crosses(node: Node) -> bool:
-    if node.op not in _ACROSS_ROWS or node.attr("axis") not in (None, 0):
+def _levels(roots: Sequence[Node]) -> list[list[Node]]:
+    """Quantities across households, those first that depend on no other."""
+    depth: dict[int, int] = {}
+    levels: dict[int, list[Node]] = {}
+    for node in reachable(list(roots)):
+        depth[node.index] = max((depth[a.index] for a in node.args), default=0)
+        if _meets(node):
+            levels.setdefault(depth[node.index], []).append(node)
+            depth[node.index] += 1
+    return [levels[k] for k in sorted(levels)]
+
+
+def _meets(node: Node) -> bool:
+    """Whether a node looks at rows of all households."""
+    if node.op not in _TOGETHER and node.op not in _ALONG_ROWS:
         return False
-    return any(a.ndim and a.shape[0] in node.graph.entity_of for a in node.args)
+    if not any(_rows(a) for a in node.args):
+        return False
+    return not _rows(node) or node.op in ("cumsum", "lexsort")
+
+
+def _rows(node: Node) -> bool:
+    return any(node.graph.entities(n) for n in node.shape)
+
+
+# ---- block after block
+
+
+def run_blocks(
+    runtime: Runtime, theta: Float[Array, " leaf"], dealt: Population, across: Across
+) -> list[Parts]:
+    """The roots' values by block; a derivative runs each block forward again."""
+    if not runtime.roots:
+        return []
+    variables = (theta, dict(across))
+    if _inside_a_trace(dealt) or (traced(variables) and not is_reverse(variables)):
+        return _in_one_trace(runtime, theta, dealt.stacked(), dict(across))
+    values = [
+        jax.block_until_ready(run(theta, again=True)) for run in _runs(runtime, dealt, across)
+    ]
+    return [jnp.stack(parts) for parts in zip(*values, strict=True)]
+
+
+def _inside_a_trace(dealt: Population) -> bool:
+    """Whether this runs under `jit`, where blocks one after another would be traced one by one."""
+    return traced((dealt, jnp.zeros(())))
+
+
+def _runs(runtime: Runtime, dealt: Population, across: Across) -> list[Run]:
+    """An evaluation for each block, all with the same shapes."""
+    blocks = _blocks_of(dealt)
+    extent = extent_of(blocks[0], grow=False)
+    places = runtime.places_in(blocks, extent)
+    return [
+        runtime.run(block, extent, place, across)
+        for block, place in zip(blocks, places, strict=True)
+    ]
+
+
+def _blocks_of(dealt: Population) -> list[Population]:
+    """Each block as a population of its own; remembered, as are the places of its strata."""
+
+    def split() -> list[Population]:
+        blocks = dealt.stacked()
+        return [jax.tree.map(lambda x, k=k: x[k], blocks) for k in range(dealt.schema.blocks)]
+
+    return remembered(jax.tree.leaves(dealt), dealt.schema, split)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _in_one_trace(
+    runtime: Runtime, theta: Float[Array, " leaf"], blocks: Population, across: Across
+) -> list[Parts]:
+    one = jax.checkpoint(lambda block: runtime(theta, block, across, grow=False))
+    return jax.lax.map(one, blocks)

@@ -7,8 +7,7 @@ are and how they are linked among themselves; it is worked out on the host, once
 from __future__ import annotations
 
 import dataclasses
-import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -20,6 +19,7 @@ from ..._layout import size_bucket
 from ..._population import Population
 from ..graph._strata import Strata
 from ._extent import Extent
+from ._memory import remembered
 
 Key = tuple[int, str]
 
@@ -70,37 +70,66 @@ def put_back(value: Array, rows: Int[Array, " row"], total: int) -> Array:
     )
 
 
-_REMEMBERED: dict[tuple[int, ...], tuple[list[weakref.ref[Array]], Places | None]] = {}
+def places_of(
+    populations: Sequence[Population], strata: Strata, extent: Extent
+) -> list[Places] | None:
+    """The strata's rows in populations of one size, with the same capacities in all of them.
 
-
-def places_of(population: Population, strata: Strata, extent: Extent) -> Places | None:
-    """The strata's rows, or None where the column holds a value that is none of theirs.
-
-    They are remembered for as long as the population's arrays live.
+    None where the column holds a value that is none of the strata's. The places are remembered for
+    as long as the populations' arrays live.
     """
     entity, _, name = strata.column.partition(".")
-    held = [population.columns[entity][name], *jax.tree.leaves((population.links, population.real))]
-    key = (*map(id, held), hash((strata, extent)))
-    if key not in _REMEMBERED:
-        forget = [weakref.ref(array, lambda _: _REMEMBERED.pop(key, None)) for array in held]
-        _REMEMBERED[key] = (forget, _work_out(population, strata, extent, held[0]))
-    return _REMEMBERED[key][1]
+    held = [
+        array
+        for p in populations
+        for array in (p.columns[entity][name], *jax.tree.leaves((p.links, p.real)))
+    ]
+    return remembered(
+        held, (strata, extent), lambda: _worked_out(populations, strata, extent, entity, name)
+    )
 
 
-def _work_out(
-    population: Population, strata: Strata, extent: Extent, column: Array
-) -> Places | None:
+def _worked_out(
+    populations: Sequence[Population], strata: Strata, extent: Extent, entity: str, name: str
+) -> list[Places] | None:
+    found = [_strata_of(p, strata, np.asarray(p.columns[entity][name])) for p in populations]
+    homes = [
+        _stratum_of_every_row(p, stratum)
+        for p, stratum in zip(populations, found, strict=True)
+        if stratum is not None
+    ]
+    if len(homes) < len(populations):
+        return None
+    sizes = [_capacities(homes, k) for k in range(len(strata.values))]
+    return [_places(p, h, sizes, extent) for p, h in zip(populations, homes, strict=True)]
+
+
+def _strata_of(population: Population, strata: Strata, codes: np.ndarray) -> np.ndarray | None:
+    """The stratum of every household, -1 for padding; None where one belongs to none."""
     real = np.asarray(population.mask(population.schema.household))
-    codes = np.asarray(column)
     stratum = np.searchsorted(strata.values, codes)
     stratum = np.minimum(stratum, len(strata.values) - 1)
     if (np.asarray(strata.values)[stratum] != codes)[real].any():
         return None
-    stratum = np.where(real, stratum, -1)
-    homes = _stratum_of_every_row(population, stratum)
-    dealt = [_one(population, homes, k, extent) for k in range(len(strata.values))]
-    arrays = {(k, name): value for k, (_, held) in enumerate(dealt) for name, value in held.items()}
-    return Places(tuple(own for own, _ in dealt), jax.device_put(arrays))
+    return np.where(real, stratum, -1)
+
+
+def _capacities(homes: Sequence[Mapping[str, np.ndarray]], stratum: int) -> dict[str, int]:
+    """The rows with which a stratum is computed: the bucket of the most that it has anywhere."""
+    counts = {e: max(int((h[e] == stratum).sum()) for h in homes) for e in homes[0]}
+    return {e: size_bucket(count + 1) for e, count in counts.items()}
+
+
+def _places(
+    population: Population,
+    homes: Mapping[str, np.ndarray],
+    sizes: Sequence[Mapping[str, int]],
+    extent: Extent,
+) -> Places:
+    held = [_one(population, homes, k, own, extent) for k, own in enumerate(sizes)]
+    arrays = {(k, name): value for k, one in enumerate(held) for name, value in one.items()}
+    extents = [dataclasses.replace(extent, sizes=tuple(sorted(own.items()))) for own in sizes]
+    return Places(tuple(extents), jax.device_put(arrays))
 
 
 def _stratum_of_every_row(population: Population, households: np.ndarray) -> dict[str, np.ndarray]:
@@ -115,12 +144,15 @@ def _stratum_of_every_row(population: Population, households: np.ndarray) -> dic
 
 
 def _one(
-    population: Population, homes: Mapping[str, np.ndarray], stratum: int, extent: Extent
-) -> tuple[Extent, dict[str, np.ndarray]]:
-    """The rows of one stratum, padded to a size bucket, and their links to each other."""
+    population: Population,
+    homes: Mapping[str, np.ndarray],
+    stratum: int,
+    sizes: Mapping[str, int],
+    extent: Extent,
+) -> dict[str, np.ndarray]:
+    """The rows of one stratum, padded, and their links to each other."""
     schema, full = population.schema, dict(extent.sizes)
     rows = {e: np.flatnonzero(home == stratum) for e, home in homes.items()}
-    sizes = {e: size_bucket(len(r) + 1) for e, r in rows.items()}
     held: dict[str, np.ndarray] = {}
     place: dict[str, np.ndarray] = {}
     for entity, mine in rows.items():
@@ -130,8 +162,7 @@ def _one(
         place[entity][mine] = np.arange(len(mine))
     for group in schema.groups:
         held |= _links(population, group, rows, sizes, place)
-    own = dataclasses.replace(extent, sizes=tuple(sorted(sizes.items())))
-    return own, held
+    return held
 
 
 def _links(

@@ -317,19 +317,24 @@ def _product(e: Emitter, node: Node) -> Array:
     return _total.product(e.get(node.args[0], e.width(node.dtype)), node.attr("axis"))
 
 
-def _extreme(name: str, worst: float) -> Emit:
-    """The largest or smallest; NaN if there is one, with derivative zero."""
-
+def _extreme(name: str) -> Emit:
     def emit(e: Emitter, node: Node) -> Array:
         x, axis = e.get(node.args[0], e.width(node.dtype)), node.attr("axis")
-        reduce = getattr(jnp, name)
         if node.args[0].finite or node.dtype.kind != "f":
-            return reduce(x, axis=axis)
-        hole = jnp.isnan(x)
-        found = reduce(jnp.where(hole, worst, x), axis=axis)
-        return jnp.where(jnp.any(hole, axis=axis), jnp.nan, found)
+            return getattr(jnp, name)(x, axis=axis)
+        return extreme(name, x, axis)
 
     return emit
+
+
+def extreme(name: str, x: Array, axis: int | None) -> Array:
+    """The largest (`max`) or smallest (`min`); NaN if there is one, with derivative zero."""
+    reduce = getattr(jnp, name)
+    if not jnp.issubdtype(x.dtype, jnp.floating):
+        return reduce(x, axis=axis)
+    hole = jnp.isnan(x)
+    found = reduce(jnp.where(hole, -jnp.inf if name == "max" else jnp.inf, x), axis=axis)
+    return jnp.where(jnp.any(hole, axis=axis), jnp.nan, found)
 
 
 def _interp(e: Emitter, node: Node) -> Array:
@@ -439,7 +444,7 @@ EMITTERS: dict[str, Emit] = {
         e.get(node.args[0], e.width(node.dtype)), axis=node.attr("axis")
     ),
     "prod": _product,
-    "max": _extreme("max", -np.inf),
-    "min": _extreme("min", np.inf),
+    "max": _extreme("max"),
+    "min": _extreme("min"),
 } | {name: _reduction(name) for name in ("sum", "mean", "any", "all")}
 """What each operation means in JAX."""

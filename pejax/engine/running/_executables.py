@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import concurrent.futures
 import dataclasses
 import functools
 import os
+import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor as Pool
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,11 @@ _ONE_PIECE = {"xla_cpu_use_fusion_emitters": False, "xla_cpu_parallel_codegen_sp
 """By default XLA makes every fused loop a piece of machine code of its own, each in three mappings.
 One piece an executable is slower by half, but a process may hold only so many mappings."""
 
-_MOST_ROOM = 0.6
-PIECES = 70
-"""Mappings that the machine code of one segment takes by default, roughly."""
+_RESERVE = 0.45
+"""The share of a process's mappings that is left to executables of one piece, and to others."""
+
+_BATCH = 16
+"""Executables between two looks at how many mappings are left."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,23 +46,37 @@ class Job:
         return jax.tree.structure((self.arguments, {})), jax.tree.structure(self.results)
 
 
-def executables(jobs: Sequence[Job], pieces: int = PIECES) -> list[Any]:
-    """The executable of each job, made if there is none of equal content and shapes yet.
-
-    **Arguments:** `pieces`, mappings that one of them takes by default.
-    """
+def executables(jobs: Sequence[Job]) -> list[Any]:
+    """The executable of each job, made if there is none of equal content and shapes yet."""
     missing = [job for job in dict.fromkeys(jobs) if job not in _MADE]
-    options = _options(len(missing) * pieces)
-    store = _store.of_this_process(options) if missing else None
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        found = list(pool.map(functools.partial(_read, store), missing))
-        made = [
-            done or pool.submit(_compiled, job.lower(), store, job, options)
-            for job, done in zip(missing, found, strict=True)
-        ]
-    for job, one in zip(missing, made, strict=True):
-        _MADE[job] = one.result() if isinstance(one, concurrent.futures.Future) else one
+    _MADE.update(zip(missing, _made(missing), strict=True))
     return [_MADE[job] for job in jobs]
+
+
+def _made(jobs: Sequence[Job]) -> list[Any]:
+    """Read what is kept on disk and compile the rest, a few at a time: each takes memory."""
+    cores = os.cpu_count() or 1
+    slots = threading.Semaphore(2 * cores)
+    made: list[Any] = []
+    with Pool(cores) as pool:
+        for start in range(0, len(jobs), _BATCH):
+            some = jobs[start : start + _BATCH]
+            options = _options()
+            store = _store.of_this_process(options)
+            kept = pool.map(functools.partial(_read, store), some)
+            for job, found in zip(some, kept, strict=True):
+                compile = functools.partial(_compiled, store=store, job=job, options=options)
+                made.append(found or _submitted(pool, slots, job, compile))
+    return [one.result() if isinstance(one, Future) else one for one in made]
+
+
+def _submitted(
+    pool: Pool, slots: threading.Semaphore, job: Job, compile: Callable[[Any], Any]
+) -> Future[Any]:
+    slots.acquire()
+    future = pool.submit(compile, job.lower())
+    future.add_done_callback(lambda _: slots.release())
+    return future
 
 
 def _read(store: _store.Store | None, job: Job) -> Any:
@@ -72,18 +89,18 @@ def _compiled(lowered: Any, store: _store.Store | None, job: Job, options: Any) 
     return store.compile(lowered, options, (job.content, job.arguments), job.trees)
 
 
-def _options(mappings: int) -> dict[str, Any] | None:
-    """XLA's defaults, unless so many mappings would come near what the system allows."""
-    if jax.default_backend() != "cpu" or mappings < _MOST_ROOM * _room():
+def _options() -> dict[str, Any] | None:
+    """XLA's defaults, unless this process comes near what the system allows."""
+    if jax.default_backend() != "cpu" or _room() >= _RESERVE:
         return None
     return dict(_ONE_PIECE)
 
 
 def _room() -> float:
-    """Mappings that this process may still make; without bound where the system has no limit."""
+    """The share of its mappings that this process may still make; 1 where there is no limit."""
     try:
         limit = int(Path("/proc/sys/vm/max_map_count").read_text())
         with Path("/proc/self/maps").open() as held:
-            return limit - sum(1 for _ in held)
+            return 1 - sum(1 for _ in held) / limit
     except OSError:
-        return float("inf")
+        return 1.0

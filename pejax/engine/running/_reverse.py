@@ -17,10 +17,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.custom_derivatives import SymbolicZero
-from jaxtyping import Array, Float
+from jaxtyping import Array
 
 from ..graph._node import Node
-from ._executables import PIECES, Job, executables
+from ._executables import Job, executables
 from ._extent import Extent
 from ._segments import Segment, body, jitted
 
@@ -41,40 +41,45 @@ class Pull:
     added: tuple[bool, ...]
 
 
-def differentiable(run: Run, theta: Float[Array, " leaf"]) -> list[Array]:
-    """The roots' values, with the derivative in `theta` by reverse mode."""
-    return _evaluated(run, theta)
+def differentiable(run: Run, again: bool, theta: Array, moved: tuple[Array, ...]) -> list[Array]:
+    """The roots' values, with the derivative in `theta` and in what moves with it."""
+    return _evaluated(run, again, theta, moved)
 
 
-def is_reverse(theta: Array) -> bool:
-    """Whether a traced value may be differentiated in reverse mode alone; else it raises."""
+def is_reverse(tree: Any) -> bool:
+    """Whether traced values may be differentiated in reverse mode alone; else it raises."""
     try:
-        _probe(theta)
+        _probe(tree)
     except TypeError:  # how JAX refuses forward mode through a rule for reverse mode
         return False
     return True
 
 
 @jax.custom_vjp
-def _probe(x: Array) -> Array:
-    return x
+def _probe(tree: Any) -> Any:
+    return tree
 
 
-_probe.defvjp(lambda x: (x, None), lambda _, ct: (ct,))
+_probe.defvjp(lambda tree: (tree, None), lambda _, ct: (ct,))
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _evaluated(run: Run, theta: Array) -> list[Array]:
-    return run.forward(theta)[0]
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+def _evaluated(run: Run, again: bool, theta: Array, moved: tuple[Array, ...]) -> list[Array]:
+    return run.forward(theta, moved)[0]
 
 
-def _forward(run: Run, theta: Any) -> tuple[list[Array], Any]:
-    roots, values = run.forward(theta.value, keep=True)
-    return roots, (theta.value, values)
+def _forward(run: Run, again: bool, theta: Any, moved: Any) -> tuple[list[Array], Any]:
+    numbers, held = theta.value, tuple(m.value for m in moved)
+    roots, values = run.forward(numbers, held, keep=not again)
+    return roots, (numbers, held, None if again else values)
 
 
-def _backward(run: Run, kept: Any, cotangents: list[Any]) -> tuple[Array]:
-    theta, values = kept
+def _backward(
+    run: Run, again: bool, kept: Any, cotangents: list[Any]
+) -> tuple[Array, tuple[Array, ...]]:
+    theta, moved, values = kept
+    if again:
+        values = run.forward(theta, moved, keep=True)[1]
     held, total = _at_the_roots(run, theta, cotangents)
     numbers, way_back = jax.vjp(run.plan.deal, theta)
     pulls, functions = _prepared(run, frozenset(held), numbers, values)
@@ -90,7 +95,9 @@ def _backward(run: Run, kept: Any, cotangents: list[Any]) -> tuple[Array]:
             numbers[k], run.given(segment, values), run.places_for(segment), outputs, before
         )
         held.update(zip(wanted, passed, strict=True))
-    return (total + way_back(back)[0],)
+    through = [held.get(n.index) for n in run.moving]
+    rest = (jnp.zeros_like(m) if c is None else c for m, c in zip(moved, through, strict=True))
+    return total + way_back(back)[0], tuple(rest)
 
 
 _evaluated.defvjp(_forward, _backward, symbolic_zeros=True)
@@ -112,7 +119,7 @@ def _at_the_roots(
             continue
         if root.op == "parameter":
             total = total.at[run.runtime.position[str(root.attr("name"))]].add(cotangent)
-        elif root.index in run.computed:
+        elif root.index in run.computed or root in run.moving:
             own = run.on_own_rows(root, cotangent)
             held[root.index] = held[root.index] + own if root.index in held else own
     return held, total
@@ -140,16 +147,12 @@ def _pulls(run: Run, present: set[int]) -> list[Pull | None]:
         if not active:
             pulls.append(None)
             continue
-        wanted = tuple(i for i, n in enumerate(segment.inputs) if _passes_on(n))
+        wanted = tuple(i for i, n in enumerate(segment.inputs) if carries(n))
         added = tuple(segment.inputs[i].index in present for i in wanted)
         pulls.append(Pull(active, wanted, added))
         present -= {segment.outputs[i].index for i in active}
         present |= {segment.inputs[i].index for i in wanted}
     return pulls[::-1]
-
-
-def _passes_on(node: Node) -> bool:
-    return carries(node) and node.op != "input"
 
 
 def _functions(
@@ -171,7 +174,7 @@ def _functions(
             results = (0, [0 for _ in pull.wanted])
             jobs.append(Job(content, arguments, results, lower))
             places.append(k)
-    for k, made in zip(places, executables(jobs, 3 * PIECES), strict=True):
+    for k, made in zip(places, executables(jobs), strict=True):
         functions[k] = made
     return functions
 

@@ -21,7 +21,7 @@ from ._compact import Places, places_of, put_back, taken
 from ._emit import Emitter
 from ._executables import Job, executables
 from ._extent import Extent
-from ._reverse import differentiable, is_reverse
+from ._reverse import carries, differentiable, is_reverse
 from ._segments import (
     Segment,
     compiled,
@@ -96,38 +96,62 @@ class Runtime:
         return {name_of(n): n for n in live if n.op == "input"}
 
     def __call__(
-        self, theta: Float[Array, " leaf"], population: Population, *, grow: bool = True
+        self,
+        theta: Float[Array, " leaf"],
+        population: Population,
+        across: Mapping[str, Array] | None = None,
+        *,
+        grow: bool = True,
     ) -> list[Array]:
         """The roots' values, one entry a padded row. Pure: `grad`, `jvp`, `vmap`, `jit` apply.
 
-        **Arguments:** `grow`, whether to pad to the next size bucket; a population that is one
-        block of another has its padding already.
+        **Arguments:** `across`, values of inputs that are not the population's own, but known of
+        all households together; `grow`, whether to pad to the next size bucket; a population that
+        is one block of another has its padding already.
         """
         extent = extent_of(population, grow)
-        places = self._places(population, extent)
-        run = Run(self, extent, places, self._inputs(population, extent))
-        if _traced(theta) and run.concrete(run.inputs) and is_reverse(theta):
-            return differentiable(run, theta)
-        return run.forward(theta)[0]
+        (places,) = self.places_in([population], extent)
+        return self.run(population, extent, places, across or {})(theta)
+
+    def run(
+        self,
+        population: Population,
+        extent: Extent,
+        places: Places | None,
+        across: Mapping[str, Array],
+    ) -> Run:
+        """An evaluation on one population."""
+        own = tuple(n for n in self.inputs if n not in across)
+        held = _padded_arrays(population, own, extent.sizes, self.dtype)
+        shared = {n: v for n, v in across.items() if n in self.inputs}
+        moving = {n: v for n, v in shared.items() if carries(self.inputs[n])}
+        inputs = {**held, **{n: v for n, v in shared.items() if n not in moving}}
+        return Run(
+            self,
+            extent,
+            places,
+            {self.inputs[n].index: v for n, v in inputs.items()},
+            tuple(self.inputs[n] for n in moving),
+            tuple(moving.values()),
+        )
 
     @functools.cached_property
     def prepared(self) -> dict[Any, Any]:
         """Executables by what they were made for."""
         return {}
 
-    def _places(self, population: Population, extent: Extent) -> Places | None:
-        """Where the strata lie, if this population is worth dividing and known on the host."""
-        households = population.schema.sizes[population.schema.household]
-        if self.strata is None or households < SMALLEST_COMPACTED or _traced(population):
-            return None
-        if self.homes is None or not _on_usual_device(population):
-            return None
-        return places_of(population, self.strata, extent)
-
-    def _inputs(self, population: Population, extent: Extent) -> dict[int, Array]:
-        names = tuple(self.inputs)
-        held = _padded_arrays(population, names, extent.sizes, self.dtype)
-        return {self.inputs[name].index: value for name, value in held.items()}
+    def places_in(
+        self, populations: Sequence[Population], extent: Extent
+    ) -> Sequence[Places | None]:
+        """Where the strata lie, if dividing them pays and the rows are known on the host."""
+        nowhere = [None for _ in populations]
+        if self.strata is None or traced(populations) or not _on_usual_device(populations):
+            return nowhere
+        if dict(extent.sizes)[populations[0].schema.household] < SMALLEST_COMPACTED:
+            return nowhere
+        if self.homes is None:
+            return nowhere
+        return places_of(populations, self.strata, extent) or nowhere
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -135,13 +159,27 @@ class Run:
     """One evaluation: a runtime, and the population that it runs on.
 
     **Arguments:** `extent`, the rows; `places`, where the strata lie, if they run on their own
-    rows; `inputs`, the population's arrays by node.
+    rows; `inputs`, arrays that no derivative passes through, by node; `moving` and `moved`, inputs
+    that depend on the law, and their values.
     """
 
     runtime: Runtime
     extent: Extent
     places: Places | None
     inputs: dict[int, Array]
+    moving: tuple[Node, ...] = ()
+    moved: tuple[Array, ...] = ()
+
+    def __call__(self, theta: Float[Array, " leaf"], again: bool = False) -> list[Array]:
+        """The roots' values.
+
+        **Arguments:** `again`, whether a derivative is to run forward once more instead of keeping
+        what crosses the segments' borders.
+        """
+        variables = (theta, self.moved)
+        if traced(variables) and self.concrete(self.inputs) and is_reverse(variables):
+            return differentiable(self, again, theta, self.moved)
+        return self.forward(theta, self.moved)[0]
 
     @functools.cached_property
     def plan(self) -> Plan:
@@ -159,15 +197,15 @@ class Run:
 
     def concrete(self, values: Any) -> bool:
         """Whether executables can be used: values at hand, on the usual device."""
-        return not _traced(values) and _on_usual_device(values)
+        return not traced(values) and _on_usual_device(values)
 
     def forward(
-        self, theta: Float[Array, " leaf"], keep: bool = False
+        self, theta: Float[Array, " leaf"], moved: tuple[Array, ...], keep: bool = False
     ) -> tuple[list[Array], dict[int, Array]]:
         """The roots' values, and what crosses the segments' borders if it is to be kept."""
-        values = dict(self.inputs)
+        values = self.inputs | dict(zip([n.index for n in self.moving], moved, strict=True))
         numbers = self.plan.deal(theta)
-        functions = self._functions(theta, self.concrete((theta, values)))
+        functions = self._functions(theta, values)
         for k, (segment, function) in enumerate(zip(self.plan.segments, functions, strict=True)):
             results = function(numbers[k], self.given(segment, values), self.places_for(segment))
             values.update(zip([n.index for n in segment.outputs], results, strict=True))
@@ -222,22 +260,22 @@ class Run:
             return jnp.zeros(emitter.shape(root), emitter.width(root.dtype))
         return emitter.get(root, shape=emitter.shape(root))
 
-    def _functions(self, theta: Array, concrete: bool) -> list[Any]:
+    def _functions(self, theta: Array, values: Mapping[int, Array]) -> list[Any]:
         """Each segment as a function of its numbers, its inputs and the strata's places."""
         dtype = self.runtime.dtype
-        if not concrete:
+        if not self.concrete((theta, values)):
             return [
                 functools.partial(compiled(s, dtype), extent=self.extent_of(s))
                 for s in self.plan.segments
             ]
         prepared = self.runtime.prepared
         if self.made_for not in prepared:
-            prepared[self.made_for] = executables(self._jobs(theta))
+            prepared[self.made_for] = executables(self._jobs(theta, values))
         return prepared[self.made_for]
 
-    def _jobs(self, theta: Array) -> list[Job]:
+    def _jobs(self, theta: Array, inputs: Mapping[int, Array]) -> list[Job]:
         """What compiles each segment for these rows."""
-        shapes = {i: jax.ShapeDtypeStruct(v.shape, v.dtype) for i, v in self.inputs.items()}
+        shapes = {i: jax.ShapeDtypeStruct(v.shape, v.dtype) for i, v in inputs.items()}
         jobs: list[Job] = []
         for segment in self.plan.segments:
             own, dtype = self.extent_of(segment), self.runtime.dtype
@@ -252,7 +290,8 @@ class Run:
         return jobs
 
 
-def _traced(tree: Any) -> bool:
+def traced(tree: Any) -> bool:
+    """Whether anything in it is a value inside a trace."""
     return any(isinstance(x, Tracer) for x in jax.tree.leaves(tree))
 
 

@@ -29,6 +29,7 @@ from ._compact import Key, put_back, taken
 from ._emit import Emitter
 from ._extent import Extent
 from ._schedule import NOWHERE, is_table, runs_of
+from ._store import emitter
 
 SEGMENT_NODES = 200
 
@@ -195,8 +196,13 @@ def compiled(segment: Segment, dtype: Any, differentiable: bool = True) -> Any:
 
 
 def jitted(function: functools.partial[Any], segment: Segment) -> Any:
-    """A function of some rows, jitted under a name that no other segment has."""
-    function.__name__ = f"segment_{segment.digest[:16]}"  # type: ignore[attr-defined]
+    """A function of some rows, jitted under a name that no other segment has.
+
+    What JAX's own cache has read cannot be kept in `_store`: a name of its own keeps it from
+    finding there what other segments, or this one in another version, have left.
+    """
+    name = f"segment_{segment.digest[:16]}_{emitter()[:8]}"
+    function.__name__ = name  # type: ignore[attr-defined]
     return jax.jit(function, static_argnames=("extent",))
 
 

@@ -84,8 +84,9 @@ class Store:
 
 def of_this_process(options: Mapping[str, Any] | None) -> Store | None:
     """Where JAX is set to keep what it compiles, if it is, and if no one else can write there."""
-    chosen = jax.config.jax_compilation_cache_dir
-    if not chosen or "://" in chosen or not jax.config.jax_enable_compilation_cache:
+    setting = jax.config.values
+    chosen = setting["jax_compilation_cache_dir"]
+    if not chosen or "://" in chosen or not setting["jax_enable_compilation_cache"]:
         return None
     folder = Path(chosen) / "pejax"
     try:
@@ -101,7 +102,7 @@ def of_this_process(options: Mapping[str, Any] | None) -> Store | None:
         )
         return None
     _listen()
-    content = json.dumps([*_machine(), dict(options or {}), jax.config.jax_enable_x64])
+    content = json.dumps([*_machine(), dict(options or {}), setting["jax_enable_x64"]])
     return Store(folder, hashlib.sha256(content.encode()).hexdigest())
 
 
@@ -129,14 +130,20 @@ def _private(folder: Path) -> bool:
 
 
 @functools.cache
+def emitter() -> str:
+    """A digest of the code that turns segments into JAX."""
+    content = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        content.update(path.read_bytes())
+    return content.hexdigest()
+
+
+@functools.cache
 def _machine() -> tuple[str, ...]:
     """What decides, besides the content of a segment, which machine code it becomes."""
-    emitter = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        emitter.update(path.read_bytes())
     device = jax.devices()[0]
     return (
-        emitter.hexdigest(),
+        emitter(),
         version("jax"),
         version("jaxlib"),
         os.environ.get("XLA_FLAGS", ""),
