@@ -21,6 +21,7 @@ from ._parameters import Parameters
 from ._program import Program
 from ._sensitivity import Statistic, as_statistic
 from .graph._fingerprint import fingerprint
+from .running._batch import differing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,10 +69,13 @@ def sweep(
     todo = [s for s in starts if not store.has(s)]
     results = {s: store.read(s) for s in starts if store.has(s)}
     jobs = [(s, _padded(laws[s : s + batch], batch)) for s in todo]
+    differs = (laws != np.asarray(program.parameters.values)).any(axis=0)
     run = {"local": _run_local, "ray": _run_ray}.get(executor)
     if run is None:
         raise BadInputError(f"executor {executor!r}: choose 'local' or 'ray'")
-    for done, (start, found) in enumerate(run(program, population, jobs, chosen, workers), 1):
+    for done, (start, found) in enumerate(
+        run(program, population, jobs, differs, chosen, workers), 1
+    ):
         results[start] = {k: v[: len(laws) - start] for k, v in found.items()}
         store.write(start, results[start])
         if progress is not None:
@@ -106,13 +110,20 @@ def _padded(laws: np.ndarray, batch: int) -> np.ndarray:
 
 
 def _run_batch(
-    program: Program, population: Population, laws: np.ndarray, statistics: Mapping[str, Statistic]
+    program: Program,
+    population: Population,
+    laws: np.ndarray,
+    differs: np.ndarray,
+    statistics: Mapping[str, Statistic],
 ) -> Results:
+    """Statistics under each law; `differs`, the numbers in which any batch of the sweep differs."""
+
     def one(values: Float[Array, " leaf"]) -> dict[str, Array]:
         outputs = program(Parameters(values, program.index), population)
         return {name: s(outputs, population) for name, s in statistics.items()}
 
-    found = jax.vmap(one)(jnp.asarray(laws, program.dtype))
+    with differing(differs):
+        found = jax.vmap(one)(jnp.asarray(laws, program.dtype))
     return {name: np.asarray(v) for name, v in found.items()}
 
 
@@ -120,17 +131,19 @@ def _run_local(
     program: Program,
     population: Population,
     jobs: list[tuple[int, np.ndarray]],
+    differs: np.ndarray,
     statistics: Mapping[str, Statistic],
     workers: int,
 ) -> Iterator[tuple[int, Results]]:
     for start, laws in jobs:
-        yield start, _run_batch(program, population, laws, statistics)
+        yield start, _run_batch(program, population, laws, differs, statistics)
 
 
 def _run_ray(
     program: Program,
     population: Population,
     jobs: list[tuple[int, np.ndarray]],
+    differs: np.ndarray,
     statistics: Mapping[str, Statistic],
     workers: int,
 ) -> Iterator[tuple[int, Results]]:
@@ -152,7 +165,8 @@ def _run_ray(
             worker = ray.remote(num_cpus=1)(_Worker)
             count = min(workers, len(jobs))
             actors = [
-                worker.remote(path.read_bytes(), tables, statistics, cache) for _ in range(count)
+                worker.remote(path.read_bytes(), tables, differs, statistics, cache)
+                for _ in range(count)
             ]
             pool = ray.util.ActorPool(actors)
             yield from pool.map_unordered(lambda actor, job: actor.run.remote(*job), jobs)
@@ -175,7 +189,9 @@ def _start(ray: Any, workers: int) -> None:
 class _Worker:
     """One process of a sweep; `cache` has the settings of JAX's compile cache."""
 
-    def __init__(self, program: bytes, tables: Any, statistics: Any, cache: dict) -> None:
+    def __init__(
+        self, program: bytes, tables: Any, differs: np.ndarray, statistics: Any, cache: dict
+    ) -> None:
         import tempfile
 
         for name, value in cache.items():
@@ -185,10 +201,10 @@ class _Worker:
             file.flush()
             self.program = Program.load(file.name)
         self.population = Population.from_tables(tables)
-        self.statistics = statistics
+        self.differs, self.statistics = differs, statistics
 
     def run(self, start: int, laws: np.ndarray) -> tuple[int, Results]:
-        return start, _run_batch(self.program, self.population, laws, self.statistics)
+        return start, _run_batch(self.program, self.population, laws, self.differs, self.statistics)
 
 
 # ---- what is kept between runs

@@ -56,6 +56,21 @@ def test_the_room_is_looked_at_again_while_compiling(made, monkeypatch):
     assert in_one_piece == [False, False, *2 * [jax.default_backend() == "cpu"]]
 
 
+def test_where_there_is_little_room_the_others_are_forgotten(made, monkeypatch):
+    if jax.default_backend() != "cpu":
+        pytest.skip("only the CPU's executables take mappings")
+    asked = []
+    executables([job("a", asked)])
+    others = _executables.Prepared()
+    others["a"] = 1
+    left = iter([0.1, 0.5, 0.01, 0.01])
+    monkeypatch.setattr(_executables, "_room", lambda: next(left))
+    executables([job("b", asked)])
+    assert [made_job.content for made_job in _executables._MADE] == [("b",)] and not others
+    with pytest.raises(MemoryError, match=r"vm\.max_map_count"):
+        executables([job("c", asked)])
+
+
 def test_what_cannot_be_compiled_raises_and_nothing_is_kept(made):
     def fails():
         raise ValueError("no such thing")

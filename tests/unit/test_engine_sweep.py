@@ -34,9 +34,9 @@ def batches(monkeypatch):
     run = []
     original = _sweep._run_batch
 
-    def counted(program, population, laws, statistics):
+    def counted(program, population, laws, *rest):
         run.append(len(laws))
-        return original(program, population, laws, statistics)
+        return original(program, population, laws, *rest)
 
     monkeypatch.setattr(_sweep, "_run_batch", counted)
     return run

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import gc
 import os
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor as Pool
 from pathlib import Path
@@ -20,11 +22,23 @@ _ONE_PIECE = {"xla_cpu_use_fusion_emitters": False, "xla_cpu_parallel_codegen_sp
 """By default XLA makes every fused loop a piece of machine code of its own, each in three mappings.
 One piece an executable is slower by half, but a process may hold only so many mappings."""
 
-_RESERVE = 0.45
-"""The share of a process's mappings that is left to executables of one piece, and to others."""
+_RESERVE, _LEAST, _NONE = 0.45, 0.2, 0.03
+"""Shares of a process's mappings: with less left than the first, executables are made in one piece;
+than the second, those that are not in use are forgotten; than the third, none is made."""
 
 _BATCH = 16
 """Executables between two looks at how many mappings are left."""
+
+
+class Prepared(dict[Any, Any]):
+    """Executables by what they were made for; forgotten when a process runs out of room."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        _PREPARED.append(weakref.ref(self, _PREPARED.remove))
+
+
+_PREPARED: list[weakref.ref[Prepared]] = []
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,9 +62,11 @@ class Job:
 
 def executables(jobs: Sequence[Job]) -> list[Any]:
     """The executable of each job, made if there is none of equal content and shapes yet."""
-    missing = [job for job in dict.fromkeys(jobs) if job not in _MADE]
-    _MADE.update(zip(missing, _made(missing), strict=True))
-    return [_MADE[job] for job in jobs]
+    held = {job: _MADE[job] for job in jobs if job in _MADE}
+    missing = [job for job in dict.fromkeys(jobs) if job not in held]
+    held |= dict(zip(missing, _made(missing), strict=True))
+    _MADE.update(held)
+    return [held[job] for job in jobs]
 
 
 def _made(jobs: Sequence[Job]) -> list[Any]:
@@ -61,7 +77,7 @@ def _made(jobs: Sequence[Job]) -> list[Any]:
     with Pool(cores) as pool:
         for start in range(0, len(jobs), _BATCH):
             some = jobs[start : start + _BATCH]
-            options = _options()
+            options = _options(_room())
             store = _store.of_this_process(options)
             kept = pool.map(functools.partial(_read, store), some)
             for job, found in zip(some, kept, strict=True):
@@ -89,11 +105,29 @@ def _compiled(lowered: Any, store: _store.Store | None, job: Job, options: Any) 
     return store.compile(lowered, options, (job.content, job.arguments), job.trees)
 
 
-def _options() -> dict[str, Any] | None:
+def _options(room: float) -> dict[str, Any] | None:
     """XLA's defaults, unless this process comes near what the system allows."""
-    if jax.default_backend() != "cpu" or _room() >= _RESERVE:
+    if jax.default_backend() != "cpu" or room >= _RESERVE:
         return None
+    if room < _LEAST:
+        room = _forget()
+    if room < _NONE:
+        raise MemoryError(
+            "this process holds almost as many mappings as the system allows, and one more "
+            "executable could end it. Raise the limit (sysctl -w vm.max_map_count=262144), or "
+            "compile fewer outputs at a time"
+        )
     return dict(_ONE_PIECE)
+
+
+def _forget() -> float:
+    """Let go of executables that are not in use; they are made again when they are needed."""
+    _MADE.clear()
+    for prepared in [reference() for reference in _PREPARED]:
+        if prepared is not None:
+            prepared.clear()
+    gc.collect()
+    return _room()
 
 
 def _room() -> float:

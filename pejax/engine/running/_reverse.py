@@ -20,9 +20,10 @@ from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array
 
 from ..graph._node import Node
+from ._batch import laws_of, spread
 from ._executables import Job, executables
 from ._extent import Extent
-from ._segments import Segment, body, jitted
+from ._segments import Segment, body, jitted, parts_of
 
 if TYPE_CHECKING:
     from ._runtime import Run
@@ -65,6 +66,8 @@ _probe.defvjp(lambda tree: (tree, None), lambda _, ct: (ct,))
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
 def _evaluated(run: Run, again: bool, theta: Array, moved: tuple[Array, ...]) -> list[Array]:
+    if not moved and laws_of(theta) is not None:
+        return spread(run, theta)
     return run.forward(theta, moved)[0]
 
 
@@ -133,10 +136,12 @@ def _prepared(
         pulls = _pulls(run, set(present))
         return pulls, _functions(run, pulls, numbers, values)
     key = ("back", *run.made_for, present)
-    if key not in run.runtime.prepared:
+    found = run.runtime.prepared.get(key)
+    if found is None:
         pulls = _pulls(run, set(present))
-        run.runtime.prepared[key] = (pulls, _functions(run, pulls, numbers, values))
-    return run.runtime.prepared[key]
+        found = (pulls, _functions(run, pulls, numbers, values))
+        run.runtime.prepared[key] = found
+    return found
 
 
 def _pulls(run: Run, present: set[int]) -> list[Pull | None]:
@@ -221,7 +226,8 @@ def _pull(
         given = list(values)
         for place, value in zip(pull.wanted, some, strict=True):
             given[place] = value
-        outputs = body(segment, dtype, numbers, tuple(given), places, extent=extent)
+        parts = parts_of(segment, numbers)
+        outputs = body(segment, dtype, parts, tuple(given), places, extent=extent)
         return [outputs[i] for i in pull.active]
 
     back = jax.vjp(forward, numbers, [values[i] for i in pull.wanted])[1]

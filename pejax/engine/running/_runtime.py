@@ -9,6 +9,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
@@ -19,7 +20,7 @@ from ..graph._strata import Homes, Strata, homes, name_of
 from ..tracing._inputs import arrays
 from ._compact import Places, places_of, put_back, taken
 from ._emit import Emitter
-from ._executables import Job, executables
+from ._executables import Job, Prepared, executables
 from ._extent import Extent
 from ._reverse import carries, differentiable, is_reverse
 from ._segments import (
@@ -42,11 +43,13 @@ FEWEST_AT_HOME = 200
 class Plan:
     """Some nodes cut into segments.
 
-    **Arguments:** `segments`; `deal`, hands every segment the numbers of the law that it reads;
-    `last`, the segment after which a value is not needed any more.
+    **Arguments:** `segments`; `slots`, where the numbers of the law lie that each reads, and its
+    literals; `deal`, hands them out; `last`, the segment after which a value is not needed any
+    more.
     """
 
     segments: list[Segment]
+    slots: list[tuple[np.ndarray, np.ndarray]]
     deal: Any
     last: Mapping[int, int]
 
@@ -87,7 +90,7 @@ class Runtime:
         kept = {r.index for r in self.roots}
         last = {n.index: k for k, s in enumerate(segments) for n in s.inputs}
         last = {i: -1 if i in kept else k for i, k in last.items()}
-        return Plan(segments, jax.jit(functools.partial(own_parameters, slots)), last)
+        return Plan(segments, slots, jax.jit(functools.partial(own_parameters, slots)), last)
 
     @functools.cached_property
     def inputs(self) -> dict[str, Node]:
@@ -136,9 +139,9 @@ class Runtime:
         )
 
     @functools.cached_property
-    def prepared(self) -> dict[Any, Any]:
+    def prepared(self) -> Prepared:
         """Executables by what they were made for."""
-        return {}
+        return Prepared()
 
     def places_in(
         self, populations: Sequence[Population], extent: Extent
@@ -205,14 +208,19 @@ class Run:
         """The roots' values, and what crosses the segments' borders if it is to be kept."""
         values = self.inputs | dict(zip([n.index for n in self.moving], moved, strict=True))
         numbers = self.plan.deal(theta)
-        functions = self._functions(theta, values)
+        functions = self.functions(theta, values)
         for k, (segment, function) in enumerate(zip(self.plan.segments, functions, strict=True)):
             results = function(numbers[k], self.given(segment, values), self.places_for(segment))
             values.update(zip([n.index for n in segment.outputs], results, strict=True))
-            for node in () if keep else segment.inputs:
-                if self.plan.last[node.index] == k:
-                    values.pop(node.index, None)
-        return [self._root(r, theta, values) for r in self.runtime.roots], values
+            if not keep:
+                self.forget(values, segment, k)
+        return [self.root(r, theta, values) for r in self.runtime.roots], values
+
+    def forget(self, values: dict[int, Array], segment: Segment, k: int) -> None:
+        """Drop what no segment after the `k`-th reads."""
+        for node in segment.inputs:
+            if self.plan.last[node.index] == k:
+                values.pop(node.index, None)
 
     def given(self, segment: Segment, values: Mapping[int, Array]) -> tuple[Array, ...]:
         """A segment's inputs."""
@@ -234,6 +242,11 @@ class Run:
         emitter = Emitter({}, rows, self.runtime.dtype)
         return [emitter.spec(n) for n in segment.outputs]
 
+    def root_specs(self) -> list[jax.ShapeDtypeStruct]:
+        """The shapes of the roots."""
+        emitter = Emitter({}, self.extent.rows(self.runtime.roots[0].graph), self.runtime.dtype)
+        return [emitter.spec(root) for root in self.runtime.roots]
+
     def on_own_rows(self, root: Node, value: Array) -> Array:
         """A root's cotangent on the rows on which the root was computed."""
         home = None if self.places is None else self._home(root)
@@ -245,7 +258,7 @@ class Run:
         homes = self.runtime.homes
         return None if homes is None else homes.of.get(node.index)
 
-    def _root(self, root: Node, theta: Array, values: Mapping[int, Any]) -> Array:
+    def root(self, root: Node, theta: Array, values: Mapping[int, Any]) -> Array:
         """A root that no segment computes is a literal, an input, a number of the law or idle."""
         emitter = Emitter({}, self.extent.rows(root.graph), self.runtime.dtype)
         if root.index in values:
@@ -260,7 +273,7 @@ class Run:
             return jnp.zeros(emitter.shape(root), emitter.width(root.dtype))
         return emitter.get(root, shape=emitter.shape(root))
 
-    def _functions(self, theta: Array, values: Mapping[int, Array]) -> list[Any]:
+    def functions(self, theta: Array, values: Mapping[int, Array]) -> list[Any]:
         """Each segment as a function of its numbers, its inputs and the strata's places."""
         dtype = self.runtime.dtype
         if not self.concrete((theta, values)):
@@ -268,10 +281,11 @@ class Run:
                 functools.partial(compiled(s, dtype), extent=self.extent_of(s))
                 for s in self.plan.segments
             ]
-        prepared = self.runtime.prepared
-        if self.made_for not in prepared:
-            prepared[self.made_for] = executables(self._jobs(theta, values))
-        return prepared[self.made_for]
+        found = self.runtime.prepared.get(self.made_for)
+        if found is None:
+            found = executables(self._jobs(theta, values))
+            self.runtime.prepared[self.made_for] = found
+        return found
 
     def _jobs(self, theta: Array, inputs: Mapping[int, Array]) -> list[Job]:
         """What compiles each segment for these rows."""

@@ -188,7 +188,7 @@ def compiled(segment: Segment, dtype: Any, differentiable: bool = True) -> Any:
     """
     key = (segment.digest, str(jnp.dtype(dtype)), differentiable)
     if key not in _COMPILED:
-        function = functools.partial(body, segment, jnp.dtype(dtype))
+        function = functools.partial(_from_numbers, segment, jnp.dtype(dtype))
         if differentiable:
             function = functools.partial(_once_more, function)
         _COMPILED[key] = jitted(function, segment)
@@ -210,10 +210,21 @@ def _once_more(function: Any, *arguments: Any, extent: Extent) -> list[Array]:
     return jax.checkpoint(functools.partial(function, extent=extent))(*arguments)
 
 
+def _from_numbers(
+    segment: Segment, dtype: Any, numbers: Array, *arguments: Any, extent: Extent
+) -> list[Array]:
+    return body(segment, dtype, parts_of(segment, numbers), *arguments, extent=extent)
+
+
+def parts_of(segment: Segment, numbers: Array) -> list[Array]:
+    """A segment's numbers by the parameters and tables that they belong to."""
+    return list(lax.split(numbers, segment.lengths)) if segment.lengths else []
+
+
 def body(
     segment: Segment,
     dtype: Any,
-    numbers: Array,
+    parts: Sequence[Array],
     values: tuple[Array, ...],
     places: tuple[Array, ...],
     *,
@@ -227,10 +238,8 @@ def body(
     held = dict(zip(segment.places, places, strict=True))
     for node, home, value in zip(segment.inputs, segment.homes, values, strict=True):
         known[node.index] = _brought(emitter, segment.stratum, node, home, value, held)
-    if segment.pieces:
-        parts = lax.split(numbers, segment.lengths)
-        for piece, part in zip(segment.pieces, parts, strict=True):
-            known[piece.index] = part if piece.op == "pack" else part[0]
+    for piece, part in zip(segment.pieces, parts, strict=True):
+        known[piece.index] = part if piece.op == "pack" else part[0]
     for node in segment.nodes:
         for argument in node.args:
             _supply(emitter, segment.stratum, argument, held)
