@@ -140,10 +140,15 @@ def intermediates(
     program = engine.compile(country, names, YEAR, population, dtype=dtype)
     mine = named(program, program(program.parameters, population))
     found = {name: Agreement.of(mine[name], source[name]) for name in names}
+    differ = [name for name, a in found.items() if a.close < 1]
+    widths = in_numpy(program, population, differ)
+    same = {name: Agreement.of(widths[name], source[name]).close for name in differ}
     exact = [n for n, a in found.items() if a.equal == 1]
     near = [n for n, a in found.items() if a.equal < 1 and a.largest <= CENT]
     further = {
-        name: dataclasses.asdict(a) | {"id": int(population.ids[program.entity(name)][a.worst])}
+        name: dataclasses.asdict(a)
+        | {"id": int(population.ids[program.entity(name)][a.worst])}
+        | ({"close_in_numpy": same[name]} if name in same else {})
         for name, a in sorted(found.items(), key=lambda item: -item[1].largest)
         if a.largest > CENT
     }
@@ -153,10 +158,26 @@ def intermediates(
         "values": sum(a.rows for a in found.values()),
         "all_rows_close": sum(a.close == 1 for a in found.values()),
         "smallest_share_close": min(a.close for a in found.values()),
+        "close_for_999_of_1000": sum(a.close >= 0.999 for a in found.values()),
+        "decided_by_rounding": " ".join(name for name in differ if same[name] == 1),
+        "differ_in_numpy_too": " ".join(name for name in differ if same[name] < 1),
         "exact": " ".join(exact),
         "within_a_cent": " ".join(near),
         "further": further,
     }
+
+
+def in_numpy(
+    program: engine.Program, population: Population, names: list[str]
+) -> dict[str, np.ndarray]:
+    """The same nodes in numpy, each in the width that it has in the source engine.
+
+    What agrees there and not in the program is decided by rounding: the source adds and compares
+    in float32 here and in float64 there, the program in one of them throughout.
+    """
+    interpreter = program.interpreter(population)
+    nodes = {o.name: o.node for o in program.outputs if o.name in set(names)}
+    return named(program, {name: interpreter(node) for name, node in nodes.items()})
 
 
 def comparison(
@@ -222,6 +243,8 @@ def _show(found: dict[str, Any]) -> None:
         f"({way['variables_that_vary']} differ between people); "
         f"{len(way['further'])} are somewhere more than a cent off:"
     )
+    print(f"decided by rounding: {way['decided_by_rounding'] or 'none'}")
+    print(f"in numpy too: {way['differ_in_numpy_too'] or 'none'}")
     for name, row in list(way["further"].items())[:20]:
         print(
             f"{name:>56} largest {row['largest']:.4g}, relative {row['relative']:.2g}, "
