@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import zlib
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -25,10 +26,31 @@ def runs_of(roots: Sequence[Node], homes: Homes, size: int) -> list[Run]:
     """
     runs: list[Run] = []
     for stratum, nodes in _in_order(_live(roots, homes), homes):
-        for start in range(0, len(nodes), size):
-            part = nodes[start : start + size]
+        for part in _parts(nodes, size):
             runs.append((stratum, part if stratum is None else _with_structure(part, homes)))
     return runs
+
+
+def _parts(nodes: list[Node], size: int) -> list[list[Node]]:
+    """Parts of at most `size` nodes, of half as many on average.
+
+    They end where a node's own content says so: a law that differs in one formula then has the
+    same parts before it and soon after it, and their executables serve both.
+    """
+    least, odds = size // 8, max(1, size * 3 // 8)
+    parts: list[list[Node]] = []
+    part: list[Node] = []
+    for node in nodes:
+        part.append(node)
+        if len(part) == size or (len(part) >= least and _content(node) % odds == 0):
+            parts.append(part)
+            part = []
+    return [*parts, part] if part else parts
+
+
+def _content(node: Node) -> int:
+    """A number made of what a node does and for which formula, not of its place."""
+    return zlib.crc32(f"{node.origin} {node.op} {node.dtype} {node.attrs}".encode())
 
 
 def is_work(node: Node) -> bool:

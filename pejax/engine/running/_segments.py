@@ -31,7 +31,8 @@ from ._extent import Extent
 from ._schedule import NOWHERE, is_table, runs_of
 from ._store import emitter
 
-SEGMENT_NODES = 200
+SEGMENT_NODES = 400
+"""The most in a segment; half as many on average."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
