@@ -76,7 +76,7 @@ def cut(
 def _segment(run: list[Node], stratum: int | None, wanted: set[int], homes: Homes) -> Segment:
     inside = {n.index for n in run}
     arguments = {a.index: a for n in run for a in n.args if a.index not in inside}
-    outer = [arguments[i] for i in sorted(arguments)]
+    outer = list(arguments.values())  # in order of use: places in the graph are no part of it
     pieces = tuple(a for a in outer if a.op == "parameter" or is_table(a))
     given = [a for a in outer if a.op not in ("constant", "parameter") and not is_table(a)]
     own = [a for a in given if stratum is not None and is_structure(a)]
