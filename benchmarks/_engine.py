@@ -93,6 +93,17 @@ def named(program: engine.Program, outputs: dict[str, Any]) -> dict[str, np.ndar
     return {n: v if words[n] is None else np.asarray(words[n])[v] for n, v in found.items()}
 
 
+def ends(value: float, step: float) -> tuple[float, float]:
+    """The two values of a central difference, as the source engine's float32 can hold them."""
+    size = abs(value) * step
+    return float(np.float32(value - size)), float(np.float32(value + size))
+
+
+def relative(found: float, expected: float) -> float:
+    """The distance of two numbers as a share of the larger one."""
+    return abs(found - expected) / max(abs(found), abs(expected), 1e-300)
+
+
 def sizes(population: Population) -> dict[str, int]:
     """Rows by entity."""
     return {entity: population.count(entity) for entity in population.schema.entities}

@@ -21,7 +21,18 @@ from typing import Any
 
 import jax
 import numpy as np
-from _engine import OUTPUTS, PACKAGE, PACKAGES, YEAR, load_country, options, sizes, stage
+from _engine import (
+    OUTPUTS,
+    PACKAGE,
+    PACKAGES,
+    YEAR,
+    ends,
+    load_country,
+    options,
+    relative,
+    sizes,
+    stage,
+)
 from _harness import write
 
 from pejax import Population, datasets, engine
@@ -41,11 +52,6 @@ class Number:
     path: str
     value: float
     slopes: Totals
-
-    def ends(self, step: float) -> tuple[float, float]:
-        """The two values of a central difference, as the source engine's float32 can hold them."""
-        size = abs(self.value) * step
-        return float(np.float32(self.value - size)), float(np.float32(self.value + size))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,18 +98,18 @@ def candidates(program: engine.Program, slopes: dict[str, np.ndarray]) -> list[N
     return sorted(found, key=lambda n: -max(abs(s * n.value) for s in n.slopes.values()))
 
 
-def difference(low: Totals, high: Totals, ends: tuple[float, float]) -> Totals:
-    return {name: (high[name] - low[name]) / (ends[1] - ends[0]) for name in low}
+def difference(low: Totals, high: Totals, sides: tuple[float, float]) -> Totals:
+    return {name: (high[name] - low[name]) / (sides[1] - sides[0]) for name in low}
 
 
 def chosen_step(setting: Setting, number: Number) -> tuple[float, Totals]:
     """The largest step whose difference equals every output's derivative, else the nearest."""
     best: tuple[float, float, Totals] | None = None
     for step in STEPS:
-        ends = number.ends(step)
-        low, high = (setting.program_totals(number.path, v) for v in ends)
-        found = difference(low, high, ends)
-        gap = max(_relative(found[n], s) for n, s in number.slopes.items())
+        sides = ends(number.value, step)
+        low, high = (setting.program_totals(number.path, v) for v in sides)
+        found = difference(low, high, sides)
+        gap = max(relative(found[n], s) for n, s in number.slopes.items())
         if best is None or gap < best[0]:
             best = (gap, step, found)
         if gap <= MARGIN * TOLERANCE:
@@ -115,9 +121,9 @@ def chosen_step(setting: Setting, number: Number) -> tuple[float, Totals]:
 def compared(setting: Setting, number: Number, noise: Totals) -> list[dict[str, Any]]:
     """A row for each output that the number moves."""
     step, own = chosen_step(setting, number)
-    ends = number.ends(step)
-    low, high = (setting.source_totals(number.path, v) for v in ends)
-    source = difference(low, high, ends)
+    sides = ends(number.value, step)
+    low, high = (setting.source_totals(number.path, v) for v in sides)
+    source = difference(low, high, sides)
     return [
         {
             "path": number.path,
@@ -127,23 +133,19 @@ def compared(setting: Setting, number: Number, noise: Totals) -> list[dict[str, 
             "derivative": slope,
             "program_difference": own[name],
             "source_difference": source[name],
-            "relative": _relative(source[name], slope),
-            "status": _status(slope, own[name], source[name], noise[name] / (ends[1] - ends[0])),
+            "relative": relative(source[name], slope),
+            "status": _status(slope, own[name], source[name], noise[name] / (sides[1] - sides[0])),
         }
         for name, slope in number.slopes.items()
     ]
 
 
 def _status(derivative: float, own: float, source: float, noise: float) -> str:
-    if _relative(source, derivative) <= TOLERANCE:
+    if relative(source, derivative) <= TOLERANCE:
         return "equal"
-    if _relative(source, own) <= TOLERANCE:
+    if relative(source, own) <= TOLERANCE:
         return "kink"
     return "noise" if abs(source - own) <= noise else "differs"
-
-
-def _relative(found: float, expected: float) -> float:
-    return abs(found - expected) / max(abs(expected), abs(found))
 
 
 def float32_noise(setting: Setting, values: dict[str, Any]) -> Totals:

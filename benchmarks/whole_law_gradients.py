@@ -13,7 +13,7 @@ from typing import Any
 
 import jax
 import numpy as np
-from _engine import PACKAGE, PACKAGES, YEAR, load_country, options, sizes, stage
+from _engine import PACKAGE, PACKAGES, YEAR, ends, load_country, options, relative, sizes, stage
 from _harness import write
 
 from pejax import Population, datasets, engine
@@ -70,16 +70,6 @@ class Setting:
                 yield abs(slope * value), path, value, slope
 
 
-def ends(value: float, step: float) -> tuple[float, float]:
-    """The two values of a central difference, as the source engine's float32 can hold them."""
-    size = abs(value) * step
-    return float(np.float32(value - size)), float(np.float32(value + size))
-
-
-def gap(found: float, expected: float) -> float:
-    return abs(found - expected) / max(abs(found), abs(expected), 1e-300)
-
-
 def stepped(setting: Setting, path: str, value: float, slope: float, name: str) -> Any:
     """The largest step at which the program's own difference is its derivative, else the best."""
     best: tuple[float, float, float] | None = None
@@ -87,22 +77,22 @@ def stepped(setting: Setting, path: str, value: float, slope: float, name: str) 
         low, high = ends(value, step)
         totals = [setting.program_totals({path: v})[name].sum() for v in (low, high)]
         own = float(totals[1] - totals[0]) / (high - low)
-        if best is None or gap(own, slope) < best[0]:
-            best = (gap(own, slope), step, own)
+        if best is None or relative(own, slope) < best[0]:
+            best = (relative(own, slope), step, own)
         if best[0] <= TOLERANCE / 10:
             break
     return best
 
 
 def row(path: str, output: str, slope: float, own: float, source: float, step: float) -> Any:
-    if gap(source, slope) <= TOLERANCE:
+    if relative(source, slope) <= TOLERANCE:
         status = "equal"
     else:
-        status = "kink" if gap(source, own) <= 10 * TOLERANCE else "differs"
+        status = "kink" if relative(source, own) <= 10 * TOLERANCE else "differs"
     found = {"path": path, "output": output, "step": step, "status": status}
     found |= {"derivative": slope, "program_difference": own, "source_difference": source}
-    print(f"{status:>8} {gap(source, slope):8.1e} {output:>16} {path}", flush=True)
-    return found | {"relative": gap(source, slope)}
+    print(f"{status:>8} {relative(source, slope):8.1e} {output:>16} {path}", flush=True)
+    return found | {"relative": relative(source, slope)}
 
 
 def single(setting: Setting, name: str) -> list[Any]:

@@ -15,3 +15,17 @@ def x64():
 def key():
     """A fixed PRNG key."""
     return jax.random.key(0)
+
+
+@pytest.fixture
+def cache_settings():
+    """JAX's settings of its compile cache come back after the test."""
+    names = (
+        "jax_compilation_cache_dir",
+        "jax_persistent_cache_min_compile_time_secs",
+        "jax_persistent_cache_min_entry_size_bytes",
+    )
+    before = {name: getattr(jax.config, name) for name in names}
+    yield
+    for name, value in before.items():
+        jax.config.update(name, value)

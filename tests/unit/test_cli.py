@@ -38,20 +38,12 @@ def toy(tmp_path_factory):
 
 
 @pytest.fixture
-def pejax(tmp_path, monkeypatch):
-    """Runs a command in a folder and a cache of its own; JAX's settings come back afterwards."""
-    names = (
-        "jax_compilation_cache_dir",
-        "jax_persistent_cache_min_compile_time_secs",
-        "jax_persistent_cache_min_entry_size_bytes",
-    )
-    before = {name: getattr(jax.config, name) for name in names}
+def pejax(tmp_path, monkeypatch, cache_settings):
+    """Runs a command in a folder and a cache of its own."""
     monkeypatch.setenv("PEJAX_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
     monkeypatch.chdir(tmp_path)
-    yield lambda *arguments: CliRunner().invoke(app, [str(a) for a in arguments])
-    for name, value in before.items():
-        jax.config.update(name, value)
+    return lambda *arguments: CliRunner().invoke(app, [str(a) for a in arguments])
 
 
 def on_toyland(toy):

@@ -32,13 +32,11 @@ _executables._store.Store.compile = never
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(tmp_path, monkeypatch, cache_settings):
     """An empty folder for JAX's cache, and a process that has compiled nothing yet."""
     monkeypatch.setattr(_executables, "_MADE", {})
-    before = jax.config.jax_compilation_cache_dir
     jax.config.update("jax_compilation_cache_dir", str(tmp_path))
-    yield tmp_path / "pejax"
-    jax.config.update("jax_compilation_cache_dir", before)
+    return tmp_path / "pejax"
 
 
 def job(content=("a",), lowered=None):
@@ -103,7 +101,7 @@ def test_content_without_a_place_in_a_key_is_refused():
 
 def test_other_options_are_other_files(folder, monkeypatch):
     executables([job()])
-    monkeypatch.setattr(_executables, "_options", lambda: {"xla_embed_ir_in_executable": True})
+    monkeypatch.setattr(_executables, "_options", lambda _: {"xla_embed_ir_in_executable": True})
     again(job())
     assert len(list(folder.iterdir())) == 2
 
@@ -147,23 +145,14 @@ def test_a_full_disk_is_said_and_the_result_is_there(folder, monkeypatch):
 
 def test_what_the_cache_of_jax_read_is_not_written_again(folder):
     """XLA drops the code of what it has read: such an executable would not run."""
-    held = {
-        "jax_persistent_cache_min_compile_time_secs": 0.0,
-        "jax_persistent_cache_min_entry_size_bytes": -1,
-    }
-    before = {name: getattr(jax.config, name) for name in held}
-    for name, value in held.items():
-        jax.config.update(name, value)
-    try:
-        executables([job()])
-        for path in folder.iterdir():
-            path.unlink()
-        for _ in range(2):
-            (made,) = again(job())
-            assert made(jnp.zeros(3))[0].tolist() == [1, 1, 1]
-    finally:
-        for name, value in before.items():
-            jax.config.update(name, value)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    executables([job()])
+    for path in folder.iterdir():
+        path.unlink()
+    for _ in range(2):
+        (made,) = again(job())
+        assert made(jnp.zeros(3))[0].tolist() == [1, 1, 1]
 
 
 def test_nothing_is_kept_without_a_folder_of_jax(folder, tmp_path):

@@ -6,7 +6,6 @@ import re
 import shlex
 from pathlib import Path
 
-import jax
 import pytest
 from typer.testing import CliRunner
 
@@ -45,19 +44,10 @@ def commands():
 
 
 @pytest.fixture
-def own_cache(tmp_path, monkeypatch):
-    """A folder and caches of the test's own; JAX's settings come back afterwards."""
-    names = (
-        "jax_compilation_cache_dir",
-        "jax_persistent_cache_min_compile_time_secs",
-        "jax_persistent_cache_min_entry_size_bytes",
-    )
-    before = {name: getattr(jax.config, name) for name in names}
+def own_cache(tmp_path, monkeypatch, cache_settings):
+    """A folder and caches of the test's own."""
     monkeypatch.setenv("PEJAX_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
-    yield
-    for name, value in before.items():
-        jax.config.update(name, value)
 
 
 @pytest.mark.us
