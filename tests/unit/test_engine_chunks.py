@@ -107,6 +107,27 @@ def test_a_guard_across_households_is_checked(pair, people):
         cut(cut.parameters, poor)
 
 
+def test_a_guard_holds_if_one_block_makes_it_hold(people):
+    """Somebody in the last block alone."""
+
+    @rule(entity="person")
+    def gift(earnings, params):
+        return earnings * params.rate if (earnings > 1e8).any() else earnings
+
+    held = np.array(people.column("earnings"), float)
+    held[-1] = 1e9
+    people = people.with_columns("person", earnings=held)
+    system = build_system(
+        "gifts",
+        entities=("person", "tax_unit", "household"),
+        parameters={"rate": 0.5},
+        rules=[input_variable("earnings", entity="person"), gift],
+    )
+    cut = compile(system, ["gift"], 2025, people, chunk=5)
+    found = cut(cut.parameters, people)["gift"]
+    np.testing.assert_allclose(found, held * 0.5, rtol=1e-6)
+
+
 def test_strata_have_the_same_capacities_in_every_block(monkeypatch, people):
     """Blocks share executables: the second one lowers nothing."""
     monkeypatch.setattr(_runtime, "SMALLEST_COMPACTED", 0)

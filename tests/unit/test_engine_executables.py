@@ -66,7 +66,7 @@ def test_where_there_is_little_room_the_others_are_forgotten(made, monkeypatch):
     left = iter([0.1, 0.5, 0.01, 0.01])
     monkeypatch.setattr(_executables, "_room", lambda: next(left))
     executables([job("b", asked)])
-    assert [made_job.content for made_job in _executables._MADE] == [("b",)] and not others
+    assert [content for content, _ in _executables._MADE] == [("b",)] and not others
     with pytest.raises(MemoryError, match=r"vm\.max_map_count"):
         executables([job("c", asked)])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,27 +13,28 @@ from ._ir import Graph
 from ._node import Node, reachable
 
 
-def copied(roots: Sequence[Node], given: Mapping[int, str] | None = None) -> list[Node]:
+def copied(roots: Sequence[Node], given: Sequence[tuple[Node, str]] = ()) -> list[Node]:
     """The same nodes in a graph that holds nothing else, shadows reduced to shapes.
 
     A trace leaves far more nodes than its results need, each with its value on the shadow
     population; a program is kept for long.
 
-    **Arguments:** `given`, names by index of roots whose users are to read them as inputs.
+    **Arguments:** `given`, nodes that all others, and the roots, are to read as inputs of a name.
+
+    **Returns:** the roots, then the given nodes as they are computed.
     """
-    given = given or {}
-    old = roots[0].graph
+    old, names = roots[0].graph, {node.index: name for node, name in given}
     graph = Graph(old.sizes)
     graph.joined = dict(old.joined)
     computed: dict[int, Node] = {}
     read: dict[int, Node] = {}
-    for node in reachable(list(roots)):
+    for node in reachable([*roots, *(node for node, _ in given)]):
         args = tuple(read[a.index] for a in node.args)
         computed[node.index] = read[node.index] = _added(graph, node, node.op, args, node.attrs)
-        if node.index in given:
-            attrs = (("name", given[node.index]),)
+        if node.index in names:
+            attrs = (("name", names[node.index]),)
             read[node.index] = _added(graph, node, "input", (), attrs)
-    return [computed[r.index] for r in roots]
+    return [*(read[r.index] for r in roots), *(computed[node.index] for node, _ in given)]
 
 
 def _added(graph: Graph, node: Node, op: str, args: Any, attrs: Any) -> Node:

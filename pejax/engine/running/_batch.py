@@ -23,7 +23,7 @@ from jax.custom_batching import custom_vmap
 from jaxtyping import Array, Bool, Float
 
 from ._executables import Job, executables
-from ._segments import Segment, body, jitted, parts_of
+from ._segments import Segment, body, lowering, parts_of
 
 if TYPE_CHECKING:
     from ._runtime import Run
@@ -219,8 +219,8 @@ def _jobs(
         held = tuple(jax.ShapeDtypeStruct(p.shape, p.dtype) for p in run.places_for(segment))
         own = tuple(jax.ShapeDtypeStruct(s.shape, s.dtype) for s in some)
         arguments = (numbers, own, given, held)
-        function = jitted(functools.partial(_batched, segment, np.dtype(dtype), pattern), segment)
-        lower = functools.partial(function.lower, *arguments, extent=extent)
+        function = functools.partial(_batched, segment, np.dtype(dtype), pattern)
+        lower = lowering(function, segment, arguments, extent)
         content = ("batch", segment.digest, dtype, extent, pattern)
         jobs.append(Job(content, arguments, [0 for _ in segment.outputs], lower))
     return jobs

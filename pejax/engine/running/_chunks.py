@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 
 import jax
 import jax.numpy as jnp
@@ -102,17 +103,19 @@ def chunked(
     **Arguments:** `runtime`, what makes some nodes executable.
     """
     levels = _levels([*outputs, *decisions])
-    met = [node for level in levels for node in level]
-    names = {node.index: f"across.{k}" for k, node in enumerate(met)}
-    copies = copied([*met, *outputs, *decisions], names)
-    ends = len(met), len(met) + len(outputs)
-    parts, rest = copies[: ends[0]], copies[ends[0] :]
-    rounds = []
-    for level in levels:
-        own, parts = parts[: len(level)], parts[len(level) :]
-        kinds = tuple(node.op for node in level)
-        rounds.append(Round(tuple(names[n.index] for n in level), kinds, runtime(own)))
-    return Chunked(tuple(rounds), runtime(rest[: len(outputs)]), runtime(rest[len(outputs) :]))
+    names = [[f"across.{k}.{i}" for i in range(len(level))] for k, level in enumerate(levels)]
+    given = [
+        pair
+        for level, own in zip(levels, names, strict=True)
+        for pair in zip(level, own, strict=True)
+    ]
+    copies = iter(copied([*outputs, *decisions], given))
+    results, decided = list(islice(copies, len(outputs))), list(islice(copies, len(decisions)))
+    rounds = tuple(
+        Round(tuple(own), tuple(n.op for n in level), runtime(list(islice(copies, len(level)))))
+        for level, own in zip(levels, names, strict=True)
+    )
+    return Chunked(rounds, runtime(results), runtime(decided))
 
 
 def fail_if_households_meet(outputs: Sequence[Node], decisions: Sequence[Node]) -> None:

@@ -17,7 +17,7 @@ import jax
 
 from . import _store
 
-_MADE: dict[Job, Any] = {}
+_MADE: dict[Key, Any] = {}
 _ONE_PIECE = {"xla_cpu_use_fusion_emitters": False, "xla_cpu_parallel_codegen_split_count": 1}
 """By default XLA makes every fused loop a piece of machine code of its own, each in three mappings.
 One piece an executable is slower by half, but a process may hold only so many mappings."""
@@ -41,6 +41,9 @@ class Prepared(dict[Any, Any]):
 _PREPARED: list[weakref.ref[Prepared]] = []
 
 
+Key = tuple[tuple[Any, ...], tuple[Any, ...]]
+
+
 @dataclasses.dataclass(frozen=True)
 class Job:
     """A function to be compiled for arguments of known shapes.
@@ -51,8 +54,12 @@ class Job:
 
     content: tuple[Any, ...]
     arguments: tuple[Any, ...]
-    results: Any = dataclasses.field(compare=False)
-    lower: Callable[[], Any] = dataclasses.field(compare=False)
+    results: Any
+    lower: Callable[[], Any]
+
+    @property
+    def key(self) -> Key:
+        return self.content, self.arguments
 
     @property
     def trees(self) -> tuple[Any, Any]:
@@ -62,11 +69,12 @@ class Job:
 
 def executables(jobs: Sequence[Job]) -> list[Any]:
     """The executable of each job, made if there is none of equal content and shapes yet."""
-    held = {job: _MADE[job] for job in jobs if job in _MADE}
-    missing = [job for job in dict.fromkeys(jobs) if job not in held]
-    held |= dict(zip(missing, _made(missing), strict=True))
+    wanted = {job.key: job for job in jobs}
+    held = {key: _MADE[key] for key in wanted if key in _MADE}
+    missing = {key: job for key, job in wanted.items() if key not in held}
+    held |= dict(zip(missing, _made(list(missing.values())), strict=True))
     _MADE.update(held)
-    return [held[job] for job in jobs]
+    return [held[job.key] for job in jobs]
 
 
 def _made(jobs: Sequence[Job]) -> list[Any]:
@@ -96,13 +104,13 @@ def _submitted(
 
 
 def _read(store: _store.Store | None, job: Job) -> Any:
-    return None if store is None else store.read((job.content, job.arguments), job.trees)
+    return None if store is None else store.read(job.key, job.trees)
 
 
 def _compiled(lowered: Any, store: _store.Store | None, job: Job, options: Any) -> Any:
     if store is None:
         return lowered.compile(compiler_options=options)
-    return store.compile(lowered, options, (job.content, job.arguments), job.trees)
+    return store.compile(lowered, options, job.key, job.trees)
 
 
 def _options(room: float) -> dict[str, Any] | None:

@@ -23,7 +23,7 @@ from ..graph._node import Node
 from ._batch import laws_of, spread
 from ._executables import Job, executables
 from ._extent import Extent
-from ._segments import Segment, body, jitted, parts_of
+from ._segments import Segment, body, jitted, lowering, parts_of
 
 if TYPE_CHECKING:
     from ._runtime import Run
@@ -175,7 +175,8 @@ def _functions(
         if run.concrete((numbers, values)):
             arguments = _shapes(run, segment, pull, numbers[k], values)
             content = ("back", segment.digest, run.runtime.dtype, extent, pull)
-            lower = functools.partial(function.func.lower, *arguments, extent=extent)
+            one = functools.partial(_pull, segment, np.dtype(run.runtime.dtype), pull)
+            lower = lowering(one, segment, arguments, extent)
             results = (0, [0 for _ in pull.wanted])
             jobs.append(Job(content, arguments, results, lower))
             places.append(k)

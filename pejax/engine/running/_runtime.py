@@ -25,11 +25,13 @@ from ._extent import Extent
 from ._reverse import carries, differentiable, is_reverse
 from ._segments import (
     Segment,
-    compiled,
     cut,
     entity_of,
+    from_numbers,
+    lowering,
     own_parameters,
     parameter_slots,
+    traceable,
 )
 
 SMALLEST_COMPACTED = 4_096
@@ -278,7 +280,7 @@ class Run:
         dtype = self.runtime.dtype
         if not self.concrete((theta, values)):
             return [
-                functools.partial(compiled(s, dtype), extent=self.extent_of(s))
+                functools.partial(traceable(s, dtype), extent=self.extent_of(s))
                 for s in self.plan.segments
             ]
         found = self.runtime.prepared.get(self.made_for)
@@ -299,7 +301,8 @@ class Run:
             results = self.specs(segment)
             shapes.update(zip([n.index for n in segment.outputs], results, strict=True))
             arguments = (numbers, given, held)
-            lower = functools.partial(compiled(segment, dtype, False).lower, *arguments, extent=own)
+            function = functools.partial(from_numbers, segment, np.dtype(dtype))
+            lower = lowering(function, segment, arguments, own)
             jobs.append(Job(("forward", segment.digest, dtype, own), arguments, results, lower))
         return jobs
 

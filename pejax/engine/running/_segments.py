@@ -13,7 +13,7 @@ import dataclasses
 import functools
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -178,22 +178,19 @@ def own_parameters(
     ]
 
 
-_COMPILED: dict[tuple[str, str, bool], Any] = {}
+_TRACEABLE: dict[tuple[str, str], Any] = {}
 
 
-def compiled(segment: Segment, dtype: Any, differentiable: bool = True) -> Any:
+def traceable(segment: Segment, dtype: Any) -> Any:
     """The segment as a jitted function of its numbers, inputs and places; one for equal content.
 
-    **Arguments:** `differentiable`, whether derivatives of it are to run it forward once more
-    instead of keeping what happens inside; costs a little to trace.
+    A derivative of it runs it forward once more instead of keeping what happens inside.
     """
-    key = (segment.digest, str(jnp.dtype(dtype)), differentiable)
-    if key not in _COMPILED:
-        function = functools.partial(_from_numbers, segment, jnp.dtype(dtype))
-        if differentiable:
-            function = functools.partial(_once_more, function)
-        _COMPILED[key] = jitted(function, segment)
-    return _COMPILED[key]
+    key = (segment.digest, str(jnp.dtype(dtype)))
+    if key not in _TRACEABLE:
+        function = functools.partial(from_numbers, segment, jnp.dtype(dtype))
+        _TRACEABLE[key] = jitted(functools.partial(_once_more, function), segment)
+    return _TRACEABLE[key]
 
 
 def jitted(function: functools.partial[Any], segment: Segment) -> Any:
@@ -207,13 +204,22 @@ def jitted(function: functools.partial[Any], segment: Segment) -> Any:
     return jax.jit(function, static_argnames=("extent",))
 
 
+def lowering(
+    function: functools.partial[Any], segment: Segment, arguments: tuple[Any, ...], extent: Extent
+) -> Callable[[], Any]:
+    """What lowers a function of some rows. JAX keeps what it lowered for as long as the jitted
+    function lives, executables too: this one is made when it is needed, and not kept."""
+    return lambda: jitted(function, segment).lower(*arguments, extent=extent)
+
+
 def _once_more(function: Any, *arguments: Any, extent: Extent) -> list[Array]:
     return jax.checkpoint(functools.partial(function, extent=extent))(*arguments)
 
 
-def _from_numbers(
+def from_numbers(
     segment: Segment, dtype: Any, numbers: Array, *arguments: Any, extent: Extent
 ) -> list[Array]:
+    """A segment's outputs, its numbers given as one vector."""
     return body(segment, dtype, parts_of(segment, numbers), *arguments, extent=extent)
 
 
