@@ -32,12 +32,12 @@ def runs_of(roots: Sequence[Node], homes: Homes, size: int) -> list[Run]:
 
 
 def _parts(nodes: list[Node], size: int) -> list[list[Node]]:
-    """Parts of at most `size` nodes, of half as many on average.
+    """Parts of at most `size` nodes, mostly of two thirds as many.
 
     They end where a node's own content says so: a law that differs in one formula then has the
     same parts before it and soon after it, and their executables serve both.
     """
-    least, odds = size // 8, max(1, size * 3 // 8)
+    least, odds = size // 2, max(1, size // 4)
     parts: list[list[Node]] = []
     part: list[Node] = []
     for node in nodes:

@@ -31,8 +31,8 @@ from ._extent import Extent
 from ._schedule import NOWHERE, is_table, runs_of
 from ._store import emitter
 
-SEGMENT_NODES = 400
-"""The most in a segment; half as many on average."""
+SEGMENT_NODES = 250
+"""The most in a segment. XLA takes more than twice as long for twice as many."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
