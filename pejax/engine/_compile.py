@@ -37,6 +37,9 @@ _MOST_STRATA = 200
 _DECIDING_MEMORY = 2**29
 """Bytes of intermediate columns that are kept between two decisions of a trace."""
 
+_LARGE = 100_000
+"""Nodes of a trace from which on its memory is given back at once."""
+
 
 def compile(
     system: Rules,
@@ -129,8 +132,10 @@ def _traced(
     outcome = trace(system, recipe.outputs, period, columns, values)
     strata = _strata(population, columns)
     program = _program(system, outcome, recipe, columns, period, strata)
+    large = len(outcome.graph.nodes) >= _LARGE
     del outcome, values
-    gc.collect()  # what the trace left is large, and refers to itself in circles
+    if large:
+        gc.collect()  # what the trace left refers to itself in circles
     return program
 
 
