@@ -143,6 +143,16 @@ def test_a_full_disk_is_said_and_the_result_is_there(folder, monkeypatch):
     assert made(jnp.zeros(3))[0].tolist() == [1, 1, 1]
 
 
+def test_code_that_cannot_be_written_is_said_and_the_result_is_there(folder, monkeypatch):
+    def cannot(_):
+        raise ValueError("Compilation does not support serialization")
+
+    monkeypatch.setattr(_store.serialize_executable, "serialize", cannot)
+    with pytest.warns(UserWarning, match="cannot be kept on disk: Compilation does not"):
+        (made,) = executables([job()])
+    assert made(jnp.zeros(3))[0].tolist() == [1, 1, 1] and not list(folder.iterdir())
+
+
 def test_what_the_cache_of_jax_read_is_not_written_again(folder):
     """XLA drops the code of what it has read: such an executable would not run."""
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)

@@ -63,13 +63,14 @@ class Store:
         return made
 
     def _write(self, content: Any, trees: tuple[Any, Any], made: Any) -> None:
-        """Keep an executable, unless the disk is full or this backend cannot write its code."""
+        """Keep an executable; say so where the disk is full or its code cannot be written."""
         try:
             held, *found = serialize_executable.serialize(made)
-        except (ValueError, NotImplementedError):
+            if tuple(found) != trees:
+                raise ValueError(f"it takes and gives {found}, not {trees}")
+        except (ValueError, NotImplementedError) as problem:
+            warnings.warn(f"machine code cannot be kept on disk: {problem}", stacklevel=2)
             return
-        if tuple(found) != trees:
-            raise AssertionError(f"an executable of {found}, announced as {trees}")
         path = self._path(content)
         try:
             with atomic_path(path) as temporary:
