@@ -2,7 +2,8 @@
 
 Each child process loads the CPS, makes or reads the program and its machine code, runs it and says
 what that took and the most memory it held. The first one imports the country and finds an empty
-cache; the second one reads the program and the machine code that the first left. The reforms, of the child credit's amount, are timed in turns with single runs.
+cache; the second one reads the program and the machine code that the first left. The reforms, of
+the child credit's amount, are timed in turns with single runs.
 """
 
 import argparse
