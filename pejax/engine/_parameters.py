@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from .._validate import BadInputError, PejaxError, unknown
@@ -129,12 +130,10 @@ class Parameters(eqx.Module):
         for path, edits in read_reform(reform).items():
             at = self._places(path)
             for edit in edits:
-                number = _number(path, edit.value)
                 chosen = [i for i in at if self._covers(path, i, edit.start, edit.stop)]
+                number = _number(path, edit.value, values.dtype)
                 if chosen:
-                    values = values.at[..., jnp.array(chosen)].set(
-                        jnp.asarray(number, values.dtype)
-                    )
+                    values = values.at[..., jnp.array(chosen)].set(number)
         return Parameters(values, self.index)
 
     def to_frame(self) -> pd.DataFrame:
@@ -174,10 +173,22 @@ class Parameters(eqx.Module):
         return True
 
 
-def _number(path: str, value: Any) -> Any:
+def _number(path: str, value: Any, dtype: Any) -> Array:
+    """The new value, a number or an array of one for each stacked reform.
+
+    **Raises:** `StructuralReformError` for what is no number; `BadInputError` for NaN.
+    """
     if value is None or isinstance(value, bool | str | list | tuple):
         raise StructuralReformError(f"{path} is a number in this law; {value!r} is not")
-    return value
+    try:
+        number = jnp.asarray(value, dtype)
+    except TypeError as problem:
+        raise StructuralReformError(
+            f"{path} is a number in this law; {value!r} is not"
+        ) from problem
+    if not isinstance(number, Tracer) and bool(jnp.isnan(number).any()):
+        raise BadInputError(f"{path}: a reform to NaN. Give a number; inf stands for no limit")
+    return number
 
 
 def index_of(leaves: Mapping[str, Any], static: Mapping[str, Any], period: Any) -> ParameterIndex:

@@ -25,6 +25,7 @@ from .graph._strata import Strata
 from .rules._system import System
 from .running._chunks import Chunked, chunked, deal
 from .running._runtime import Runtime
+from .tracing._array import ORDER
 from .tracing._inputs import Column, host_arrays, recoded, sizes_of
 
 
@@ -166,12 +167,7 @@ class Program:
     def _fail_if_moved(self, answers: list[Array]) -> None:
         for decision, answer in zip(self.decisions, jax.device_get(answers), strict=True):
             if not _agrees(decision, answer, np):
-                raise GuardMovedError(
-                    f"the formula of {decision.variable} took a Python decision "
-                    f"({decision.kind} of a value that was {decision.value!r}) which is now "
-                    f"{np.asarray(answer)!r}. Compile for these people and this law: "
-                    "program.respecialise(parameters, population)"
-                )
+                raise GuardMovedError(_moved(decision, answer))
 
     def respecialise(
         self, parameters: Parameters, population: Population, system: System | None = None
@@ -291,6 +287,21 @@ def _agrees(decision: Decision, answer: Any, xp: Any = jnp) -> Any:
     if recorded.dtype.kind == "f":
         return xp.allclose(answer, recorded, rtol=1e-6, atol=0.0, equal_nan=True)
     return xp.array_equal(answer, recorded)
+
+
+def _moved(decision: Decision, answer: Any) -> str:
+    """What to say of a decision that would be taken another way."""
+    if decision.kind.startswith(ORDER):
+        return (
+            f"the thresholds of {decision.kind.removeprefix(ORDER)} are out of order (met by "
+            f"{decision.variable}). A scale is edited as a whole: give each bracket's threshold in "
+            "ascending order"
+        )
+    return (
+        f"the formula of {decision.variable} took a Python decision ({decision.kind} of a value "
+        f"that was {decision.value!r}) which is now {np.asarray(answer)!r}. Compile for these "
+        "people and this law: program.respecialise(parameters, population)"
+    )
 
 
 def _trim(population: Population, values: Array, entity: str) -> Array:

@@ -14,7 +14,7 @@ from pejax.engine.rules._law import (
     parameters_under,
     read_reform,
 )
-from pejax.testing import LAW
+from pejax.testing import LAW, toy_system
 
 
 @pytest.fixture
@@ -123,10 +123,42 @@ def test_reforms_in_every_form():
     }
 
 
-@pytest.mark.parametrize("dates", ["March 2025", "2025-3-1", "2025-01-01.2025", "25"])
+@pytest.mark.parametrize(
+    "dates",
+    ["March 2025", "2025-3-1", "2025-01-01.2025", "25", "2025-13-01", "2025-02-29", "2025.2026"],
+)
 def test_what_is_not_a_date_is_refused(dates):
     with pytest.raises(BadInputError, match="is not a date; write 2025"):
         read_reform({"tax.rate": {dates: 1}})
+
+
+@pytest.mark.parametrize(
+    ("dates", "message"),
+    [
+        ("2025-12-31.2025-01-01", "ends before it starts"),
+        ("1066-01-01.1087-12-31", "outside the law"),
+        ("3025", "outside the law"),
+    ],
+)
+def test_dates_outside_the_law_are_refused(dates, message):
+    with pytest.raises(BadInputError, match=message):
+        read_reform({"tax.rate": {dates: 1}})
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("tax.rate", "high", "tax.rate is a number in this law; 'high' is not"),
+        ("tax.rate", True, "tax.rate is a number"),
+        ("winter.in_force", 3, "winter.in_force is a boolean"),
+        ("income.sources", "earnings", "income.sources is a list"),
+        ("tax.surtax", 3, r"tax.surtax is not one parameter.*tax.surtax\[0\]"),
+        ("tax", 3, "tax is not one parameter"),
+    ],
+)
+def test_a_reform_of_another_kind_is_refused(path, value, message):
+    with pytest.raises(BadInputError, match=message):
+        toy_system().with_reform({path: {"2025": value}})
 
 
 def test_an_edit_touches_only_its_path(law):

@@ -116,6 +116,17 @@ def test_a_number_stays_a_number(params, value):
         params.with_reform({"tax.rate": value})
 
 
+@pytest.mark.parametrize("value", [np.nan, np.array(np.nan)])
+def test_a_reform_to_nan_is_refused(params, value):
+    with pytest.raises(BadInputError, match=r"tax\.rate: a reform to NaN"):
+        params.with_reform({"tax.rate": value})
+
+
+def test_what_is_no_number_at_all_is_refused(params):
+    with pytest.raises(StructuralReformError, match=r"tax\.rate is a number in this law"):
+        params.with_reform({"tax.rate": object()})
+
+
 def test_a_traced_value_is_a_reform(params):
     slope = jax.grad(lambda rate: params.with_reform({"tax.rate": rate})["tax.rate"] * 3.0)(0.3)
     assert slope == 3.0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bisect
 import dataclasses
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -149,6 +150,37 @@ class Edit:
 
 Edits = Mapping[str, tuple[Edit, ...]]
 
+_NO_LAW_BEFORE, _NO_LAW_AFTER = "1800-01-01", "2200-12-31"
+"""An edit that ends before or starts after these dates can only be a slip."""
+
+
+def fail_if_another_kind(parameter: Any, path: str, edits: tuple[Edit, ...]) -> None:
+    """An edit keeps what its parameter is: a number, a boolean, a text or a list.
+
+    **Raises:** `BadInputError` for a path that is a branch or a scale of the tree, and for values
+    of another kind than those in the law. None, the end of a parameter, is of every kind.
+    """
+    if not isinstance(parameter, LawParameter):
+        named = next((p.path for p in parameters_under(parameter)), "none")
+        raise BadInputError(f"{path} is not one parameter. Those under it begin with {named}")
+    known = {_kind(v) for _, v in parameter.entries} - {"nothing"}
+    for edit in edits:
+        kind = _kind(edit.value)
+        if known and kind != "nothing" and kind not in known:
+            raise BadInputError(
+                f"{path} is a {' or '.join(sorted(known))} in this law; {edit.value!r} is not"
+            )
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return "boolean"
+    if isinstance(value, str):
+        return "text"
+    return "list" if isinstance(value, list | tuple | set) else "number"
+
 
 def read_reform(
     reform: Mapping[str, Any], since: str = "0000-01-01"
@@ -171,19 +203,40 @@ def read_reform(
 
 
 def _read_edit(path: str, dates: str, value: Any) -> Edit:
+    start, stop = _span(path, dates)
+    if stop is not None and stop < start:
+        raise BadInputError(f"{path}: {dates!r} ends before it starts; swap the dates")
+    if start > _NO_LAW_AFTER or (stop is not None and stop < _NO_LAW_BEFORE):
+        raise BadInputError(
+            f"{path}: {dates!r} is outside the law, which is read for dates from "
+            f"{_NO_LAW_BEFORE} to {_NO_LAW_AFTER}"
+        )
+    return Edit(start, stop, value)
+
+
+def _span(path: str, dates: str) -> tuple[str, str | None]:
+    """First and last day of `2025`, `year:2025:3`, `2025-01-01` or `2025-01-01.2025-12-31`."""
     start, _, stop = dates.partition(".")
-    if start.startswith("year:"):
-        _, year, *count = start.split(":")
-        last = int(year) + (int(count[0]) if count else 1) - 1
-        return Edit(f"{year}-01-01", f"{last}-12-31", value)
-    if not stop and len(start) == 4:
-        return Edit(f"{start}-01-01", f"{start}-12-31", value)
-    for date in (start, *([stop] if stop else [])):
-        if len(date) != 10 or date[4] != "-" or date[7] != "-":
-            raise BadInputError(
-                f"{path}: {dates!r} is not a date; write 2025, 2025-01-01 or 2025-01-01.2025-12-31"
-            )
-    return Edit(start, stop or None, value)
+    years = re.fullmatch(r"(?:year:)?(\d{4})(?::(\d+))?", start)
+    if years and not stop:
+        last = int(years[1]) + int(years[2] or 1) - 1
+        return f"{years[1]}-01-01", f"{last:04}-12-31"
+    if not all(_is_day(day) for day in (start, *([stop] if stop else []))):
+        raise BadInputError(
+            f"{path}: {dates!r} is not a date; write 2025, 2025-01-01 or 2025-01-01.2025-12-31"
+        )
+    return start, stop or None
+
+
+def _is_day(text: str) -> bool:
+    """Whether it is a day of the calendar, `YYYY-MM-DD`; the year 0000 stands for ever since."""
+    import datetime
+
+    try:
+        day = datetime.date.fromisoformat(text.replace("0000-", "0004-", 1))
+    except ValueError:
+        return False
+    return str(day)[4:] == text[4:]
 
 
 def edited(law: Any, edits: Edits) -> Any:

@@ -15,7 +15,7 @@ from ..._validate import BadInputError, UnknownNameError, suggest
 from ..graph._fingerprint import fingerprint
 from . import _calendar
 from ._calendar import Period
-from ._law import LawNode, edited, read_reform
+from ._law import LawNode, edited, fail_if_another_kind, read_reform
 
 if TYPE_CHECKING:
     from ..tracing._stand_in import Numpy
@@ -113,9 +113,12 @@ class System:
         Numbers can be changed without compiling anything, by `program.parameters.with_reform`.
         Booleans, strings, lists and dates inside the period decide the shape of the program: they
         are changed here, and the system is compiled again.
+
+        **Raises:** `UnknownNameError` with the nearest paths; `BadInputError` for dates outside the
+        law and for values of another kind than the law's.
         """
         edits = read_reform(reform)
-        for path in edits:
-            self.law.find(path)
+        for path, dated in edits.items():
+            fail_if_another_kind(self.law.find(path), path, dated)
         version = f"{self.version}+{fingerprint(dict(reform))[:8]}"
         return dataclasses.replace(self, law=edited(self.law, edits), version=version)

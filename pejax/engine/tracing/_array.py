@@ -36,6 +36,9 @@ class Untraceable(Exception):
 Decider = Callable[[Node, str], Any]
 _decider: ContextVar[Decider] = ContextVar("decider")
 
+ORDER = "order of "
+"""A kind of decision: that the thresholds of the scale named behind it ascend."""
+
 
 @contextlib.contextmanager
 def deciding(decider: Decider) -> Iterator[None]:
@@ -122,7 +125,8 @@ class Traced(NDArrayOperatorsMixin):
 
     # ---- decisions
 
-    def _decide(self, kind: str) -> Any:
+    def decide(self, kind: str) -> Any:
+        """Python's answer about a single value; `kind` says in the record what was asked."""
         if np.prod(self.node.shape) != 1:
             raise Untraceable(f"{kind}() of a whole array")
         if self.node.op == "constant":
@@ -130,13 +134,13 @@ class Traced(NDArrayOperatorsMixin):
         return np.asarray(_decider.get()(self.node, kind)).item()
 
     def __bool__(self) -> bool:
-        return bool(self._decide("bool"))
+        return bool(self.decide("bool"))
 
     def __float__(self) -> float:
-        return float(self._decide("float"))
+        return float(self.decide("float"))
 
     def __int__(self) -> int:
-        return int(self._decide("int"))
+        return int(self.decide("int"))
 
     __index__ = __int__
 
@@ -146,7 +150,7 @@ class Traced(NDArrayOperatorsMixin):
     def __str__(self) -> str:
         if self.vocabulary is not None or self.node.data:
             return object.__repr__(self)
-        value = self._decide("str")
+        value = self.decide("str")
         return str(int(value)) if float(value).is_integer() else str(value)
 
     def __format__(self, spec: str) -> str:

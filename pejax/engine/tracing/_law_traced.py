@@ -17,7 +17,7 @@ import numpy as np
 from ..graph._ir import Graph
 from ..graph._node import Node
 from ..rules._law import LawNode, LawParameter, LawScale
-from ._array import Traced, Untraceable, to_node
+from ._array import ORDER, Traced, Untraceable, to_node
 from ._names import is_name
 
 
@@ -337,7 +337,7 @@ class ScaleAt:
         self.rates = values if self.kind in ("rate", "average") else []
         self.amounts = values if self.kind in ("single", "amount") else []
         self._graph = ledger.graph
-        _keep_order(self._graph, self.thresholds)
+        _keep_order(self._graph, self.path, self.thresholds)
 
     @property
     def brackets(self) -> list[tuple[Any, Any]]:
@@ -425,12 +425,13 @@ def _row(bracket: Mapping[str, LawParameter], value: str, instant: str, ledger: 
     return Row(ledger.read(threshold, instant), worth, float(threshold.at(instant)))  # type: ignore
 
 
-def _keep_order(graph: Graph, thresholds: list[Any]) -> None:
+def _keep_order(graph: Graph, path: str, thresholds: list[Any]) -> None:
     """Record that thresholds ascend: sorting them is a decision a reform could move."""
     nodes = [graph.constant(to_node(graph, t)) for t in thresholds]
     if len(nodes) > 1 and any(n.law for n in nodes):
         packed = graph.apply("pack", *nodes)
         upper = graph.getitem(packed, slice(1, None))
         lower = graph.getitem(packed, slice(None, -1))
-        if not Traced(graph.apply("all", graph.apply("greater_equal", upper, lower), axis=None)):
-            raise Untraceable("a scale whose thresholds do not ascend")
+        ascend = Traced(graph.apply("all", graph.apply("greater_equal", upper, lower), axis=None))
+        if not ascend.decide(f"{ORDER}{path}"):
+            raise Untraceable(f"the thresholds of {path} do not ascend")

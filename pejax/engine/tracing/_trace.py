@@ -42,9 +42,10 @@ class UntraceableRule(PejaxError):
 class Guard:
     """A Python decision that a formula took on the population: a node and the value it had.
 
-    `kind`: what Python asked for, `bool`, `int`, `float`, `str` or `array`; `at most` for how many
-    members the largest group has. Formulas visit members by their place in the group, and a visit
-    beyond the last finds nobody, so smaller groups are served by the same program.
+    `kind`: what Python asked for, `bool`, `int`, `float`, `str` or `array`; `order of` a scale, for
+    thresholds that ascend; `at most`, for how many members the largest group has. Formulas visit
+    members by their place in the group, and a visit beyond the last finds nobody, so smaller groups
+    are served by the same program.
     """
 
     node: Node
