@@ -16,6 +16,7 @@ from pejax.engine import (
     input_variable,
     rule,
 )
+from pejax.testing import toy_population, toy_system
 
 
 def test_an_unknown_argument_names_its_neighbours():
@@ -183,3 +184,8 @@ def test_what_cannot_be_traced_is_named(body, message):
     body.__name__ = "odd"
     with pytest.raises(UntraceableRule, match=f"(?s)odd.*{message}"):
         run("odd", rule(entity="person")(body))
+
+
+def test_a_period_without_numbers_is_named():
+    with pytest.raises(UntraceableRule, match=r"tax\.rate has no value on 1990.*begins on 20\d\d"):
+        compile(toy_system(), ["income_tax"], 1990, toy_population())

@@ -310,7 +310,8 @@ class Simulation(Bookkeeping):
 
     def _refuse(self, variable: Variable, period: Any, failure: Exception) -> Traced:
         """Note why a formula cannot be traced, and go on with the default to find the others."""
-        reason = f"for {period}: {type(failure).__name__}: {failure}"
+        notes = getattr(failure, "__notes__", ())
+        reason = ". ".join([f"for {period}: {type(failure).__name__}: {failure}", *notes])
         self.trace_state.refused.setdefault(variable.name, reason)
         return self._default(variable)
 

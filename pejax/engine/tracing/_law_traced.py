@@ -65,12 +65,20 @@ class Ledger:
         """The value in force: traced if it is a number."""
         value = parameter.at(instant)
         if value is None:
-            raise self.missing(parameter.path, instant)
+            raise self.not_in_force(parameter, instant)
         if isinstance(value, bool) or not isinstance(value, int | float):
             self.static[parameter.path] = value
             return value
         leaf = self._leaf(parameter, instant, float(value))
         return Traced(self.graph.parameter(leaf.key, leaf.value))
+
+    def not_in_force(self, parameter: LawParameter, instant: str) -> Exception:
+        """The country's own error, which formulas may catch, with the dates that have a value."""
+        problem = self.missing(parameter.path, instant)
+        dates = [start for start, value in parameter.entries if value is not None]
+        begins = f"It begins on {dates[0]}" if dates else "It is never in force"
+        problem.add_note(f"{begins}: compile for a year in which every number has a value")
+        return problem
 
     def _leaf(self, parameter: LawParameter, instant: str, value: float) -> Leaf:
         era = "before" if instant < self.first else "after" if instant > self.last else ""
@@ -177,10 +185,16 @@ class NodeAt:
             return child.at(self._instant) is not None
         return child is not None
 
+    def _absent(self, name: str) -> Exception:
+        child = self._node.children.get(name)
+        if isinstance(child, LawParameter):
+            return self._ledger.not_in_force(child, self._instant)
+        return self._ledger.missing(f"{self._node.path}.{name}", self._instant)
+
     def _child(self, name: str) -> Any:
         if name not in self._views:
             if not self._has(name):
-                raise self._ledger.missing(f"{self._node.path}.{name}", self._instant)
+                raise self._absent(name)
             self._views[name] = view(self._node.children[name], self._instant, self._ledger)
         return self._views[name]
 
