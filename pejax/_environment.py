@@ -1,11 +1,9 @@
-"""What a result was computed with: versions, device, precision, commit, memory."""
+"""What a result was computed with: versions, device, precision, commit."""
 
 import importlib.metadata
 import os
 import platform
-import resource
 import subprocess
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -71,31 +69,6 @@ def commit() -> dict[str, Any]:
     code = ("--", ".", ":!benchmarks/results")  # a benchmark's own output is not a change
     changes = _git(package.parent, "status", "--porcelain", "--untracked-files=no", *code)
     return {"commit": _git(package, "rev-parse", "HEAD"), "dirty": bool(changes)}
-
-
-def reset_peak_bytes() -> None:
-    """Start counting `peak_bytes` anew where the system can (Linux)."""
-    try:
-        Path("/proc/self/clear_refs").write_text("5")
-    except OSError:
-        return  # elsewhere the peak stays that of the whole process, an upper bound
-
-
-def peak_bytes() -> int:
-    """The most memory this process has held since the last reset, in bytes."""
-    try:
-        status = Path("/proc/self/status").read_text()
-        line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
-        return int(line.split()[1]) * 1024
-    except (OSError, StopIteration):
-        unit = 1 if sys.platform == "darwin" else 1024
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-
-
-def device_peak_bytes() -> int | None:
-    """The most memory held on the default device, where it keeps count (`None` on CPU)."""
-    counted = jax.devices()[0].memory_stats() or {}
-    return counted.get("peak_bytes_in_use")
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

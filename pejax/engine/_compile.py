@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import gc
 import hashlib
 import json
 import os
@@ -15,6 +14,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from .._memory import reclaim
 from .._population import Population
 from .._validate import BadInputError
 from ._accept import fail_if_groups_missing
@@ -135,7 +135,7 @@ def _traced(
     large = len(outcome.graph.nodes) >= _LARGE
     del outcome, values
     if large:
-        gc.collect()  # what the trace left refers to itself in circles
+        reclaim()
     return program
 
 

@@ -13,8 +13,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from .._environment import device_peak_bytes, environment, peak_bytes, reset_peak_bytes
+from .._environment import environment
 from .._files import write_json
+from .._memory import device_peak_bytes, peak_bytes, reset_peak_bytes
 from .._validate import PejaxError
 
 MANIFEST = "manifest.json"

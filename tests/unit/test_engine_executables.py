@@ -41,9 +41,16 @@ def test_many_pieces_only_where_there_is_room(made, monkeypatch, room, in_one_pi
     monkeypatch.setattr(_executables, "_room", lambda: room)
     asked = []
     (function,) = executables([job("a", asked)])
-    one_piece = asked[0] is not None and "xla_cpu_use_fusion_emitters" in asked[0]
+    one_piece = asked[0] is not None and "xla_cpu_parallel_codegen_split_count" in asked[0]
     assert one_piece == (in_one_piece and jax.default_backend() == "cpu")
     assert function(jnp.ones(3)).tolist() == [2, 2, 2]
+
+
+def test_options_that_this_release_does_not_know_are_left_out(made, monkeypatch):
+    kept = dict(_executables._ONE_PIECE)
+    monkeypatch.setattr(_executables, "_ONE_PIECE", {**kept, "xla_cpu_no_such_option": 1})
+    known = _executables._one_piece.__wrapped__()
+    assert "xla_cpu_no_such_option" not in known and known.items() <= kept.items()
 
 
 def test_the_room_is_looked_at_again_while_compiling(made, monkeypatch):

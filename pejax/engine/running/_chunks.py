@@ -21,7 +21,7 @@ from ..._validate import BadInputError
 from ..graph._copy import copied
 from ..graph._node import Node, reachable
 from ._emit import extreme
-from ._memory import remembered
+from ._remember import remembered
 from ._reverse import is_reverse
 from ._runtime import Run, Runtime, extent_of, traced
 

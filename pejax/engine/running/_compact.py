@@ -19,7 +19,7 @@ from ..._layout import size_bucket
 from ..._population import Population
 from ..graph._strata import Strata
 from ._extent import Extent
-from ._memory import remembered
+from ._remember import remembered
 
 Key = tuple[int, str]
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import jax
 
+from ..._memory import reclaim
 from . import _store
 
 _MADE: dict[Key, Any] = {}
@@ -28,6 +29,9 @@ than the second, those that are not in use are forgotten; than the third, none i
 
 _BATCH = 16
 """Executables between two looks at how many mappings are left."""
+
+_MANY = 100
+"""Executables after which the memory that compiling took is given back."""
 
 
 class Prepared(dict[Any, Any]):
@@ -91,7 +95,11 @@ def _made(jobs: Sequence[Job]) -> list[Any]:
             for job, found in zip(some, kept, strict=True):
                 compile = functools.partial(_compiled, store=store, job=job, options=options)
                 made.append(found or _submitted(pool, slots, job, compile))
-    return [one.result() if isinstance(one, Future) else one for one in made]
+    compiled = sum(isinstance(one, Future) for one in made)
+    made = [one.result() if isinstance(one, Future) else one for one in made]
+    if compiled >= _MANY:
+        reclaim()
+    return made
 
 
 def _submitted(
@@ -125,7 +133,23 @@ def _options(room: float) -> dict[str, Any] | None:
             "executable could end it. Raise the limit (sysctl -w vm.max_map_count=262144), or "
             "compile fewer outputs at a time"
         )
-    return dict(_ONE_PIECE)
+    return _one_piece()
+
+
+@functools.cache
+def _one_piece() -> dict[str, Any]:
+    """Those of the options for one piece that this release of XLA knows."""
+    lowered = jax.jit(lambda x: x + 1).lower(1.0)
+    known: dict[str, Any] = {}
+    for name, value in _ONE_PIECE.items():
+        try:
+            lowered.compile(compiler_options={name: value})
+        except jax.errors.JaxRuntimeError as problem:
+            if "No such compile option" not in str(problem):
+                raise
+        else:
+            known[name] = value
+    return known
 
 
 def _forget() -> float:

@@ -13,7 +13,8 @@ from typing import Any
 from ..graph._ir import Graph
 from ..rules._system import System
 from ._groups import Links
-from ._law_traced import Law, Ledger
+from ._law_traced import Law
+from ._ledger import Ledger
 from ._stand_in import Numpy
 
 Pending = tuple[str, Any, str]  # variable, period, branch: a branch may need what its parent awaits

@@ -18,7 +18,8 @@ from ._array import Traced, deciding
 from ._evaluate import Simulation
 from ._groups import Links
 from ._inputs import Column, input_values, link_nodes
-from ._law_traced import Law, Leaf, Ledger
+from ._law_traced import Law
+from ._ledger import Leaf, Ledger
 from ._reads import Trace
 from ._stand_in import Numpy
 
