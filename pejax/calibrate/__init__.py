@@ -1,6 +1,5 @@
 """Survey weights that meet known totals: problems, methods, diagnostics, derivatives."""
 
-from ._adam import Adam as Adam
 from ._calibrate import calibrate as calibrate
 from ._compat import (
     Calibration as Calibration,
@@ -14,19 +13,23 @@ from ._diagnostics import (
     squared_relative_loss as squared_relative_loss,
     weight_ratio as weight_ratio,
 )
-from ._dual_methods import (
+from ._method import Method as Method, Progress as Progress
+from ._solution import Report as Report, Solution as Solution
+from .dual._methods import (
     Entropy as Entropy,
     Linear as Linear,
     Logit as Logit,
     Raking as Raking,
     calibrated_weights as calibrated_weights,
 )
-from ._l0 import L0 as L0, BudgetWarning as BudgetWarning
-from ._matrix import build_problem as build_problem
-from ._method import Method as Method, Progress as Progress
-from ._operators import DenseOperator as DenseOperator, Operator as Operator
-from ._problem import TargetProblem as TargetProblem
-from ._screen import Refusal as Refusal
-from ._solution import Report as Report, Solution as Solution
-from ._sparse import SparseOperator as SparseOperator
-from ._targets import load_targets as load_targets
+from .gradient._adam import Adam as Adam
+from .gradient._l0 import L0 as L0, BudgetWarning as BudgetWarning
+from .operators._dense import DenseOperator as DenseOperator
+from .operators._geography import GeographyOperator as GeographyOperator
+from .operators._operator import Operator as Operator
+from .operators._sparse import SparseOperator as SparseOperator
+from .problem._areas import geography_operator as geography_operator
+from .problem._matrix import build_problem as build_problem
+from .problem._problem import TargetProblem as TargetProblem
+from .problem._screen import Refusal as Refusal
+from .problem._targets import load_targets as load_targets

@@ -9,9 +9,9 @@ from jaxtyping import Array, Float
 
 from .._types import Key
 from ._method import Method, ProgressCallback
-from ._problem import TargetProblem
-from ._screen import check_base_weights
 from ._solution import Solution
+from .problem._problem import TargetProblem
+from .problem._screen import check_base_weights
 
 
 def calibrate(

@@ -15,12 +15,12 @@ from jaxtyping import Array, Float, Int
 
 from .._validate import BadInputError, UnknownNameError, unknown
 from ..gates import HardConcrete
-from ._adam import Adam
 from ._calibrate import calibrate
-from ._l0 import L0, L0State
-from ._problem import TargetProblem, as_operator, goals_of
 from ._solution import Solution
-from ._train import train
+from .gradient._adam import Adam
+from .gradient._l0 import L0, L0State
+from .gradient._train import train
+from .problem._problem import TargetProblem, as_operator, goals_of
 
 if TYPE_CHECKING:
     import pandas as pd

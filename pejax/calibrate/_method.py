@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from .._types import Key
-from ._problem import TargetProblem
+from .problem._problem import TargetProblem
 
 
 def optional(kind: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Int
 
 from .._results import Result, SolveError
 from . import _diagnostics
-from ._problem import TargetProblem
+from .problem._problem import TargetProblem
 
 if TYPE_CHECKING:
     import pandas as pd

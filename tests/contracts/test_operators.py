@@ -9,7 +9,7 @@ import scipy.sparse
 from hypothesis import given, settings, strategies as st
 from jax.experimental import sparse as jax_sparse
 
-from pejax.calibrate import DenseOperator, SparseOperator
+from pejax.calibrate import DenseOperator, GeographyOperator, SparseOperator
 
 FEW = settings(max_examples=8, deadline=None)
 TARGETS, UNITS = 9, 2_100  # two full tiles and a part of a third
@@ -32,6 +32,20 @@ def rebuilt(X):
     return operator.with_data(operator.data / 2)
 
 
+def one_area(X, **where):
+    """Any matrix is a geography of one area, whose columns are the targets."""
+    rows = np.arange(len(X))
+    return GeographyOperator(X.T, np.zeros(X.shape[1], int), (0 * rows, 0 * rows, rows), **where)
+
+
+def by_household(X):
+    """Units in another order than their households, one column a unit's own."""
+    household = np.arange(X.shape[1])[::-1]
+    shared = X[:, ::-1].copy()
+    shared[3] = 7.0
+    return one_area(shared, household=household, own={3: X[3]})
+
+
 OPERATORS = {
     "dense": DenseOperator,
     "dense, taken": lambda X: DenseOperator(np.pad(X, ((1, 2), (3, 1)))).take(
@@ -41,6 +55,11 @@ OPERATORS = {
     "sparse coo": lambda X: SparseOperator(scipy.sparse.coo_matrix(X)),
     "sparse bcoo": bcoo,
     "sparse, rebuilt": rebuilt,
+    "geography, by unit": one_area,
+    "geography, by household": by_household,
+    "geography, taken": lambda X: one_area(np.pad(X, ((1, 2), (3, 1)))).take(
+        np.arange(1, TARGETS + 1), np.arange(3, UNITS + 3)
+    ),
     "sparse, taken": lambda X: SparseOperator(
         scipy.sparse.csr_array(np.pad(X, ((1, 2), (3, 1))))
     ).take(np.arange(1, TARGETS + 1), np.arange(3, UNITS + 3)),
@@ -144,7 +163,12 @@ def test_float32_data_are_summed_in_float64_where_it_is_on(name):
 
 
 @pytest.mark.parametrize(
-    "build", [DenseOperator, lambda X: SparseOperator(scipy.sparse.csr_array(X))]
+    "build",
+    [
+        DenseOperator,
+        lambda X: SparseOperator(scipy.sparse.csr_array(X)),
+        one_area,
+    ],
 )
 def test_a_national_row_of_five_million_equal_weights_is_right_in_float32(build):
     units = 5_000_000
@@ -152,6 +176,19 @@ def test_a_national_row_of_five_million_equal_weights_is_right_in_float32(build)
     w = np.full(units, 66.671234, np.float32)
     got = float(operator.mv(w)[0])
     assert got == pytest.approx(float(w[0]) * units, rel=1e-6)
+
+
+def test_a_nation_of_five_million_clones_is_right_in_float32():
+    households, clones, districts = 12_000, 420, 436
+    household = np.tile(np.arange(households), clones)
+    district = np.random.default_rng(0).integers(0, districts, households * clones)
+    rows = ([0, 1, 2], [7, 3, 0], [0, 0, 0])
+    above = (np.arange(districts) % 51, np.zeros(51, int))
+    ones = np.ones((households, 1), np.float32)
+    operator = GeographyOperator(ones, district, rows, above, household=household)
+    w = np.full(len(district), 66.671234, np.float32)
+    counts = [np.sum(district == 7), np.sum(district % 51 == 3), len(district)]
+    np.testing.assert_allclose(operator.mv(w), float(w[0]) * np.array(counts), rtol=1e-6)
 
 
 def test_a_dense_row_beside_others_is_right_in_float32():

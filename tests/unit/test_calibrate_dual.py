@@ -8,8 +8,8 @@ from hypothesis import given, settings, strategies as st
 
 from pejax._results import Result, SolveError
 from pejax.calibrate import Entropy, Linear, Logit, Raking, TargetProblem, calibrate
-from pejax.calibrate._dual import solve_spd
-from pejax.calibrate._linesearch import step_length
+from pejax.calibrate.dual._linesearch import step_length
+from pejax.calibrate.operators._factor import DenseFactor
 
 
 def margins():
@@ -164,5 +164,6 @@ def test_badly_scaled_systems_are_solved(seed, spread):
     A = rng.normal(size=(12, 8)) * 10.0 ** rng.uniform(-spread, spread, 8)
     H, x = A.T @ A, rng.normal(size=8) / np.sqrt(np.diag(A.T @ A))
     with jax.enable_x64(True):
-        found = np.asarray(solve_spd(jnp.asarray(H), jnp.asarray(H @ x)))
+        factor = DenseFactor.of(jnp.asarray(H), jnp.ones(len(H)), jnp.zeros(()))
+        found = np.asarray(factor.solve(jnp.asarray(H @ x)))
     np.testing.assert_allclose(H @ found, H @ x, atol=1e-9 * np.abs(H @ x).max())

@@ -10,9 +10,9 @@ import pytest
 
 from pejax._validate import BadInputError, MissingExtraError, UnknownNameError
 from pejax.calibrate import load_targets
-from pejax.calibrate._installed import _Shelf
-from pejax.calibrate._states import STATES
-from pejax.calibrate._targets import OPTIONAL, REQUIRED, check_targets
+from pejax.calibrate.problem._installed import _Shelf
+from pejax.calibrate.problem._states import STATES
+from pejax.calibrate.problem._targets import OPTIONAL, REQUIRED, check_targets
 
 GOOD = pd.DataFrame(
     {

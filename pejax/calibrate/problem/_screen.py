@@ -11,8 +11,8 @@ import jax
 import numpy as np
 from jaxtyping import Bool, Float
 
-from .._validate import BadInputError
-from ._operators import Operator
+from ..._validate import BadInputError
+from ..operators._operator import Operator
 
 _SAME = 1e-6  # relative difference below which two rows are compared entry by entry
 

@@ -8,13 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .._validate import UnknownNameError, unknown
+from ..._validate import UnknownNameError, unknown
+from .._diagnostics import relative_error
+from ..operators._accumulate import target_dtype
+from ..operators._dense import DenseOperator
+from ..operators._operator import Operator
+from ..operators._sparse import SparseOperator
 from . import _screen
-from ._accumulate import target_dtype
-from ._diagnostics import relative_error
-from ._operators import DenseOperator, Operator
 from ._screen import Refusal
-from ._sparse import SparseOperator
 
 # Host arrays stay numpy float64 until compiled code takes them in the dtype of the day.
 TargetVector: TypeAlias = Float[Array, " target"] | Float[np.ndarray, " target"]

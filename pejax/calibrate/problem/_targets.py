@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from .._validate import BadInputError, require, unknown
+from ..._validate import BadInputError, require, unknown
 from ._installed import installed_rows
 from ._states import POSTAL
 

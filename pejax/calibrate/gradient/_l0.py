@@ -11,14 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from .._types import Key
-from .._validate import BadInputError
-from ..gates import HardConcrete, geometric_schedule
-from ._accumulate import target_dtype
-from ._dual_methods import Entropy
-from ._method import Outcome, ProgressCallback, optional
-from ._problem import Goals, TargetProblem, goals_of
-from ._train import EpochLog, GradientMethod, Moment, ending, loss_and_pull, train
+from ..._types import Key
+from ..._validate import BadInputError
+from ...gates import HardConcrete, geometric_schedule
+from .._method import Outcome, ProgressCallback, optional
+from ..dual._methods import Entropy
+from ..problem._problem import Goals, TargetProblem, goals_of
+from ._train import EpochLog, GradientMethod, Moment, ending, loss_and_pull, moved, train
 
 _DESCENT = 0.6  # share of the epochs over which the budget shrinks from all records to its end
 _LOGIT_RANGE = 12.0  # log alpha is kept within, so that a gate can always come back
@@ -108,7 +107,7 @@ class L0(GradientMethod):
         progress: ProgressCallback | None,
     ) -> Outcome:
         self._check_run(problem, base_weights, key)
-        base = jnp.asarray(base_weights, target_dtype())
+        base = jnp.asarray(base_weights, problem.operator.dtype)
         state, losses = train(self, goals_of(problem), base, key, progress=progress)
         gated = base * jnp.exp(state.theta) * state.gates.mode()
         if not self.refit:
@@ -119,8 +118,10 @@ class L0(GradientMethod):
 
     def begin(self, base: Float[Array, " unit"]) -> L0State:
         gates = HardConcrete(base.shape[0], self.init_mean, self.temperature)
+        gates = jax.tree.map(lambda x: x.astype(base.dtype), gates)
         theta = jnp.zeros_like(base)
-        return L0State(theta, gates, self.optimiser().init((theta, gates.log_alpha)))
+        optimiser = self.optimiser(len(theta))
+        return L0State(theta, gates, optimiser.init((theta, gates.log_alpha)))
 
     def epoch(
         self, goals: Goals, base: Float[Array, " unit"], state: L0State, at: Moment
@@ -139,10 +140,10 @@ class L0(GradientMethod):
             price = jax.grad(lambda location: _with_location(gates, location).penalty())
             gate_slope += self.l0_lambda * price(gates.log_alpha)
         parameters = (theta, gates.log_alpha)
-        updates, optimiser = self.optimiser().update(
+        updates, optimiser = self.optimiser(len(base)).update(
             (theta_slope, gate_slope), optimiser, parameters
         )
-        theta, location = _moved(parameters, updates)
+        theta, location = moved(parameters, updates)
         gates = self._within_budget(_with_location(gates, location), base, at.epoch)
         kept = jnp.sum(jnp.where(base > 0, gates.open_probability(), 0.0))
         return L0State(theta, gates, optimiser), EpochLog(loss, kept)
@@ -190,11 +191,6 @@ class L0(GradientMethod):
         opened = np.where(base > 0, np.asarray(gates.log_alpha), -np.inf)
         heaviest_first = np.lexsort((-base, -opened))
         return np.sort(heaviest_first[: self.budget])
-
-
-def _moved(parameters: tuple[Array, Array], updates: Any) -> tuple[Array, Array]:
-    theta, location = parameters
-    return theta + updates[0], location + updates[1]
 
 
 def _with_location(gates: HardConcrete, log_alpha: Float[Array, " unit"]) -> HardConcrete:

@@ -8,12 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from .._segment import segment_sum
-from .._validate import BadInputError
-from ._accumulate import ceil_div, target_dtype
-from ._operators import Operator
+from ..._segment import segment_sum
+from ..._validate import BadInputError
+from ._accumulate import ceil_div, target_dtype, wider
+from ._operator import Operator
+from ._sumtree import SUM_WIDTH, block_slots, halved, sum_tree, tree_sum
 
-_ROW_WIDTH = 32  # entries a block of a target's row, which may be as long as the population
 _UNIT_WIDTH = 8  # entries a block of a unit's column, which is short
 _TILE = 1024  # units a step of the Gram matrix
 
@@ -31,11 +31,10 @@ class _ByTarget(eqx.Module):
     tree: tuple[Int[Array, "level_block width"], ...]
 
     def mv(self, weights: Float[Array, " unit"]) -> Float[Array, " target"]:
-        dtype = target_dtype()
-        sums = _halved(self.data.astype(dtype) * weights.astype(dtype)[self.unit])
-        for level in self.tree:
-            sums = _halved(jnp.append(sums, 0)[level])
-        return sums
+        dtype = wider(weights, self.data.dtype)
+        sums = halved(self.data.astype(dtype) * weights.astype(dtype)[self.unit])
+        sums = sums.astype(target_dtype())
+        return tree_sum(sums, self.tree)
 
     def extreme(self, reduce) -> Float[Array, " target"]:
         """The smallest or largest entry of each row (`jnp.min` or `jnp.max`), zero included."""
@@ -56,8 +55,8 @@ class _ByUnit(eqx.Module):
     tile_blocks: int = eqx.field(static=True)  # blocks of the fullest tile
 
     def rmv(self, residual: Float[Array, " target"]) -> Float[Array, " unit"]:
-        dtype = target_dtype()
-        sums = _halved(self.data.astype(dtype) * residual.astype(dtype)[self.target])
+        dtype = wider(residual, self.data.dtype)
+        sums = halved(self.data.astype(dtype) * residual.astype(dtype)[self.target])
         return segment_sum(sums, self.unit, self.n_units, sorted_ids=True)
 
     def gram(self, q: Float[Array, " unit"], n_targets: int) -> Float[Array, "target target"]:
@@ -207,14 +206,14 @@ def _as_csr(matrix: Any):
 
 
 def _rows_of(csr) -> tuple[_ByTarget, Int[np.ndarray, " entry"]]:
-    slots, bounds = _block_slots(csr.indptr, _ROW_WIDTH)
-    data = _spread(csr.data, slots, bounds, _ROW_WIDTH)
-    unit = _spread(csr.indices.astype(np.int32), slots, bounds, _ROW_WIDTH)
-    return _ByTarget(jnp.asarray(data), jnp.asarray(unit), _sum_tree(bounds)), slots
+    slots, bounds = block_slots(csr.indptr, SUM_WIDTH)
+    data = _spread(csr.data, slots, bounds, SUM_WIDTH)
+    unit = _spread(csr.indices.astype(np.int32), slots, bounds, SUM_WIDTH)
+    return _ByTarget(jnp.asarray(data), jnp.asarray(unit), sum_tree(bounds)), slots
 
 
 def _columns_of(csc) -> tuple[_ByUnit, Int[np.ndarray, " entry"]]:
-    slots, bounds = _block_slots(csc.indptr, _UNIT_WIDTH)
+    slots, bounds = block_slots(csc.indptr, _UNIT_WIDTH)
     data = _spread(csc.data, slots, bounds, _UNIT_WIDTH)
     target = _spread(csc.indices.astype(np.int32), slots, bounds, _UNIT_WIDTH)
     unit = np.repeat(np.arange(csc.shape[1], dtype=np.int32), np.diff(bounds))
@@ -227,36 +226,7 @@ def _columns_of(csc) -> tuple[_ByUnit, Int[np.ndarray, " entry"]]:
     return columns, slots
 
 
-def _block_slots(
-    indptr: Int[np.ndarray, " bound"], width: int
-) -> tuple[Int[np.ndarray, " entry"], Int[np.ndarray, " bound"]]:
-    """Each entry's slot when every row fills whole blocks, at least one, and the block bounds."""
-    counts = np.diff(indptr)
-    bounds = np.concatenate([[0], np.cumsum(np.maximum(1, -(-counts // width)))])
-    row = np.repeat(np.arange(len(counts)), counts)
-    return bounds[row] * width + np.arange(indptr[-1]) - indptr[row], bounds
-
-
 def _spread(values: np.ndarray, slots: np.ndarray, bounds: np.ndarray, width: int) -> np.ndarray:
     out = np.zeros(bounds[-1] * width, values.dtype)
     out[slots] = values
     return out.reshape(-1, width)
-
-
-def _sum_tree(bounds: Int[np.ndarray, " bound"]) -> tuple[Int[Array, "level_block width"], ...]:
-    levels = []
-    while np.any(np.diff(bounds) > 1):
-        slots, upper = _block_slots(bounds, _ROW_WIDTH)
-        table = np.full(upper[-1] * _ROW_WIDTH, bounds[-1], np.int32)
-        table[slots] = np.arange(bounds[-1])
-        levels.append(jnp.asarray(table.reshape(-1, _ROW_WIDTH)))
-        bounds = upper
-    return tuple(levels)
-
-
-def _halved(x: Float[Array, "block width"]) -> Float[Array, " block"]:
-    """Each block's sum by repeated halving; the width is a power of two."""
-    while x.shape[1] > 1:
-        half = x.shape[1] // 2
-        x = x[:, :half] + x[:, half:]
-    return x[:, 0]

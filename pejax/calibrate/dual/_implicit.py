@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ._dual import DualSolution, DualSystem, NewtonOptions, solve_dual, solve_spd
+from ._newton import DualSolution, DualSystem, NewtonOptions, solve_dual
 
 _EXACT_RIDGE = 1e-13  # relative; only redundant targets feel it
 
@@ -34,9 +34,9 @@ def dual_solution(system: DualSystem, options: NewtonOptions) -> DualSolution:
             return system.residual(system.potential(mu)) + held * mu
 
         _, shift = eqx.filter_jvp(equations, (system,), (change,))
-        hessian = system.hessian(system.potential(mu), ridge)
+        moved = -system.solve(system.potential(mu), ridge, shift)
         still = jax.tree.map(lambda leaf: None if _is_count(leaf) else 0 * leaf, solution)
-        return solution, still._replace(mu=-solve_spd(hessian, shift))
+        return solution, still._replace(mu=moved)
 
     return solve(system)
 

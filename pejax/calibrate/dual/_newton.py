@@ -17,24 +17,31 @@ solution moves the centre :math:`c` to the last :math:`\mu` (the method of multi
 drives the residual to zero at any ridge and survives redundant targets.
 """
 
-from typing import NamedTuple
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
-from .._results import Result
-from ._accumulate import total
+from ..._results import Result
+from ..operators._accumulate import total
+from ..operators._factor import Factor
+from ..operators._operator import Operator
+from ..problem._problem import Goals
+from ._conjugate import conjugate_gradients
 from ._distance import Distance
 from ._linesearch import step_length
-from ._operators import Operator
-from ._problem import Goals
 
 _RIDGE_FALL = 10.0
 _STAGE = 0.1  # a ridge on the way down is left when its gradient is this share of the residual
 _STUCK = 4  # moves of the centre in a row that leave the residual as it was: no solution
 _RUNNING = -1
+_FORCING = 0.05  # what a Newton step may leave of its equations, far from the solution
+_INEXACT, _AGED = 30, 8  # steps of conjugate gradients at most, and from which a factor is old
+_EXACT = 200  # for equations that are solved to rounding
 
 
 class DualSystem(eqx.Module):
@@ -56,13 +63,36 @@ class DualSystem(eqx.Module):
         ratio = self.distance.ratio(potential)
         return self.row_scale * self.operator.mv(self.base * ratio) - self.goal
 
-    def hessian(
-        self, potential: Float[Array, " unit"], ridge: Float[Array, ""]
-    ) -> Float[Array, "target target"]:
-        r"""The derivative of the residual in the multipliers, plus the ridge."""
-        gram = self.operator.gram(self.base * self.distance.slope(potential))
-        scaled = self.row_scale[:, None] * gram * self.row_scale
-        return scaled + ridge * jnp.eye(scaled.shape[0], dtype=scaled.dtype)
+    def curvature(self, potential: Float[Array, " unit"]) -> Float[Array, " unit"]:
+        """The weight of each unit in the Hessian."""
+        return self.base * self.distance.slope(potential)
+
+    def factor(self, curvature: Any, ridge: Float[Array, ""]) -> Factor:
+        """The Hessian with the ridge, factorised, from what the operator made of a curvature."""
+        return self.operator.factor(curvature, self.row_scale, ridge)
+
+    def image(
+        self, q: Float[Array, " unit"], ridge: Float[Array, ""], x: Float[Array, " target"]
+    ) -> Float[Array, " target"]:
+        r"""The Hessian with the ridge times a vector, in the dtype of `q` and of the data."""
+        potential = self.operator.rmv((self.row_scale * x).astype(q.dtype))
+        return self.row_scale * self.operator.mv(q * potential) + ridge * x
+
+    def solve(
+        self, potential: Float[Array, " unit"], ridge: Float[Array, ""], rhs: Array
+    ) -> Float[Array, " target"]:
+        """The solution of the Hessian's equations, to rounding; linear in `rhs`."""
+        q = self.curvature(potential)
+        factor = self.factor(self.operator.curvature(q), ridge)
+        if not self.operator.stale:
+            return factor.solve(rhs)
+
+        def by_steps(matvec: Callable[[Array], Array], b: Array) -> Array:
+            limit = 10 * float(jnp.finfo(b.dtype).eps)
+            return conjugate_gradients(matvec, b, factor.solve, rtol=limit, max_steps=_EXACT)[0]
+
+        image = functools.partial(self.image, q, ridge)
+        return jax.lax.custom_linear_solve(image, rhs, by_steps, symmetric=True)
 
 
 def dual_system(
@@ -104,6 +134,8 @@ class _State(NamedTuple):
     steps: Int[Array, ""]
     code: Int[Array, ""]
     gradient: Float[Array, ""]
+    curvature: Any  # of an earlier step, for operators that keep it
+    refresh: Bool[Array, ""]  # it has aged
 
 
 def solve_dual(
@@ -115,7 +147,12 @@ def solve_dual(
     zero, count = jnp.zeros((), dtype), jnp.zeros((), jnp.int32)
     ridge = jnp.asarray(max(options.first_ridge, options.ridge), dtype)
     running = jnp.asarray(_RUNNING, jnp.int32)
-    state = _State(mu, 0 * mu, ridge, zero + jnp.inf, count, count, running, zero + jnp.inf)
+    kept = None
+    if system.operator.stale:
+        shape = jax.eval_shape(system.operator.curvature, system.base)
+        kept = jnp.zeros(shape.shape, shape.dtype)
+    far = zero + jnp.inf
+    state = _State(mu, 0 * mu, ridge, far, count, count, running, far, kept, jnp.array(True))
     state = jax.lax.while_loop(
         lambda s: s.code == _RUNNING, lambda s: _iterate(system, options, s), state
     )
@@ -177,7 +214,7 @@ def _newton_step(
 ) -> _State:
     """One Newton step, its length found along the convex dual."""
     ridge = state.ridge * system.importance
-    direction = -solve_spd(system.hessian(potential, ridge), gradient)
+    direction, kept, refresh = _direction(system, state, potential, gradient)
     change = system.potential(direction)
     first_slope = jnp.dot(gradient, direction)
     curvature = ridge * jnp.dot(direction, direction)
@@ -196,42 +233,36 @@ def _newton_step(
         mu=state.mu + step * direction,
         steps=state.steps + 1,
         code=code.astype(jnp.int32),
+        curvature=kept,
+        refresh=refresh,
     )
 
 
-def solve_spd(H: Float[Array, "target target"], rhs: Float[Array, " target"]) -> Array:
-    r"""The solution of :math:`H x = b` for a positive semidefinite :math:`H`, refined once.
+def _direction(
+    system: DualSystem,
+    state: _State,
+    potential: Float[Array, " unit"],
+    gradient: Float[Array, " target"],
+) -> tuple[Float[Array, " target"], Any, Bool[Array, ""]]:
+    """The Newton direction, with what the next step may use again and whether it has aged.
 
-    Rows are scaled to a unit diagonal first, and the least multiple of the machine precision that
-    makes the factorisation succeed is added to it. Linear in `rhs`, so it transposes.
+    Where a curvature is dear, one of an earlier step serves as preconditioner, until it takes
+    many steps to correct.
     """
-    n, eps = H.shape[0], jnp.finfo(H.dtype).eps
-    spread = jnp.sqrt(jnp.maximum(jnp.diagonal(H), jnp.finfo(H.dtype).tiny))
-    unit = H / (spread[:, None] * spread)
-    factor = jax.lax.stop_gradient(_cholesky(unit, 4 * n * float(eps)))
-
-    def apply(b):
-        return jax.scipy.linalg.cho_solve((factor, True), b / spread) / spread
-
-    x = apply(rhs)
-    return x + apply(rhs - H @ x)
-
-
-def _cholesky(unit: Float[Array, "target target"], jitter: float) -> Float[Array, "target target"]:
-    eye = jnp.eye(unit.shape[0], dtype=unit.dtype)
-
-    def attempt(amount):
-        return jnp.linalg.cholesky(unit + amount * eye)
-
-    def failed(carry):
-        factor, amount = carry
-        return ~jnp.all(jnp.isfinite(factor)) & (amount < 1)
-
-    def retry(carry):
-        return attempt(30 * carry[1]), 30 * carry[1]
-
-    amount = jnp.asarray(jitter, unit.dtype)
-    return jax.lax.while_loop(failed, retry, (attempt(amount), amount))[0]
+    ridge = state.ridge * system.importance
+    q = system.curvature(potential)
+    operator = system.operator
+    if not operator.stale:
+        return -system.factor(operator.curvature(q), ridge).solve(gradient), None, state.refresh
+    kept = jax.lax.cond(state.refresh, lambda: operator.curvature(q), lambda: state.curvature)
+    direction, steps = conjugate_gradients(
+        functools.partial(system.image, q.astype(operator.dtype), ridge),
+        -gradient,
+        system.factor(kept, ridge).solve,
+        rtol=jnp.clip(jnp.sqrt(_rms(gradient)), 1e-4, _FORCING),
+        max_steps=_INEXACT,
+    )
+    return direction, kept, steps >= _AGED
 
 
 def _rms(x: Float[Array, " target"]) -> Float[Array, ""]:

@@ -1,6 +1,4 @@
-"""What a calibration problem asks of its estimate matrix, and the dense answer."""
-
-import abc
+"""A dense estimate matrix, in tiles of units."""
 
 import equinox as eqx
 import jax
@@ -8,58 +6,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from .._validate import BadInputError
-from ._accumulate import accumulate, ceil_div, target_dtype
+from ..._validate import BadInputError
+from ._accumulate import accumulate, ceil_div, target_dtype, wider
+from ._operator import Operator
 
 _LANE = 32  # units summed in the data's own dtype before the partial sums meet in a tree
 _TILE = 1024  # units a step of the Gram matrix
-
-
-class Operator(eqx.Module):
-    r"""An estimate matrix :math:`A` of shape (target, unit), known by what it does to vectors.
-
-    Row :math:`t` holds what each unit contributes to target :math:`t`, so that
-    :math:`A w` are the estimates under weights :math:`w`. Solvers use nothing but these methods, so
-    a structured matrix (a geography, a product, a shard on each device) only has to supply them.
-    Entries keep their `dtype`, so that float32 data stay half as large; sums and vectors are
-    float64 where JAX has it switched on, and right to 1e-6 at any length where it has not.
-    """
-
-    @property
-    @abc.abstractmethod
-    def shape(self) -> tuple[int, int]:
-        """The numbers of targets and of units."""
-
-    @property
-    @abc.abstractmethod
-    def dtype(self) -> jnp.dtype:
-        """The dtype of the entries."""
-
-    @abc.abstractmethod
-    def mv(self, weights: Float[Array, " unit"]) -> Float[Array, " target"]:
-        r"""The estimates :math:`A w`."""
-
-    @abc.abstractmethod
-    def rmv(self, residual: Float[Array, " target"]) -> Float[Array, " unit"]:
-        r"""The adjoint :math:`A^\top r`."""
-
-    @abc.abstractmethod
-    def gram(self, q: Float[Array, " unit"]) -> Float[Array, "target target"]:
-        r"""The weighted Gram matrix :math:`A \operatorname{diag}(q) A^\top`."""
-
-    @abc.abstractmethod
-    def extent(self) -> tuple[Float[Array, " target"], Float[Array, " target"]]:
-        """Each row's smallest and largest entry, zero included; NaN where the row holds one."""
-
-    @abc.abstractmethod
-    def take(
-        self, targets: np.ndarray | None = None, units: np.ndarray | None = None
-    ) -> "Operator":
-        """The operator of some rows and some columns, in the order given; on the host."""
-
-    def row(self, target: int) -> Float[Array, " unit"]:
-        """One row as a vector; for messages and checks, not for solvers."""
-        return self.rmv(jnp.zeros(self.shape[0], target_dtype()).at[target].set(1.0))
 
 
 class DenseOperator(Operator):
@@ -112,7 +64,7 @@ class DenseOperator(Operator):
 
     @eqx.filter_jit
     def mv(self, weights: Float[Array, " unit"]) -> Float[Array, " target"]:
-        weights = self._padded(weights.astype(target_dtype()))
+        weights = self._padded(weights.astype(wider(weights, self.dtype)))
         if self.dtype == weights.dtype == jnp.float32:
             lanes = self.by_unit.reshape(-1, _LANE, self.shape[0])
             return accumulate(jnp.einsum("klt,kl->kt", lanes, weights.reshape(-1, _LANE)))
@@ -125,7 +77,7 @@ class DenseOperator(Operator):
 
     @eqx.filter_jit
     def rmv(self, residual: Float[Array, " target"]) -> Float[Array, " unit"]:
-        residual = residual.astype(target_dtype())
+        residual = residual.astype(wider(residual, self.dtype))
         if self.dtype == residual.dtype:
             return (self.by_unit @ residual)[: self.n_units]
         # Tile by tile, because XLA would convert the whole matrix before it multiplies.

@@ -8,13 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .._types import Key
-from .._validate import BadInputError
+from ..._types import Key
+from ..._validate import BadInputError
+from .._method import Method, Outcome, ProgressCallback, optional
+from ..problem._problem import Goals, TargetProblem, goals_of
 from ._distance import BoundedLogit, ChiSquare, Distance, KullbackLeibler
-from ._dual import DualSolution, NewtonOptions, dual_system
 from ._implicit import dual_solution
-from ._method import Method, Outcome, ProgressCallback, optional
-from ._problem import Goals, TargetProblem, goals_of
+from ._newton import DualSolution, NewtonOptions, dual_system
 
 _TOLERANCE = {jnp.dtype("float32"): 1e-5, jnp.dtype("float64"): 1e-9}
 

@@ -9,6 +9,11 @@ def target_dtype() -> jnp.dtype:
     return jnp.result_type(float)
 
 
+def wider(x: Array, dtype: jnp.dtype) -> jnp.dtype:
+    """The dtype of a product of a vector with data: the wider of the two."""
+    return jnp.promote_types(x.dtype, dtype)
+
+
 def pairwise_sum(x: Float[Array, "term *rest"]) -> Float[Array, "*rest"]:
     r"""The sum over the leading axis as a balanced tree of additions.
 

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from .._population import Population
-from .._validate import suggest
-from ._operators import DenseOperator, Operator
+from ..._population import Population
+from ..._validate import suggest
+from ..operators._dense import DenseOperator
+from ..operators._operator import Operator
+from ..operators._sparse import SparseOperator
 from ._problem import TargetProblem
 from ._screen import Refusal
-from ._sparse import SparseOperator
 from ._targets import Target, check_targets, targets_of
 
 if TYPE_CHECKING:

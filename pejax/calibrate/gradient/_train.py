@@ -11,16 +11,17 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int
 
-from .._results import Result
-from .._types import Key
-from .._validate import BadInputError
-from ._diagnostics import relative_error, squared_relative_loss
-from ._method import Method, Progress, ProgressCallback, optional
-from ._problem import Goals
+from ..._results import Result
+from ..._types import Key
+from ..._validate import BadInputError
+from .._diagnostics import relative_error, squared_relative_loss
+from .._method import Method, Progress, ProgressCallback, optional
+from ..problem._problem import Goals
 
 _STRETCHES = 20  # reports of progress in a run
 _TRAVEL = 30.0  # how far the default rate lets a parameter go; a gate needs some 20 to shut
 _FASTEST = 0.5
+_SMALL = 1e-8
 
 
 class EpochLog(NamedTuple):
@@ -62,12 +63,17 @@ class GradientMethod(Method):
     ) -> tuple[Any, EpochLog]:
         """One step of the optimiser; pure."""
 
-    def optimiser(self) -> optax.GradientTransformation:
-        """The optax transformation: Adam with a cosine decay unless one was given."""
+    def optimiser(self, n_units: int) -> optax.GradientTransformation:
+        """The optax transformation: Adam with a cosine decay unless one was given.
+
+        A unit's slope is of the order of 1 / `n_units`, and so is what Adam adds to its root mean
+        square, or it would take millions of units for flat.
+        """
         if self.optimizer is not None:
             return self.optimizer
         rate = self.learning_rate or min(_FASTEST, _TRAVEL / self.epochs)
-        return optax.adam(optax.cosine_decay_schedule(rate, self.epochs, alpha=0.05))
+        decay = optax.cosine_decay_schedule(rate, self.epochs, alpha=0.05)
+        return optax.adam(decay, eps=_SMALL / n_units)
 
 
 class Moment(NamedTuple):
@@ -123,7 +129,13 @@ def loss_and_pull(
     loss = squared_relative_loss(estimates, goals.values, goals.scale, goals.importance)
     errors = relative_error(estimates, goals.values, goals.scale)
     share = goals.importance / jnp.sum(goals.importance)
-    return loss, goals.operator.rmv(2 * share * errors / goals.scale)
+    pull = goals.operator.rmv((2 * share * errors / goals.scale).astype(weights.dtype))
+    return loss, pull.astype(weights.dtype)
+
+
+def moved(parameters: Any, updates: Any) -> Any:
+    """The parameters after an optimiser's step, in their own dtype whatever the schedule's."""
+    return jax.tree.map(lambda old, by: old + jnp.asarray(by, old.dtype), parameters, updates)
 
 
 def ending(losses: Float[np.ndarray, " epoch"]) -> Int[Array, ""]:

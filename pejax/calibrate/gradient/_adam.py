@@ -8,12 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .._types import Key
-from .._validate import BadInputError
-from ._accumulate import target_dtype, total
-from ._method import Outcome, ProgressCallback
-from ._problem import Goals, TargetProblem, goals_of
-from ._train import EpochLog, GradientMethod, Moment, ending, loss_and_pull, train
+from ..._types import Key
+from ..._validate import BadInputError
+from .._method import Outcome, ProgressCallback
+from ..operators._accumulate import total
+from ..problem._problem import Goals, TargetProblem, goals_of
+from ._train import EpochLog, GradientMethod, Moment, ending, loss_and_pull, moved, train
 
 
 class _State(NamedTuple):
@@ -65,13 +65,13 @@ class Adam(GradientMethod):
     ) -> Outcome:
         if self.dropout and key is None:
             raise BadInputError("Dropout draws at random. Pass key=jax.random.key(0), or another.")
-        base = jnp.asarray(base_weights, target_dtype())
+        base = jnp.asarray(base_weights, problem.operator.dtype)
         state, losses = train(self, goals_of(problem), base, key, progress=progress)
         return Outcome(base * jnp.exp(state.theta), ending(losses), self.epochs, losses)
 
     def begin(self, base: Float[Array, " unit"]) -> _State:
         theta = jnp.zeros_like(base)
-        return _State(theta, self.optimiser().init(theta))
+        return _State(theta, self.optimiser(len(theta)).init(theta))
 
     def epoch(
         self, goals: Goals, base: Float[Array, " unit"], state: _State, at: Moment
@@ -79,11 +79,11 @@ class Adam(GradientMethod):
         mask = self._mask(base, at)
         ratio = jnp.exp(state.theta)
         loss, pull = loss_and_pull(goals, base * ratio * mask)
-        share = base / total(base)
+        share = (base / total(base)).astype(base.dtype)
         distance = total(share * (ratio * state.theta - ratio + 1))
         slope = pull * base * ratio * mask + 2 * self.ridge * share * ratio * state.theta
-        updates, optimiser = self.optimiser().update(slope, state.optimiser, state.theta)
-        theta = state.theta + jnp.asarray(updates)
+        updates, optimiser = self.optimiser(len(base)).update(slope, state.optimiser, state.theta)
+        theta = moved(state.theta, updates)
         kept = jnp.sum(base > 0).astype(loss.dtype)
         return _State(theta, optimiser), EpochLog(loss + 2 * self.ridge * distance, kept)
 
@@ -91,4 +91,4 @@ class Adam(GradientMethod):
         if not self.dropout or at.key is None:
             return 1.0
         stays = jax.random.bernoulli(at.key, 1 - self.dropout, base.shape)
-        return stays / (1 - self.dropout)
+        return stays.astype(base.dtype) / (1 - self.dropout)

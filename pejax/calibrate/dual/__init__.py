@@ -1,0 +1,1 @@
+"""Calibration by distance: Newton's method on the dual."""

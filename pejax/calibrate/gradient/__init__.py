@@ -1,0 +1,1 @@
+"""Calibration by optimisers on log-weights, dense and with gates."""

@@ -1,0 +1,1 @@
+"""Estimate matrices, known by what they do to vectors."""

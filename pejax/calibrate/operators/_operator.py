@@ -1,0 +1,75 @@
+"""What a calibration problem asks of its estimate matrix."""
+
+import abc
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from ._accumulate import target_dtype
+from ._factor import DenseFactor, Factor
+
+
+class Operator(eqx.Module):
+    r"""An estimate matrix :math:`A` of shape (target, unit), known by what it does to vectors.
+
+    Row :math:`t` holds what each unit contributes to target :math:`t`, so that
+    :math:`A w` are the estimates under weights :math:`w`. Solvers use nothing but these methods, so
+    a structured matrix (a geography, a product, a shard on each device) only has to supply them.
+    Entries keep their `dtype`. A product is taken in the wider of it and the vector's dtype, so
+    float32 weights with float32 data take half the memory and time; long sums end in float64
+    where JAX has it switched on, and are right to 1e-6 at any length where it has not.
+    """
+
+    @property
+    @abc.abstractmethod
+    def shape(self) -> tuple[int, int]:
+        """The numbers of targets and of units."""
+
+    @property
+    @abc.abstractmethod
+    def dtype(self) -> jnp.dtype:
+        """The dtype of the entries."""
+
+    @abc.abstractmethod
+    def mv(self, weights: Float[Array, " unit"]) -> Float[Array, " target"]:
+        r"""The estimates :math:`A w`."""
+
+    @abc.abstractmethod
+    def rmv(self, residual: Float[Array, " target"]) -> Float[Array, " unit"]:
+        r"""The adjoint :math:`A^\top r`."""
+
+    @abc.abstractmethod
+    def gram(self, q: Float[Array, " unit"]) -> Float[Array, "target target"]:
+        r"""The weighted Gram matrix :math:`A \operatorname{diag}(q) A^\top`."""
+
+    @abc.abstractmethod
+    def extent(self) -> tuple[Float[Array, " target"], Float[Array, " target"]]:
+        """Each row's smallest and largest entry, zero included; NaN where the row holds one."""
+
+    @abc.abstractmethod
+    def take(
+        self, targets: np.ndarray | None = None, units: np.ndarray | None = None
+    ) -> "Operator":
+        """The operator of some rows and some columns, in the order given; on the host."""
+
+    @property
+    def stale(self) -> bool:
+        """Whether a factor from an earlier Newton step is worth keeping as a preconditioner."""
+        return False
+
+    def curvature(self, q: Float[Array, " unit"]) -> Any:
+        """What `factor` needs of the units' curvatures `q`: here the Gram matrix."""
+        return self.gram(q)
+
+    def factor(
+        self, curvature: Any, row_scale: Float[Array, " target"], ridge: Float[Array, ""]
+    ) -> Factor:
+        r"""What solves :math:`(D A \operatorname{diag}(q) A^\top D + \rho I)\,x = b`."""
+        return DenseFactor.of(curvature, row_scale, ridge)
+
+    def row(self, target: int) -> Float[Array, " unit"]:
+        """One row as a vector; for messages and checks, not for solvers."""
+        return self.rmv(jnp.zeros(self.shape[0], target_dtype()).at[target].set(1.0))

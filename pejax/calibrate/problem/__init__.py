@@ -1,0 +1,1 @@
+"""From target tables and outputs to a checked calibration problem."""
