@@ -217,7 +217,9 @@ class SparseCalibrationWeights:
                 optimizer=optax.adam(lr),
                 refit=False,
             )
-            optimiser = method.optimiser().init((self._theta, self._gates.log_alpha))
+            optimiser = method.optimiser(len(self._theta)).init(
+                (self._theta, self._gates.log_alpha)
+            )
             state = L0State(self._theta, self._gates, optimiser)
             base = jnp.asarray(self._start)
             state, _ = train(method, goals_of(problem), base, self._key, state=state)

@@ -134,13 +134,13 @@ class Blocks(Cells):
         area_of_block = np.full(n_blocks, n_areas, np.int32)  # padding counts nowhere
         area_of_block[: first[-1]] = np.repeat(np.arange(n_areas), blocks)
         return cls(
-            jnp.asarray(table.reshape(n_blocks, _BLOCK, -1)),
-            jnp.asarray(area_of_block),
-            jnp.asarray(place.astype(np.int32)),
-            sum_tree(first),
-            len(area),
-            n_areas,
-            int(first[-1]),
+            values=jnp.asarray(table.reshape(n_blocks, _BLOCK, -1)),
+            area=jnp.asarray(area_of_block),
+            place=jnp.asarray(place.astype(np.int32)),
+            tree=sum_tree(first),
+            n_units=len(area),
+            n_areas=n_areas,
+            n_blocks=int(first[-1]),
         )
 
     @property
@@ -238,7 +238,16 @@ class Grid(Cells):
         drawn = np.stack(list(own.values()), axis=1).astype(values.dtype) if own else None
         held = None if drawn is None else Blocks.of(drawn, area, n_areas)
         columns = jnp.asarray(np.array(list(own), np.int32))
-        return cls(regions, held, columns, *_orders(order), len(area), n_areas)
+        there, back = _orders(order)
+        return cls(
+            regions=regions,
+            own=held,
+            own_columns=columns,
+            order=there,
+            place=back,
+            n_units=len(area),
+            n_areas=n_areas,
+        )
 
     @property
     def dtype(self) -> jnp.dtype:

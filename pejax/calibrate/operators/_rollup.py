@@ -55,10 +55,18 @@ class Rollup(eqx.Module):
             area[rows] * len(own) + np.searchsorted(own, column[rows])
             for rows, own in zip(targets, columns, strict=True)
         ]
-        held = [tuple(jnp.asarray(x) for x in xs) for xs in (parents, targets, slots, columns)]
         repeats = any(len(np.unique(own)) < len(own) for own in slots)
-        held.append(tuple(jnp.asarray(x) for x in places))
-        return cls(*held, tuple(counts), len(level), n_columns, repeats)
+        return cls(
+            _held(parents),
+            _held(targets),
+            _held(slots),
+            _held(columns),
+            _held(places),
+            tuple(counts),
+            len(level),
+            n_columns,
+            repeats,
+        )
 
     @property
     def levels(self) -> int:
@@ -135,6 +143,10 @@ class Rollup(eqx.Module):
             level[np.asarray(rows)] = at
             slot[np.asarray(rows)] = np.asarray(slots)
         return level, slot // self.n_columns, slot % self.n_columns
+
+
+def _held(arrays: Sequence[np.ndarray]) -> tuple[Int[Array, " entry"], ...]:
+    return tuple(jnp.asarray(x) for x in arrays)
 
 
 def _check_parents(parents: Sequence[np.ndarray], counts: Sequence[int]) -> None:
