@@ -66,6 +66,7 @@ def calibrate(
         result=jnp.asarray(np.asarray(outcome.result)),
         steps=int(outcome.steps),
         loss_history=outcome.loss_history,
+        certificate=outcome.certificate,
     )
 
 

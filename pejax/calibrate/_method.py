@@ -2,7 +2,7 @@
 
 import abc
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import equinox as eqx
 import numpy as np
@@ -10,6 +10,9 @@ from jaxtyping import Array, Float, Int
 
 from .._types import Key
 from .problem._problem import TargetProblem
+
+if TYPE_CHECKING:
+    from .dual._certificate import Certificate
 
 
 def optional(kind: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -36,6 +39,7 @@ class Outcome(NamedTuple):
     result: Int[Array, ""]
     steps: Int[Array, ""] | int
     loss_history: Float[np.ndarray, " epoch"] | None = None
+    certificate: "Certificate | None" = None
 
 
 class Method(eqx.Module):

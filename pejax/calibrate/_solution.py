@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, Int
 
 from .._results import Result, SolveError
 from . import _diagnostics
+from .dual._certificate import Certificate
 from .problem._problem import TargetProblem
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ class Solution(eqx.Module):
 
     `result` is a code of `pejax.Result`; `estimates` are the totals under the new weights and
     `base_estimates` under the old, both in the order of `problem.names`; `loss_history` has one
-    loss an epoch for gradient methods and is None for the others.
+    loss an epoch for gradient methods and is None for the others. `certificate` is a proof, for
+    bounded weights, of the error that none of them can go below.
     """
 
     weights: Float[Array, " unit"]
@@ -49,6 +51,7 @@ class Solution(eqx.Module):
     result: Int[Array, ""]
     steps: int
     loss_history: Float[np.ndarray, " epoch"] | None
+    certificate: Certificate | None
 
     def check(self) -> "Solution":
         """This solution, or an error with the remedy if the solve did not succeed.
@@ -62,9 +65,18 @@ class Solution(eqx.Module):
             raise SolveError(
                 f"{Result.of(self.result).text} After {self.steps} steps the worst target is "
                 f"{self.problem.names[worst]!r}, off by {errors[worst]:+.2%}. "
-                f"{Result.of(self.result).remedy}"
+                f"{self._proof()}{Result.of(self.result).remedy}"
             )
         return self
+
+    def _proof(self) -> str:
+        if self.certificate is None or self.certificate.least_error <= 0:
+            return ""
+        names = ", ".join(repr(name) for name in self.certificate.binding(self.problem.names))
+        return (
+            "No weights within the bounds have a root mean square error below "
+            f"{self.certificate.least_error:.2%}; what stands in the way is {names}. "
+        )
 
     def errors(self) -> Float[np.ndarray, " target"]:
         """The signed error of each target in units of its scale."""
@@ -104,7 +116,13 @@ class Solution(eqx.Module):
             "p95_error": float(np.quantile(errors, 0.95)),
             "within_1_percent": float(np.mean(errors <= 0.01)),
             **_weight_summary(self.weights, self.base_weights),
+            **self._bound(),
         }
+
+    def _bound(self) -> dict[str, float | int | str]:
+        """The error that no weights within the bounds go below, where there are bounds."""
+        found = self.certificate
+        return {} if found is None else {"least_possible_rms_error": found.least_error}
 
 
 def _weight_summary(

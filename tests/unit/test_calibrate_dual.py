@@ -167,3 +167,54 @@ def test_badly_scaled_systems_are_solved(seed, spread):
         factor = DenseFactor.of(jnp.asarray(H), jnp.ones(len(H)), jnp.zeros(()))
         found = np.asarray(factor.solve(jnp.asarray(H @ x)))
     np.testing.assert_allclose(H @ found, H @ x, atol=1e-9 * np.abs(H @ x).max())
+
+
+# ---- certificates
+
+
+def crowded(seed, lift):
+    """A problem whose totals lie `lift` times above those of the base weights."""
+    rng = np.random.default_rng(seed)
+    X = rng.gamma(0.5, 2.0, (8, 300)) * (rng.random((8, 300)) < 0.4)
+    X[0] = 1.0
+    base = rng.gamma(3.0, 40.0, 300)
+    return X, base, X @ base * lift
+
+
+@pytest.mark.parametrize("exact", [False, True])
+def test_an_infeasible_box_ends_with_a_proof(exact):
+    """Totals at three times the base cannot be met by ratios of at most two."""
+    X, base, y = crowded(0, 3.0)
+    names = [f"total {k}" for k in range(8)]
+    method = Logit(0.5, 2.0, exact=exact, ridge=1e-6)
+    solution = calibrate(TargetProblem(X, y, names=names), base, method)
+    assert solution.certificate is not None
+    reached = float(np.sqrt(np.mean(np.square(solution.errors()))))
+    assert 0.3 < solution.certificate.least_error <= reached + 1e-9
+    assert solution.certificate.least_error == pytest.approx(1 / 3, rel=1e-3)
+    assert solution.certificate.shares.sum() == pytest.approx(1)
+    if exact:
+        with pytest.raises(SolveError, match=r"below 33\.\d+%; what stands in the way is 'total"):
+            solution.check()
+    summary = solution.report().summary
+    assert summary["least_possible_rms_error"] == solution.certificate.least_error
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=10, deadline=None)
+def test_no_weights_within_the_bounds_beat_the_certificate(seed):
+    rng = np.random.default_rng(seed)
+    X, base, y = crowded(seed, rng.uniform(0.3, 4.0, 8))
+    found = calibrate(TargetProblem(X, y), base, Logit(0.5, 2.0, ridge=1e-6)).certificate
+    assert found is not None
+    for _ in range(20):
+        weights = base * rng.choice([0.5, 2.0, 1.0], 300)
+        error = np.sqrt(np.mean(np.square((X @ weights - y) / np.maximum(abs(y), 1))))
+        assert error >= found.least_error - 1e-9
+
+
+def test_a_box_that_holds_the_solution_has_no_obstacle():
+    X, base, y = crowded(1, 1.1)
+    solution = calibrate(TargetProblem(X, y), base, Logit(0.5, 2.0)).check()
+    assert solution.certificate is not None and solution.certificate.least_error < 1e-4
+    assert calibrate(TargetProblem(X, y), base, Entropy()).certificate is None

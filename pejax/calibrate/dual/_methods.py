@@ -12,6 +12,7 @@ from ..._types import Key
 from ..._validate import BadInputError
 from .._method import Method, Outcome, ProgressCallback, optional
 from ..problem._problem import Goals, TargetProblem, goals_of
+from ._certificate import Certificate, certificate
 from ._distance import BoundedLogit, ChiSquare, Distance, KullbackLeibler
 from ._implicit import dual_solution
 from ._newton import DualSolution, NewtonOptions, dual_system
@@ -77,8 +78,16 @@ class DualMethod(Method):
         key: Key | None,
         progress: ProgressCallback | None,
     ) -> Outcome:
-        weights, solution = _solve(goals_of(problem), jnp.asarray(base_weights), self)
-        return Outcome(weights, solution.result, solution.steps)
+        goals, base = goals_of(problem), jnp.asarray(base_weights)
+        weights, solution = _solve(goals, base, self)
+        bound = self._certificate(goals, base, solution)
+        return Outcome(weights, solution.result, solution.steps, certificate=bound)
+
+    def _certificate(
+        self, goals: Goals, base: Float[Array, " unit"], solution: DualSolution
+    ) -> Certificate | None:
+        """What shows that no admissible weights do better, where weights are bounded."""
+        return None
 
 
 class Linear(DualMethod):
@@ -122,8 +131,13 @@ class Logit(DualMethod):
         BoundedLogit(self.lo, self.hi)
 
     @property
-    def distance(self) -> Distance:
+    def distance(self) -> BoundedLogit:
         return BoundedLogit(self.lo, self.hi)
+
+    def _certificate(
+        self, goals: Goals, base: Float[Array, " unit"], solution: DualSolution
+    ) -> Certificate | None:
+        return certificate(goals, base, self.distance, solution.mu)
 
 
 class Raking(Entropy):
