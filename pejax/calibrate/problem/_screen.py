@@ -14,7 +14,8 @@ from jaxtyping import Bool, Float
 from ..._validate import BadInputError
 from ..operators._operator import Operator
 
-_SAME = 1e-6  # relative difference below which two rows are compared entry by entry
+_SAME = 1e-6  # relative difference below which two values are the same
+_EQUAL = 1e-9  # relative difference of two sums below which their rows are compared
 
 
 class Refusal(NamedTuple):
@@ -171,7 +172,7 @@ def _equal_sums(operator: Operator, skip: Bool[np.ndarray, " target"]) -> list[n
         sums = np.asarray(operator.mv(jax.numpy.asarray(trial)), float)
     rows = np.flatnonzero(~skip)
     rows = rows[np.argsort(sums[rows], kind="stable")]
-    gap = np.diff(sums[rows]) > _SAME * np.abs(sums[rows])[1:]
+    gap = np.diff(sums[rows]) > _EQUAL * np.abs(sums[rows])[1:]
     clusters = np.split(rows, np.flatnonzero(gap) + 1)
     return [np.sort(cluster) for cluster in clusters if len(cluster) > 1]
 
