@@ -18,7 +18,7 @@ from ..._segment import segment_max, segment_min
 from ._accumulate import accumulate, ceil_div, target_dtype, wider
 from ._sumtree import sum_tree, tree_sum
 
-_LANE = 512  # households of one product before partial sums meet in a tree
+_LANE, _MOST_LANES = 1024, 64  # households of one product before partial sums meet in a tree
 _BLOCK = 128  # units of one area side by side
 _CHUNK = 32  # blocks that are widened to the weights' dtype at a time
 
@@ -56,53 +56,65 @@ class Cells(eqx.Module):
 
 
 class _Region(eqx.Module):
-    """Areas that share households with each other and with no other area."""
+    """Areas that share households with each other and with no other area.
 
-    values: Float[Array, "household column"]
+    Households are cut into lanes, because a long float32 product drifts: the table of weights is
+    (lane, area, household of the lane), and the lanes' products meet in a wider sum.
+    """
+
+    values: Float[Array, "lane household column"]
     areas: Int[Array, " area"]
-    cell: Int[Array, " unit"] | None  # in (area, household), ascending; None: each cell once
+    cell: Int[Array, " unit"] | None  # in the table; None: every cell once, in order
     units: tuple[int, int] = eqx.field(static=True)
 
     @property
-    def shape(self) -> tuple[int, int]:
-        return self.areas.shape[0], self.values.shape[0]
+    def shape(self) -> tuple[int, int, int]:
+        """Of the table of weights."""
+        lanes, households, _ = self.values.shape
+        return lanes, self.areas.shape[0], households
 
-    def spread(self, weights: Float[Array, " unit"]) -> Float[Array, "area household"]:
+    def spread(self, weights: Float[Array, " unit"]) -> Float[Array, "lane area household"]:
         own = weights[self.units[0] : self.units[1]]
-        if self.cell is None:
-            return own.reshape(self.shape)
-        table = jnp.zeros(self.shape[0] * self.shape[1], own.dtype)
-        return table.at[self.cell].add(own, indices_are_sorted=True).reshape(self.shape)
-
-    def gather(self, table: Float[Array, "area household"]) -> Float[Array, " unit"]:
-        return table.reshape(-1) if self.cell is None else table.reshape(-1)[self.cell]
-
-    def cells(self) -> Int[np.ndarray, " unit"]:
-        """The cell of each unit."""
-        size = self.shape[0] * self.shape[1]
-        return np.arange(size) if self.cell is None else np.asarray(self.cell)
+        if self.cell is not None:
+            lanes, areas, households = self.shape
+            own = jnp.zeros(lanes * areas * households, own.dtype).at[self.cell].add(own)
+        return own.reshape(self.shape)
 
     def sums(self, weights: Float[Array, " unit"]) -> Float[Array, "area column"]:
-        """Lane by lane of households, because a long float32 product drifts."""
-        lane = min(_LANE, self.shape[1])
-        values = self.values.reshape(-1, lane, self.values.shape[1])
-        table = self.spread(weights).reshape(self.shape[0], -1, lane)
-        return accumulate(jnp.einsum("alh,lhk->lak", table, values))
+        return accumulate(jnp.einsum("lah,lhk->lak", self.spread(weights), self.values))
 
-    def grams(self, weights: Float[Array, " unit"]) -> Float[Array, "area column column"]:
-        def of_area(row):
-            return (self.values * row[:, None].astype(self.values.dtype)).T @ self.values
+    def potentials(self, worth: Float[Array, "area column"]) -> Float[Array, " unit"]:
+        table = jnp.einsum("ak,lhk->lah", worth, self.values).reshape(-1)
+        return table if self.cell is None else table[self.cell]
 
-        return jax.lax.map(of_area, self.spread(weights))
+    def grams(self, q: Float[Array, " unit"]) -> Float[Array, "area column column"]:
+        def of_area(area):
+            row = table[:, area, :].reshape(-1, 1).astype(values.dtype)
+            return (values * row).T @ values
+
+        table, values = self.spread(q), self.by_household
+        return jax.lax.map(of_area, jnp.arange(self.shape[1]))
 
     def bounds(
         self, here: Float[Array, " unit"]
     ) -> tuple[Float[Array, "area column"], Float[Array, "area column"]]:
-        def of_area(present):
-            there = jnp.where(present[:, None] > 0, self.values, 0)
+        def of_area(area):
+            there = jnp.where(table[:, area, :].reshape(-1, 1) > 0, values, 0)
             return there.min(axis=0, initial=0), there.max(axis=0, initial=0)
 
-        return jax.lax.map(of_area, self.spread(here))
+        table, values = self.spread(here), self.by_household
+        return jax.lax.map(of_area, jnp.arange(self.shape[1]))
+
+    @property
+    def by_household(self) -> Float[Array, "household column"]:
+        return self.values.reshape(-1, self.values.shape[2])
+
+    def places(self) -> tuple[Int[np.ndarray, " unit"], Int[np.ndarray, " unit"]]:
+        """The household (of this region) and the area of each unit."""
+        size = int(np.prod(self.shape))
+        cell = np.arange(size) if self.cell is None else np.asarray(self.cell)
+        lane, area, household = np.unravel_index(cell, self.shape)
+        return lane * self.shape[2] + household, np.asarray(self.areas)[area]
 
 
 class Blocks(Cells):
@@ -256,7 +268,7 @@ class Grid(Cells):
     @property
     def n_columns(self) -> int:
         """The number of columns."""
-        return self.regions[0].values.shape[1]
+        return self.regions[0].values.shape[2]
 
     def sums(self, weights: Float[Array, " unit"]) -> Float[Array, "area column"]:
         found = self._shared_sums(weights)
@@ -272,9 +284,7 @@ class Grid(Cells):
         return found
 
     def potentials(self, worth: Float[Array, "area column"]) -> Float[Array, " unit"]:
-        found = jnp.concatenate(
-            [region.gather(worth[region.areas] @ region.values.T) for region in self.regions]
-        )
+        found = jnp.concatenate([r.potentials(worth[r.areas]) for r in self.regions])
         found = _in_order(found, self.place)
         return (
             found if self.own is None else found + self.own.potentials(worth[:, self.own_columns])
@@ -314,12 +324,12 @@ class Grid(Cells):
     def take(self, units: Int[np.ndarray, " kept"]) -> "Grid":
         households, areas, shift = [], [], 0
         for region in self.regions:
-            cell = region.cells()
-            households.append(shift + cell % region.shape[1])
-            areas.append(np.asarray(region.areas)[cell // region.shape[1]])
-            shift += region.shape[1]
+            household, area = region.places()
+            households.append(shift + household)
+            areas.append(area)
+            shift += len(region.by_household)
         back = slice(None) if self.place is None else np.asarray(self.place)
-        values = np.concatenate([np.asarray(region.values) for region in self.regions])
+        values = np.concatenate([np.asarray(region.by_household) for region in self.regions])
         own = {}
         if self.own is not None:
             table = np.asarray(self.own.by_unit)[units].T
@@ -364,15 +374,17 @@ def _region(
     area: Int[np.ndarray, " unit"],
     units: tuple[int, int],
 ) -> _Region:
-    """A region of units in order of area and household, its households in whole lanes."""
+    """A region of units in order of area and household."""
     households, column = np.unique(household, return_inverse=True)
     areas, row = np.unique(area, return_inverse=True)
-    missing = -len(households) % min(_LANE, len(households))
-    table = np.pad(values[households], ((0, missing), (0, 0)))
-    cell = row * len(table) + column
-    each_once = len(cell) == len(areas) * len(table) and (np.diff(cell) == 1).all()
+    lanes = min(ceil_div(len(households), _LANE), _MOST_LANES)
+    width = ceil_div(len(households), lanes)
+    table = np.pad(values[households], ((0, lanes * width - len(households)), (0, 0)))
+    shape = lanes, len(areas), width
+    cell = np.ravel_multi_index((column // width, row, column % width), shape)
+    each_once = len(cell) == np.prod(shape) and (np.diff(cell) == 1).all()
     return _Region(
-        jnp.asarray(table),
+        jnp.asarray(table.reshape(lanes, width, -1)),
         jnp.asarray(areas.astype(np.int32)),
         None if each_once else jnp.asarray(cell.astype(np.int32)),
         units,
