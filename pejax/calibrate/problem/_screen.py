@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
 
@@ -15,7 +16,8 @@ from ..._validate import BadInputError
 from ..operators._operator import Operator
 
 _SAME = 1e-6  # relative difference below which two values are the same
-_EQUAL = 1e-9  # relative difference of two sums below which their rows are compared
+_EQUAL = 1e-9  # relative difference below which two sums are the same
+_TRIALS = 4  # random weights under which rows are compared
 
 
 class Refusal(NamedTuple):
@@ -142,19 +144,20 @@ def duplicates(
 ) -> dict[int, Refusal]:
     """Later rows whose contributions repeat an earlier row's, with the same value or another.
 
-    Rows are told apart by their sums under random weights first; only rows whose sums agree are
-    compared entry by entry.
+    Rows are the same if their sums agree under each of a few fixed random weights: rows that
+    differ anywhere would have to differ by less than rounding.
     """
     found = {}
-    for cluster in _equal_sums(operator, skip):
-        rows = operator.take(targets=cluster)
-        entries = [np.asarray(rows.row(k)) for k in range(len(cluster))]
+    sums = _trial_sums(operator)
+    for cluster in _equal_first(sums[0], skip):
         for later in range(1, len(cluster)):
-            twins = (k for k in range(later) if np.array_equal(entries[k], entries[later]))
-            first = next(twins, None)
-            if first is not None:
-                row, twin = int(cluster[later]), int(cluster[first])
-                reason = _duplicate_reason(values, scale, names, row, twin)
+            twins = (
+                row for row in cluster[:later] if _agree(sums[:, row], sums[:, cluster[later]])
+            )
+            twin = next(twins, None)
+            if twin is not None:
+                row = int(cluster[later])
+                reason = _duplicate_reason(values, scale, names, row, int(twin))
                 found[row] = Refusal(names[row], float(values[row]), reason)
     return found
 
@@ -165,16 +168,27 @@ def _duplicate_reason(values, scale, names, row: int, twin: int) -> str:
     return f"contradicts {names[twin]!r}: the same contributions as the target {values[twin]:,.6g}"
 
 
-def _equal_sums(operator: Operator, skip: Bool[np.ndarray, " target"]) -> list[np.ndarray]:
-    """Sets of rows, in row order, whose sums under fixed random weights agree."""
+def _trial_sums(operator: Operator) -> Float[np.ndarray, "trial target"]:
+    """The sums of every row under a few fixed random weights, in float64."""
+    rng = np.random.default_rng(20_250_101)
     with jax.enable_x64(True):
-        trial = np.random.default_rng(20_250_101).uniform(0.5, 1.5, operator.shape[1])
-        sums = np.asarray(operator.mv(jax.numpy.asarray(trial)), float)
+        trials = rng.uniform(0.5, 1.5, (_TRIALS, operator.shape[1]))
+        return np.stack([np.asarray(operator.mv(jnp.asarray(t)), float) for t in trials])
+
+
+def _equal_first(
+    sums: Float[np.ndarray, " target"], skip: Bool[np.ndarray, " target"]
+) -> list[np.ndarray]:
+    """Sets of rows, in row order, whose first sums agree."""
     rows = np.flatnonzero(~skip)
     rows = rows[np.argsort(sums[rows], kind="stable")]
     gap = np.diff(sums[rows]) > _EQUAL * np.abs(sums[rows])[1:]
     clusters = np.split(rows, np.flatnonzero(gap) + 1)
     return [np.sort(cluster) for cluster in clusters if len(cluster) > 1]
+
+
+def _agree(one: Float[np.ndarray, " trial"], other: Float[np.ndarray, " trial"]) -> bool:
+    return bool(np.all(np.abs(one - other) <= _EQUAL * np.maximum(np.abs(one), np.abs(other))))
 
 
 def _and_more(bad: np.ndarray) -> str:
