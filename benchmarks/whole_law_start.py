@@ -141,6 +141,7 @@ def main() -> None:
         "120k_persons_income_tax_alone": {"households": 45_000, "outputs": "income_tax"},
         "120k_persons_float64": {"households": 45_000, "dtype": "float64"},
         "whole_cps": {},
+        "whole_cps_float64": {"dtype": "float64"},
         "64_reforms": {"households": FEW, "reforms": 1},
     }
     for name, plan in plans.items():
