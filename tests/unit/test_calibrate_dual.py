@@ -8,8 +8,11 @@ from hypothesis import given, settings, strategies as st
 
 from pejax._results import Result, SolveError
 from pejax.calibrate import Entropy, Linear, Logit, Raking, TargetProblem, calibrate
+from pejax.calibrate.dual._certificate import certificate
+from pejax.calibrate.dual._distance import BoundedLogit
 from pejax.calibrate.dual._linesearch import step_length
 from pejax.calibrate.operators._factor import DenseFactor
+from pejax.calibrate.problem._problem import goals_of
 
 
 def margins():
@@ -218,3 +221,10 @@ def test_a_box_that_holds_the_solution_has_no_obstacle():
     solution = calibrate(TargetProblem(X, y), base, Logit(0.5, 2.0)).check()
     assert solution.certificate is not None and solution.certificate.least_error < 1e-4
     assert calibrate(TargetProblem(X, y), base, Entropy()).certificate is None
+
+
+def test_a_solve_that_met_infinity_proves_nothing():
+    X, base, y = crowded(2, 1.1)
+    goals = goals_of(TargetProblem(X, y))
+    far = jnp.full(len(y), jnp.nan)
+    assert certificate(goals, jnp.asarray(base), BoundedLogit(0.5, 2.0), far) is None

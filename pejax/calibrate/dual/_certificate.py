@@ -39,13 +39,17 @@ class Certificate(NamedTuple):
 
 def certificate(
     goals: Goals, base: Float[Array, " unit"], distance: BoundedLogit, mu: Float[Array, " target"]
-) -> Certificate:
-    """The sharper of the bounds along the residual and along the multipliers."""
+) -> Certificate | None:
+    """The sharper of the bounds along the residual and along the multipliers.
+
+    None after a solve that met NaN or infinity: it proves nothing.
+    """
     found = [
         Certificate(float(least), np.asarray(shares, float))
         for least, shares in _bounds(goals, base, distance, mu)
     ]
-    return max(found, key=lambda one: one.least_error)
+    proved = [one for one in found if np.isfinite(one.least_error)]
+    return max(proved, key=lambda one: one.least_error, default=None)
 
 
 @eqx.filter_jit
