@@ -205,6 +205,8 @@ def test_conjugate_gradients_lower_the_quadratic_and_stop():
     ("change", "message"),
     [
         ({"values": [1.0, 2.0]}, "give a table"),
+        ({"values": [[1.0, 2.0], [np.nan, 0.0]]}, r"values\[1, 0\] is nan, and 0 more"),
+        ({"own": {1: [1.0, np.inf, 1.0]}}, r"own\[1\]\[1\] is inf"),
         ({"area": [0, 1]}, "household has 3 entries and area 2"),
         ({"area": [0, 1, 9]}, r"area\[2\] is 9, but there are 2"),
         ({"area": [0, 1, -1]}, r"area\[2\] is -1; count from 0"),

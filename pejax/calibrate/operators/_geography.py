@@ -50,8 +50,8 @@ class GeographyOperator(Operator):
             take-up: column number to one value a unit. Needs `household`.
 
     Raises:
-        BadInputError: lengths that disagree, an area, household, level or column that is not there,
-            a total given twice.
+        BadInputError: NaN or infinite values, lengths that disagree, an area, household, level or
+            column that is not there, a total given twice.
 
     Two households in two districts of one state; the targets are both districts' people and the
     state's income:
@@ -159,9 +159,20 @@ def _table(values: Any) -> Float[np.ndarray, "row column"]:
         raise BadInputError(
             f"values have shape {table.shape}; give a table of at least one row and one column."
         )
+    _check_finite("values", table)
     return (
         table if np.issubdtype(table.dtype, np.floating) else table.astype(np.dtype(target_dtype()))
     )
+
+
+def _check_finite(name: str, table: np.ndarray) -> None:
+    bad = np.argwhere(~np.isfinite(table))
+    if bad.size:
+        at = ", ".join(str(k) for k in bad[0])
+        raise BadInputError(
+            f"{name}[{at}] is {table[tuple(bad[0])]}, and {len(bad) - 1} more are not finite. "
+            "Give finite numbers; 0 where there is none."
+        )
 
 
 def _whole(name: str, numbers: Any) -> Int[np.ndarray, " entry"]:
@@ -195,6 +206,7 @@ def _own(
         if not 0 <= column < n_columns:
             raise BadInputError(f"own column {column} is not one of the {n_columns} columns.")
         _check_same(f"own[{column}]", len(values), "area", n_units)
+        _check_finite(f"own[{column}]", values)
     return held
 
 
