@@ -139,3 +139,22 @@ def test_derivatives_equal_central_differences(x64, precise, path, output):
     _, slope = engine.gradient(program, people, lambda outputs, _: outputs[output].sum())
     found = importer.differences(PACKAGE, people, path, output, value, 1e-3 * value, YEAR)
     assert float(slope[path]) == pytest.approx(found, rel=1e-3)
+
+
+def test_a_clone_of_the_country_changes_alone(country):
+    system = country.load()
+    path = ("gov", "irs", "credits", "ctc", "refundable", "individual_max")
+
+    def value(source):
+        at = source.parameters
+        for step in path:
+            at = at.children[step]
+        return at, at("2025-01-01")
+
+    clone = system.clone()
+    original, before = value(system.source)
+    changed, same = value(clone)
+    assert same == before and changed is not original
+    changed.update(start="2025-01-01", stop=None, value=before + 100.0)
+    assert value(clone)[1] == before + 100.0
+    assert value(system.source)[1] == before

@@ -101,11 +101,27 @@ def _system(package: str, version: str, source: Any) -> System:
         period=_periods().period,
         tracing=tracing,
         source=source,
+        clone=functools.partial(_clone, source),
         of_source=functools.partial(_system, package, version),
         abolished=functools.partial(_abolished, source),
         carry=bool(getattr(source, "auto_carry_over_input_variables", False)),
         missing=_missing,
     )
+
+
+def _clone(source: Any) -> Any:
+    """A copy of the country's own object, for a formula that computes under changed rules.
+
+    The values at instants, half of the package's memory, stay those of the original: a parameter
+    that is changed gets new ones.
+    """
+    value = importlib.import_module("policyengine_core.parameters").ParameterAtInstant
+    cloned = value.clone
+    value.clone = lambda self: self
+    try:
+        return source.clone()
+    finally:
+        value.clone = cloned
 
 
 def _source_system(package: str) -> Any:

@@ -60,7 +60,7 @@ def as_written(numpy: Numpy) -> Iterator[Callable[..., Any]]:
     yield lambda formula: formula
 
 
-def _no_other_rules() -> System:
+def _no_other_rules() -> Any:
     raise BadInputError("native rules compute under one law: a formula cannot exchange it")
 
 
@@ -71,9 +71,9 @@ class System:
     **Arguments:** `name` and `version`; `person` and `groups`, entity keys; `containing`, the
     groups that contain a group; `variables`; `law`; `period`, reads a period; `tracing`, opens a
     trace and gives the function that prepares formulas for it; `source`, the country's own object,
-    which some formulas ask for; `of_source`, the same country by another such object; `abolished`,
-    whether the law switches a variable off; `carry`, whether inputs carry over to later periods;
-    `missing`, the error for a path without a value.
+    which some formulas ask for; `clone`, another such object, to be changed; `of_source`, the same
+    country by another such object; `abolished`, whether the law switches a variable off; `carry`,
+    whether inputs carry over to later periods; `missing`, the error for a path without a value.
     """
 
     name: str
@@ -87,6 +87,7 @@ class System:
     period: Callable[[Any], Any] = Period.of
     tracing: Tracing = as_written
     source: Any = None
+    clone: Callable[[], Any] = _no_other_rules
     of_source: Callable[[Any], System] = lambda source: _no_other_rules()
     abolished: Callable[[str, str], bool] = lambda name, instant: False
     carry: bool = True

@@ -133,6 +133,9 @@ class RulesView:
         system = self._simulation.system
         return system if system.source is None else system.source
 
+    def clone(self) -> Any:
+        return self._simulation.system.clone()
+
     def neutralize_variable(self, name: str) -> None:
         if not self._copied:
             raise Untraceable("switching a variable off outside of a branch with its own rules")
