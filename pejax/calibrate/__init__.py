@@ -28,8 +28,12 @@ from .operators._dense import DenseOperator as DenseOperator
 from .operators._geography import GeographyOperator as GeographyOperator
 from .operators._operator import Operator as Operator
 from .operators._sparse import SparseOperator as SparseOperator
-from .problem._areas import geography_operator as geography_operator
+from .problem._geography import (
+    geography_operator as geography_operator,
+    geography_problem as geography_problem,
+)
 from .problem._matrix import build_problem as build_problem
 from .problem._problem import TargetProblem as TargetProblem
 from .problem._screen import Refusal as Refusal
+from .problem._sums import Adjustment as Adjustment
 from .problem._targets import load_targets as load_targets

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, TypeAlias
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from ..._validate import UnknownNameError, unknown
 from .._diagnostics import relative_error
@@ -16,6 +16,10 @@ from ..operators._operator import Operator
 from ..operators._sparse import SparseOperator
 from . import _screen
 from ._screen import Refusal
+from ._sums import Adjustment
+
+TOLERANCE = 0.01
+"""The error, in units of the scale, within which a target counts as met unless it says so."""
 
 # Host arrays stay numpy float64 until compiled code takes them in the dtype of the day.
 TargetVector: TypeAlias = Float[Array, " target"] | Float[np.ndarray, " target"]
@@ -47,11 +51,15 @@ class TargetProblem(eqx.Module):
         groups: a label a target, for reports and holdouts.
         weights: the importance of each target in the loss, at least 0; 1 unless given. A target of
             importance 0 is reported and not fitted.
+        levels: a label a target, such as district, state or nation, for reports.
+        tolerance: the error, in units of the scale, within which each target counts as met; 1 %
+            unless given. It is for reports: no method stops at it.
         refused: targets set aside before, carried along.
+        adjusted: targets whose value was changed before, carried along.
 
     Raises:
         BadInputError: NaN or infinite values or contributions, lengths that disagree, a scale that
-            is not positive, a negative importance, a name used twice.
+            is not positive, a negative importance or tolerance, a name used twice.
 
     >>> problem = TargetProblem(
     ...     [[1.0, 1.0], [0.0, 5.0], [0.0, 0.0]], [10.0, 20.0, 3.0], names=["all", "rent", "none"])
@@ -63,9 +71,12 @@ class TargetProblem(eqx.Module):
     values: TargetVector
     scale: TargetVector
     weights: TargetVector
+    tolerance: TargetVector
     names: tuple[str, ...] = eqx.field(static=True)
     groups: tuple[str, ...] | None = eqx.field(static=True)
+    levels: tuple[str, ...] | None = eqx.field(static=True)
     refused: tuple[Refusal, ...] = eqx.field(static=True)
+    adjusted: tuple[Adjustment, ...] = eqx.field(static=True)
 
     def __init__(
         self,
@@ -76,32 +87,41 @@ class TargetProblem(eqx.Module):
         scale: Any = None,
         groups: Sequence[str] | None = None,
         weights: Any = None,
+        levels: Sequence[str] | None = None,
+        tolerance: Any = None,
         refused: Sequence[Refusal] = (),
+        adjusted: Sequence[Adjustment] = (),
     ):
         operator = as_operator(operator)
-        n_targets = operator.shape[0]
-        names = [f"target_{row}" for row in range(n_targets)] if names is None else list(names)
-        _screen.check_lengths(
-            n_targets, values=values, names=names, scale=scale, groups=groups, weights=weights
-        )
+        rows = np.arange(operator.shape[0])
+        names = [f"target_{row}" for row in rows] if names is None else list(names)
+        labels = {"names": names, "groups": groups, "levels": levels}
+        numbers = {"values": values, "scale": scale, "weights": weights, "tolerance": tolerance}
+        _screen.check_lengths(len(rows), **labels, **numbers)
         y = np.asarray(values, float)
         _screen.check_names(names)
         _screen.check_values(y, names)
         s = np.maximum(np.abs(y), 1.0) if scale is None else np.asarray(scale, float)
-        q = np.ones(n_targets) if weights is None else np.asarray(weights, float)
         _screen.check_scale(s, names)
         _screen.check_matrix(operator, names)
         aside = _screen.unreachable(operator, y, names)
-        empty = np.isin(np.arange(n_targets), list(aside))
-        aside |= _screen.duplicates(operator, y, s, names, skip=empty)
-        kept = np.setdiff1d(np.arange(n_targets), list(aside))
+        twins = _screen.twins(operator, skip=np.isin(rows, list(aside)))
+        aside |= _screen.repeated(twins, y, s, names)
+        kept = np.setdiff1d(rows, list(aside))
         _screen.check_any_left(kept, aside)
+        importance = _numbers(weights, 1.0, rows)
+        _screen.check_importance(importance, names)
         self.operator = operator.take(targets=kept) if aside else operator
-        self.values, self.scale, self.weights = y[kept], s[kept], q[kept]
-        _screen.check_importance(self.weights, [names[row] for row in kept])
-        self.names = tuple(str(names[row]) for row in kept)
-        self.groups = None if groups is None else tuple(str(groups[row]) for row in kept)
+        self.values, self.scale = y[kept], s[kept]
+        self.weights = _screen.with_twins(importance, twins, y, s)[kept]
+        self.names = _labels(names, kept)
+        _screen.check_importance(self.weights, self.names)
+        self.tolerance = _numbers(tolerance, TOLERANCE, kept)
+        _screen.check_tolerance(self.tolerance, self.names)
+        self.groups = None if groups is None else _labels(groups, kept)
+        self.levels = None if levels is None else _labels(levels, kept)
         self.refused = (*refused, *(aside[row] for row in sorted(aside)))
+        self.adjusted = tuple(adjusted)
 
     @property
     def n_targets(self) -> int:
@@ -140,7 +160,8 @@ class TargetProblem(eqx.Module):
     def hold_out(self, names: Sequence[str]) -> "TargetProblem":
         """The same problem with some targets reported and not fitted (importance 0)."""
         weights = np.array(self.weights, float)
-        weights[[self.index(name) for name in names]] = 0.0
+        rows = {name: row for row, name in enumerate(self.names)}
+        weights[[rows.get(name) or self.index(name) for name in names]] = 0.0
         _screen.check_importance(weights, self.names)
         return eqx.tree_at(lambda problem: problem.weights, self, weights)
 
@@ -153,6 +174,14 @@ class TargetProblem(eqx.Module):
         values = jnp.asarray(self.values, target_dtype())
         scale = jnp.asarray(self.scale, target_dtype())
         return relative_error(self.estimates(weights), values, scale)
+
+
+def _labels(given: Sequence[str], kept: Int[np.ndarray, " kept"]) -> tuple[str, ...]:
+    return tuple(str(given[row]) for row in kept)
+
+
+def _numbers(given: Any, default: float, kept: Int[np.ndarray, " kept"]) -> TargetVector:
+    return np.full(len(kept), default) if given is None else np.asarray(given, float)[kept]
 
 
 class Goals(NamedTuple):

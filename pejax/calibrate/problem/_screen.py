@@ -82,6 +82,16 @@ def check_importance(weights: Float[np.ndarray, " target"], names: Sequence[str]
         raise BadInputError("Every target has weight 0. Give at least one a positive weight.")
 
 
+def check_tolerance(tolerance: Float[np.ndarray, " target"], names: Sequence[str]) -> None:
+    """Every tolerance is a number of at least zero."""
+    bad = np.flatnonzero(~(tolerance >= 0))
+    if bad.size:
+        raise BadInputError(
+            f"The tolerance of target {names[bad[0]]!r} (row {bad[0]}) is {tolerance[bad[0]]}"
+            f"{_and_more(bad)}. Give a relative error of at least 0, such as 0.01."
+        )
+
+
 def check_matrix(operator: Operator, names: Sequence[str]) -> None:
     """Every entry of the estimate matrix is finite."""
     low, high = map(np.asarray, operator.extent())
@@ -135,14 +145,8 @@ def unreachable(
     return {row: Refusal(names[row], float(values[row]), why) for row, why in found.items()}
 
 
-def duplicates(
-    operator: Operator,
-    values: Float[np.ndarray, " target"],
-    scale: Float[np.ndarray, " target"],
-    names: Sequence[str],
-    skip: Bool[np.ndarray, " target"],
-) -> dict[int, Refusal]:
-    """Later rows whose contributions repeat an earlier row's, with the same value or another.
+def twins(operator: Operator, skip: Bool[np.ndarray, " target"]) -> dict[int, int]:
+    """Rows whose contributions repeat an earlier row's, and that row.
 
     Rows are the same if their sums agree under each of a few fixed random weights: rows that
     differ anywhere would have to differ by less than rounding.
@@ -151,21 +155,51 @@ def duplicates(
     sums = _trial_sums(operator)
     for cluster in _equal_first(sums[0], skip):
         for later in range(1, len(cluster)):
-            twins = (
-                row for row in cluster[:later] if _agree(sums[:, row], sums[:, cluster[later]])
-            )
-            twin = next(twins, None)
+            same = (row for row in cluster[:later] if _agree(sums[:, row], sums[:, cluster[later]]))
+            twin = next(same, None)
             if twin is not None:
-                row = int(cluster[later])
-                reason = _duplicate_reason(values, scale, names, row, int(twin))
-                found[row] = Refusal(names[row], float(values[row]), reason)
+                found[int(cluster[later])] = int(twin)
     return found
 
 
-def _duplicate_reason(values, scale, names, row: int, twin: int) -> str:
-    if abs(values[row] - values[twin]) <= _SAME * scale[twin]:
-        return f"repeats {names[twin]!r}"
-    return f"contradicts {names[twin]!r}: the same contributions as the target {values[twin]:,.6g}"
+def repeated(
+    twins: dict[int, int],
+    values: Float[np.ndarray, " target"],
+    scale: Float[np.ndarray, " target"],
+    names: Sequence[str],
+) -> dict[int, Refusal]:
+    """Why rows that repeat another's contributions are set aside: the same value, or another."""
+    found = {}
+    for row, twin in twins.items():
+        reason = f"repeats {names[twin]!r}"
+        if not _same(values, scale, row, twin):
+            reason = (
+                f"contradicts {names[twin]!r}: the same contributions as the target "
+                f"{values[twin]:,.6g}"
+            )
+        found[row] = Refusal(names[row], float(values[row]), reason)
+    return found
+
+
+def with_twins(
+    importance: Float[np.ndarray, " target"],
+    twins: dict[int, int],
+    values: Float[np.ndarray, " target"],
+    scale: Float[np.ndarray, " target"],
+) -> Float[np.ndarray, " target"]:
+    """Importance with that of repeated rows added to the row they repeat: the loss stays as it
+    was."""
+    shared = importance.copy()
+    for row, twin in twins.items():
+        if _same(values, scale, row, twin):
+            shared[twin] += importance[row] * (scale[twin] / scale[row]) ** 2
+    return shared
+
+
+def _same(
+    values: Float[np.ndarray, " target"], scale: Float[np.ndarray, " target"], row: int, twin: int
+) -> bool:
+    return bool(abs(values[row] - values[twin]) <= _SAME * scale[twin])
 
 
 def _trial_sums(operator: Operator) -> Float[np.ndarray, "trial target"]:

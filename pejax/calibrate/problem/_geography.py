@@ -1,0 +1,173 @@
+"""Problems and operators of a geography, from a target table and the columns of households."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from ..._validate import BadInputError, unknown
+from ..operators._geography import AreaTargets, GeographyOperator
+from ._areas import Areas
+from ._problem import TOLERANCE, TargetProblem
+from ._sums import LIMIT, Sums, settled
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def geography_operator(
+    targets: "pd.DataFrame",
+    values: "pd.DataFrame",
+    geo_id: Sequence[str] | np.ndarray,
+    *,
+    household: Sequence[int] | np.ndarray | None = None,
+    own: Mapping[str, Any] | None = None,
+) -> GeographyOperator:
+    """The `GeographyOperator` of a target table, its roll-up found from the table's own areas.
+
+    Args:
+        targets: a row a target, with `geo_level` (district, state or nation), `geo_id` (four digits
+            of state and district, two digits of a state, `US`) and `variable`, of `values`.
+        values: a column a variable, a row a household if `household` is given, else a row a unit.
+        geo_id: of the area that each unit lives in: of the finest level among the targets.
+        household: the row of `values` of each unit.
+        own: variables of which each unit has its own value.
+
+    Raises:
+        BadInputError: a missing column, an unknown level, an id that is not one, a unit in an area
+            that is in no state of its own.
+        UnknownNameError: a variable that `values` has not, with the nearest names.
+
+    >>> import pandas as pd
+    >>> targets = pd.DataFrame({"geo_level": ["district", "state"], "geo_id": ["0601", "06"],
+    ...                         "variable": ["people", "people"]})
+    >>> values = pd.DataFrame({"people": [2.0, 3.0]})
+    >>> import jax.numpy as jnp
+    >>> geography_operator(targets, values, ["0601", "0602"]).mv(jnp.array([1.0, 10.0]))
+    Array([ 2., 32.], dtype=float32)
+    """
+    _check_columns(targets, ("geo_level", "geo_id", "variable"))
+    places = [str(place) for place in geo_id]
+    return _operator(targets, values, places, Areas.of(targets, places), household, own)
+
+
+def geography_problem(
+    targets: "pd.DataFrame",
+    values: "pd.DataFrame",
+    geo_id: Sequence[str] | np.ndarray,
+    *,
+    household: Sequence[int] | np.ndarray | None = None,
+    own: Mapping[str, Any] | None = None,
+    sums: Sums = "keep",
+    limit: float = LIMIT,
+) -> TargetProblem:
+    """The calibration problem of targets of districts, states and the nation.
+
+    Args:
+        targets: as in `geography_operator`, with `value`, and if they are known `name`, `scale`,
+            `weight`, `group` and `tolerance`.
+        values, geo_id, household, own: as in `geography_operator`.
+        sums: what becomes of parts that do not add up to their whole by more than `tolerance`
+            (districts of a state, states of the nation): `keep` both; `rake` the parts to the
+            whole, from the nation down, listed in `problem.adjusted`; or `refuse` the parts, listed
+            in `problem.refused`.
+        limit: the factor beyond which parts are refused rather than raked.
+
+    Returns:
+        The problem; the levels of its targets are in `problem.levels`. Targets that cannot be met
+        are in `problem.refused` with their reasons.
+
+    Raises:
+        BadInputError, UnknownNameError: as `geography_operator` and `TargetProblem`.
+
+    The districts' figures add up to 9, the state's is 10:
+
+    >>> import pandas as pd
+    >>> targets = pd.DataFrame({
+    ...     "geo_level": ["district", "district", "state"], "geo_id": ["0601", "0602", "06"],
+    ...     "variable": "people", "value": [6.0, 3.0, 10.0]})
+    >>> values = pd.DataFrame({"people": [2.0, 3.0]})
+    >>> problem = geography_problem(targets, values, ["0601", "0602"], sums="rake")
+    >>> problem.values.round(2).tolist(), problem.adjusted[0].reason
+    ([6.67, 3.33, 10.0], "raked by 1.11111: the 2 districts add up to 9, 'people of 06' is 10")
+    """
+    _check_columns(targets, ("geo_level", "geo_id", "variable", "value"))
+    places = [str(place) for place in geo_id]
+    areas = Areas.of(targets, places)
+    names = target_names(targets)
+    found = settled(targets, names, areas, sums, limit)
+    left, used = targets.iloc[found.kept], found.values[found.kept]
+    return TargetProblem(
+        _operator(left, values, places, areas, household, own),
+        used,
+        names=[names[row] for row in found.kept],
+        scale=_filled(left, "scale", np.maximum(np.abs(used), 1.0)),
+        groups=list(left["group"]) if "group" in left else None,
+        weights=_filled(left, "weight", 1.0),
+        tolerance=_filled(left, "tolerance", TOLERANCE),
+        levels=list(left["geo_level"]),
+        refused=found.refused,
+        adjusted=found.adjusted,
+    )
+
+
+def target_names(targets: "pd.DataFrame") -> list[str]:
+    """The table's names, or what each target is of and where."""
+    if "name" in targets:
+        return [str(name) for name in targets["name"]]
+    both = zip(targets["variable"], targets["geo_id"], strict=True)
+    return [f"{variable} of {place}" for variable, place in both]
+
+
+def _operator(
+    targets: "pd.DataFrame",
+    values: "pd.DataFrame",
+    places: Sequence[str],
+    areas: Areas,
+    household: Sequence[int] | np.ndarray | None,
+    own: Mapping[str, Any] | None,
+) -> GeographyOperator:
+    return GeographyOperator(
+        values.to_numpy(),
+        np.array([areas.ids[0][place] for place in places]),
+        _rows(targets, values, areas),
+        areas.parents,
+        household=household,
+        own={_place(name, values): drawn for name, drawn in (own or {}).items()},
+    )
+
+
+def _rows(targets: "pd.DataFrame", values: "pd.DataFrame", areas: Areas) -> AreaTargets:
+    """Level, area and column of each target."""
+    level = np.array([areas.levels.index(name) for name in targets["geo_level"]])
+    both = zip(level, targets["geo_id"], strict=True)
+    area = np.array([areas.ids[at][str(place)] for at, place in both])
+    return AreaTargets(level, area, _columns(targets["variable"], values))
+
+
+def _columns(variables: "pd.Series", values: "pd.DataFrame") -> Int[np.ndarray, " target"]:
+    places = {name: _place(name, values) for name in variables.unique()}
+    return np.array([places[name] for name in variables])
+
+
+def _place(name: str, values: "pd.DataFrame") -> int:
+    if name not in values.columns:
+        raise unknown("variable", name, list(values.columns))
+    return int(values.columns.get_loc(name))  # type: ignore[arg-type]
+
+
+def _filled(targets: "pd.DataFrame", name: str, default: Any) -> Float[np.ndarray, " target"]:
+    """A column of numbers, the default where there is none."""
+    if name not in targets:
+        return np.broadcast_to(np.asarray(default, float), len(targets))
+    given = targets[name].to_numpy(float)
+    return np.where(np.isnan(given), default, given)
+
+
+def _check_columns(targets: "pd.DataFrame", needed: Sequence[str]) -> None:
+    for column in needed:
+        if column not in targets.columns:
+            raise BadInputError(
+                f"The target table has no column {column!r}, only {', '.join(targets.columns)}."
+            )
