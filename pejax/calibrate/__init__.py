@@ -20,10 +20,17 @@ from .dual._methods import (
     Linear as Linear,
     Logit as Logit,
     Raking as Raking,
+    TruncatedLinear as TruncatedLinear,
     calibrated_weights as calibrated_weights,
 )
 from .gradient._adam import Adam as Adam
 from .gradient._l0 import L0 as L0, BudgetWarning as BudgetWarning
+from .gradient._losses import (
+    CappedError as CappedError,
+    Huber as Huber,
+    Loss as Loss,
+    SquaredError as SquaredError,
+)
 from .operators._dense import DenseOperator as DenseOperator
 from .operators._geography import GeographyOperator as GeographyOperator
 from .operators._operator import Operator as Operator

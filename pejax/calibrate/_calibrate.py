@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .._types import Key
-from ._method import Method, ProgressCallback
+from ._method import Method, ProgressCallback, Start
 from ._solution import Solution
 from .problem._problem import TargetProblem
 from .problem._screen import check_base_weights
@@ -21,6 +21,7 @@ def calibrate(
     *,
     key: Key | None = None,
     progress: ProgressCallback | None = None,
+    start: Solution | None = None,
 ) -> Solution:
     r"""Weights near `w0` whose totals meet the targets of `problem`, by one of the methods.
 
@@ -35,6 +36,9 @@ def calibrate(
         method: `Linear()`, `Entropy()`, `Logit(lo, hi)`, `Raking()`, `Adam(...)` or `L0(...)`.
         key: PRNG key; needed by methods that draw.
         progress: called with a `Progress` between compiled stretches of a long run.
+        start: an earlier solution to start from, such as last month's. A distance method takes its
+            multipliers, by the names of the targets, and goes straight to its ridge; a gradient
+            method takes its weights.
 
     Returns:
         A `Solution`; a solve that did not succeed says so in `.result` and raises in `.check()`.
@@ -53,7 +57,7 @@ def calibrate(
     base = np.asarray(w0, dtype=float)
     check_base_weights(base, problem.n_units)
     with jax.enable_x64(True):
-        outcome = method.run(problem, base, key=key, progress=progress)
+        outcome = method.run(problem, base, key=key, progress=progress, start=_start_of(start))
         weights = _finite_or_base(outcome.weights, base)
         estimates = np.asarray(problem.estimates(jnp.asarray(weights)), float)
         base_estimates = np.asarray(problem.estimates(jnp.asarray(base)), float)
@@ -67,7 +71,15 @@ def calibrate(
         steps=int(outcome.steps),
         loss_history=outcome.loss_history,
         certificate=outcome.certificate,
+        multipliers=outcome.multipliers,
     )
+
+
+def _start_of(solution: Solution | None) -> Start | None:
+    if solution is None:
+        return None
+    weights = np.asarray(solution.weights, float)
+    return Start(weights, solution.problem.names, solution.multipliers)
 
 
 def _finite_or_base(weights: Array, base: Float[np.ndarray, " unit"]) -> Float[np.ndarray, " unit"]:

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from .._types import Key
+from .._validate import BadInputError
 from .problem._problem import TargetProblem
 
 if TYPE_CHECKING:
@@ -32,6 +33,35 @@ class Progress(NamedTuple):
 ProgressCallback: TypeAlias = Callable[[Progress], None]
 
 
+class Start(NamedTuple):
+    """An earlier solution to start from: its weights and, of a distance method, its multipliers."""
+
+    weights: Float[np.ndarray, " unit"]
+    names: tuple[str, ...]
+    multipliers: Float[np.ndarray, " target"] | None
+
+    def multipliers_of(self, problem: TargetProblem) -> Float[np.ndarray, " target"]:
+        """The multiplier of each target, by name; 0 for those that are new."""
+        if self.multipliers is None:
+            raise BadInputError(
+                "start is a solution by gradient, which has no multipliers. Start a distance "
+                "method from a solution of Linear, Entropy or Logit, or without."
+            )
+        known = dict(zip(self.names, self.multipliers.tolist(), strict=True))
+        return np.array([known.get(name, 0.0) for name in problem.names])
+
+    def log_ratio_of(self, base: Float[np.ndarray, " unit"]) -> Float[np.ndarray, " unit"]:
+        """The logarithm of the ratio of its weights to base weights; 0 where either is 0."""
+        if self.weights.shape != base.shape:
+            raise BadInputError(
+                f"start has {self.weights.size} weights and the problem {base.size} units. "
+                "Start from a solution for the same units."
+            )
+        moves = (self.weights > 0) & (base > 0)
+        ratio = np.divide(self.weights, base, out=np.ones_like(base), where=moves)
+        return np.log(ratio)
+
+
 class Outcome(NamedTuple):
     """What a method found: weights in the order of the matrix's columns, and how it ended."""
 
@@ -40,6 +70,7 @@ class Outcome(NamedTuple):
     steps: Int[Array, ""] | int
     loss_history: Float[np.ndarray, " epoch"] | None = None
     certificate: "Certificate | None" = None
+    multipliers: Float[np.ndarray, " target"] | None = None
 
 
 class Method(eqx.Module):
@@ -53,5 +84,6 @@ class Method(eqx.Module):
         *,
         key: Key | None,
         progress: ProgressCallback | None,
+        start: Start | None = None,
     ) -> Outcome:
         """Solve a checked problem from checked base weights."""

@@ -40,7 +40,9 @@ class Solution(eqx.Module):
     `result` is a code of `pejax.Result`; `estimates` are the totals under the new weights and
     `base_estimates` under the old, both in the order of `problem.names`; `loss_history` has one
     loss an epoch for gradient methods and is None for the others. `certificate` is a proof, for
-    bounded weights, of the error that none of them can go below.
+    bounded weights, of the error that none of them can go below. `multipliers`, of the distance
+    methods, say what one more of a target's contribution adds to a unit's potential: the logarithm
+    of its weight ratio for `Entropy`.
     """
 
     weights: Float[Array, " unit"]
@@ -52,6 +54,7 @@ class Solution(eqx.Module):
     steps: int
     loss_history: Float[np.ndarray, " epoch"] | None
     certificate: Certificate | None
+    multipliers: Float[np.ndarray, " target"] | None
 
     def check(self) -> "Solution":
         """This solution, or an error with the remedy if the solve did not succeed.

@@ -15,6 +15,7 @@ from pejax.calibrate import (
     Logit,
     Raking,
     TargetProblem,
+    TruncatedLinear,
     calibrate,
 )
 
@@ -28,6 +29,7 @@ DISTANCE = {
     "entropy": (Entropy(), 1e-3),
     "entropy, exact": (Entropy(exact=True), 1e-8),
     "logit": (Logit(0.1, 8.0), 1e-3),
+    "truncated linear": (TruncatedLinear(0.1, 8.0), 1e-3),
     "logit, exact": (Logit(0.1, 8.0, exact=True), 1e-8),
     "raking": (Raking(), 1e-8),
 }

@@ -15,6 +15,7 @@ from pejax.calibrate import (
     Raking,
     SparseOperator,
     TargetProblem,
+    TruncatedLinear,
     calibrated_weights,
 )
 
@@ -25,6 +26,7 @@ METHODS = {
     "entropy": Entropy(tol=1e-12),
     "entropy, stiff": Entropy(ridge=1e-2, tol=1e-12),
     "logit": Logit(0.05, 20.0, tol=1e-12),
+    "truncated linear": TruncatedLinear(0.5, 1.5, ridge=1e-2, tol=1e-12),
     "raking": Raking(tol=1e-12),
 }
 

@@ -19,7 +19,7 @@ from jaxtyping import Array, Float
 
 from ..operators._accumulate import total
 from ..problem._problem import Goals
-from ._distance import BoundedLogit
+from ._distance import Bounded
 from ._newton import DualSystem, dual_system
 
 
@@ -38,7 +38,7 @@ class Certificate(NamedTuple):
 
 
 def certificate(
-    goals: Goals, base: Float[Array, " unit"], distance: BoundedLogit, mu: Float[Array, " target"]
+    goals: Goals, base: Float[Array, " unit"], distance: Bounded, mu: Float[Array, " target"]
 ) -> Certificate | None:
     """The sharper of the bounds along the residual and along the multipliers.
 
@@ -60,7 +60,7 @@ def _bounds(goals, base, distance, mu):
 
 
 def _bound(
-    system: DualSystem, distance: BoundedLogit, direction: Float[Array, " target"]
+    system: DualSystem, distance: Bounded, direction: Float[Array, " target"]
 ) -> tuple[Float[Array, ""], Float[Array, " target"]]:
     cost = system.potential(direction)
     ratio = jnp.where(cost > 0, distance.lo, distance.hi)

@@ -48,12 +48,8 @@ class KullbackLeibler(Distance):
         return jnp.exp(potential)
 
 
-class BoundedLogit(Distance):
-    r"""Entropy of the place between two bounds: ratio inside :math:`(lo, hi)`, a logistic curve.
-
-    .. math:: g(u) = lo + (hi - lo)\,\sigma(a u + b), \quad
-        a = \frac{hi - lo}{(1 - lo)(hi - 1)}, \quad b = \log\frac{1 - lo}{hi - 1}.
-    """
+class Bounded(Distance):
+    """A distance that keeps the ratio within `lo` and `hi`."""
 
     lo: float = eqx.field(static=True)
     hi: float = eqx.field(static=True)
@@ -64,6 +60,25 @@ class BoundedLogit(Distance):
                 f"The bounds ({self.lo}, {self.hi}) on the weight ratio must be 0 <= lo < 1 < hi: "
                 "a weight that need not move has ratio 1."
             )
+
+
+class TruncatedChiSquare(Bounded):
+    r"""Half the squared change within bounds: ratio :math:`\min(\max(1 + u, lo), hi)`."""
+
+    def ratio(self, potential: Float[Array, " unit"]) -> Float[Array, " unit"]:
+        return jnp.clip(1 + potential, self.lo, self.hi)
+
+    def slope(self, potential: Float[Array, " unit"]) -> Float[Array, " unit"]:
+        moves = (potential > self.lo - 1) & (potential < self.hi - 1)
+        return moves.astype(potential.dtype)
+
+
+class BoundedLogit(Bounded):
+    r"""Entropy of the place between two bounds: ratio inside :math:`(lo, hi)`, a logistic curve.
+
+    .. math:: g(u) = lo + (hi - lo)\,\sigma(a u + b), \quad
+        a = \frac{hi - lo}{(1 - lo)(hi - 1)}, \quad b = \log\frac{1 - lo}{hi - 1}.
+    """
 
     def ratio(self, potential: Float[Array, " unit"]) -> Float[Array, " unit"]:
         return self.lo + (self.hi - self.lo) * jax.nn.sigmoid(self._logit(potential))

@@ -15,12 +15,18 @@ from ._newton import DualSolution, DualSystem, NewtonOptions, solve_dual
 _EXACT_RIDGE = 1e-13  # relative; only redundant targets feel it
 
 
-def dual_solution(system: DualSystem, options: NewtonOptions) -> DualSolution:
-    """`solve_dual` with derivatives of its multipliers in every array of the system."""
+def dual_solution(
+    system: DualSystem, options: NewtonOptions, start: Float[Array, " target"] | None = None
+) -> DualSolution:
+    """`solve_dual` with derivatives of its multipliers in every array of the system.
+
+    Where it started makes no difference to them.
+    """
+    start = jax.lax.stop_gradient(start)
 
     @eqx.filter_custom_jvp
     def solve(system: DualSystem) -> DualSolution:
-        return solve_dual(system, options)
+        return solve_dual(system, options, start)
 
     @solve.def_jvp
     def solve_jvp(primals, tangents):

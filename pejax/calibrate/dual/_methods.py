@@ -10,10 +10,17 @@ from jaxtyping import Array, Float
 
 from ..._types import Key
 from ..._validate import BadInputError
-from .._method import Method, Outcome, ProgressCallback, optional
+from .._method import Method, Outcome, ProgressCallback, Start, optional
 from ..problem._problem import Goals, TargetProblem, goals_of
 from ._certificate import Certificate, certificate
-from ._distance import BoundedLogit, ChiSquare, Distance, KullbackLeibler
+from ._distance import (
+    Bounded,
+    BoundedLogit,
+    ChiSquare,
+    Distance,
+    KullbackLeibler,
+    TruncatedChiSquare,
+)
 from ._implicit import dual_solution
 from ._newton import DualSolution, NewtonOptions, dual_system
 
@@ -77,11 +84,18 @@ class DualMethod(Method):
         *,
         key: Key | None,
         progress: ProgressCallback | None,
+        start: Start | None = None,
     ) -> Outcome:
         goals, base = goals_of(problem), jnp.asarray(base_weights)
-        weights, solution = _solve(goals, base, self)
-        bound = self._certificate(goals, base, solution)
-        return Outcome(weights, solution.result, solution.steps, certificate=bound)
+        multipliers = None if start is None else jnp.asarray(start.multipliers_of(problem))
+        weights, solution = _solve(goals, base, self, multipliers)
+        return Outcome(
+            weights,
+            solution.result,
+            solution.steps,
+            certificate=self._certificate(goals, base, solution),
+            multipliers=_multipliers(goals, base, solution),
+        )
 
     def _certificate(
         self, goals: Goals, base: Float[Array, " unit"], solution: DualSolution
@@ -113,7 +127,27 @@ class Entropy(DualMethod):
         return KullbackLeibler()
 
 
-class Logit(DualMethod):
+class BoundedMethod(DualMethod):
+    """Weights within bounds, with a certificate of the error that none of them can go below."""
+
+    lo: float = eqx.field(static=True, default=0.1, converter=float)
+    hi: float = eqx.field(static=True, default=10.0, converter=float)
+
+    def __check_init__(self):
+        _ = self.distance
+
+    @property
+    @abc.abstractmethod
+    def distance(self) -> Bounded:
+        """The cost of moving a weight within its bounds."""
+
+    def _certificate(
+        self, goals: Goals, base: Float[Array, " unit"], solution: DualSolution
+    ) -> Certificate | None:
+        return certificate(goals, base, self.distance, solution.mu)
+
+
+class Logit(BoundedMethod):
     r"""Weights within bounds: :math:`lo < w/w_0 < hi` on a logistic curve.
 
     Args:
@@ -124,20 +158,28 @@ class Logit(DualMethod):
         BadInputError: bounds that exclude 1, the ratio of a weight that does not move.
     """
 
-    lo: float = eqx.field(static=True, default=0.1, converter=float)
-    hi: float = eqx.field(static=True, default=10.0, converter=float)
-
-    def __check_init__(self):
-        BoundedLogit(self.lo, self.hi)
-
     @property
     def distance(self) -> BoundedLogit:
         return BoundedLogit(self.lo, self.hi)
 
-    def _certificate(
-        self, goals: Goals, base: Float[Array, " unit"], solution: DualSolution
-    ) -> Certificate | None:
-        return certificate(goals, base, self.distance, solution.mu)
+
+class TruncatedLinear(BoundedMethod):
+    r"""The GREG weights cut off at bounds, :math:`w = w_0 \min(\max(1 + u, lo), hi)`.
+
+    The distance of `Linear` with as many weights at the bounds as the targets demand; unlike
+    `Logit` it lets a weight reach them.
+
+    Args:
+        lo: least ratio of new to base weight, in [0, 1).
+        hi: largest ratio, above 1.
+
+    Raises:
+        BadInputError: bounds that exclude 1, the ratio of a weight that does not move.
+    """
+
+    @property
+    def distance(self) -> TruncatedChiSquare:
+        return TruncatedChiSquare(self.lo, self.hi)
 
 
 class Raking(Entropy):
@@ -174,14 +216,28 @@ def _weights_and_solution(
     goals: Goals,
     base_weights: Float[Array, " unit"],
     method: DualMethod,
+    multipliers: Float[Array, " target"] | None = None,
 ) -> tuple[Float[Array, " unit"], DualSolution]:
     base_weights = jnp.asarray(base_weights)
     system = dual_system(goals, base_weights, method.distance)
     tol = _TOLERANCE[jnp.dtype(goals.operator.dtype)] if method.tol is None else method.tol
-    options = NewtonOptions(method.first_ridge, method.ridge, tol, method.max_steps, method.exact)
-    solution = dual_solution(system, options)
+    first, start = method.first_ridge, None
+    if multipliers is not None:
+        fitted = system.row_scale > 0
+        start = jnp.where(fitted, multipliers / jnp.where(fitted, system.row_scale, 1), 0)
+        first = method.ridge
+    options = NewtonOptions(first, method.ridge, tol, method.max_steps, method.exact)
+    solution = dual_solution(system, options, start)
     ratio = method.distance.ratio(system.potential(solution.mu))
     return base_weights * ratio.astype(base_weights.dtype), solution
 
 
 _solve = eqx.filter_jit(_weights_and_solution)
+
+
+def _multipliers(
+    goals: Goals, base: Float[Array, " unit"], solution: DualSolution
+) -> Float[np.ndarray, " target"]:
+    """What one more of each target's contribution adds to the potential of a unit."""
+    mass = float(jnp.sum(base))
+    return np.asarray(solution.mu) * mass * np.sqrt(goals.importance) / np.asarray(goals.scale)

@@ -1,6 +1,7 @@
 """Dense calibration by gradient descent on log-weights."""
 
-from typing import Any, NamedTuple
+import math
+from typing import Any, Literal, NamedTuple
 
 import equinox as eqx
 import jax
@@ -10,10 +11,12 @@ from jaxtyping import Array, Float
 
 from ..._types import Key
 from ..._validate import BadInputError
-from .._method import Outcome, ProgressCallback
+from .._method import Outcome, ProgressCallback, Start, optional
 from ..operators._accumulate import total
 from ..problem._problem import Goals, TargetProblem, goals_of
 from ._train import EpochLog, GradientMethod, Moment, ending, loss_and_pull, moved, train
+
+_ROUNDS = 8  # in which the shift that conserves the mass is found
 
 
 class _State(NamedTuple):
@@ -28,15 +31,19 @@ class Adam(GradientMethod):
         \qquad g = e^\theta,\; p = w_0 / \textstyle\sum w_0,
 
     twice the soft objective of `Entropy`, whose solution a long run approaches; with `ridge=0` the
-    first weights met that fit. Prefer `Entropy` for this loss: it is exact and takes some twenty
-    steps. Adam is for losses without a dual, dropout, and comparison with other programs.
+    first weights met that fit. Another `loss` takes the place of the first term. Prefer `Entropy`
+    for this loss: it is exact and takes some twenty steps. Adam is for losses without a dual,
+    dropout, and comparison with other programs.
 
     Args:
         epochs: steps of the optimiser.
         learning_rate: of the default optimiser, at the start of its cosine decay to a twentieth;
             30 / epochs unless given, and at most 0.5.
         optimizer: an optax transformation instead of it.
+        loss: of an error: `SquaredError()`, `Huber(delta)`, `CappedError(cap)` or your own.
         ridge: :math:`\rho`, the price of distance to the base weights.
+        max_ratio: the largest ratio of new to base weight, never exceeded; none unless given.
+        mass: `"free"`, or `"conserved"`: the weights add up to what the base weights do.
         dropout: the share of records left out of each epoch, the rest scaled up; needs a key.
 
     Raises:
@@ -48,8 +55,16 @@ class Adam(GradientMethod):
 
     ridge: float = eqx.field(static=True, default=1e-4, kw_only=True, converter=float)
     dropout: float = eqx.field(static=True, default=0.0, kw_only=True, converter=float)
+    max_ratio: float | None = eqx.field(
+        static=True, default=None, kw_only=True, converter=optional(float)
+    )
+    mass: Literal["free", "conserved"] = eqx.field(static=True, default="free", kw_only=True)
 
     def __check_init__(self):
+        if self.max_ratio is not None and not self.max_ratio > 1:
+            raise BadInputError(f"max_ratio is {self.max_ratio}; give a factor above 1.")
+        if self.mass not in ("free", "conserved"):
+            raise BadInputError(f"mass is {self.mass!r}; choose 'free' or 'conserved'.")
         if not self.ridge >= 0:
             raise BadInputError(f"ridge is {self.ridge}; give a number of at least 0.")
         if not 0 <= self.dropout < 1:
@@ -62,30 +77,62 @@ class Adam(GradientMethod):
         *,
         key: Key | None,
         progress: ProgressCallback | None,
+        start: Start | None = None,
     ) -> Outcome:
         if self.dropout and key is None:
             raise BadInputError("Dropout draws at random. Pass key=jax.random.key(0), or another.")
         base = jnp.asarray(base_weights, problem.operator.dtype)
-        state, losses = train(self, goals_of(problem), base, key, progress=progress)
-        return Outcome(base * jnp.exp(state.theta), ending(losses), self.epochs, losses)
+        state = self.starting(base, start, base_weights)
+        state, losses = train(self, goals_of(problem), base, key, state=state, progress=progress)
+        return Outcome(base * self._ratio(state.theta), ending(losses), self.epochs, losses)
 
-    def begin(self, base: Float[Array, " unit"]) -> _State:
-        theta = jnp.zeros_like(base)
+    def begin(
+        self, base: Float[Array, " unit"], theta: Float[Array, " unit"] | None = None
+    ) -> _State:
+        theta = jnp.zeros_like(base) if theta is None else theta
         return _State(theta, self.optimiser(len(theta)).init(theta))
 
     def epoch(
         self, goals: Goals, base: Float[Array, " unit"], state: _State, at: Moment
     ) -> tuple[_State, EpochLog]:
         mask = self._mask(base, at)
-        ratio = jnp.exp(state.theta)
-        loss, pull = loss_and_pull(goals, base * ratio * mask)
+        ratio = self._ratio(state.theta)
+        loss, pull = loss_and_pull(goals, base * ratio * mask, self.loss)
         share = (base / total(base)).astype(base.dtype)
         distance = total(share * (ratio * state.theta - ratio + 1))
-        slope = pull * base * ratio * mask + 2 * self.ridge * share * ratio * state.theta
-        updates, optimiser = self.optimiser(len(base)).update(slope, state.optimiser, state.theta)
-        theta = moved(state.theta, updates)
+        worth = pull * mask * base + 2 * self.ridge * share * state.theta
+        if self.mass == "conserved":
+            worth = worth - share * total(ratio * worth).astype(base.dtype)
+        updates, optimiser = self.optimiser(len(base)).update(
+            worth * ratio, state.optimiser, state.theta
+        )
+        theta = self._admissible(moved(state.theta, updates), share)
         kept = jnp.sum(base > 0).astype(loss.dtype)
         return _State(theta, optimiser), EpochLog(loss + 2 * self.ridge * distance, kept)
+
+    def _ratio(self, theta: Float[Array, " unit"]) -> Float[Array, " unit"]:
+        ratio = jnp.exp(theta)
+        return ratio if self.max_ratio is None else jnp.minimum(ratio, self.max_ratio)
+
+    def _admissible(
+        self, theta: Float[Array, " unit"], share: Float[Array, " unit"]
+    ) -> Float[Array, " unit"]:
+        """The parameters moved to where the cap and the mass are kept."""
+        highest = jnp.inf if self.max_ratio is None else math.log(self.max_ratio)
+        if self.mass == "free":
+            return jnp.minimum(theta, highest)
+
+        def lift(_, shift):
+            # Exact once the units at the cap are those of the solution; their number only grows.
+            lifted = theta + shift
+            free = lifted < highest
+            mass = total(jnp.where(free, share * jnp.exp(jnp.where(free, lifted, 0)), 0))
+            held = total(jnp.where(free, 0, share)) * (self.max_ratio or 0.0)
+            return shift + jnp.log((1 - held) / mass).astype(theta.dtype)
+
+        rounds = 1 if self.max_ratio is None else _ROUNDS
+        shift = jax.lax.fori_loop(0, rounds, lift, jnp.zeros((), theta.dtype))
+        return jnp.minimum(theta + shift, highest)
 
     def _mask(self, base: Float[Array, " unit"], at: Moment) -> Float[Array, " unit"] | float:
         if not self.dropout or at.key is None:

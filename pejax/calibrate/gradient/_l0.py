@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Int
 from ..._types import Key
 from ..._validate import BadInputError
 from ...gates import HardConcrete, geometric_schedule
-from .._method import Outcome, ProgressCallback, optional
+from .._method import Outcome, ProgressCallback, Start, optional
 from ..dual._methods import Entropy
 from ..problem._problem import Goals, TargetProblem, goals_of
 from ._train import EpochLog, GradientMethod, Moment, ending, loss_and_pull, moved, train
@@ -56,6 +56,7 @@ class L0(GradientMethod):
         budget: records to keep, exactly.
         l0_lambda: the price of a record, instead of a budget.
         epochs: steps of the optimiser.
+        loss: of an error, as in `Adam`; for choosing the records, not for the refit.
         learning_rate, optimizer: as in `Adam`; a gate that starts open needs `epochs *
             learning_rate` of some 20 to shut.
         refit: solve for weights on the support; `False` returns the gated weights.
@@ -105,10 +106,12 @@ class L0(GradientMethod):
         *,
         key: Key | None,
         progress: ProgressCallback | None,
+        start: Start | None = None,
     ) -> Outcome:
         self._check_run(problem, base_weights, key)
         base = jnp.asarray(base_weights, problem.operator.dtype)
-        state, losses = train(self, goals_of(problem), base, key, progress=progress)
+        state = self.starting(base, start, base_weights)
+        state, losses = train(self, goals_of(problem), base, key, state=state, progress=progress)
         gated = base * jnp.exp(state.theta) * state.gates.mode()
         if not self.refit:
             return Outcome(gated, ending(losses), self.epochs, losses)
@@ -116,10 +119,12 @@ class L0(GradientMethod):
         weights, result = _refit(problem, base_weights, support, self.ridge)
         return Outcome(weights, jnp.maximum(result, ending(losses)), self.epochs, losses)
 
-    def begin(self, base: Float[Array, " unit"]) -> L0State:
+    def begin(
+        self, base: Float[Array, " unit"], theta: Float[Array, " unit"] | None = None
+    ) -> L0State:
         gates = HardConcrete(base.shape[0], self.init_mean, self.temperature)
         gates = jax.tree.map(lambda x: x.astype(base.dtype), gates)
-        theta = jnp.zeros_like(base)
+        theta = jnp.zeros_like(base) if theta is None else theta
         optimiser = self.optimiser(len(theta))
         return L0State(theta, gates, optimiser.init((theta, gates.log_alpha)))
 
@@ -133,7 +138,7 @@ class L0(GradientMethod):
             return base * jnp.exp(theta) * _with_location(gates, log_alpha).sample(key=key)
 
         weights, pull_back = jax.vjp(gated, theta, gates.log_alpha)
-        loss, pull = loss_and_pull(goals, weights)
+        loss, pull = loss_and_pull(goals, weights, self.loss)
         theta_slope, gate_slope = pull_back(pull)
         theta_slope += 2 * self.l2 * jnp.exp(2 * theta) / theta.shape[0]
         if self.l0_lambda is not None:

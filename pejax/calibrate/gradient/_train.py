@@ -14,9 +14,10 @@ from jaxtyping import Array, Float, Int
 from ..._results import Result
 from ..._types import Key
 from ..._validate import BadInputError
-from .._diagnostics import relative_error, squared_relative_loss
-from .._method import Method, Progress, ProgressCallback, optional
+from .._diagnostics import relative_error
+from .._method import Method, Progress, ProgressCallback, Start, optional
 from ..problem._problem import Goals
+from ._losses import Loss, SquaredError
 
 _STRETCHES = 20  # reports of progress in a run
 _TRAVEL = 30.0  # how far the default rate lets a parameter go; a gate needs some 20 to shut
@@ -39,6 +40,8 @@ class GradientMethod(Method):
     key and t only: stretches of any length give the same weights.
     """
 
+    loss: Loss = eqx.field(default=SquaredError(), kw_only=True)
+
     epochs: int = eqx.field(static=True, default=1000, kw_only=True, converter=operator.index)
     learning_rate: float | None = eqx.field(
         static=True, default=None, kw_only=True, converter=optional(float)
@@ -48,14 +51,16 @@ class GradientMethod(Method):
     )
 
     def __check_init__(self):
+        if not isinstance(self.loss, Loss):
+            raise BadInputError(f"loss is {self.loss!r}; give SquaredError(), Huber() or another.")
         if self.epochs < 1:
             raise BadInputError(f"epochs is {self.epochs}; give at least 1.")
         if self.learning_rate is not None and not self.learning_rate > 0:
             raise BadInputError(f"learning_rate is {self.learning_rate}; give a number above 0.")
 
     @abc.abstractmethod
-    def begin(self, base: Float[Array, " unit"]) -> Any:
-        """The state before the first epoch."""
+    def begin(self, base: Float[Array, " unit"], theta: Float[Array, " unit"] | None = None) -> Any:
+        """The state before the first epoch, from the logarithms of weight ratios if given."""
 
     @abc.abstractmethod
     def epoch(
@@ -74,6 +79,14 @@ class GradientMethod(Method):
         rate = self.learning_rate or min(_FASTEST, _TRAVEL / self.epochs)
         decay = optax.cosine_decay_schedule(rate, self.epochs, alpha=0.05)
         return optax.adam(decay, eps=_SMALL / n_units)
+
+    def starting(
+        self, base: Float[Array, " unit"], start: Start | None, base_weights: np.ndarray
+    ) -> Any:
+        """The state before the first epoch, at an earlier solution's weights if there is one."""
+        if start is None:
+            return self.begin(base)
+        return self.begin(base, jnp.asarray(start.log_ratio_of(base_weights), base.dtype))
 
 
 class Moment(NamedTuple):
@@ -95,11 +108,10 @@ def train(
     base: Float[Array, " unit"],
     key: Key | None,
     *,
+    state: Any,
     progress: ProgressCallback | None = None,
-    state: Any = None,
 ) -> tuple[Any, Float[np.ndarray, " epoch"]]:
-    """Run all epochs, from `state` if one is given; the last state and the loss of each epoch."""
-    state = method.begin(base) if state is None else state
+    """Run all epochs from a state; the last state and the loss of each epoch."""
     losses = []
     stretch = method.epochs if progress is None else -(-method.epochs // _STRETCHES)
     for first in range(0, method.epochs, stretch):
@@ -122,15 +134,16 @@ def _stretch(method, goals, base, state, epochs, key):
 
 
 def loss_and_pull(
-    goals: Goals, weights: Float[Array, " unit"]
+    goals: Goals, weights: Float[Array, " unit"], loss: Loss
 ) -> tuple[Float[Array, ""], Float[Array, " unit"]]:
-    """The squared relative loss of weights and its gradient in each weight."""
-    estimates = goals.operator.mv(weights)
-    loss = squared_relative_loss(estimates, goals.values, goals.scale, goals.importance)
-    errors = relative_error(estimates, goals.values, goals.scale)
-    share = goals.importance / jnp.sum(goals.importance)
-    pull = goals.operator.rmv((2 * share * errors / goals.scale).astype(weights.dtype))
-    return loss, pull.astype(weights.dtype)
+    """The loss of weights and its gradient in each weight."""
+
+    def of_estimates(estimates):
+        return loss(relative_error(estimates, goals.values, goals.scale), goals.importance)
+
+    found, slope = jax.value_and_grad(of_estimates)(goals.operator.mv(weights))
+    pull = goals.operator.rmv(slope.astype(weights.dtype))
+    return found, pull.astype(weights.dtype)
 
 
 def moved(parameters: Any, updates: Any) -> Any:

@@ -1,14 +1,14 @@
 """A calibration problem: an estimate matrix, the totals it should meet, and what was set aside."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ..._validate import UnknownNameError, unknown
+from ..._validate import BadInputError, UnknownNameError, unknown
 from .._diagnostics import relative_error
 from ..operators._accumulate import target_dtype
 from ..operators._dense import DenseOperator
@@ -164,6 +164,25 @@ class TargetProblem(eqx.Module):
         weights[[rows.get(name) or self.index(name) for name in names]] = 0.0
         _screen.check_importance(weights, self.names)
         return eqx.tree_at(lambda problem: problem.weights, self, weights)
+
+    def balanced(self, by: Literal["groups", "levels"] = "groups") -> "TargetProblem":
+        """The same problem with as much importance for each group, or level, as for any other.
+
+        Within one, importance stays in proportion; the sum of all stays what it was. A group none
+        of whose targets is fitted stays so.
+
+        Raises:
+            BadInputError: a problem without such labels.
+        """
+        labels = {"groups": self.groups, "levels": self.levels}[by]
+        if labels is None:
+            raise BadInputError(f"The problem has no {by}. Give {by}= when it is made.")
+        weights = np.asarray(self.weights, float)
+        _, place = np.unique(labels, return_inverse=True)
+        held = np.bincount(place, weights)
+        share = weights.sum() / np.count_nonzero(held)
+        factor = np.divide(share, held, out=np.zeros_like(held), where=held > 0)
+        return eqx.tree_at(lambda problem: problem.weights, self, weights * factor[place])
 
     def estimates(self, weights: Float[Array, " unit"]) -> Float[Array, " target"]:
         r"""The estimates :math:`A w`."""

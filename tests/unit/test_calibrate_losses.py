@@ -1,0 +1,98 @@
+"""Losses, caps, mass and balance of the gradient methods."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from _calibrate_world import world
+
+from pejax import calibrate as cal
+from pejax._validate import BadInputError
+
+LOSSES = [cal.SquaredError(), cal.CappedError(0.5), cal.Huber(0.1)]
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=repr)
+def test_a_loss_is_zero_if_and_only_if_the_fit_is_exact(loss):
+    q = jnp.array([1.0, 2.0, 0.5])
+    assert float(loss(jnp.zeros(3), q)) == 0
+    assert float(jax.grad(loss)(jnp.zeros(3), q).sum()) == 0
+    for k in range(3):
+        for size in (1e-3, -0.3, 50.0):
+            assert float(loss(jnp.zeros(3).at[k].set(size), q)) > 0
+
+
+def test_huber_is_squared_within_and_grows_in_proportion_beyond():
+    q = jnp.ones(1)
+    assert float(cal.Huber(0.5)(jnp.array([0.3]), q)) == pytest.approx(0.09)
+    assert float(cal.Huber(0.5)(jnp.array([-2.0]), q)) == pytest.approx(2 * 0.5 * 2 - 0.25)
+    slope = jax.grad(lambda e: cal.Huber(0.5)(e, q))
+    assert float(slope(jnp.array([7.0]))[0]) == pytest.approx(1.0)
+
+
+def test_a_cap_lets_a_hopeless_target_go():
+    X, y, base = world()
+    y = y.copy()
+    y[3] *= 50.0
+    problem = cal.TargetProblem(X, y)
+    start = cal.calibrate(cal.TargetProblem(X[:3], y[:3]), base, cal.Entropy())
+    settings = {"epochs": 800, "learning_rate": 0.02, "ridge": 0.0}
+    capped = cal.Adam(loss=cal.CappedError(0.5), **settings)
+    squared = cal.Adam(**settings)
+    left = cal.calibrate(problem, base, capped, start=start).errors()
+    pulled = cal.calibrate(problem, base, squared, start=start).errors()
+    assert np.abs(left[:3]).max() < 0.02 < np.abs(pulled[:3]).max()
+    assert left[3] < -0.9
+
+
+@pytest.mark.parametrize("mass", ["free", "conserved"])
+@pytest.mark.parametrize("cap", [None, 1.2])
+def test_no_weight_exceeds_the_cap_and_the_mass_is_kept(mass, cap):
+    X, y, base = world()
+    method = cal.Adam(epochs=300, max_ratio=cap, mass=mass, ridge=0.0)
+    y = y[1:] * [1.3, 0.7, 1.2]
+    found = cal.calibrate(cal.TargetProblem(X[1:], y), base, method)
+    weights = np.asarray(found.weights, float)
+    if cap is not None:
+        assert (weights / base).max() <= cap * (1 + 1e-6)
+        assert np.sum(weights / base > cap * 0.999) > 3
+    moved = weights.sum() / base.sum() - 1
+    assert abs(moved) < 1e-5 if mass == "conserved" else abs(moved) > 1e-3
+    assert found.report().summary["mean_error"] < 0.5 * found.report().summary["mean_error_before"]
+
+
+def test_a_conserved_mass_is_the_entropy_solution_with_the_mass_as_a_target():
+    X, y, base = world()
+    only = cal.TargetProblem(X[1:], y[1:])
+    method = cal.Adam(epochs=4000, learning_rate=0.05, mass="conserved", ridge=1e-2)
+    found = np.asarray(cal.calibrate(only, base, method).weights, float)
+    both = cal.TargetProblem(X, np.r_[base.sum(), y[1:]], scale=np.r_[base.sum() * 1e-4, y[1:]])
+    # The mass as a fourth target of four: the ridge is a share of all importance.
+    expected = cal.calibrate(both, base, cal.Entropy(ridge=1e-2 * 3 / 4)).weights
+    np.testing.assert_allclose(found, np.asarray(expected), rtol=2e-3)
+
+
+def test_balanced_groups_weigh_the_same():
+    X, y, _ = world()
+    problem = cal.TargetProblem(
+        X, y, groups=["a", "b", "b", "b"], weights=[1.0, 2.0, 4.0, 0.0], levels=["x"] * 4
+    )
+    assert problem.balanced().weights.tolist() == pytest.approx([3.5, 7 / 6, 7 / 3, 0])
+    assert problem.balanced("levels").weights.tolist() == [1, 2, 4, 0]
+    with pytest.raises(BadInputError, match="no groups"):
+        cal.TargetProblem(X, y).balanced()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: cal.Huber(0.0), "delta is 0"),
+        (lambda: cal.CappedError(-1), "cap is -1"),
+        (lambda: cal.Adam(loss="huber"), "loss is 'huber'"),
+        (lambda: cal.Adam(max_ratio=1.0), "max_ratio is 1"),
+        (lambda: cal.Adam(mass="kept"), "'kept'; choose 'free' or 'conserved'"),
+    ],
+)
+def test_a_setting_out_of_range_is_named(make, message):
+    with pytest.raises(BadInputError, match=message):
+        make()
