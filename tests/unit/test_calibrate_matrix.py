@@ -6,7 +6,15 @@ import pandas as pd
 import pytest
 
 from pejax import Population
-from pejax.calibrate import DenseOperator, Entropy, SparseOperator, build_problem, calibrate
+from pejax._validate import BadInputError
+from pejax.calibrate import (
+    DenseOperator,
+    Entropy,
+    GeographyOperator,
+    SparseOperator,
+    build_problem,
+    calibrate,
+)
 from pejax.testing import random_population
 
 FIPS = np.array([6, 36, 48])
@@ -112,7 +120,8 @@ def test_columns_of_the_table_reach_the_problem():
     problem = build_problem(table, outputs, population)
     assert problem.groups[:4] == ("a", "a", "b", "b")
     np.testing.assert_array_equal(problem.scale[:2], [1e3, 4e3])
-    np.testing.assert_array_equal(problem.weights[:2], [1.0, 0.5])
+    # "units" repeats "taxpayers", whose importance grows by its own.
+    np.testing.assert_array_equal(problem.weights[:3], [1.0, 0.5 + 0.5, 0.5])
 
 
 def refusals(table, population=None, outputs=None):
@@ -199,3 +208,99 @@ def test_entities_of_equal_size_must_be_told_apart():
     problem = build_problem(table, outputs, population)
     assert problem.names == ("as units",)
     assert "say which in the target's entity" in problem.refused[0].reason
+
+
+def districts(population, seed=7):
+    """A district of its state for each household."""
+    states = np.asarray(population.column("state_fips")).astype(int)
+    numbers = np.random.default_rng(seed).integers(1, 4, len(states))
+    return [f"{state:02d}{number:02d}" for state, number in zip(states, numbers, strict=True)]
+
+
+PLACED = targets(
+    ("tax CA-2", "tax", "sum", "district", "602", 5e5),
+    ("tax CA", "tax", "sum", "state", "06", 2e6),
+    ("tax", "tax", "sum", "nation", "US", 5e6),
+    ("claimants TX-1", "benefit", "count", "district", "4801", 2e3),
+    ("rich NY-3", "tax", "count", "district", "3603", 1e1),
+    domain=[""] * 4 + ["tax"],
+    lower=[np.nan] * 4 + [4_000.0],
+)
+
+
+@pytest.mark.parametrize("layout", ["auto", "dense", "sparse"])
+def test_districts_are_totals_of_the_simulation_in_any_layout(layout):
+    population, outputs = country(households=120)
+    home = np.array(districts(population))
+    weights = np.random.default_rng(1).gamma(2.0, 50.0, 120)
+    unit = np.asarray(population.household_of("tax_unit"))
+    tax, w = outputs["tax"].astype(float), weights[unit]
+    person = np.asarray(population.household_of("person"))
+    claims = (outputs["benefit"] != 0) * weights[person]
+    with jax.enable_x64(True):
+        problem = build_problem(PLACED, outputs, population, geo_id=home, layout=layout)
+        estimates = np.asarray(problem.estimates(jax.numpy.asarray(weights)))
+    assert isinstance(problem.operator, GeographyOperator) == (layout == "auto")
+    np.testing.assert_allclose(
+        estimates,
+        [
+            w @ (tax * (home == "0602")[unit]),
+            w @ (tax * np.char.startswith(home, "06")[unit]),
+            w @ tax,
+            claims @ (home == "4801")[person],
+            w @ ((tax >= 4_000) & (home == "3603")[unit]),
+        ],
+        rtol=1e-6,
+    )
+    assert problem.levels == ("district", "state", "nation", "district", "district")
+
+
+def test_clones_stand_for_their_household_wherever_they_are():
+    population, outputs = country(households=80)
+    home = districts(population)
+    clone = np.random.default_rng(2).integers(0, 80, 300)
+    places = [home[k][:2] + f"{1 + n % 3:02d}" for n, k in enumerate(clone)]
+    weights = np.random.default_rng(1).gamma(2.0, 50.0, 300)
+    with jax.enable_x64(True):
+        problem = build_problem(PLACED, outputs, population, geo_id=places, household=clone)
+        estimates = np.asarray(problem.estimates(jax.numpy.asarray(weights)))
+        alone = build_problem(PLACED[1:3], outputs, population)
+        collapsed = np.bincount(clone, weights, 80)
+        expected = np.asarray(alone.estimates(jax.numpy.asarray(collapsed)))
+    assert problem.n_units == 300
+    np.testing.assert_allclose(estimates[1:3], expected, rtol=1e-6)
+
+
+def test_sums_are_settled_in_any_layout():
+    population, outputs = country(households=80)
+    states = [("tax " + s, "tax", "sum", "state", s, v) for s, v in (("06", 1e6), ("36", 1e6))]
+    states += [("tax 48", "tax", "sum", "state", "48", 2e6)]
+    table = targets(*states, ("tax", "tax", "sum", "nation", "US", 5e6))
+    for layout in ("dense", "geography"):
+        problem = build_problem(table, outputs, population, layout=layout, sums="rake")
+        assert problem.values.tolist() == pytest.approx([1.25e6, 1.25e6, 2.5e6, 5e6])
+        assert len(problem.adjusted) == 3
+        refused = build_problem(table, outputs, population, layout=layout, sums="refuse").refused
+        assert [r.name for r in refused] == ["tax 06", "tax 36", "tax 48"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"geo_id": ["06"]}, "geo_id has 1 entries and there are 40 units"),
+        ({"household": [0, 40]}, "outside of the 40 households"),
+        ({"household": [0, 1], "layout": "dense"}, "layout 'dense' cannot hold them"),
+    ],
+)
+def test_units_that_do_not_fit_are_named(settings, message):
+    population, outputs = country()
+    with pytest.raises(BadInputError, match=message):
+        build_problem(TABLE, outputs, population, **settings)
+
+
+def test_districts_that_nobody_knows_are_refused():
+    population, outputs = country()
+    problem = build_problem(PLACED, outputs, population)
+    reasons = {r.name: r.reason for r in problem.refused}
+    assert reasons["tax CA-2"] == "the units' districts are not known: give geo_id"
+    assert problem.names == ("tax CA", "tax")

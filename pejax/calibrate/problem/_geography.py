@@ -1,6 +1,6 @@
 """Problems and operators of a geography, from a target table and the columns of households."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -8,8 +8,10 @@ from jaxtyping import Float, Int
 
 from ..._validate import BadInputError, unknown
 from ..operators._geography import AreaTargets, GeographyOperator
+from ..operators._operator import Operator
 from ._areas import Areas
 from ._problem import TOLERANCE, TargetProblem
+from ._screen import Refusal
 from ._sums import LIMIT, Sums, settled
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ def geography_operator(
     """
     _check_columns(targets, ("geo_level", "geo_id", "variable"))
     places = [str(place) for place in geo_id]
-    return _operator(targets, values, places, Areas.of(targets, places), household, own)
+    return area_operator(targets, values, places, Areas.of(targets, places), household, own)
 
 
 def geography_problem(
@@ -94,12 +96,29 @@ def geography_problem(
     """
     _check_columns(targets, ("geo_level", "geo_id", "variable", "value"))
     places = [str(place) for place in geo_id]
+
+    def operator(kept: "pd.DataFrame", areas: Areas) -> GeographyOperator:
+        return area_operator(kept, values, places, areas, household, own)
+
+    return settled_problem(targets, places, operator, sums=sums, limit=limit)
+
+
+def settled_problem(
+    targets: "pd.DataFrame",
+    places: Sequence[str],
+    operator: Callable[["pd.DataFrame", Areas], Operator],
+    *,
+    sums: Sums,
+    limit: float,
+    refused: Sequence[Refusal] = (),
+) -> TargetProblem:
+    """The problem of a table after its sums are settled, with the operator of the rows left."""
     areas = Areas.of(targets, places)
     names = target_names(targets)
     found = settled(targets, names, areas, sums, limit)
     left, used = targets.iloc[found.kept], found.values[found.kept]
     return TargetProblem(
-        _operator(left, values, places, areas, household, own),
+        operator(left, areas),
         used,
         names=[names[row] for row in found.kept],
         scale=_filled(left, "scale", np.maximum(np.abs(used), 1.0)),
@@ -107,7 +126,7 @@ def geography_problem(
         weights=_filled(left, "weight", 1.0),
         tolerance=_filled(left, "tolerance", TOLERANCE),
         levels=list(left["geo_level"]),
-        refused=found.refused,
+        refused=(*refused, *found.refused),
         adjusted=found.adjusted,
     )
 
@@ -120,7 +139,7 @@ def target_names(targets: "pd.DataFrame") -> list[str]:
     return [f"{variable} of {place}" for variable, place in both]
 
 
-def _operator(
+def area_operator(
     targets: "pd.DataFrame",
     values: "pd.DataFrame",
     places: Sequence[str],
@@ -128,6 +147,7 @@ def _operator(
     household: Sequence[int] | np.ndarray | None,
     own: Mapping[str, Any] | None,
 ) -> GeographyOperator:
+    """The operator of targets whose areas are known."""
     return GeographyOperator(
         values.to_numpy(),
         np.array([areas.ids[0][place] for place in places]),

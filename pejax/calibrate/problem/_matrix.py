@@ -1,18 +1,22 @@
 """From program outputs and population columns to the estimate matrix of a calibration."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from ..._population import Population
-from ..._validate import suggest
+from ..._validate import BadInputError
 from ..operators._dense import DenseOperator
 from ..operators._operator import Operator
 from ..operators._sparse import SparseOperator
+from ._areas import LEVELS, Areas, above
+from ._geography import area_operator, settled_problem
 from ._problem import TargetProblem
 from ._screen import Refusal
+from ._source import CannotBuild, Source, household_column
+from ._sums import LIMIT, Sums
 from ._targets import Target, check_targets, targets_of
 
 if TYPE_CHECKING:
@@ -26,12 +30,16 @@ def build_problem(
     outputs: Mapping[str, Any],
     population: Population,
     *,
-    layout: Literal["auto", "dense", "sparse"] = "auto",
+    layout: Literal["auto", "dense", "sparse", "geography"] = "auto",
+    geo_id: Sequence[str] | np.ndarray | None = None,
+    household: Sequence[int] | np.ndarray | None = None,
+    sums: Sums = "keep",
+    limit: float = LIMIT,
 ) -> TargetProblem:
     """The calibration problem of a target table, straight from a program's outputs.
 
     Entry (t, h) of the matrix is what household h contributes to target t: its members' or
-    groups' values, or the number of those that are not zero, where the target's state and domain
+    groups' values, or the number of those that are not zero, where the target's area and domain
     apply. Estimates under the household weights are therefore the weighted totals of the
     simulation itself.
 
@@ -40,163 +48,167 @@ def build_problem(
         outputs: by variable, one value a row of the variable's entity, in the population's row
             order; as a program returns them. They are looked up before the population's columns.
             `people` and `<entity>_count` are counts of rows and need neither.
-        population: who they are outputs of; needs a household column `state_fips` for targets of
-            states.
-        layout: how the matrix is kept; sparse when fewer than a tenth of its entries are not zero.
+        population: who they are outputs of.
+        layout: how the matrix is kept; unless said, as a geography where there are districts or
+            clones, and else sparse when fewer than a tenth of its entries are not zero.
+        geo_id: the district or state of each unit; the households' column `state_fips` unless
+            given, which is enough for targets of states.
+        household: for units that are clones, the household of each, in the population's order and
+            counted from 0; needs `geo_id` or states.
+        sums, limit: what becomes of parts that do not add up to their whole, as in
+            `geography_problem`.
 
     Returns:
-        The problem, of one unit a household. Targets that cannot be built or met are in
+        The problem, of one unit a household, or a clone. Targets that cannot be built or met are in
         `problem.refused` with their reasons.
 
     Raises:
-        BadInputError: a broken target table, or no target left.
+        BadInputError: a broken target table, lengths that disagree, or no target left.
     """
     wanted = targets_of(check_targets(targets))
-    refused = _impossible_means(wanted)
-    aside = {refusal.name for refusal in refused}
-    source = _Source(outputs, population)
-    rows, kept = [], []
-    for target in wanted:
-        if target.name not in aside:
-            try:
-                rows.append(_household_row(target, source))
-                kept.append(target)
-            except _CannotBuild as reason:
-                refused.append(Refusal(target.name, target.value, str(reason)))
-    return TargetProblem(
-        _operator(rows, population.count(population.schema.household), layout),
-        [target.value for target in kept],
-        names=[target.name for target in kept],
-        scale=[_or(target.scale, max(abs(target.value), 1.0)) for target in kept],
-        groups=[target.group for target in kept],
-        weights=[_or(target.weight, 1.0) for target in kept],
-        refused=refused,
+    source = Source(outputs, population)
+    units = _Units.of(source, geo_id, household)
+    built = _built(wanted, source, units)
+    if not built.targets:
+        raise _none_left(built.refused)
+    levels = [level for level in LEVELS if any(t.geo_level == level for t in built.targets)]
+    places = units.places(levels[0])
+    if layout == "auto" and (household is not None or "district" in levels):
+        layout = "geography"
+    elif household is not None and layout != "geography":
+        raise BadInputError(f"clones are kept as a geography; layout {layout!r} cannot hold them.")
+
+    def operator(kept: "pd.DataFrame", areas: Areas) -> Operator:
+        values = built.values()
+        if layout == "geography":
+            return area_operator(kept, values, places, areas, household, None)
+        rows = [
+            np.where(_inside(level, place, places), values[variable], 0.0)
+            for variable, level, place in zip(
+                kept["variable"], kept["geo_level"], kept["geo_id"], strict=True
+            )
+        ]
+        return _written_out(rows, len(places), layout)
+
+    return settled_problem(
+        built.table(), places, operator, sums=sums, limit=limit, refused=built.refused
     )
 
 
-class _CannotBuild(Exception):
-    """Why one target has no row; becomes the reason of its refusal."""
+class _Units(NamedTuple):
+    """Where the units of a problem live, and which household each of them is."""
+
+    household: Int[np.ndarray, " unit"]
+    weights: Float[np.ndarray, " unit"] | None  # None for clones, whose weights nobody has said
+    area: tuple[str, ...] | None  # the finest that is known, or None
+    why: str  # there is none
+
+    @classmethod
+    def of(cls, source: Source, geo_id: Any, household: Any) -> "_Units":
+        count = source.population.count(source.population.schema.household)
+        rows = np.arange(count) if household is None else np.asarray(household)
+        if rows.size and not 0 <= rows.min() <= rows.max() < count:
+            raise BadInputError(f"household names rows outside of the {count} households.")
+        weights = source.weights if household is None else None
+        if geo_id is not None:
+            if len(geo_id) != len(rows):
+                raise BadInputError(
+                    f"geo_id has {len(geo_id)} entries and there are {len(rows)} units. "
+                    "Give the area of each."
+                )
+            return cls(rows, weights, tuple(str(place) for place in geo_id), "")
+        try:
+            states = source.states()[rows]
+        except CannotBuild as reason:
+            return cls(rows, weights, None, str(reason))
+        return cls(rows, weights, tuple(f"{state:02d}" for state in states), "")
+
+    def fail_if_unknown(self, level: str) -> None:
+        """Raise if the units' areas of a level cannot be said."""
+        if level == "nation":
+            return
+        if self.area is None:
+            raise CannotBuild(self.why)
+        if level == "district" and any(len(place) < 4 for place in self.area):
+            raise CannotBuild("the units' districts are not known: give geo_id")
+
+    def places(self, finest: str) -> list[str]:
+        """The area of each unit at a level."""
+        if finest == "nation" or self.area is None:
+            return ["US"] * len(self.household)
+        return [place if finest == "district" else above(place, finest) for place in self.area]
 
 
-class _Values(NamedTuple):
-    """One value a real row of an entity."""
+class _Built(NamedTuple):
+    """The targets that have a column, the columns by label, and the targets that have none."""
 
-    values: Float[np.ndarray, " row"]
-    entity: str
+    targets: list[Target]
+    labels: list[str]
+    columns: dict[str, Float[np.ndarray, " household"]]
+    refused: tuple[Refusal, ...]
 
+    def values(self) -> "pd.DataFrame":
+        import pandas as pd
 
-class _Source:
-    """Looks variables up in the outputs and the population, and sums rows to households."""
+        return pd.DataFrame(self.columns)
 
-    def __init__(self, outputs: Mapping[str, Any], population: Population):
-        self.outputs, self.population = outputs, population
-        household = population.schema.household
-        self.weights = np.asarray(population.trim(population.weights, household), float)
-        schema = population.schema
-        real = np.asarray(population.real[schema.household])
-        self._ordinal = np.cumsum(real) - 1  # of a household row among the real ones
-        self._households: dict[str, Int[np.ndarray, " row"]] = {}
-        self._values: dict[tuple[str, str], _Values] = {}
-        self._counts = {f"{entity}_count": entity for entity in schema.entities}
-        self._counts["people"] = schema.person
+    def table(self) -> "pd.DataFrame":
+        """The targets with labels of columns for variables."""
+        import pandas as pd
 
-    def households(self, entity: str) -> Int[np.ndarray, " row"]:
-        """The household, counted among the real ones, of each real row of an entity."""
-        if entity not in self._households:
-            rows = self.population.trim(self.population.household_of(entity), entity)
-            self._households[entity] = self._ordinal[np.asarray(rows)]
-        return self._households[entity]
-
-    def values(self, variable: str, entity: str) -> _Values:
-        """A variable's values; terms joined by `+` are added, and must share an entity."""
-        if (variable, entity) not in self._values:
-            terms = [self._term(name.strip(), entity) for name in variable.split("+")]
-            if len({term.entity for term in terms}) > 1:
-                raise _CannotBuild(f"the terms of {variable!r} belong to different entities")
-            added = np.sum([term.values for term in terms], axis=0)
-            self._values[variable, entity] = _Values(added, terms[0].entity)
-        return self._values[variable, entity]
-
-    def states(self) -> Int[np.ndarray, " household"]:
-        """The FIPS code of each household's state."""
-        household = self.population.schema.household
-        if "state_fips" not in self.population.columns[household]:
-            raise _CannotBuild("the population has no household column 'state_fips'")
-        return np.asarray(self.population.column("state_fips", household)).astype(int)
-
-    def to_households(self, values: Float[np.ndarray, " row"], entity: str) -> np.ndarray:
-        """The sum of rows' values by household."""
-        n = self.population.count(self.population.schema.household)
-        return np.bincount(self.households(entity), weights=values, minlength=n)
-
-    def _term(self, name: str, entity: str) -> _Values:
-        if name in self._counts:
-            counted = self._counts[name]
-            return _Values(np.ones(self.population.count(counted)), counted)
-        if name in self.outputs:
-            values = np.asarray(self.outputs[name], float)
-            return _Values(values, entity or self._entity_of(name, values))
-        holders = [e for e, held in self.population.columns.items() if name in held]
-        if not holders:
-            raise _CannotBuild(self._unknown(name))
-        holder = entity if entity in holders else holders[0]
-        return _Values(np.asarray(self.population.column(name, holder), float), holder)
-
-    def _entity_of(self, name: str, values: np.ndarray) -> str:
-        """The entity with as many rows; several will do when their households are the same."""
-        counts = self.population.schema.counts
-        fitting = [entity for entity in counts if counts[entity] == len(values)]
-        if not fitting:
-            raise _CannotBuild(f"output {name!r} has {len(values)} rows, as no entity has")
-        first = self.households(fitting[0])
-        if any(not np.array_equal(first, self.households(other)) for other in fitting[1:]):
-            raise _CannotBuild(
-                f"output {name!r} has as many rows as {' and '.join(fitting)}: "
-                "say which in the target's entity"
-            )
-        return fitting[0]
-
-    def _unknown(self, name: str) -> str:
-        known = {*self.outputs, *self._counts}
-        known |= {column for held in self.population.columns.values() for column in held}
-        near = suggest(name, known, n=1)
-        hint = f"; the nearest name is {near[0]!r}" if near else ""
-        return f"{name!r} is neither an output of the program nor a column of the population{hint}"
+        return pd.DataFrame(self.targets, columns=list(Target._fields)).assign(variable=self.labels)
 
 
-def _household_row(target: Target, source: _Source) -> Float[np.ndarray, " household"]:
-    """What each household contributes to one target."""
-    values, entity = source.values(target.variable, target.entity)
-    if len(values) != source.population.count(entity):
-        raise _CannotBuild(
-            f"{target.variable!r} has {len(values)} rows and {entity} "
-            f"{source.population.count(entity)}"
-        )
-    if not np.isfinite(values).all():
-        row = int(np.flatnonzero(~np.isfinite(values))[0])
-        raise _CannotBuild(f"{target.variable!r} is {values[row]} in row {row} of {entity}")
-    counted = (values != 0).astype(float) if target.statistic == "count" else values
-    contributions = np.where(_in_domain(target, source, entity), counted, 0.0)
-    row = source.to_households(contributions, entity)
-    if target.geo_level == "state":
-        row = np.where(source.states() == int(target.geo_id), row, 0.0)
-    total = float(row @ source.weights)
+def _built(wanted: list[Target], source: Source, units: _Units) -> _Built:
+    """One column for all targets of a variable, statistic and domain, whatever their areas."""
+    refused = _impossible_means(wanted)
+    aside = {refusal.name for refusal in refused}
+    labels: dict[Any, str] = {}
+    columns: dict[str, Float[np.ndarray, " household"]] = {}
+    kept, of = [], []
+    for target in wanted:
+        if target.name in aside:
+            continue
+        try:
+            units.fail_if_unknown(target.geo_level)
+            label = labels.get(target.column_key)
+            if label is None:
+                column = household_column(target, source)
+                label = labels[target.column_key] = f"column {len(labels)}"
+                columns[label] = column
+            _fail_if_opposite(target, columns[label], units)
+        except CannotBuild as reason:
+            refused.append(Refusal(target.name, target.value, str(reason)))
+        else:
+            kept.append(target)
+            of.append(label)
+    return _Built(kept, of, columns, tuple(refused))
+
+
+def _fail_if_opposite(
+    target: Target, column: Float[np.ndarray, " household"], units: _Units
+) -> None:
+    """Raise if the data's own total has the other sign: the target would be reachable only by
+    giving the country's weight to the few households of the rare sign."""
+    if units.weights is None or not column.min() < 0 < column.max():
+        return
+    inside = _inside(target.geo_level, target.geo_id, units.places(target.geo_level))
+    row = np.where(inside, column, 0.0)
+    total = float(row @ units.weights)
     if total * target.value < 0 and row.min() < 0 < row.max():
-        # Reachable, by giving the country's weight to the few households of the rare sign.
-        raise _CannotBuild(f"the data's own total, {total:,.6g}, has the opposite sign")
-    return row
+        raise CannotBuild(f"the data's own total, {total:,.6g}, has the opposite sign")
 
 
-def _in_domain(target: Target, source: _Source, entity: str) -> Bool[np.ndarray, " row"]:
-    """Which rows lie in [lower, upper) of the target's domain; all when there is none."""
-    if not target.domain:
-        return np.ones(source.population.count(entity), bool)
-    place = source.values(target.domain, target.entity)
-    if place.entity != entity:
-        raise _CannotBuild(
-            f"its domain {target.domain!r} is of {place.entity}, its variable of {entity}"
-        )
-    return (place.values >= target.lower) & (place.values < target.upper)
+def _inside(level: str, place: str, places: Sequence[str]) -> Bool[np.ndarray, " unit"]:
+    """Which units live in an area of a level at least as coarse as that of their places."""
+    if level == "nation":
+        return np.ones(len(places), bool)
+    return np.array([home[: len(place)] == place for home in places])
+
+
+def _none_left(refused: Sequence[Refusal]) -> BadInputError:
+    why = f" ({refused[0].name!r}: {refused[0].reason})" if refused else ""
+    return BadInputError(f"No target is left to calibrate to{why}. Give one the data can meet.")
 
 
 def _impossible_means(targets: list[Target]) -> list[Refusal]:
@@ -216,11 +228,7 @@ def _impossible_means(targets: list[Target]) -> list[Refusal]:
     return refused
 
 
-def _or(value: float, default: float) -> float:
-    return default if np.isnan(value) else value
-
-
-def _operator(rows: list[np.ndarray], n_units: int, layout: str) -> Operator:
+def _written_out(rows: list[np.ndarray], n_units: int, layout: str) -> Operator:
     nonzero = sum(int(np.count_nonzero(row)) for row in rows)
     if layout == "auto":
         layout = "sparse" if nonzero < _SPARSE_BELOW * len(rows) * n_units else "dense"

@@ -22,6 +22,7 @@ OPTIONAL = (
     "upper",
     "scale",
     "weight",
+    "tolerance",
     "group",
     "period",
     "source",
@@ -43,7 +44,13 @@ class Target(NamedTuple):
     upper: float
     scale: float
     weight: float
+    tolerance: float
     group: str
+
+    @property
+    def column_key(self) -> tuple[str, str, str, float, float, str]:
+        """What targets of different areas share: the same households contribute the same."""
+        return self.variable, self.statistic, self.domain, self.lower, self.upper, self.entity
 
     @property
     def range_key(self) -> tuple[str, str, str, float, float]:
@@ -51,8 +58,13 @@ class Target(NamedTuple):
         return self.domain, self.geo_level, self.geo_id, self.lower, self.upper
 
 
+_WANTED = {
+    "nation": "'US'",
+    "state": "a state's FIPS code, 01 to 56",
+    "district": "four digits, of its state and its own",
+}
 _STATISTICS = ("sum", "count")
-_LEVELS = ("nation", "state")
+_LEVELS = ("nation", "state", "district")
 
 
 def load_targets(
@@ -64,9 +76,10 @@ def load_targets(
     """A checked target table, from a CSV or parquet file or from the installed policyengine-us.
 
     Each row is one total: the `statistic` (`sum`, or `count` of the rows where it is not zero) of
-    a `variable` over the nation (`geo_level` nation, `geo_id` US) or a state (state, two-digit
-    FIPS code), among the rows whose `domain` lies in [`lower`, `upper`) if those are given. The
-    schema is documented column by column in `docs/targets.md`.
+    a `variable` over the nation (`geo_level` nation, `geo_id` US), a state (state, two-digit FIPS
+    code) or a district (district, the state's code and two digits), among the rows whose `domain`
+    lies in [`lower`, `upper`) if those are given. The schema is documented column by column in
+    `docs/targets.md`.
 
     Args:
         path: a `.csv` (or `.csv.gz`) or `.parquet` file; the installed figures unless given.
@@ -105,9 +118,10 @@ def check_targets(frame: "pd.DataFrame") -> "pd.DataFrame":
             frame[column] = "" if column in ("entity", "domain", "group", "source") else np.nan
     for column in ("entity", "domain", "group", "source"):
         frame[column] = frame[column].fillna("").astype(str)
-    for column in ("value", "lower", "upper", "scale", "weight"):
+    for column in ("value", "lower", "upper", "scale", "weight", "tolerance"):
         frame[column] = _numbers(frame, column)
-    frame["geo_id"] = [_geo_id(value) for value in frame["geo_id"]]
+    both = zip(frame["geo_id"], frame["geo_level"], strict=True)
+    frame["geo_id"] = [_geo_id(value, level) for value, level in both]
     _check_names(frame)
     _check_choices(frame)
     _check_values(frame)
@@ -157,10 +171,10 @@ def _numbers(frame: "pd.DataFrame", column: str) -> "pd.Series":
     return numbers
 
 
-def _geo_id(value: object) -> str:
-    """`US`, or a state's FIPS code in two digits however it was stored."""
+def _geo_id(value: object, level: str) -> str:
+    """`US`, or the digits of a state or district however they were stored."""
     text = str(value).strip().removesuffix(".0")
-    return text.zfill(2) if text.isdigit() else text
+    return text.zfill(4 if level == "district" else 2) if text.isdigit() else text
 
 
 def _check_names(frame: "pd.DataFrame") -> None:
@@ -180,10 +194,16 @@ def _check_choices(frame: "pd.DataFrame") -> None:
                 f"{_where(frame, bad[0])} {column} {entry!r}. Choose one of: {', '.join(choices)}."
             )
     for row, (level, geo_id) in enumerate(zip(frame["geo_level"], frame["geo_id"], strict=True)):
-        known = geo_id == "US" if level == "nation" else geo_id.isdigit() and int(geo_id) in POSTAL
-        if not known:
-            wanted = "'US'" if level == "nation" else "a state's FIPS code, 01 to 56"
+        if not _is_area(level, geo_id):
+            wanted = _WANTED[level]
             raise BadInputError(f"{_where(frame, row)} geo_id {geo_id!r}. Give {wanted}.")
+
+
+def _is_area(level: str, geo_id: str) -> bool:
+    if level == "nation":
+        return geo_id == "US"
+    digits = 2 if level == "state" else 4
+    return geo_id.isdigit() and len(geo_id) == digits and int(geo_id[:2]) in POSTAL
 
 
 def _check_values(frame: "pd.DataFrame") -> None:
