@@ -6,7 +6,10 @@ from ._compat import (
     SparseCalibrationWeights as SparseCalibrationWeights,
 )
 from ._diagnostics import (
+    binding_share as binding_share,
     effective_sample_size as effective_sample_size,
+    gini as gini,
+    lorenz_curve as lorenz_curve,
     negative_share as negative_share,
     records_kept as records_kept,
     relative_error as relative_error,
@@ -14,7 +17,8 @@ from ._diagnostics import (
     weight_ratio as weight_ratio,
 )
 from ._method import Method as Method, Progress as Progress
-from ._solution import Report as Report, Solution as Solution
+from ._report import Report as Report
+from ._solution import Solution as Solution
 from .dual._methods import (
     Entropy as Entropy,
     Linear as Linear,
@@ -34,6 +38,7 @@ from .gradient._losses import (
 from .operators._dense import DenseOperator as DenseOperator
 from .operators._geography import GeographyOperator as GeographyOperator
 from .operators._operator import Operator as Operator
+from .operators._sharded import ShardedOperator as ShardedOperator
 from .operators._sparse import SparseOperator as SparseOperator
 from .problem._geography import (
     geography_operator as geography_operator,

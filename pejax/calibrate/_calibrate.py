@@ -72,6 +72,7 @@ def calibrate(
         loss_history=outcome.loss_history,
         certificate=outcome.certificate,
         multipliers=outcome.multipliers,
+        bounds=method.bounds,
     )
 
 

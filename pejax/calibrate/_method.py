@@ -76,6 +76,11 @@ class Outcome(NamedTuple):
 class Method(eqx.Module):
     """A way to calibrate: frozen settings with a `run`. `calibrate` does the rest."""
 
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """The least and largest ratio of new to base weight, where the method has bounds."""
+        return None
+
     @abc.abstractmethod
     def run(
         self,

@@ -1,6 +1,8 @@
 """A solved calibration: the weights, how the solve ended, and how well they fit."""
 
-from typing import TYPE_CHECKING, NamedTuple
+import json
+import os
+from pathlib import Path
 
 import equinox as eqx
 import jax
@@ -8,30 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from .._files import plain, write_text
 from .._results import Result, SolveError
 from . import _diagnostics
+from ._report import Report, report_of
 from .dual._certificate import Certificate
 from .problem._problem import TargetProblem
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-
-class Report(NamedTuple):
-    """What to look at before using calibrated weights.
-
-    `targets` has one row a target: value, the estimates before and after, the relative errors in
-    units of its scale, importance. `refused` has one row a target that was set aside. `summary`
-    has the figures of the whole.
-    """
-
-    targets: "pd.DataFrame"
-    refused: "pd.DataFrame"
-    summary: dict[str, float | int | str]
-
-    def __str__(self) -> str:
-        lines = [f"{name:<28}{_shown(value)}" for name, value in self.summary.items()]
-        return "\n".join(lines)
 
 
 class Solution(eqx.Module):
@@ -42,7 +26,8 @@ class Solution(eqx.Module):
     loss an epoch for gradient methods and is None for the others. `certificate` is a proof, for
     bounded weights, of the error that none of them can go below. `multipliers`, of the distance
     methods, say what one more of a target's contribution adds to a unit's potential: the logarithm
-    of its weight ratio for `Entropy`.
+    of its weight ratio for `Entropy`. `bounds` are the least and the largest weight ratio that the
+    method allows, where it has such.
     """
 
     weights: Float[Array, " unit"]
@@ -55,6 +40,7 @@ class Solution(eqx.Module):
     loss_history: Float[np.ndarray, " epoch"] | None
     certificate: Certificate | None
     multipliers: Float[np.ndarray, " target"] | None
+    bounds: tuple[float, float] | None = eqx.field(static=True, default=None)
 
     def check(self) -> "Solution":
         """This solution, or an error with the remedy if the solve did not succeed.
@@ -85,63 +71,63 @@ class Solution(eqx.Module):
         """The signed error of each target in units of its scale."""
         return _errors(self.estimates, self.problem)
 
+    def base_errors(self) -> Float[np.ndarray, " target"]:
+        """The signed error of each target under the base weights."""
+        return _errors(self.base_estimates, self.problem)
+
     def report(self) -> Report:
-        """Tables of the fit by target and of what was refused, and a summary of the weights."""
-        import pandas as pd
+        """Tables of the fit by target, level and group, of what was set aside, of the weights."""
+        return report_of(self)
 
-        problem = self.problem
-        columns = {
-            "name": problem.names,
-            "group": problem.groups if problem.groups is not None else [""] * problem.n_targets,
-            "target": np.asarray(problem.values),
-            "base_estimate": self.base_estimates,
-            "estimate": self.estimates,
-            "base_error": _errors(self.base_estimates, problem),
-            "error": self.errors(),
-            "scale": np.asarray(problem.scale),
-            "importance": np.asarray(problem.weights),
-        }
-        refused = pd.DataFrame(list(problem.refused), columns=["name", "value", "reason"])
-        return Report(pd.DataFrame(columns), refused, self._summary())
+    def write_log(self, path: str | os.PathLike) -> Path:
+        """Write how the solve went as lines of JSON.
 
-    def _summary(self) -> dict[str, float | int | str]:
-        fitted = np.asarray(self.problem.weights) > 0
-        errors = np.abs(self.errors())[fitted]
-        before = np.abs(_errors(self.base_estimates, self.problem))[fitted]
-        return {
-            "result": Result.describe(self.result),
+        The first line has the facts of the whole: targets fitted, units, result, steps, and the
+        importance-weighted mean of squared errors before and after. Then one line an epoch has its
+        loss, the method's own, for methods with a `loss_history`; the others have one line, of
+        the step they ended with. An interrupted run leaves nothing half-written.
+
+        Args:
+            path: the file, `.jsonl` by custom; its folder is made if it is not there.
+
+        Returns:
+            The path.
+
+        >>> import tempfile
+        >>> from pejax.calibrate import Linear, calibrate
+        >>> problem = TargetProblem([[1.0, 1.0]], [4.0])
+        >>> solution = calibrate(problem, [1.0, 1.0], Linear(exact=True))
+        >>> path = solution.write_log(Path(tempfile.mkdtemp()) / "log.jsonl")
+        >>> json.loads(path.read_text().splitlines()[0])["squared_error_before"]
+        0.25
+        """
+        before, after = self._loss(self.base_estimates), self._loss(self.estimates)
+        header = {
+            "targets": int(np.count_nonzero(np.asarray(self.problem.weights) > 0)),
+            "units": self.problem.n_units,
+            "result": Result.of(self.result).name,
             "steps": self.steps,
-            "targets": int(fitted.sum()),
-            "targets_refused": len(self.problem.refused),
-            "mean_error_before": float(before.mean()),
-            "mean_error": float(errors.mean()),
-            "median_error": float(np.median(errors)),
-            "p95_error": float(np.quantile(errors, 0.95)),
-            "within_1_percent": float(np.mean(errors <= 0.01)),
-            **_weight_summary(self.weights, self.base_weights),
-            **self._bound(),
+            "squared_error_before": before,
+            "squared_error": after,
         }
+        if self.loss_history is None:
+            lines = [{"step": self.steps, "squared_error": after}]
+        else:
+            losses = self.loss_history.tolist()
+            lines = [{"epoch": k, "loss": loss} for k, loss in enumerate(losses, start=1)]
+        return write_text(path, "".join(_json_line(line) for line in (header, *lines)))
 
-    def _bound(self) -> dict[str, float | int | str]:
-        """The error that no weights within the bounds go below, where there are bounds."""
-        found = self.certificate
-        return {} if found is None else {"least_possible_rms_error": found.least_error}
+    def _loss(self, estimates: Float[np.ndarray, " target"]) -> float:
+        problem = self.problem
+        columns = (estimates, problem.values, problem.scale, problem.weights)
+        with jax.enable_x64(True):
+            numbers = (jnp.asarray(column) for column in columns)
+            return float(_diagnostics.squared_relative_loss(*numbers))
 
 
-def _weight_summary(
-    weights: Float[Array, " unit"], base_weights: Float[np.ndarray, " unit"]
-) -> dict[str, float | int]:
-    with jax.enable_x64(True):
-        new = jnp.asarray(np.asarray(weights, float))
-        base = jnp.asarray(base_weights)
-        return {
-            "effective_sample_size": float(_diagnostics.effective_sample_size(new)),
-            "base_effective_sample_size": float(_diagnostics.effective_sample_size(base)),
-            "largest_weight_ratio": float(jnp.max(_diagnostics.weight_ratio(new, base))),
-            "largest_weight": float(jnp.max(new)),
-            "records_kept": int(_diagnostics.records_kept(new)),
-            "negative_share": float(_diagnostics.negative_share(new)),
-        }
+def _json_line(fields: dict[str, float | int | str]) -> str:
+    """One line; NaN and infinities are null."""
+    return json.dumps(plain(fields), allow_nan=False) + "\n"
 
 
 def _errors(
@@ -150,7 +136,3 @@ def _errors(
     with jax.enable_x64(True):
         numbers = (jnp.asarray(x) for x in (estimates, problem.values, problem.scale))
         return np.asarray(_diagnostics.relative_error(*numbers))
-
-
-def _shown(value: float | int | str) -> str:
-    return f"{value:,.6g}" if isinstance(value, float) else str(value)

@@ -1,7 +1,7 @@
 """`pejax calibrate`: household weights that meet a table of targets."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -10,6 +10,7 @@ from ._options import Country, Households, Out, People, Saved, Seed, Year, read_
 
 if TYPE_CHECKING:
     from ..calibrate import Method
+    from ..calibrate.problem._sums import Sums
 
 _METHODS = ("linear", "entropy", "logit", "raking", "l0")
 
@@ -22,6 +23,10 @@ def calibrate(
         Path | None,
         typer.Option("--targets", help="CSV or parquet (docs/targets.md); the installed figures."),
     ] = None,
+    sums: Annotated[
+        str,
+        typer.Option("--sums", help="States that do not add up to the nation: keep, rake, refuse."),
+    ] = "keep",
     only: Annotated[
         list[str] | None, typer.Option("--only", help="Name of a target to keep; repeatable.")
     ] = None,
@@ -59,7 +64,7 @@ def calibrate(
                 law = get_program(program, country, outputs or [], year, people)
                 found = {name: np.asarray(v) for name, v in law(law.parameters, people).items()}
         with task.run.step("weights"):
-            problem = room.build_problem(wanted, found, people)
+            problem = room.build_problem(wanted, found, people, sums=cast("Sums", sums))
             solution = room.calibrate(
                 problem,
                 people.weights,
@@ -72,6 +77,9 @@ def calibrate(
         task.write("weights", _weights(people, np.asarray(solution.weights, float)))
         task.write("targets", report.targets)
         task.write("refused", report.refused)
+        task.write("adjusted", report.adjusted)
+        report.to_html(out / "report.html")
+        solution.write_log(out / "log.jsonl")
         for line in str(report).splitlines():
             task.display.say(line)
         solution.check()

@@ -46,20 +46,21 @@ class Section(NamedTuple):
     pieces: Sequence[str]
 
 
-def page(title: str, lead: str, sections: Sequence[Section]) -> str:
-    """The whole document, the figures' script included."""
-    plotly = require("plotly.offline", "viz")
+def page(title: str, lead: str, sections: Sequence[Section], *, figures: bool = True) -> str:
+    """The whole document, with the script of plotly's figures unless there are none."""
     body = "\n".join(
         f"<section><h2>{html.escape(section.title)}</h2>\n"
         + "\n".join(section.pieces)
         + "</section>"
         for section in sections
     )
+    script = ""
+    if figures:
+        script = f"<script>{require('plotly.offline', 'viz').get_plotlyjs()}</script>"
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{html.escape(title)}</title><style>{_STYLE}</style>"
-        f"<script>{plotly.get_plotlyjs()}</script></head>\n"
+        f"<title>{html.escape(title)}</title><style>{_STYLE}</style>{script}</head>\n"
         f'<body><main><h1>{html.escape(title)}</h1><p class="lead">{html.escape(lead)}</p>\n'
         f"{body}\n</main></body></html>\n"
     )

@@ -9,7 +9,7 @@ import scipy.sparse
 from hypothesis import given, settings, strategies as st
 from jax.experimental import sparse as jax_sparse
 
-from pejax.calibrate import DenseOperator, GeographyOperator, SparseOperator
+from pejax.calibrate import DenseOperator, GeographyOperator, ShardedOperator, SparseOperator
 
 FEW = settings(max_examples=8, deadline=None)
 TARGETS, UNITS = 9, 2_100  # two full tiles and a part of a third
@@ -46,7 +46,16 @@ def by_household(X):
     return one_area(shared, household=household, own={3: X[3]})
 
 
+def sharded(X):
+    mesh = jax.make_mesh((jax.device_count(),), ("unit",))
+    return ShardedOperator(DenseOperator(X), mesh)
+
+
 OPERATORS = {
+    "sharded": sharded,
+    "sharded, taken": lambda X: sharded(np.pad(X, ((1, 2), (3, 1)))).take(
+        np.arange(1, TARGETS + 1), np.arange(3, UNITS + 3)
+    ),
     "dense": DenseOperator,
     "dense, taken": lambda X: DenseOperator(np.pad(X, ((1, 2), (3, 1)))).take(
         np.arange(1, TARGETS + 1), np.arange(3, UNITS + 3)

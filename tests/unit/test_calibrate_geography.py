@@ -1,5 +1,6 @@
 """Estimate matrices of areas: what they hold, how they are solved, what they refuse."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -154,6 +155,46 @@ def test_derivatives_equal_finite_differences(grid):
         assert float(slope @ along) == pytest.approx(
             float(ends[0] - ends[1]) / (2 * step), rel=1e-6
         )
+
+
+def test_derivatives_in_the_values_equal_finite_differences(found):
+    operator, X = found
+    rng = np.random.default_rng(4)
+    base = rng.gamma(2.0, 1.0, X.shape[1])
+    y = X @ (base * np.exp(0.2 * rng.normal(size=len(base))))
+    problem = cal.TargetProblem(operator, y)
+    method = cal.Entropy(ridge=1e-3, tol=1e-13)
+    value = jnp.asarray(rng.random(len(base)))
+    numbers, rest = eqx.partition(problem.operator, eqx.is_inexact_array)
+    along = jax.tree.map(lambda x: jnp.asarray(rng.normal(size=x.shape)) * x, numbers)
+
+    @jax.jit
+    def aggregate(step):
+        moved = jax.tree.map(lambda x, d: x + step * d, numbers, along)
+        asked = problem.with_operator(eqx.combine(moved, rest))
+        return value @ cal.calibrated_weights(asked, jnp.asarray(base), method)
+
+    step = 1e-5
+    difference = float(aggregate(step) - aggregate(-step)) / (2 * step)
+    assert float(jax.grad(aggregate)(0.0)) == pytest.approx(difference, rel=1e-6)
+
+
+def test_more_targets_than_the_data_can_tell_apart_are_no_trouble():
+    """An exact solve of a geography with redundant targets: states that repeat their districts."""
+    rng = np.random.default_rng(0)
+    household, area = np.repeat(np.arange(40), 4), np.tile(np.arange(4), 40)
+    values = rng.gamma(1.0, 1.0, (40, 2))
+    level = np.repeat([0, 1, 2], [8, 4, 2])
+    places = np.r_[np.repeat(np.arange(4), 2), np.repeat(np.arange(2), 2), 0, 0]
+    columns = np.tile([0, 1], 7)
+    with jax.enable_x64(True):
+        operator = cal.GeographyOperator(
+            values, area, (level, places, columns), [[0, 0, 1, 1], [0, 0]], household=household
+        )
+        base = rng.gamma(2.0, 1.0, 160)
+        y = np.asarray(operator.mv(jnp.asarray(base * np.exp(0.2 * rng.normal(size=160)))))
+        solution = cal.calibrate(cal.TargetProblem(operator, y), base, cal.Raking()).check()
+    assert np.abs(solution.errors()).max() < 1e-8
 
 
 def test_derivatives_in_the_values_pass_through_the_constructor(found):

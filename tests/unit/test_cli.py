@@ -4,6 +4,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -179,6 +180,8 @@ def test_calibrate(pejax, toy, tmp_path):
     assert refused["name"].tolist() == ["moon"]
     assert "moonlight" in refused["reason"].iloc[0]
     assert pd.read_parquet("out/targets.parquet")["error"].abs().max() < 1e-3
+    assert "<h1>" in Path("out/report.html").read_text()
+    assert json.loads(Path("out/log.jsonl").read_text().splitlines()[0])["targets"] == 2
 
 
 def test_an_unknown_target_comes_with_the_nearest(pejax, toy, tmp_path):

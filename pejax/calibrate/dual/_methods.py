@@ -11,6 +11,7 @@ from jaxtyping import Array, Float
 from ..._types import Key
 from ..._validate import BadInputError
 from .._method import Method, Outcome, ProgressCallback, Start, optional
+from ..problem._merge import merge_identical
 from ..problem._problem import Goals, TargetProblem, goals_of
 from ._certificate import Certificate, certificate
 from ._distance import (
@@ -86,9 +87,13 @@ class DualMethod(Method):
         progress: ProgressCallback | None,
         start: Start | None = None,
     ) -> Outcome:
-        goals, base = goals_of(problem), jnp.asarray(base_weights)
+        merged = merge_identical(problem, base_weights)
+        fewer, sums = (problem, base_weights) if merged is None else (merged.problem, merged.base)
+        goals, base = goals_of(fewer), jnp.asarray(sums)
         multipliers = None if start is None else jnp.asarray(start.multipliers_of(problem))
         weights, solution = _solve(goals, base, self, multipliers)
+        if merged is not None:
+            weights = jnp.asarray(merged.spread(np.asarray(weights), base_weights))
         return Outcome(
             weights,
             solution.result,
@@ -140,6 +145,10 @@ class BoundedMethod(DualMethod):
     @abc.abstractmethod
     def distance(self) -> Bounded:
         """The cost of moving a weight within its bounds."""
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        return self.lo, self.hi
 
     def _certificate(
         self, goals: Goals, base: Float[Array, " unit"], solution: DualSolution

@@ -70,6 +70,10 @@ class Adam(GradientMethod):
         if not 0 <= self.dropout < 1:
             raise BadInputError(f"dropout is {self.dropout}; give a share in [0, 1).")
 
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        return None if self.max_ratio is None else (0.0, self.max_ratio)
+
     def run(
         self,
         problem: TargetProblem,

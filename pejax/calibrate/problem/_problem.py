@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
@@ -13,6 +14,7 @@ from .._diagnostics import relative_error
 from ..operators._accumulate import target_dtype
 from ..operators._dense import DenseOperator
 from ..operators._operator import Operator
+from ..operators._sharded import ShardedOperator
 from ..operators._sparse import SparseOperator
 from . import _screen
 from ._screen import Refusal
@@ -111,13 +113,13 @@ class TargetProblem(eqx.Module):
         _screen.check_any_left(kept, aside)
         importance = _numbers(weights, 1.0, rows)
         _screen.check_importance(importance, names)
+        shared = _screen.with_twins(importance, twins, y, s)[kept]
+        slack = _numbers(tolerance, TOLERANCE, kept)
         self.operator = operator.take(targets=kept) if aside else operator
-        self.values, self.scale = y[kept], s[kept]
-        self.weights = _screen.with_twins(importance, twins, y, s)[kept]
         self.names = _labels(names, kept)
-        _screen.check_importance(self.weights, self.names)
-        self.tolerance = _numbers(tolerance, TOLERANCE, kept)
-        _screen.check_tolerance(self.tolerance, self.names)
+        _screen.check_importance(shared, self.names)
+        _screen.check_tolerance(slack, self.names)
+        self.values, self.scale, self.weights, self.tolerance = y[kept], s[kept], shared, slack
         self.groups = None if groups is None else _labels(groups, kept)
         self.levels = None if levels is None else _labels(levels, kept)
         self.refused = (*refused, *(aside[row] for row in sorted(aside)))
@@ -140,6 +142,10 @@ class TargetProblem(eqx.Module):
     def with_operator(self, operator: Operator) -> "TargetProblem":
         """The same targets with another matrix of the same shape; traceable, unchecked."""
         return eqx.tree_at(lambda problem: problem.operator, self, operator)
+
+    def shard(self, mesh: jax.sharding.Mesh, axis: str | None = None) -> "TargetProblem":
+        """The same problem with its units spread over a mesh's devices; see `ShardedOperator`."""
+        return self.with_operator(ShardedOperator(self.operator, mesh, axis))
 
     def index(self, name: str) -> int:
         """The row of a target.
@@ -199,7 +205,9 @@ def _labels(given: Sequence[str], kept: Int[np.ndarray, " kept"]) -> tuple[str, 
     return tuple(str(given[row]) for row in kept)
 
 
-def _numbers(given: Any, default: float, kept: Int[np.ndarray, " kept"]) -> TargetVector:
+def _numbers(
+    given: Any, default: float, kept: Int[np.ndarray, " kept"]
+) -> Float[np.ndarray, " kept"]:
     return np.full(len(kept), default) if given is None else np.asarray(given, float)[kept]
 
 

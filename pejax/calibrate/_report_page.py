@@ -1,0 +1,195 @@
+"""The report of a calibration as a page of HTML in one file, in the look of all our reports."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float
+
+from ..report import Section, facts, page, paragraph, table
+from ..report._theme import ACCENT, CONTRAST, GREY
+from ._report_drawing import Axis, Line, drawing, share_axis
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ._report import Report
+
+ROWS = 25
+"""Rows that a table of the page shows at most."""
+
+_FIT = {
+    "targets": "targets",
+    "mean_error_before": "before",
+    "mean_error": "mean",
+    "median_error": "median",
+    "p95_error": "p95",
+    "largest_error": "largest",
+    "weighted_mean_error": "weighted",
+    "within_tolerance": "met",
+}
+_HELD_OUT = {"held_out": "held out", "held_out_mean_error": "their mean"}
+_FORMATS = {
+    **dict.fromkeys((*_FIT.values(), *_HELD_OUT.values()), ".2%"),
+    **dict.fromkeys(("base_error", "error"), "+.2%"),
+    **dict.fromkeys(("targets", "held out"), ","),
+    **dict.fromkeys(("value", "used"), ",.6g"),
+}
+_WORST = ["name", "level", "group", "target", "base_estimate", "estimate", "base_error", "error"]
+_PERCENT = ("_share", "_bound")  # how the names of measures end that are shares
+_ERRORS = {-4.0: "0.01 %", -3.0: "0.1 %", -2.0: "1 %", -1.0: "10 %", 0.0: "100 %", 1.0: "1,000 %"}
+_RATIOS = {-2.0: "0.01", -1.0: "0.1", 0.0: "1", 1.0: "10", 2.0: "100"}
+
+
+def report_page(report: "Report", title: str) -> str:
+    """The whole document; nothing is fetched when it is read."""
+    sections = [
+        Section("Summary", _summary(report)),
+        Section("Targets", _targets(report)),
+        *_breakdown("By level", report.levels),
+        *_breakdown("By group", report.groups),
+        Section("Weights", _weights(report)),
+        *_aside(report),
+    ]
+    lead = f"{report.summary['result']} Steps: {report.summary['steps']}."
+    return page(title, lead, sections, figures=False)
+
+
+def _summary(report: "Report") -> list[str]:
+    found = report.summary
+    large = {
+        "targets": f"{found['targets']:,}",
+        "mean error before": f"{found['mean_error_before']:.2%}",
+        "mean error": f"{found['mean_error']:.2%}",
+        "within tolerance": f"{found['within_tolerance']:.1%}",
+        "effective sample size": f"{found['effective_sample_size']:,.0f}",
+        "of that before calibration": f"{found['effective_sample_share']:.1%}",
+        "largest weight ratio": f"{found['largest_weight_ratio']:,.3g}",
+    }
+    said = paragraph(
+        "An error is (estimate − target) / scale. A target counts as met within its own tolerance. "
+        "Only targets that were fitted count here; those held out are listed apart."
+    )
+    return [facts(large), said, *map(paragraph, report.notes)]
+
+
+def _targets(report: "Report") -> list[str]:
+    order = np.argsort(-report.targets["error"].abs().to_numpy(), kind="stable")
+    ordered = report.targets.iloc[order]
+    columns = [name for name in _WORST if (ordered[name] != "").any()]
+    is_fitted = ordered["importance"] > 0
+    fitted, held_out = ordered[is_fitted], ordered[~is_fitted]
+    pieces = [
+        _error_curves(fitted["base_error"].to_numpy(), fitted["error"].to_numpy()),
+        _capped(fitted[columns], "Targets that were fitted, the largest errors first."),
+    ]
+    if len(held_out):
+        caption = "Targets held out, reported and not fitted, the largest errors first."
+        pieces.append(_capped(held_out[columns], caption))
+    return pieces
+
+
+def _capped(frame: "pd.DataFrame", caption: str) -> str:
+    """A table of the first rows and a sentence that says how many were left out."""
+    more = len(frame) - ROWS
+    if more > 0:
+        caption = f"{caption} {more:,} more {'row is' if more == 1 else 'rows are'} left out."
+    shown = frame.head(ROWS)
+    return table(shown, caption, {k: form for k, form in _FORMATS.items() if k in shown})
+
+
+def _breakdown(title: str, parts: "pd.DataFrame") -> list[Section]:
+    """A section for a problem with such labels, none otherwise."""
+    if not len(parts):
+        return []
+    label = parts.columns[0]
+    titles = _FIT | (_HELD_OUT if parts["held_out"].any() else {})
+    caption = (
+        "Absolute errors of the targets fitted: their mean before and after, after also weighted "
+        "by importance, and the share met."
+    )
+    if len(parts) > ROWS:
+        caption = f"{caption} The largest mean errors first."
+        parts = parts.sort_values("mean_error", ascending=False, kind="stable")
+    return [Section(title, [_capped(parts[[label, *titles]].rename(columns=titles), caption)])]
+
+
+def _weights(report: "Report") -> list[str]:
+    shown = report.weights.assign(
+        **{
+            column: [_measured(*row) for row in report.weights[["measure", column]].to_numpy()]
+            for column in ("base", "calibrated")
+        },
+        measure=report.weights["measure"].str.replace("_", " "),
+    )
+    caption = "A ratio is a unit's calibrated weight over its base weight."
+    return [_lorenz_curves(report.lorenz), _ratio_histogram(report.ratios), table(shown, caption)]
+
+
+def _measured(measure: str, value: float) -> str:
+    if np.isnan(value):
+        return ""
+    return f"{value:.2%}" if measure.endswith(_PERCENT) else f"{value:,.6g}"
+
+
+def _aside(report: "Report") -> list[Section]:
+    """What was refused and what was changed, where there is such."""
+    sections = []
+    if len(report.refused):
+        pieces = [_capped(report.refused, "Targets that were set aside, and why.")]
+        sections.append(Section("Set aside", pieces))
+    if len(report.adjusted):
+        pieces = [_capped(report.adjusted, "Targets whose value was changed, and why.")]
+        sections.append(Section("Adjusted", pieces))
+    return sections
+
+
+def _lorenz_curves(lorenz: "pd.DataFrame") -> str:
+    units = lorenz["share_of_units"]
+    lines = [Line("", [0, 1], [0, 1], GREY, dashed=True)]
+    lines += [Line("base weights", units, lorenz["base"], GREY)]
+    if "calibrated" in lorenz:
+        lines += [Line("calibrated", units, lorenz["calibrated"], ACCENT)]
+    return drawing(
+        lines,
+        share_axis("share of units, the lightest first"),
+        share_axis("share of weight"),
+        "Lorenz curves of the weights; on the diagonal all weights would be equal.",
+    )
+
+
+def _ratio_histogram(ratios: "pd.DataFrame") -> str:
+    """Bars of equal width on a logarithmic axis; the outermost hold everything beyond."""
+    inner = np.log10(ratios["lower"].to_numpy()[1:])
+    step = inner[1] - inner[0]
+    edges = np.concatenate([inner[:1] - step, inner, inner[-1:] + step])
+    share = ratios["share"].to_numpy()
+    x = Axis("weight ratio", edges[0], edges[-1], _RATIOS)
+    return drawing(
+        [Line("", np.repeat(edges, 2)[1:-1], np.repeat(share, 2), CONTRAST)],
+        x,
+        share_axis("share of units", float(share.max())),
+        "How far the weights moved. The first bin holds every smaller ratio, the last every larger "
+        "one.",
+    )
+
+
+def _error_curves(before: Float[np.ndarray, " target"], after: Float[np.ndarray, " target"]) -> str:
+    """How many targets have an error of at most so much."""
+    decades = np.linspace(-4, 1, 101)
+    lines = [
+        Line(name, decades, _reached(errors, 10**decades), colour)
+        for name, errors, colour in (("before", before, GREY), ("after", after, ACCENT))
+    ]
+    x = Axis("absolute error of at most", -4, 1, _ERRORS)
+    return drawing(
+        lines,
+        x,
+        share_axis("share of targets"),
+        "Errors of the targets under the base weights and the calibrated ones.",
+    )
+
+
+def _reached(
+    errors: Float[np.ndarray, " target"], limits: Float[np.ndarray, " limit"]
+) -> Float[np.ndarray, " limit"]:
+    return np.searchsorted(np.sort(np.abs(errors)), limits, side="right") / errors.size
