@@ -25,6 +25,7 @@ from pejax._memory import peak_bytes
 RIDGE = 7e-3
 """3e-6 squared errors for a household's worth of distance: that times 132 million households over
 57 thousand units of importance."""
+HELD_OUT = "wages."
 TIGHT = (0.5, 2.0)
 EPOCHS = 400
 
@@ -34,14 +35,17 @@ def quality(problem: cal.TargetProblem, weights: np.ndarray, base: np.ndarray) -
     with jax.enable_x64(True):
         errors = np.abs(np.asarray(problem.errors(weights)))
     fitted, levels = np.asarray(problem.weights) > 0, np.array(problem.levels)
-    wages = np.array([group == "wages" for group in problem.groups or ()])
-    narrow = ~np.array([name.startswith("wages.500000 to inf of") for name in problem.names])
-    held = ~fitted & wages & (narrow | (levels == "district"))
-    found: dict[str, Any] = {}
-    for level in ("district", "state", "nation"):
-        found[level] = _errors(errors[fitted & (levels == level)])
-        if np.any(held):
-            found[f"held out wages, {level}"] = _errors(errors[held & (levels == level)])
+    found: dict[str, Any] = {
+        level: _errors(errors[fitted & (levels == level)])
+        for level in ("district", "state", "nation")
+    }
+    variable = np.array([name.rpartition(" of ")[0] for name in problem.names])
+    held = ~fitted & (levels == "district") & np.char.startswith(variable, HELD_OUT)
+    if np.any(held):
+        found["held out wages, district"] = _errors(errors[held])
+        found["held out wages by band, district"] = {
+            band: _errors(errors[held & (variable == band)]) for band in np.unique(variable[held])
+        }
     return found | {
         "effective_sample_size_to_base": _size(weights) / _size(base),
         "negative_weights": int(np.sum(weights < 0)),
@@ -53,6 +57,7 @@ def _errors(errors: np.ndarray) -> dict[str, float]:
     return {
         "targets": len(errors),
         "mean": float(errors.mean()),
+        "mean_capped_at_1": float(np.minimum(errors, 1).mean()),
         "median": float(np.median(errors)),
         "p95": float(np.quantile(errors, 0.95)),
         "within_10_percent": float(np.mean(errors < 0.1)),
