@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from _geography import DISTRICTS, SIZES, STATES, World, estimates, matrix, world
-from _harness import RESULTS, interleave, write
+from _harness import RESULTS, interleave, measure, write
 
 from pejax import calibrate as cal
 from pejax._memory import peak_bytes
@@ -60,7 +61,31 @@ def child(size: str, seed: int, rounds: int, peers: bool) -> dict[str, Any]:
         "seconds_an_epoch_or_solve": per_epoch,
         "timings": timings["results"],
         "peak_bytes_before_peers": ours_peak,
+        "dense_epoch_bound": bound(problem, found),
         "quality": {name: quality(found, problem, w) for name, w in weights.items()},
+    }
+
+
+def bound(problem: cal.TargetProblem, found: World) -> dict[str, float]:
+    """The least seconds of a dense epoch: what it must move and multiply, at this machine's rates.
+
+    Parameters and both moments are read and written, weights and slopes written and read, base
+    weights read, and clones' own columns in both products with the cells.
+    """
+    long = jnp.ones(30_000_000, jnp.float32)
+    triad = jax.jit(lambda a, b: a + 2 * b)
+    square = jnp.ones((2_048, 2_048), jnp.float32)
+    product = jax.jit(lambda a: a @ a)
+    rate = 3 * long.nbytes / measure(triad, long, long, repeats=9)["median_seconds"]
+    speed = 2 * 2_048**3 / measure(product, square, repeats=9)["median_seconds"]
+    moved = 4 * (11 + 2 * len(found.drawn)) * problem.n_units
+    multiplied = 2 * 2 * problem.n_units * found.values.shape[1]
+    return {
+        "bytes_a_second": rate,
+        "multiplications_a_second": speed,
+        "moving_seconds": moved / rate,
+        "multiplying_seconds": multiplied / speed,
+        "seconds": moved / rate + multiplied / speed,
     }
 
 

@@ -110,8 +110,8 @@ def test_contradictory_targets_are_a_verdict_when_exact_and_a_compromise_when_so
 
 def test_redundant_targets_do_not_disturb_an_exact_solution():
     X, y, cells = margins()
-    twice = TargetProblem(np.r_[X, X[:1] + X[1:2]], np.r_[y, y[0] + y[1]])
     with jax.enable_x64(True):
+        twice = TargetProblem(np.r_[X, X[:1] + X[1:2]], np.r_[y, y[0] + y[1]])
         redundant = calibrate(twice, cells.ravel(), Entropy(exact=True)).check()
         plain = calibrate(TargetProblem(X, y), cells.ravel(), Entropy(exact=True)).check()
     np.testing.assert_allclose(redundant.weights, plain.weights, rtol=1e-7)

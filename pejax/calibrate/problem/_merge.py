@@ -10,9 +10,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
-from ..operators._operator import Operator
 from ._problem import TargetProblem
 
 _TRIALS = 3  # random targets under which units are compared
@@ -37,44 +36,40 @@ class Merged(NamedTuple):
 
 def merge_identical(problem: TargetProblem, base: Float[np.ndarray, " unit"]) -> Merged | None:
     """The problem with identical records merged; None where a tenth of them or less would go."""
-    kind, first = _kinds(problem.operator)
+    kind, first = _kinds(problem)
     if len(first) > _WORTH * problem.n_units:
         return None
     smaller = problem.with_operator(problem.operator.take(units=first))
     return Merged(smaller, np.bincount(kind, base, len(first)), kind)
 
 
-def _kinds(
-    operator: Operator,
-) -> tuple[Int[np.ndarray, " unit"], Int[np.ndarray, " kind"]]:
+def _kinds(problem: TargetProblem) -> tuple[Int[np.ndarray, " unit"], Int[np.ndarray, " kind"]]:
     """The kind of each unit, and the first unit of each kind.
 
-    Units are the same if their sums over targets agree under each of a few fixed random vectors;
-    the first vector alone tells most of them apart, and where it tells enough apart the others are
+    Units are the same if their sums over targets agree under each of a few fixed random vectors.
+    The first vector alone tells most of them apart, and where it tells enough apart the others are
     not asked.
     """
-    rng = np.random.default_rng(20_251_121)
+    everyone = np.arange(problem.n_units)
+    sums = _sums(problem, 0)
+    if np.count_nonzero(~_agree(np.sort(sums))) >= _WORTH * len(sums):
+        return everyone, everyone
+    order = np.argsort(sums, kind="stable")
+    same = _agree(sums[order])
+    for trial in range(1, _TRIALS):
+        same &= _agree(_sums(problem, trial)[order])
+    kind = np.empty_like(order)
+    kind[order] = np.concatenate([[0], np.cumsum(~same)])
+    return kind, order[np.concatenate([[True], ~same])]
+
+
+def _sums(problem: TargetProblem, trial: int) -> Float[np.ndarray, " unit"]:
+    """The sum of each unit over targets under a random vector, in units of the targets' scales."""
+    drawn = np.random.default_rng([20_251_121, trial]).uniform(0.5, 1.5, problem.n_targets)
     with jax.enable_x64(True):
-        order, same = None, None
-        for _ in range(_TRIALS):
-            trial = rng.uniform(0.5, 1.5, operator.shape[0]) / _row_sizes(operator)
-            sums = np.asarray(operator.rmv(jnp.asarray(trial)), float)
-            order = np.argsort(sums, kind="stable") if order is None else order
-            in_order = sums[order]
-            agree = np.abs(np.diff(in_order)) <= _EQUAL * np.abs(in_order[1:])
-            same = agree if same is None else same & agree
-            if 1 + np.count_nonzero(~same) > _WORTH * len(sums):
-                break
-    assert order is not None and same is not None
-    number = np.concatenate([[0], np.cumsum(~same)])
-    kind = np.empty(len(order), np.int64)
-    kind[order] = number
-    first = order[np.concatenate([[True], ~same])]
-    return kind, first
+        return np.asarray(problem.operator.rmv(jnp.asarray(drawn / problem.scale)), float)
 
 
-def _row_sizes(operator: Operator) -> Float[np.ndarray, " target"]:
-    """The largest contribution to each target, so that dollars do not drown persons."""
-    low, high = map(np.asarray, operator.extent())
-    largest = np.maximum(np.abs(low), np.abs(high)).astype(float)
-    return np.where(largest > 0, largest, 1.0)
+def _agree(sums: Float[np.ndarray, " unit"]) -> Bool[np.ndarray, " gap"]:
+    """Whether each sum but the first equals the one before it."""
+    return np.abs(np.diff(sums)) <= _EQUAL * np.abs(sums[1:])
