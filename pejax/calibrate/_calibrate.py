@@ -73,6 +73,7 @@ def calibrate(
         certificate=outcome.certificate,
         multipliers=outcome.multipliers,
         bounds=method.bounds,
+        step_log=outcome.step_log,
     )
 
 

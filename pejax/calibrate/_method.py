@@ -71,6 +71,7 @@ class Outcome(NamedTuple):
     loss_history: Float[np.ndarray, " epoch"] | None = None
     certificate: "Certificate | None" = None
     multipliers: Float[np.ndarray, " target"] | None = None
+    step_log: Float[np.ndarray, "step 3"] | None = None
 
 
 class Method(eqx.Module):

@@ -27,7 +27,9 @@ class Solution(eqx.Module):
     bounded weights, of the error that none of them can go below. `multipliers`, of the distance
     methods, say what one more of a target's contribution adds to a unit's potential: the logarithm
     of its weight ratio for `Entropy`. `bounds` are the least and the largest weight ratio that the
-    method allows, where it has such.
+    method allows, where it has such. `step_log` has, for each Newton step of a distance method, the
+    ridge, and the root mean squares of the optimality conditions and of the weighted errors before
+    the step.
     """
 
     weights: Float[Array, " unit"]
@@ -41,6 +43,7 @@ class Solution(eqx.Module):
     certificate: Certificate | None
     multipliers: Float[np.ndarray, " target"] | None
     bounds: tuple[float, float] | None = eqx.field(static=True, default=None)
+    step_log: Float[np.ndarray, "step 3"] | None = None
 
     def check(self) -> "Solution":
         """This solution, or an error with the remedy if the solve did not succeed.
@@ -84,8 +87,8 @@ class Solution(eqx.Module):
 
         The first line has the facts of the whole: targets fitted, units, result, steps, and the
         importance-weighted mean of squared errors before and after. Then one line an epoch has its
-        loss, the method's own, for methods with a `loss_history`; the others have one line, of
-        the step they ended with. An interrupted run leaves nothing half-written.
+        loss, the method's own, for methods with a `loss_history`; distance methods have one line a
+        Newton step. An interrupted run leaves nothing half-written.
 
         Args:
             path: the file, `.jsonl` by custom; its folder is made if it is not there.
@@ -110,12 +113,20 @@ class Solution(eqx.Module):
             "squared_error_before": before,
             "squared_error": after,
         }
-        if self.loss_history is None:
-            lines = [{"step": self.steps, "squared_error": after}]
-        else:
-            losses = self.loss_history.tolist()
-            lines = [{"epoch": k, "loss": loss} for k, loss in enumerate(losses, start=1)]
-        return write_text(path, "".join(_json_line(line) for line in (header, *lines)))
+        return write_text(path, "".join(_json_line(line) for line in (header, *self._course())))
+
+    def _course(self) -> list[dict[str, float]]:
+        """A line an epoch or a step."""
+        losses = () if self.loss_history is None else self.loss_history.tolist()
+        steps = () if self.step_log is None else self.step_log.tolist()
+        names = ("ridge", "gradient", "error")
+        return [
+            *({"epoch": k, "loss": loss} for k, loss in enumerate(losses, start=1)),
+            *(
+                {"step": k, **dict(zip(names, step, strict=True))}
+                for k, step in enumerate(steps, start=1)
+            ),
+        ]
 
     def _loss(self, estimates: Float[np.ndarray, " target"]) -> float:
         problem = self.problem

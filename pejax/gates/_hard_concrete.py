@@ -122,6 +122,10 @@ class HardConcrete(eqx.Module):
         value = jnp.asarray(temperature, self.temperature.dtype)
         return eqx.tree_at(lambda gates: gates.temperature, self, value)
 
+    def with_location(self, log_alpha: Float[Array, " item"]) -> "HardConcrete":
+        r"""Gates of the same shape at other locations :math:`\log\alpha`; traceable."""
+        return eqx.tree_at(lambda gates: gates.log_alpha, self, log_alpha)
+
     def _beta(self) -> Float[Array, ""]:
         # The temperature is scheduled, never learnt: a gradient of the whole gate leaves it alone.
         return jax.lax.stop_gradient(self.temperature)

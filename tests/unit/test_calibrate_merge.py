@@ -61,12 +61,12 @@ def test_a_kind_whose_copies_have_no_weight_stays_without():
 
 def test_clones_of_a_household_in_one_district_are_merged():
     operator = cal.GeographyOperator(
-        [[2.0, 5.0], [1.0, 3.0]], [0, 0, 0, 1, 1], ([0, 0, 1], [0, 1, 0], [0, 0, 1]), [[0, 0]],
-        household=[0, 1, 0, 1, 1],
+        [[2.0, 5.0], [1.0, 3.0]], [0, 0, 0, 1, 1, 0], ([0, 0, 1], [0, 1, 0], [0, 0, 1]), [[0, 0]],
+        household=[0, 1, 0, 1, 1, 0],
     )  # fmt: skip
-    merged = merge_identical(cal.TargetProblem(operator, [5.0, 2.0, 30.0]), np.ones(5))
+    merged = merge_identical(cal.TargetProblem(operator, [5.0, 2.0, 30.0]), np.ones(6))
     assert merged is not None
-    assert sorted(merged.base.tolist()) == [1, 2, 2] and merged.kind[3] == merged.kind[4]
+    assert sorted(merged.base.tolist()) == [1, 2, 3] and merged.kind[3] == merged.kind[4]
 
 
 def test_four_devices_give_the_weights_of_one():
@@ -103,3 +103,13 @@ def test_what_cannot_be_spread_is_named():
         cal.ShardedOperator(sparse, mesh)
     with pytest.raises(BadInputError, match="no axis 'rows'"):
         cal.ShardedOperator(cal.DenseOperator(np.eye(3)), mesh, "rows")
+
+
+def test_a_sample_tells_whether_merging_is_worth_a_copy():
+    rng = np.random.default_rng(0)
+    X = rng.gamma(1.0, 1.0, (2, 100_000))
+    assert merge_identical(cal.TargetProblem(X, X.sum(1)), np.ones(100_000)) is None
+    fourfold = np.tile(X[:, :25_000], 4)
+    merged = merge_identical(cal.TargetProblem(fourfold, fourfold.sum(1)), np.ones(100_000))
+    assert merged is not None and merged.problem.n_units == 25_000
+    assert set(merged.base.tolist()) == {4.0}

@@ -345,7 +345,19 @@ def test_the_log_of_a_distance_method_has_its_last_step(tmp_path):
         "squared_error_before": pytest.approx((0.25 + 0 + 1) / 5),
         "squared_error": pytest.approx((0.01 + 3 * 0.04) / 5),
     }
-    assert rest == [{"step": 3, "squared_error": header["squared_error"]}]
+    assert rest == []
+
+
+def test_the_log_of_a_distance_method_has_a_line_a_step(tmp_path):
+    rng = np.random.default_rng(0)
+    X, base = rng.gamma(1.0, 1.0, (3, 50)), np.ones(50)
+    problem = cal.TargetProblem(X, X.sum(axis=1) * [1.1, 0.9, 1.2])
+    solution = cal.calibrate(problem, base, cal.Entropy())
+    header, *steps = lines_of(solution.write_log(tmp_path / "run.jsonl"))
+    assert [line["step"] for line in steps] == list(range(1, header["steps"] + 1))
+    assert steps[0]["error"] == pytest.approx(np.sqrt(header["squared_error_before"]))
+    assert steps[-1]["gradient"] < steps[0]["gradient"]
+    assert steps[0]["ridge"] > steps[-1]["ridge"] == pytest.approx(1e-4)
 
 
 def test_losses_that_are_no_numbers_are_null(tmp_path):

@@ -80,3 +80,13 @@ def test_the_example_sweep():
     table = run("sweep", reforms=5)
     assert len(table) == 5
     assert table["ctc"].corr(table["credit"]) > 0.5
+
+
+def test_the_example_pruning():
+    found = runpy.run_path(str(EXAMPLES / "pruning.py"))["main"]()
+    assert found["right"] > 0.85 and found["kept"] < 0.6 * found["total"]
+
+
+def test_the_example_features():
+    chosen = run("features")
+    assert "age" in chosen and not any(name.startswith("chance") for name in chosen)

@@ -102,6 +102,7 @@ class DualMethod(Method):
             solution.steps,
             certificate=self._certificate(goals, base, solution),
             multipliers=_multipliers(goals, base, solution),
+            step_log=np.asarray(solution.log, float)[: int(solution.steps)],
         )
 
     def _certificate(

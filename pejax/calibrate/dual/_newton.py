@@ -123,6 +123,7 @@ class DualSolution(NamedTuple):
     result: Int[Array, ""]
     steps: Int[Array, ""]
     gradient: Float[Array, ""]  # root mean square of F where it stopped
+    log: Float[Array, "max_steps 3"]  # by step: relative ridge, root mean squares of F and residual
 
 
 class _State(NamedTuple):
@@ -136,6 +137,7 @@ class _State(NamedTuple):
     gradient: Float[Array, ""]
     curvature: Any  # of an earlier step, for operators that keep it
     refresh: Bool[Array, ""]  # it has aged
+    log: Float[Array, "max_steps 3"]
 
 
 def solve_dual(
@@ -152,11 +154,12 @@ def solve_dual(
         shape = jax.eval_shape(system.operator.curvature, system.base)
         kept = jnp.zeros(shape.shape, shape.dtype)
     far = zero + jnp.inf
-    state = _State(mu, 0 * mu, ridge, far, count, count, running, far, kept, jnp.array(True))
+    log = jnp.zeros((options.max_steps, 3), dtype)
+    state = _State(mu, 0 * mu, ridge, far, count, count, running, far, kept, jnp.array(True), log)
     state = jax.lax.while_loop(
         lambda s: s.code == _RUNNING, lambda s: _iterate(system, options, s), state
     )
-    return DualSolution(state.mu, state.code, state.steps, state.gradient)
+    return DualSolution(state.mu, state.code, state.steps, state.gradient, state.log)
 
 
 def _iterate(system: DualSystem, options: NewtonOptions, state: _State) -> _State:
@@ -185,7 +188,9 @@ def _advance(
     lower = jnp.maximum(state.ridge / _RIDGE_FALL, options.ridge)
     ridge = jnp.where(converged & ~last_stage, lower, state.ridge)
     finished = converged & last_stage & ((miss <= options.tol) if options.exact else True)
-    state = state._replace(ridge=ridge, gradient=gradient)
+    line = jnp.stack([ridge, gradient, miss])
+    log = state.log.at[state.steps].set(line, mode="drop")
+    state = state._replace(ridge=ridge, gradient=gradient, log=log)
     if options.exact:
         state = _move_center(state, converged & last_stage, miss)
     code = jnp.where(state.stuck >= _STUCK, int(Result.infeasible), state.code)

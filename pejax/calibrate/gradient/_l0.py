@@ -21,7 +21,7 @@ from ._train import EpochLog, GradientMethod, Moment, ending, loss_and_pull, mov
 
 _DESCENT = 0.6  # share of the epochs over which the budget shrinks from all records to its end
 _LOGIT_RANGE = 12.0  # log alpha is kept within, so that a gate can always come back
-_BISECTIONS = 30
+_ROUNDS = 12  # of Newton's method for the shift that holds the count
 _TRACE = 1e-9
 
 
@@ -135,21 +135,21 @@ class L0(GradientMethod):
         key = at.own_key()
 
         def gated(theta, log_alpha):
-            return base * jnp.exp(theta) * _with_location(gates, log_alpha).sample(key=key)
+            return base * jnp.exp(theta) * gates.with_location(log_alpha).sample(key=key)
 
         weights, pull_back = jax.vjp(gated, theta, gates.log_alpha)
         loss, pull = loss_and_pull(goals, weights, self.loss)
         theta_slope, gate_slope = pull_back(pull)
         theta_slope += 2 * self.l2 * jnp.exp(2 * theta) / theta.shape[0]
         if self.l0_lambda is not None:
-            price = jax.grad(lambda location: _with_location(gates, location).penalty())
+            price = jax.grad(lambda location: gates.with_location(location).penalty())
             gate_slope += self.l0_lambda * price(gates.log_alpha)
         parameters = (theta, gates.log_alpha)
         updates, optimiser = self.optimiser(len(base)).update(
             (theta_slope, gate_slope), optimiser, parameters
         )
         theta, location = moved(parameters, updates)
-        gates = self._within_budget(_with_location(gates, location), base, at.epoch)
+        gates = self._within_budget(gates.with_location(location), base, at.epoch)
         kept = jnp.sum(jnp.where(base > 0, gates.open_probability(), 0.0))
         return L0State(theta, gates, optimiser), EpochLog(loss, kept)
 
@@ -162,8 +162,8 @@ class L0(GradientMethod):
         descent = max(1, math.ceil(_DESCENT * self.epochs))
         path = geometric_schedule(base.shape[0], self.budget, descent)
         location = jnp.clip(gates.log_alpha, -_LOGIT_RANGE, _LOGIT_RANGE)
-        shift = _shift_to_count(_with_location(gates, location), base > 0, path(epoch + 1))
-        return _with_location(gates, location - shift)
+        shift = _shift_to_count(gates.with_location(location), base > 0, path(epoch + 1))
+        return gates.with_location(location - shift)
 
     def _check_run(
         self, problem: TargetProblem, base: Float[np.ndarray, " unit"], key: Key | None
@@ -198,28 +198,31 @@ class L0(GradientMethod):
         return np.sort(heaviest_first[: self.budget])
 
 
-def _with_location(gates: HardConcrete, log_alpha: Float[Array, " unit"]) -> HardConcrete:
-    return eqx.tree_at(lambda gate: gate.log_alpha, gates, log_alpha)
-
-
 def _shift_to_count(
     gates: HardConcrete, counted: Array, count: Float[Array, ""]
 ) -> Float[Array, ""]:
-    """The least shift of all log alpha, at least 0, at which no more than `count` are expected."""
+    """The least shift of all log alpha, at least 0, at which no more than `count` are expected.
 
-    def expected(shift):
-        shifted = _with_location(gates, gates.log_alpha - shift)
-        return jnp.sum(jnp.where(counted, shifted.open_probability(), 0.0))
+    Newton's method on the expected count, kept inside the bracket that it narrows. An epoch moves
+    the shift little, so a few rounds find it.
+    """
 
-    def halve(_, bracket):
-        low, high = bracket
-        middle = (low + high) / 2
-        over = expected(middle) > count
-        return jnp.where(over, middle, low), jnp.where(over, high, middle)
+    def narrow(_, state):
+        shift, low, high = state
+        shifted = gates.with_location(gates.log_alpha - shift)
+        open_ = jnp.where(counted, shifted.open_probability(), 0.0)
+        excess = (jnp.sum(open_) - count).astype(shift.dtype)
+        low, high = jnp.where(excess > 0, shift, low), jnp.where(excess > 0, high, shift)
+        slope = jnp.sum(open_ * (1 - open_))
+        step = shift + excess / jnp.maximum(slope, jnp.finfo(slope.dtype).tiny)
+        inside = (step > low) & (step < high)
+        return jnp.where(inside, step, (low + high) / 2), low, high
 
     zero = jnp.zeros((), gates.log_alpha.dtype)
-    low, high = jax.lax.fori_loop(0, _BISECTIONS, halve, (zero, zero + 3 * _LOGIT_RANGE))
-    return jnp.where(expected(zero) > count, (low + high) / 2, zero)
+    bracket = (zero, zero, zero + 3 * _LOGIT_RANGE)
+    shift = jax.lax.fori_loop(0, _ROUNDS, narrow, bracket)[0]
+    everyone = jnp.sum(jnp.where(counted, gates.open_probability(), 0.0))
+    return jnp.where(everyone > count, shift, zero)
 
 
 def _refit(

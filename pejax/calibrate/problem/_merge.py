@@ -16,7 +16,9 @@ from ._problem import TargetProblem
 
 _TRIALS = 3  # random targets under which units are compared
 _EQUAL = 1e-12  # relative difference below which two sums are the same
-_WORTH = 0.9  # share of the records above which merging is not worth a copy of the matrix
+_WORTH = 0.5  # share of the records above which merging is not worth a copy of the matrix
+_SAMPLE = 65_536  # records looked at first, for pairs
+_LENIENT = 0.9  # share of the pairs expected, because a sample has them by chance
 
 
 class Merged(NamedTuple):
@@ -35,7 +37,7 @@ class Merged(NamedTuple):
 
 
 def merge_identical(problem: TargetProblem, base: Float[np.ndarray, " unit"]) -> Merged | None:
-    """The problem with identical records merged; None where a tenth of them or less would go."""
+    """The problem with identical records merged; None where less than half of them would go."""
     kind, first = _kinds(problem)
     if len(first) > _WORTH * problem.n_units:
         return None
@@ -47,12 +49,11 @@ def _kinds(problem: TargetProblem) -> tuple[Int[np.ndarray, " unit"], Int[np.nda
     """The kind of each unit, and the first unit of each kind.
 
     Units are the same if their sums over targets agree under each of a few fixed random vectors.
-    The first vector alone tells most of them apart, and where it tells enough apart the others are
-    not asked.
+    A sample's sums under the first tell whether there are enough of them to look further.
     """
-    everyone = np.arange(problem.n_units)
     sums = _sums(problem, 0)
-    if np.count_nonzero(~_agree(np.sort(sums))) >= _WORTH * len(sums):
+    if not _many_alike(sums):
+        everyone = np.arange(len(sums))
         return everyone, everyone
     order = np.argsort(sums, kind="stable")
     same = _agree(sums[order])
@@ -61,6 +62,13 @@ def _kinds(problem: TargetProblem) -> tuple[Int[np.ndarray, " unit"], Int[np.nda
     kind = np.empty_like(order)
     kind[order] = np.concatenate([[0], np.cumsum(~same)])
     return kind, order[np.concatenate([[True], ~same])]
+
+
+def _many_alike(sums: Float[np.ndarray, " unit"]) -> bool:
+    """Whether a sample has as many pairs as it would if every record came twice."""
+    size = min(len(sums), _SAMPLE)
+    some = np.random.default_rng(20_251_121).choice(sums, size, replace=False)
+    return bool(np.count_nonzero(_agree(np.sort(some))) >= _LENIENT * size**2 / (2 * len(sums)))
 
 
 def _sums(problem: TargetProblem, trial: int) -> Float[np.ndarray, " unit"]:

@@ -1,0 +1,298 @@
+r"""Hard Concrete gates in Flax NNX modules: layers, samples and features that learn what to keep.
+
+A module draws its gates in training and uses the evaluated ones after `model.eval()`. The loss of a
+training step is the task's own plus a price times `penalty(model)`, the expected number of what is
+kept:
+
+    def loss(model, x, y):
+        return jnp.mean((model(x) - y) ** 2) + 1e-3 * penalty(model)
+
+Needs the extra `flax`. Nothing else of pejax imports it.
+
+References:
+    Louizos, Welling and Kingma (2018), "Learning sparse neural networks through L0 regularization",
+    ICLR.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any, Literal, TypeAlias, get_args
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from .._validate import BadInputError, require
+from ._hard_concrete import Evaluation, HardConcrete
+
+require("flax", "flax")
+
+from flax import nnx  # noqa: E402  (after the error that says which extra is missing)
+
+Grouping: TypeAlias = Literal["weight", "input", "output"]
+
+
+class Gates(nnx.Module):
+    r"""A vector of gates, one an item, with the locations :math:`\log\alpha` as its parameters.
+
+    Args:
+        n_items: number of gates.
+        init_mean, temperature, stretch, evaluation: as in `gates.HardConcrete`.
+        items: what one gate stands for, in the penalty: a row of 20 weights counts 20.
+        rngs: whose stream `gates` the draws come from.
+
+    >>> gates = Gates(3, init_mean=0.9, rngs=nnx.Rngs(0))
+    >>> gates.eval()
+    >>> gates().round(3)
+    Array([0.98, 0.98, 0.98], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        n_items: int,
+        init_mean: float | Float[Array, " item"] = 0.9,
+        temperature: float = 2 / 3,
+        *,
+        stretch: tuple[float, float] = (-0.1, 1.1),
+        evaluation: Evaluation = "published",
+        items: int = 1,
+        rngs: nnx.Rngs,
+    ):
+        start = HardConcrete(
+            n_items, init_mean, temperature, stretch=stretch, evaluation=evaluation
+        )
+        self.log_alpha = nnx.Param(start.log_alpha)
+        self.temperature = float(temperature)
+        self.stretch = start.stretch
+        self.evaluation: Evaluation = evaluation
+        self.items = items
+        self.deterministic = False
+        self.rngs = rngs["gates"].fork()
+
+    def __call__(self) -> Float[Array, " item"]:
+        """The gates in [0, 1]: a draw in training, the evaluated ones otherwise."""
+        gates = self.distribution
+        return gates.mode() if self.deterministic else gates.sample(key=self.rngs())
+
+    @property
+    def distribution(self) -> HardConcrete:
+        """The gates as an Equinox module; what is differentiated in it reaches `log_alpha`."""
+        location = self.log_alpha[...]
+        blank = HardConcrete(
+            location.shape[0],
+            temperature=self.temperature,
+            stretch=self.stretch,
+            evaluation=self.evaluation,
+        )
+        return blank.with_location(location)
+
+    def penalty(self) -> Float[Array, ""]:
+        """The expected number of items that are kept."""
+        return self.items * self.distribution.penalty()
+
+    def kept(self) -> Int[Array, ""]:
+        """The number of items whose evaluated gate is open."""
+        return self.items * jnp.sum(self.distribution.mode() > 0)
+
+
+class L0Linear(nnx.Module):
+    """A linear layer some of whose weights, inputs or outputs are switched off for good.
+
+    Args:
+        in_features, out_features: of the kernel, (in_features, out_features).
+        group: what a gate decides over: each `weight`, all weights of an `input`, or of an
+            `output` with its bias.
+        use_bias: whether there is a bias, which has no gate of its own.
+        rngs: streams `params` for the kernel and `gates`.
+        settings: of `Gates`.
+
+    Raises:
+        BadInputError: another grouping.
+
+    >>> layer = L0Linear(4, 2, group="input", rngs=nnx.Rngs(0))
+    >>> layer(jnp.ones((5, 4))).shape, float(layer.penalty()) <= 8
+    ((5, 2), True)
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        *,
+        group: Grouping = "input",
+        use_bias: bool = True,
+        rngs: nnx.Rngs,
+        **settings: Any,
+    ):
+        self.layer = nnx.Linear(in_features, out_features, use_bias=use_bias, rngs=rngs)
+        self.group: Grouping = group
+        self.gates = _gates_of((in_features, out_features), group, rngs, settings)
+
+    def __call__(self, x: Float[Array, "*batch input"]) -> Float[Array, "*batch output"]:
+        kernel, bias = _gated(self.layer, self.gates(), self.group)
+        found = x @ kernel
+        return found if bias is None else found + bias
+
+    def penalty(self) -> Float[Array, ""]:
+        """The expected number of weights that are kept."""
+        return self.gates.penalty()
+
+    def pruned(self) -> nnx.Linear:
+        """A plain linear layer with the evaluated gates multiplied into its weights."""
+        return _pruned(self.layer, self.gates, self.group)
+
+
+class L0Conv(nnx.Module):
+    """A convolution some of whose weights, input or output channels are switched off for good.
+
+    Args:
+        in_features, out_features: channels; the last axis of the input is its channels.
+        kernel_size: of each spatial axis.
+        group: as in `L0Linear`.
+        strides, padding: as in `flax.nnx.Conv`.
+        use_bias: whether there is a bias, which has no gate of its own.
+        rngs: streams `params` for the kernel and `gates`.
+        settings: of `Gates`.
+
+    Raises:
+        BadInputError: another grouping.
+
+    >>> layer = L0Conv(3, 8, (3, 3), group="output", rngs=nnx.Rngs(0))
+    >>> layer(jnp.ones((2, 16, 16, 3))).shape
+    (2, 16, 16, 8)
+    """
+
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        kernel_size: Sequence[int],
+        *,
+        group: Grouping = "output",
+        strides: int | Sequence[int] = 1,
+        padding: Any = "SAME",
+        use_bias: bool = True,
+        rngs: nnx.Rngs,
+        **settings: Any,
+    ):
+        self.layer = nnx.Conv(
+            in_features,
+            out_features,
+            tuple(kernel_size),
+            strides=strides,
+            padding=padding,
+            use_bias=use_bias,
+            rngs=rngs,
+        )
+        self.group: Grouping = group
+        shape = (*kernel_size, in_features, out_features)
+        self.gates = _gates_of(shape, group, rngs, settings)
+
+    def __call__(self, x: Float[Array, "*batch channel"]) -> Float[Array, "*batch output"]:
+        kernel, bias = _gated(self.layer, self.gates(), self.group)
+        return _with_kernel(self.layer, kernel, bias)(x)
+
+    def penalty(self) -> Float[Array, ""]:
+        """The expected number of weights that are kept."""
+        return self.gates.penalty()
+
+    def pruned(self) -> nnx.Conv:
+        """A plain convolution with the evaluated gates multiplied into its weights."""
+        return _pruned(self.layer, self.gates, self.group)
+
+
+class FeatureGate(Gates):
+    """Gates over the features of an input, its last axis.
+
+    >>> gate = FeatureGate(3, rngs=nnx.Rngs(0))
+    >>> gate(jnp.ones((5, 3))).shape
+    (5, 3)
+    """
+
+    def __call__(self, x: Float[Array, "*batch item"]) -> Float[Array, "*batch item"]:  # type: ignore[override]
+        return x * super().__call__().astype(x.dtype)
+
+    def selected(self) -> Int[Array, " kept"]:
+        """The features whose evaluated gate is open."""
+        return jnp.flatnonzero(self.distribution.mode() > 0)
+
+
+class SampleGate(Gates):
+    """Gates over the samples of a data set, to weight each one's loss with.
+
+    >>> gate = SampleGate(100, rngs=nnx.Rngs(0))
+    >>> gate(jnp.array([4, 7])).shape
+    (2,)
+    """
+
+    def __call__(self, index: Int[Array, "*batch"]) -> Float[Array, "*batch"]:  # type: ignore[override]
+        return super().__call__()[index]
+
+    def selected(self) -> Int[Array, " kept"]:
+        """The samples whose evaluated gate is open."""
+        return jnp.flatnonzero(self.distribution.mode() > 0)
+
+
+def penalty(model: nnx.Module) -> Float[Array, ""]:
+    """The expected number of what is kept, over all gates of a model.
+
+    >>> model = nnx.Sequential(L0Linear(4, 2, rngs=nnx.Rngs(0)), L0Linear(2, 1, rngs=nnx.Rngs(1)))
+    >>> bool(penalty(model) < 10)
+    True
+    """
+    return sum((gates.penalty() for gates in _all_gates(model).values()), jnp.zeros(()))
+
+
+def kept(model: nnx.Module) -> dict[str, tuple[int, int]]:
+    """How many weights, samples or features each module keeps, and of how many."""
+    return {
+        path: (int(gates.kept()), gates.items * gates.log_alpha.shape[0])
+        for path, gates in _all_gates(model).items()
+    }
+
+
+def _all_gates(model: nnx.Module) -> dict[str, Gates]:
+    found = {
+        ".".join(map(str, path)): module
+        for path, module in nnx.iter_modules(model)
+        if isinstance(module, Gates)
+    }
+    return dict(sorted(found.items()))
+
+
+def _gates_of(
+    shape: Sequence[int], group: Grouping, rngs: nnx.Rngs, settings: dict[str, Any]
+) -> Gates:
+    """Gates for a kernel whose last two axes are inputs and outputs."""
+    if group not in get_args(Grouping):
+        raise BadInputError(f"group is {group!r}; choose one of {', '.join(get_args(Grouping))}.")
+    count = {"weight": math.prod(shape), "input": shape[-2], "output": shape[-1]}[group]
+    return Gates(count, items=math.prod(shape) // count, rngs=rngs, **settings)
+
+
+def _gated(
+    layer: nnx.Linear | nnx.Conv, gates: Float[Array, " gate"], group: Grouping
+) -> tuple[Array, Array | None]:
+    """The kernel times its gates, and the bias: of an output that is shut there is none."""
+    kernel = layer.kernel[...]
+    bias = None if layer.bias is None else layer.bias[...]
+    gates = gates.astype(kernel.dtype)
+    if group == "weight":
+        return kernel * gates.reshape(kernel.shape), bias
+    if group == "input":
+        return kernel * gates[:, None], bias
+    return kernel * gates, None if bias is None else bias * gates
+
+
+def _with_kernel(layer: Any, kernel: Array, bias: Array | None) -> Any:
+    """A copy of the layer with other numbers."""
+    copy = nnx.clone(layer)
+    copy.kernel[...] = kernel
+    if bias is not None:
+        copy.bias[...] = bias
+    return copy
+
+
+def _pruned(layer: Any, gates: Gates, group: Grouping) -> Any:
+    kernel, bias = _gated(layer, gates.distribution.mode(), group)
+    return _with_kernel(layer, jax.lax.stop_gradient(kernel), bias)
