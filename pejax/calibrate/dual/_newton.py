@@ -40,7 +40,7 @@ _STAGE = 0.1  # a ridge on the way down is left when its gradient is this share 
 _STUCK = 4  # moves of the centre in a row that leave the residual as it was: no solution
 _RUNNING = -1
 _FORCING = 0.2  # what a Newton step may leave of its equations, far from the solution
-_INEXACT, _AGED = 40, 16  # steps of conjugate gradients at most, and from which a factor is old
+_INEXACT, _AGED = 40, 6  # steps of conjugate gradients at most, and from which a factor is old
 _EXACT = 200  # for equations that are solved to rounding
 
 
