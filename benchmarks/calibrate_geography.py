@@ -27,7 +27,7 @@ from _geography import DISTRICTS, SIZES, STATES, World, estimates, matrix, world
 from _harness import RESULTS, interleave, measure, write
 
 from pejax import calibrate as cal
-from pejax._memory import peak_bytes
+from pejax._memory import peak_bytes, reclaim
 
 EPOCHS = 10
 L0_LAMBDA = 1e-8
@@ -46,7 +46,7 @@ def child(size: str, seed: int, rounds: int, peers: bool) -> dict[str, Any]:
     print(f"{size}: {problem.n_units:,} records, {problem.n_targets:,} targets", file=sys.stderr)
     weights: dict[str, np.ndarray] = {"base weights": found.base}
     ours = {name: solve(problem, found, method, name, weights) for name, method in METHODS.items()}
-    timings = interleave(ours, rounds)
+    timings = interleave(ours, rounds, before=reclaim)
     ours_peak = peak_bytes()
     per_epoch = {
         name: result["median_seconds"] / (EPOCHS if "epochs" in name else 1)
