@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import equinox as eqx
@@ -136,7 +137,7 @@ class Solution(eqx.Module):
             return float(_diagnostics.squared_relative_loss(*numbers))
 
 
-def _json_line(fields: dict[str, float | int | str]) -> str:
+def _json_line(fields: Mapping[str, float | int | str]) -> str:
     """One line; NaN and infinities are null."""
     return json.dumps(plain(fields), allow_nan=False) + "\n"
 
