@@ -79,5 +79,6 @@ def _sums(problem: TargetProblem, trial: int) -> Float[np.ndarray, " unit"]:
 
 
 def _agree(sums: Float[np.ndarray, " unit"]) -> Bool[np.ndarray, " gap"]:
-    """Whether each sum but the first equals the one before it."""
-    return np.abs(np.diff(sums)) <= _EQUAL * np.abs(sums[1:])
+    """Whether each sum but the first equals the one before it; infinite ones equal none."""
+    with np.errstate(invalid="ignore"):
+        return np.abs(np.diff(sums)) <= _EQUAL * np.abs(sums[1:])
