@@ -51,8 +51,8 @@ def calibrate(
     >>> problem = TargetProblem([[1.0, 1.0, 1.0], [0.0, 1.0, 1.0]], [12.0, 8.0])
     >>> from pejax.calibrate import Entropy
     >>> solution = calibrate(problem, [1.0, 1.0, 3.0], Entropy(exact=True)).check()
-    >>> solution.weights.round(3)
-    Array([4., 2., 6.], dtype=float32)
+    >>> [round(float(weight), 2) for weight in solution.weights]
+    [4.0, 2.0, 6.0]
     """
     base = np.asarray(w0, dtype=float)
     check_base_weights(base, problem.n_units)
