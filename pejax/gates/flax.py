@@ -95,7 +95,35 @@ class Gates(nnx.Module):
         return self.items * jnp.sum(self.distribution.mode() > 0)
 
 
-class L0Linear(nnx.Module):
+class _Gated(nnx.Module):
+    """A layer whose kernel is multiplied by gates before it is applied."""
+
+    layer: Any
+    gates: Gates
+    group: Grouping
+
+    def penalty(self) -> Float[Array, ""]:
+        """The expected number of weights that are kept."""
+        return self.gates.penalty()
+
+    def pruned(self) -> Any:
+        """A plain layer of the same kind with the evaluated gates multiplied into its weights."""
+        kernel, bias = self._applied(self.gates.distribution.mode())
+        return _with_kernel(self.layer, jax.lax.stop_gradient(kernel), bias)
+
+    def _applied(self, gates: Float[Array, " gate"]) -> tuple[Array, Array | None]:
+        """The kernel times its gates, and the bias: of an output that is shut there is none."""
+        kernel = self.layer.kernel[...]
+        bias = None if self.layer.bias is None else self.layer.bias[...]
+        gates = gates.astype(kernel.dtype)
+        if self.group == "weight":
+            return kernel * gates.reshape(kernel.shape), bias
+        if self.group == "input":
+            return kernel * gates[:, None], bias
+        return kernel * gates, None if bias is None else bias * gates
+
+
+class L0Linear(_Gated):
     """A linear layer some of whose weights, inputs or outputs are switched off for good.
 
     Args:
@@ -129,20 +157,12 @@ class L0Linear(nnx.Module):
         self.gates = _gates_of((in_features, out_features), group, rngs, settings)
 
     def __call__(self, x: Float[Array, "*batch input"]) -> Float[Array, "*batch output"]:
-        kernel, bias = _gated(self.layer, self.gates(), self.group)
+        kernel, bias = self._applied(self.gates())
         found = x @ kernel
         return found if bias is None else found + bias
 
-    def penalty(self) -> Float[Array, ""]:
-        """The expected number of weights that are kept."""
-        return self.gates.penalty()
 
-    def pruned(self) -> nnx.Linear:
-        """A plain linear layer with the evaluated gates multiplied into its weights."""
-        return _pruned(self.layer, self.gates, self.group)
-
-
-class L0Conv(nnx.Module):
+class L0Conv(_Gated):
     """A convolution some of whose weights, input or output channels are switched off for good.
 
     Args:
@@ -189,48 +209,55 @@ class L0Conv(nnx.Module):
         self.gates = _gates_of(shape, group, rngs, settings)
 
     def __call__(self, x: Float[Array, "*batch channel"]) -> Float[Array, "*batch output"]:
-        kernel, bias = _gated(self.layer, self.gates(), self.group)
+        kernel, bias = self._applied(self.gates())
         return _with_kernel(self.layer, kernel, bias)(x)
 
+
+class _Selection(nnx.Module):
+    """Gates over items that are selected by their evaluated gates."""
+
+    def __init__(self, n_items: int, *, rngs: nnx.Rngs, **settings: Any):
+        self.gates = Gates(n_items, rngs=rngs, **settings)
+
     def penalty(self) -> Float[Array, ""]:
-        """The expected number of weights that are kept."""
+        """The expected number of items that are kept."""
         return self.gates.penalty()
 
-    def pruned(self) -> nnx.Conv:
-        """A plain convolution with the evaluated gates multiplied into its weights."""
-        return _pruned(self.layer, self.gates, self.group)
+    def selected(self) -> Int[Array, " kept"]:
+        """The items whose evaluated gate is open."""
+        return jnp.flatnonzero(self.gates.distribution.mode() > 0)
 
 
-class FeatureGate(Gates):
+class FeatureGate(_Selection):
     """Gates over the features of an input, its last axis.
+
+    Args:
+        n_items: number of features.
+        rngs, settings: as in `Gates`.
 
     >>> gate = FeatureGate(3, rngs=nnx.Rngs(0))
     >>> gate(jnp.ones((5, 3))).shape
     (5, 3)
     """
 
-    def __call__(self, x: Float[Array, "*batch item"]) -> Float[Array, "*batch item"]:  # type: ignore[override]
-        return x * super().__call__().astype(x.dtype)
-
-    def selected(self) -> Int[Array, " kept"]:
-        """The features whose evaluated gate is open."""
-        return jnp.flatnonzero(self.distribution.mode() > 0)
+    def __call__(self, x: Float[Array, "*batch item"]) -> Float[Array, "*batch item"]:
+        return x * self.gates().astype(x.dtype)
 
 
-class SampleGate(Gates):
+class SampleGate(_Selection):
     """Gates over the samples of a data set, to weight each one's loss with.
+
+    Args:
+        n_items: number of samples.
+        rngs, settings: as in `Gates`.
 
     >>> gate = SampleGate(100, rngs=nnx.Rngs(0))
     >>> gate(jnp.array([4, 7])).shape
     (2,)
     """
 
-    def __call__(self, index: Int[Array, "*batch"]) -> Float[Array, "*batch"]:  # type: ignore[override]
-        return super().__call__()[index]
-
-    def selected(self) -> Int[Array, " kept"]:
-        """The samples whose evaluated gate is open."""
-        return jnp.flatnonzero(self.distribution.mode() > 0)
+    def __call__(self, index: Int[Array, "*batch"]) -> Float[Array, "*batch"]:
+        return self.gates()[index]
 
 
 def penalty(model: nnx.Module) -> Float[Array, ""]:
@@ -270,20 +297,6 @@ def _gates_of(
     return Gates(count, items=math.prod(shape) // count, rngs=rngs, **settings)
 
 
-def _gated(
-    layer: nnx.Linear | nnx.Conv, gates: Float[Array, " gate"], group: Grouping
-) -> tuple[Array, Array | None]:
-    """The kernel times its gates, and the bias: of an output that is shut there is none."""
-    kernel = layer.kernel[...]
-    bias = None if layer.bias is None else layer.bias[...]
-    gates = gates.astype(kernel.dtype)
-    if group == "weight":
-        return kernel * gates.reshape(kernel.shape), bias
-    if group == "input":
-        return kernel * gates[:, None], bias
-    return kernel * gates, None if bias is None else bias * gates
-
-
 def _with_kernel(layer: Any, kernel: Array, bias: Array | None) -> Any:
     """A copy of the layer with other numbers."""
     copy = nnx.clone(layer)
@@ -291,8 +304,3 @@ def _with_kernel(layer: Any, kernel: Array, bias: Array | None) -> Any:
     if bias is not None:
         copy.bias[...] = bias
     return copy
-
-
-def _pruned(layer: Any, gates: Gates, group: Grouping) -> Any:
-    kernel, bias = _gated(layer, gates.distribution.mode(), group)
-    return _with_kernel(layer, jax.lax.stop_gradient(kernel), bias)

@@ -1,4 +1,7 @@
-"""Self-contained HTML pages with figures and tables, made from plain arrays and data frames."""
+"""Self-contained HTML pages with figures and tables, made from plain arrays and data frames.
+
+Every room may use it; it uses none of them.
+"""
 
 from ._charts import (
     bars as bars,

@@ -109,6 +109,12 @@ def test_the_nested_factor_solves_the_equations(found):
     np.testing.assert_allclose(nested.solve(b), dense.solve(b), rtol=1e-7, atol=1e-7)
 
 
+def reachable(X, rng, spread=0.2):
+    """Base weights and totals of others near them."""
+    base = rng.gamma(2.0, 1.0, X.shape[1])
+    return base, X @ (base * np.exp(spread * rng.normal(size=len(base))))
+
+
 @pytest.mark.parametrize(
     "method",
     [
@@ -121,9 +127,7 @@ def test_the_nested_factor_solves_the_equations(found):
 )
 def test_weights_equal_those_of_the_dense_matrix(grid, method):
     operator, X = grid
-    rng = np.random.default_rng(3)
-    base = rng.gamma(2.0, 1.0, X.shape[1])
-    y = X @ (base * np.exp(0.3 * rng.normal(size=len(base))))
+    base, y = reachable(X, np.random.default_rng(3), spread=0.3)
     there = cal.calibrate(cal.TargetProblem(X, y), base, method).check()
     here = cal.calibrate(cal.TargetProblem(operator, y), base, method).check()
     assert here.problem.n_targets == there.problem.n_targets
@@ -133,8 +137,7 @@ def test_weights_equal_those_of_the_dense_matrix(grid, method):
 def test_derivatives_equal_finite_differences(grid):
     operator, X = grid
     rng = np.random.default_rng(4)
-    base = rng.gamma(2.0, 1.0, X.shape[1])
-    y = X @ (base * np.exp(0.2 * rng.normal(size=len(base))))
+    base, y = reachable(X, rng)
     problem = cal.TargetProblem(operator, y)
     method = cal.Entropy(ridge=1e-3, tol=1e-13)
     value = jnp.asarray(rng.random(len(base)))
@@ -160,8 +163,7 @@ def test_derivatives_equal_finite_differences(grid):
 def test_derivatives_in_the_values_equal_finite_differences(found):
     operator, X = found
     rng = np.random.default_rng(4)
-    base = rng.gamma(2.0, 1.0, X.shape[1])
-    y = X @ (base * np.exp(0.2 * rng.normal(size=len(base))))
+    base, y = reachable(X, rng)
     problem = cal.TargetProblem(operator, y)
     method = cal.Entropy(ridge=1e-3, tol=1e-13)
     value = jnp.asarray(rng.random(len(base)))

@@ -61,6 +61,17 @@ def test_no_weight_exceeds_the_cap_and_the_mass_is_kept(mass, cap):
     assert found.report().summary["mean_error"] < 0.5 * found.report().summary["mean_error_before"]
 
 
+def test_a_mass_is_conserved_from_a_start_beyond_the_cap():
+    base = world()[2]
+    method = cal.Adam(max_ratio=1.5, mass="conserved")
+    share = jnp.asarray(base / base.sum())
+    for lift in (0.0, 5.0, 90.0):
+        theta = jnp.linspace(0.5, 3.0, len(base)) + lift
+        ratio = jnp.exp(method._admissible(theta, share))
+        assert float(ratio.max()) <= 1.5 * (1 + 1e-6)
+        assert float(ratio @ share) == pytest.approx(1, abs=1e-5)
+
+
 def test_a_conserved_mass_is_the_entropy_solution_with_the_mass_as_a_target():
     X, y, base = world()
     only = cal.TargetProblem(X[1:], y[1:])
@@ -81,6 +92,8 @@ def test_balanced_groups_weigh_the_same():
     assert problem.balanced("levels").weights.tolist() == [1, 2, 4, 0]
     with pytest.raises(BadInputError, match="no groups"):
         cal.TargetProblem(X, y).balanced()
+    with pytest.raises(BadInputError, match="'area'; choose 'groups' or 'levels'"):
+        problem.balanced("area")
 
 
 @pytest.mark.parametrize(

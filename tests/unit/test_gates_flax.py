@@ -96,14 +96,16 @@ def test_features_without_a_signal_are_switched_off():
     for _ in range(800):
         step(model, optimiser)
     assert model.layers[0].selected().tolist() == [1, 5]
-    assert gated.kept(model) == {"layers.0": (2, 8)}
+    assert gated.kept(model) == {"layers.0.gates": (2, 8)}
 
 
 def test_samples_are_gated_by_their_number():
     gate = gated.SampleGate(5, init_mean=[0.9, 0.01, 0.9, 0.01, 0.9], rngs=nnx.Rngs(0))
     gate.eval()
     assert gate.selected().tolist() == [0, 2, 4]
-    np.testing.assert_allclose(gate(jnp.array([1, 4])), gate.distribution.mode()[jnp.array([1, 4])])
+    modes = gate.gates.distribution.mode()
+    np.testing.assert_allclose(gate(jnp.array([1, 4])), modes[jnp.array([1, 4])])
+    assert float(gate.penalty()) == float(gated.penalty(gate))
 
 
 def test_a_grouping_that_is_none_is_named():

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 
 from ._newton import DualSolution, DualSystem, NewtonOptions, solve_dual
 
-_EXACT_RIDGE = 1e-13  # relative; only redundant targets feel it
+_REDUNDANT = 1e-13  # of the importance: a ridge that only redundant targets feel
 
 
 def dual_solution(
@@ -33,7 +33,7 @@ def dual_solution(
         (system,), (change,) = primals, tangents
         solution = solve(system)
         mu = jax.lax.stop_gradient(solution.mu)
-        ridge = (_EXACT_RIDGE if options.exact else options.ridge) * system.importance
+        ridge = (_REDUNDANT if options.exact else options.ridge) * system.importance
 
         def equations(system: DualSystem) -> Float[Array, " target"]:
             held = 0.0 if options.exact else options.ridge * system.importance

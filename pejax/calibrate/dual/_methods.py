@@ -27,7 +27,7 @@ from ._newton import DualSolution, NewtonOptions, dual_system
 
 _TOLERANCE = {jnp.dtype("float32"): 1e-5, jnp.dtype("float64"): 1e-10}
 
-_EXACT_RIDGE = {jnp.dtype("float32"): 1e-6, jnp.dtype("float64"): 1e-10}
+_LEAST_RIDGE = {jnp.dtype("float32"): 1e-6, jnp.dtype("float64"): 1e-10}
 
 
 class DualMethod(Method):
@@ -45,7 +45,7 @@ class DualMethod(Method):
     Args:
         ridge: :math:`\rho`, free of units; at the default an error of 1 % in a target weighs as
             much as half a unit of mean distance does, which inconsistent public targets survive.
-        exact: meet every target to `tol` instead.
+        exact: meet every target to `tol` instead; `ridge` is then not used.
         tol: root mean square of the optimality conditions, in relative error; 1e-5 for float32
             data and 1e-9 for float64 unless given.
         max_steps: Newton steps at most.
@@ -182,11 +182,10 @@ class TruncatedLinear(BoundedMethod):
     `Logit` it lets a weight reach them.
 
     Args:
-        lo: least ratio of new to base weight, in [0, 1).
-        hi: largest ratio, above 1.
+        lo, hi: as in `Logit`.
 
     Raises:
-        BadInputError: bounds that exclude 1, the ratio of a weight that does not move.
+        BadInputError: as in `Logit`.
     """
 
     @property
@@ -241,7 +240,7 @@ def _weights_and_solution(
     ridge = method.ridge
     if method.exact:
         # Where it starts makes no difference to what is met: the less, the fewer steps.
-        first = ridge = _EXACT_RIDGE[jnp.dtype(goals.operator.dtype)]
+        first = ridge = _LEAST_RIDGE[jnp.dtype(goals.operator.dtype)]
     options = NewtonOptions(first, ridge, tol, method.max_steps, method.exact)
     solution = dual_solution(system, options, start)
     ratio = method.distance.ratio(system.potential(solution.mu))

@@ -131,11 +131,16 @@ class Adam(GradientMethod):
             lifted = theta + shift
             free = lifted < highest
             mass = total(jnp.where(free, share * jnp.exp(jnp.where(free, lifted, 0)), 0))
-            held = total(jnp.where(free, 0, share)) * (self.max_ratio or 0.0)
-            return shift + jnp.log((1 - held) / mass).astype(theta.dtype)
+            left = 1 - total(jnp.where(free, 0, share)) * (self.max_ratio or 0.0)
+            some = (mass > 0) & (left > 0)
+            more = jnp.log(jnp.where(some, left, 1) / jnp.where(some, mass, 1))
+            return shift + more.astype(theta.dtype)
 
-        rounds = 1 if self.max_ratio is None else _ROUNDS
-        shift = jax.lax.fori_loop(0, rounds, lift, jnp.zeros((), theta.dtype))
+        # Units capped at a shift that conserves the uncapped mass hold at most all of it.
+        top = jnp.max(theta)
+        first = -(top + jnp.log(total(share * jnp.exp(theta - top)))).astype(theta.dtype)
+        rounds = 0 if self.max_ratio is None else _ROUNDS
+        shift = jax.lax.fori_loop(0, rounds, lift, first)
         return jnp.minimum(theta + shift, highest)
 
     def _mask(self, base: Float[Array, " unit"], at: Moment) -> Float[Array, " unit"] | float:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 LEVELS = ("district", "state", "nation")
 """From the finest: a district's id begins with its state's, and every state is in the nation."""
 
-_DIGITS = {"district": 4, "state": 2}
+DIGITS = {"district": 4, "state": 2}
 
 
 class Areas(NamedTuple):
@@ -28,7 +28,7 @@ class Areas(NamedTuple):
     parents: tuple[Int[np.ndarray, " area"], ...]
 
     @classmethod
-    def of(cls, targets: "pd.DataFrame", geo_id: Sequence[str]) -> "Areas":
+    def of(cls, targets: "pd.DataFrame", geo_id: Sequence[str] | np.ndarray) -> "Areas":
         """The areas that targets are of and units live in, with those above them.
 
         Raises:
@@ -72,9 +72,9 @@ def _levels(targets: "pd.DataFrame") -> list[str]:
 
 
 def _check_id(place: str, level: str) -> None:
-    right = place == "US" if level == "nation" else _is_number(place, _DIGITS[level])
+    right = place == "US" if level == "nation" else _is_number(place, DIGITS[level])
     if not right:
-        wanted = "'US'" if level == "nation" else f"{_DIGITS[level]} digits"
+        wanted = "'US'" if level == "nation" else f"{DIGITS[level]} digits"
         raise BadInputError(f"geo_id {place!r} is not a {level}: give {wanted}.")
 
 

@@ -105,7 +105,7 @@ def geography_problem(
 
 def settled_problem(
     targets: "pd.DataFrame",
-    places: Sequence[str],
+    places: Sequence[str] | np.ndarray,
     operator: Callable[["pd.DataFrame", Areas], Operator],
     *,
     sums: Sums,
@@ -142,7 +142,7 @@ def target_names(targets: "pd.DataFrame") -> list[str]:
 def area_operator(
     targets: "pd.DataFrame",
     values: "pd.DataFrame",
-    places: Sequence[str],
+    places: Sequence[str] | np.ndarray,
     areas: Areas,
     household: Sequence[int] | np.ndarray | None,
     own: Mapping[str, Any] | None,

@@ -11,7 +11,7 @@ from ..._validate import BadInputError
 from ..operators._dense import DenseOperator
 from ..operators._operator import Operator
 from ..operators._sparse import SparseOperator
-from ._areas import LEVELS, Areas, above
+from ._areas import DIGITS, LEVELS, Areas, above
 from ._geography import area_operator, settled_problem
 from ._problem import TargetProblem
 from ._screen import Refusal
@@ -100,7 +100,7 @@ class _Units(NamedTuple):
 
     household: Int[np.ndarray, " unit"]
     weights: Float[np.ndarray, " unit"] | None  # None for clones, whose weights nobody has said
-    area: tuple[str, ...] | None  # the finest that is known, or None
+    area: np.ndarray | None  # strings: the finest that is known, or None
     why: str  # there is none
 
     @classmethod
@@ -116,12 +116,12 @@ class _Units(NamedTuple):
                     f"geo_id has {len(geo_id)} entries and there are {len(rows)} units. "
                     "Give the area of each."
                 )
-            return cls(rows, weights, tuple(str(place) for place in geo_id), "")
+            return cls(rows, weights, np.asarray([str(place) for place in geo_id]), "")
         try:
             states = source.states()[rows]
         except CannotBuild as reason:
             return cls(rows, weights, None, str(reason))
-        return cls(rows, weights, tuple(f"{state:02d}" for state in states), "")
+        return cls(rows, weights, np.char.zfill(states.astype(str), 2), "")
 
     def fail_if_unknown(self, level: str) -> None:
         """Raise if the units' areas of a level cannot be said."""
@@ -129,14 +129,14 @@ class _Units(NamedTuple):
             return
         if self.area is None:
             raise CannotBuild(self.why)
-        if level == "district" and any(len(place) < 4 for place in self.area):
+        if level == "district" and np.any(np.char.str_len(self.area) < 4):
             raise CannotBuild("the units' districts are not known: give geo_id")
 
-    def places(self, finest: str) -> list[str]:
+    def places(self, finest: str) -> np.ndarray:
         """The area of each unit at a level."""
         if finest == "nation" or self.area is None:
-            return ["US"] * len(self.household)
-        return [place if finest == "district" else above(place, finest) for place in self.area]
+            return np.full(len(self.household), above("", "nation"))
+        return self.area if finest == "district" else _cut(self.area, finest)
 
 
 class _Built(NamedTuple):
@@ -199,11 +199,16 @@ def _fail_if_opposite(
         raise CannotBuild(f"the data's own total, {total:,.6g}, has the opposite sign")
 
 
-def _inside(level: str, place: str, places: Sequence[str]) -> Bool[np.ndarray, " unit"]:
+def _inside(level: str, place: str, places: np.ndarray) -> Bool[np.ndarray, " unit"]:
     """Which units live in an area of a level at least as coarse as that of their places."""
     if level == "nation":
         return np.ones(len(places), bool)
-    return np.array([home[: len(place)] == place for home in places])
+    return _cut(places, level) == place
+
+
+def _cut(places: np.ndarray, level: str) -> np.ndarray:
+    """The states or districts of places: a numpy string of fewer digits is the id's beginning."""
+    return places.astype(f"U{DIGITS[level]}")
 
 
 def _none_left(refused: Sequence[Refusal]) -> BadInputError:

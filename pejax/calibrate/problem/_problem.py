@@ -167,7 +167,7 @@ class TargetProblem(eqx.Module):
         """The same problem with some targets reported and not fitted (importance 0)."""
         weights = np.array(self.weights, float)
         rows = {name: row for row, name in enumerate(self.names)}
-        weights[[rows.get(name) or self.index(name) for name in names]] = 0.0
+        weights[[rows[name] if name in rows else self.index(name) for name in names]] = 0.0
         _screen.check_importance(weights, self.names)
         return eqx.tree_at(lambda problem: problem.weights, self, weights)
 
@@ -178,9 +178,11 @@ class TargetProblem(eqx.Module):
         of whose targets is fitted stays so.
 
         Raises:
-            BadInputError: a problem without such labels.
+            BadInputError: a problem without such labels, or another word for them.
         """
-        labels = {"groups": self.groups, "levels": self.levels}[by]
+        if by not in ("groups", "levels"):
+            raise BadInputError(f"by is {by!r}; choose 'groups' or 'levels'.")
+        labels = self.groups if by == "groups" else self.levels
         if labels is None:
             raise BadInputError(f"The problem has no {by}. Give {by}= when it is made.")
         weights = np.asarray(self.weights, float)
