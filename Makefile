@@ -10,6 +10,7 @@ PYTHON ?= $(shell for p in python3 python python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 OUT ?= out/demo
 TESTS ?= tests
+JOBS ?= 2
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | \
@@ -32,7 +33,7 @@ types: .venv/.dev ## pyright
 	$(BIN)/pyright
 
 test: .venv/.dev ## the tests that need no peer and no accelerator
-	$(BIN)/pytest -q $(TESTS)
+	$(BIN)/pytest -q -n $(JOBS) --dist loadfile $(TESTS)
 
 test-oracle: .venv/.oracle ## compare with the source engine and with peers (slow)
 	$(BIN)/pytest -q -m oracle $(TESTS)

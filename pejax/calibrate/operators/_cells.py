@@ -54,6 +54,14 @@ class Cells(eqx.Module):
     def take(self, units: Int[np.ndarray, " kept"]) -> "Cells":
         """Some units, in the order given."""
 
+    @abc.abstractmethod
+    def homes(self) -> Int[np.ndarray, " unit"]:
+        """The area of each unit."""
+
+    @abc.abstractmethod
+    def values_of(self, units: Int[np.ndarray, " some"]) -> Float[np.ndarray, "some column"]:
+        """The values of some units."""
+
 
 class _Region(eqx.Module):
     """Areas that share households with each other and with no other area.
@@ -198,8 +206,14 @@ class Blocks(Cells):
         return jnp.minimum(low, 0), jnp.maximum(high, 0)
 
     def take(self, units: Int[np.ndarray, " kept"]) -> "Blocks":
-        area = np.asarray(self.area)[np.asarray(self.place)[units] // _BLOCK]
-        return Blocks.of(np.asarray(self.by_unit)[units], area, self.n_areas)
+        return Blocks.of(self.values_of(units), self.homes()[units], self.n_areas)
+
+    def homes(self) -> Int[np.ndarray, " unit"]:
+        return np.asarray(self.area)[np.asarray(self.place) // _BLOCK]
+
+    def values_of(self, units: Int[np.ndarray, " some"]) -> Float[np.ndarray, "some column"]:
+        padded = np.asarray(self.values).reshape(-1, self.values.shape[2])
+        return padded[np.asarray(self.place)[units]]
 
     def _spread(self, x: Float[Array, " unit"]) -> Float[Array, " padded"]:
         return jnp.zeros(len(self.area) * _BLOCK, x.dtype).at[self.place].set(x)
@@ -322,6 +336,27 @@ class Grid(Cells):
         return low, high
 
     def take(self, units: Int[np.ndarray, " kept"]) -> "Grid":
+        own = {}
+        if self.own is not None:
+            table = self.own.values_of(units).T
+            own = dict(zip(np.asarray(self.own_columns).tolist(), table, strict=True))
+        household, area = self._places()
+        return Grid.of(self._by_household(), household[units], area[units], own, self.n_areas)
+
+    def homes(self) -> Int[np.ndarray, " unit"]:
+        return self._places()[1]
+
+    def values_of(self, units: Int[np.ndarray, " some"]) -> Float[np.ndarray, "some column"]:
+        found = self._by_household()[self._places()[0][units]]
+        if self.own is not None:
+            found[:, np.asarray(self.own_columns)] += self.own.values_of(units)
+        return found
+
+    def _by_household(self) -> Float[np.ndarray, "household column"]:
+        return np.concatenate([np.asarray(region.by_household) for region in self.regions])
+
+    def _places(self) -> tuple[Int[np.ndarray, " unit"], Int[np.ndarray, " unit"]]:
+        """The household and the area of each unit."""
         households, areas, shift = [], [], 0
         for region in self.regions:
             household, area = region.places()
@@ -329,13 +364,7 @@ class Grid(Cells):
             areas.append(area)
             shift += len(region.by_household)
         back = slice(None) if self.place is None else np.asarray(self.place)
-        values = np.concatenate([np.asarray(region.by_household) for region in self.regions])
-        own = {}
-        if self.own is not None:
-            table = np.asarray(self.own.by_unit)[units].T
-            own = dict(zip(np.asarray(self.own_columns).tolist(), table, strict=True))
-        household, area = (np.concatenate(x)[back][units] for x in (households, areas))
-        return Grid.of(values, household, area, own, self.n_areas)
+        return np.concatenate(households)[back], np.concatenate(areas)[back]
 
 
 def _in_order(x: Float[Array, " unit"], order: Int[Array, " unit"] | None) -> Array:

@@ -4,6 +4,7 @@ import abc
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -54,6 +55,10 @@ class Operator(eqx.Module):
         self, targets: np.ndarray | None = None, units: np.ndarray | None = None
     ) -> "Operator":
         """The operator of some rows and some columns, in the order given; on the host."""
+
+    def squared(self) -> "Operator":
+        r"""The operator of squared entries, :math:`A \circ A`: every float that it holds is one."""
+        return jax.tree.map(lambda x: x * x if eqx.is_inexact_array(x) else x, self)
 
     @property
     def stale(self) -> bool:

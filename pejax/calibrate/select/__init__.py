@@ -1,0 +1,1 @@
+"""Calibration on a chosen number of records: who is kept, and what they weigh then."""
