@@ -27,8 +27,9 @@ from .dual._methods import (
     TruncatedLinear as TruncatedLinear,
     calibrated_weights as calibrated_weights,
 )
+from .dual._support import BudgetWarning as BudgetWarning
 from .gradient._adam import Adam as Adam
-from .gradient._l0 import L0 as L0, BudgetWarning as BudgetWarning
+from .gradient._l0 import L0 as L0
 from .gradient._losses import (
     CappedError as CappedError,
     Huber as Huber,
@@ -49,3 +50,10 @@ from .problem._problem import TargetProblem as TargetProblem
 from .problem._screen import Refusal as Refusal
 from .problem._sums import Adjustment as Adjustment
 from .problem._targets import load_targets as load_targets
+from .select._methods import (
+    PPS as PPS,
+    Cube as Cube,
+    Largest as Largest,
+    Random as Random,
+    Selection as Selection,
+)

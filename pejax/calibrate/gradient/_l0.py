@@ -2,7 +2,6 @@
 
 import math
 import operator
-import warnings
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -16,23 +15,27 @@ from ..._validate import BadInputError
 from ...gates import HardConcrete, geometric_schedule
 from .._method import Outcome, ProgressCallback, Start, optional
 from ..dual._methods import Entropy
+from ..dual._support import Sample, check_budget, on_support
 from ..problem._problem import Goals, TargetProblem, goals_of
 from ._train import EpochLog, GradientMethod, Moment, ending, loss_and_pull, moved, train
 
 _DESCENT = 0.6  # share of the epochs over which the budget shrinks from all records to its end
 _LOGIT_RANGE = 12.0  # log alpha is kept within, so that a gate can always come back
 _ROUNDS = 12  # of Newton's method for the shift that holds the count
-_TRACE = 1e-9
-
-
-class BudgetWarning(UserWarning):
-    """A budget of fewer records than targets: no weights on it can meet them all."""
 
 
 class L0State(NamedTuple):
     theta: Float[Array, " unit"]
     gates: HardConcrete
     optimiser: Any
+
+
+class Trained(NamedTuple):
+    """What the epochs end with: the gates' locations, the weights behind them, the losses."""
+
+    log_alpha: Float[np.ndarray, " unit"]
+    gated: Float[np.ndarray, " unit"]
+    losses: Float[np.ndarray, " epoch"]
 
 
 class L0(GradientMethod):
@@ -108,16 +111,52 @@ class L0(GradientMethod):
         progress: ProgressCallback | None,
         start: Start | None = None,
     ) -> Outcome:
-        self._check_run(problem, base_weights, key)
+        if self.budget is not None:
+            check_budget(self.budget, base_weights, problem, exact=False)
+        chosen = self.trained(problem, base_weights, key, progress=progress, start=start)
+        how = ending(chosen.losses)
+        if not self.refit:
+            return Outcome(chosen.gated, how, self.epochs, chosen.losses)
+        units = self.support(chosen, base_weights)
+        sample = Sample(units, base_weights[units] * base_weights.sum() / base_weights[units].sum())
+        found = on_support(problem, sample, problem.n_units, Entropy(ridge=self.ridge))
+        result = jnp.maximum(found.result, how)
+        return Outcome(found.weights, result, self.epochs, chosen.losses)
+
+    def trained(
+        self,
+        problem: TargetProblem,
+        base_weights: Float[np.ndarray, " unit"],
+        key: Key | None,
+        *,
+        progress: ProgressCallback | None = None,
+        start: Start | None = None,
+    ) -> Trained:
+        """The gates and the gated weights after all epochs.
+
+        Raises:
+            BadInputError: no key.
+        """
+        if key is None:
+            raise BadInputError("L0 draws its gates at random. Pass key=jax.random.key(0).")
         base = jnp.asarray(base_weights, problem.operator.dtype)
         state = self.starting(base, start, base_weights)
         state, losses = train(self, goals_of(problem), base, key, state=state, progress=progress)
         gated = base * jnp.exp(state.theta) * state.gates.mode()
-        if not self.refit:
-            return Outcome(gated, ending(losses), self.epochs, losses)
-        support = self._support(state.gates, base_weights, np.asarray(gated))
-        weights, result = _refit(problem, base_weights, support, self.ridge)
-        return Outcome(weights, jnp.maximum(result, ending(losses)), self.epochs, losses)
+        return Trained(np.asarray(state.gates.log_alpha), np.asarray(gated), losses)
+
+    def support(
+        self, chosen: Trained, base: Float[np.ndarray, " unit"]
+    ) -> Int[np.ndarray, " kept"]:
+        """The records to keep, in order: the most open gates, or every gate that is not shut."""
+        if self.budget is None:
+            kept = np.flatnonzero(chosen.gated)
+            if not kept.size:
+                raise BadInputError(f"l0_lambda={self.l0_lambda} shut every gate. Lower it.")
+            return kept
+        opened = np.where(base > 0, chosen.log_alpha, -np.inf)
+        heaviest_first = np.lexsort((-base, -opened))
+        return np.sort(heaviest_first[: self.budget])
 
     def begin(
         self, base: Float[Array, " unit"], theta: Float[Array, " unit"] | None = None
@@ -165,38 +204,6 @@ class L0(GradientMethod):
         shift = _shift_to_count(gates.with_location(location), base > 0, path(epoch + 1))
         return gates.with_location(location - shift)
 
-    def _check_run(
-        self, problem: TargetProblem, base: Float[np.ndarray, " unit"], key: Key | None
-    ) -> None:
-        available = int(np.count_nonzero(base))
-        if key is None:
-            raise BadInputError("L0 draws its gates at random. Pass key=jax.random.key(0).")
-        if self.budget is not None and self.budget > available:
-            raise BadInputError(
-                f"budget is {self.budget:,} and only {available:,} records have weight. "
-                "Ask for fewer."
-            )
-        if self.budget is not None and self.budget < problem.n_targets:
-            warnings.warn(
-                f"A budget of {self.budget:,} records is below the {problem.n_targets:,} targets: "
-                "no weights on so few records can meet them all. Raise it, or expect a looser fit.",
-                BudgetWarning,
-                stacklevel=4,
-            )
-
-    def _support(
-        self, gates: HardConcrete, base: Float[np.ndarray, " unit"], gated: np.ndarray
-    ) -> Int[np.ndarray, " kept"]:
-        """The records to keep, in order: the most open gates, or every gate that is not shut."""
-        if self.budget is None:
-            kept = np.flatnonzero(gated)
-            if not kept.size:
-                raise BadInputError(f"l0_lambda={self.l0_lambda} shut every gate. Lower it.")
-            return kept
-        opened = np.where(base > 0, np.asarray(gates.log_alpha), -np.inf)
-        heaviest_first = np.lexsort((-base, -opened))
-        return np.sort(heaviest_first[: self.budget])
-
 
 def _shift_to_count(
     gates: HardConcrete, counted: Array, count: Float[Array, ""]
@@ -223,19 +230,3 @@ def _shift_to_count(
     shift = jax.lax.fori_loop(0, _ROUNDS, narrow, bracket)[0]
     everyone = jnp.sum(jnp.where(counted, gates.open_probability(), 0.0))
     return jnp.where(everyone > count, shift, zero)
-
-
-def _refit(
-    problem: TargetProblem,
-    base: Float[np.ndarray, " unit"],
-    support: Int[np.ndarray, " kept"],
-    ridge: float,
-) -> tuple[Float[Array, " unit"], Int[Array, ""]]:
-    """Entropy weights on the support, from its base weights scaled up to the original total."""
-    kept = problem.with_operator(problem.operator.take(units=support))
-    start = base[support] * (base.sum() / base[support].sum())
-    outcome = Entropy(ridge=ridge).run(kept, start, key=None, progress=None)
-    weights = np.zeros_like(base)
-    # A record that the refit would drop keeps a trace of weight, so that the count is exact.
-    weights[support] = np.maximum(np.asarray(outcome.weights), _TRACE * start)
-    return jnp.asarray(weights), outcome.result

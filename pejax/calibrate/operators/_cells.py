@@ -7,6 +7,7 @@ matrix product. `Blocks` is for units with values of their own, in blocks of 128
 
 import abc
 import itertools
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -20,6 +21,7 @@ from ._sumtree import sum_tree, tree_sum
 
 _LANE, _MOST_LANES = 1024, 64  # households of one product before partial sums meet in a tree
 _BLOCK = 128  # units of one area side by side
+_FEW = 0.25  # share of the cells of a grid under which its units are better laid out in blocks
 _CHUNK = 32  # blocks that are widened to the weights' dtype at a time
 
 
@@ -55,12 +57,28 @@ class Cells(eqx.Module):
         """Some units, in the order given."""
 
     @abc.abstractmethod
-    def homes(self) -> Int[np.ndarray, " unit"]:
-        """The area of each unit."""
+    def by_unit(self) -> "ByUnit":
+        """The area and the values of each unit, on the host."""
 
-    @abc.abstractmethod
-    def values_of(self, units: Int[np.ndarray, " some"]) -> Float[np.ndarray, "some column"]:
+
+class ByUnit(NamedTuple):
+    """Units in the caller's order: their areas, and their rows of a table of values.
+
+    Columns that units of one row do not share are added from a table of their own.
+    """
+
+    area: Int[np.ndarray, " unit"]
+    row: Int[np.ndarray, " unit"]
+    table: Float[np.ndarray, "row column"]
+    own: "ByUnit | None" = None
+    own_columns: Int[np.ndarray, " own"] = np.zeros(0, int)
+
+    def values(self, units: Int[np.ndarray, " some"]) -> Float[np.ndarray, "some column"]:
         """The values of some units."""
+        found = self.table[self.row[units]]
+        if self.own is not None:
+            found[:, self.own_columns] += self.own.values(units)
+        return found
 
 
 class _Region(eqx.Module):
@@ -134,13 +152,16 @@ class Blocks(Cells):
     tree: tuple[Int[Array, "level_block width"], ...]  # that adds up an area's blocks
     n_units: int = eqx.field(static=True)
     n_areas: int = eqx.field(static=True)
-    n_blocks: int = eqx.field(static=True)  # without those that fill the last chunk
 
     @classmethod
     def of(
-        cls, values: Float[np.ndarray, "unit column"], area: Int[np.ndarray, " unit"], n_areas: int
+        cls,
+        values: Float[np.ndarray, "unit column"],
+        area: Int[np.ndarray, " unit"],
+        n_areas: int,
+        room: int = 0,
     ) -> "Blocks":
-        """Lay the units out by area."""
+        """Lay the units out by area, in as many blocks as that takes or in `room`, if more."""
         order = np.argsort(area, kind="stable")
         members = np.bincount(area, minlength=n_areas)
         blocks = np.maximum(1, -(-members // _BLOCK))
@@ -148,7 +169,7 @@ class Blocks(Cells):
         within = np.arange(len(area)) - np.concatenate([[0], np.cumsum(members)])[area[order]]
         place = np.empty(len(area), np.int64)
         place[order] = first[area[order]] * _BLOCK + within
-        n_blocks = ceil_div(int(first[-1]), _CHUNK) * _CHUNK
+        n_blocks = ceil_div(max(room, int(first[-1])), _CHUNK) * _CHUNK
         table = np.zeros((n_blocks * _BLOCK, values.shape[1]), values.dtype)
         table[place] = values
         area_of_block = np.full(n_blocks, n_areas, np.int32)  # padding counts nowhere
@@ -157,18 +178,24 @@ class Blocks(Cells):
             values=jnp.asarray(table.reshape(n_blocks, _BLOCK, -1)),
             area=jnp.asarray(area_of_block),
             place=jnp.asarray(place.astype(np.int32)),
-            tree=sum_tree(first),
+            tree=sum_tree(first, n_blocks),
             n_units=len(area),
             n_areas=n_areas,
-            n_blocks=int(first[-1]),
         )
+
+    @classmethod
+    def of_some(cls, found: ByUnit, units: Int[np.ndarray, " kept"], n_areas: int) -> "Blocks":
+        """Some units, in the order given: in room enough for any so many, so that one compiled
+        program serves every choice of them."""
+        room = n_areas + ceil_div(len(units), _BLOCK)
+        return cls.of(found.values(units), found.area[units], n_areas, room)
 
     @property
     def dtype(self) -> jnp.dtype:
         return self.values.dtype
 
     @property
-    def by_unit(self) -> Float[Array, "unit column"]:
+    def in_order(self) -> Float[Array, "unit column"]:
         """The units' values in the caller's order."""
         return self.values.reshape(-1, self.values.shape[2])[self.place]
 
@@ -179,7 +206,7 @@ class Blocks(Cells):
 
         spread = self._spread(weights.astype(wider(weights, self.dtype)))
         found = jax.lax.map(of_chunk, (self._chunks(), self._by_chunk(spread)))
-        return tree_sum(found.reshape(len(self.area), -1)[: self.n_blocks], self.tree)
+        return tree_sum(found.reshape(len(self.area), -1), self.tree)
 
     def potentials(self, worth: Float[Array, "area column"]) -> Float[Array, " unit"]:
         def of_chunk(chunk):
@@ -206,14 +233,12 @@ class Blocks(Cells):
         return jnp.minimum(low, 0), jnp.maximum(high, 0)
 
     def take(self, units: Int[np.ndarray, " kept"]) -> "Blocks":
-        return Blocks.of(self.values_of(units), self.homes()[units], self.n_areas)
+        return Blocks.of_some(self.by_unit(), units, self.n_areas)
 
-    def homes(self) -> Int[np.ndarray, " unit"]:
-        return np.asarray(self.area)[np.asarray(self.place) // _BLOCK]
-
-    def values_of(self, units: Int[np.ndarray, " some"]) -> Float[np.ndarray, "some column"]:
-        padded = np.asarray(self.values).reshape(-1, self.values.shape[2])
-        return padded[np.asarray(self.place)[units]]
+    def by_unit(self) -> ByUnit:
+        place = np.asarray(self.place)
+        table = np.asarray(self.values).reshape(-1, self.values.shape[2])
+        return ByUnit(np.asarray(self.area)[place // _BLOCK], place, table)
 
     def _spread(self, x: Float[Array, " unit"]) -> Float[Array, " padded"]:
         return jnp.zeros(len(self.area) * _BLOCK, x.dtype).at[self.place].set(x)
@@ -315,7 +340,7 @@ class Grid(Cells):
         """The rows and columns of the units' own values: with the shared ones, and each other."""
         columns = self.own_columns
         for k in range(len(columns)):
-            shared = self._shared_sums(q * own.by_unit[:, k]).astype(self.dtype)
+            shared = self._shared_sums(q * own.in_order[:, k]).astype(self.dtype)
             found = found.at[:, columns[k], :].add(shared)
             found = found.at[:, :, columns[k]].add(shared)
         return found.at[:, columns[:, None], columns[None, :]].set(own.grams(q))
@@ -335,28 +360,16 @@ class Grid(Cells):
             )
         return low, high
 
-    def take(self, units: Int[np.ndarray, " kept"]) -> "Grid":
+    def take(self, units: Int[np.ndarray, " kept"]) -> Cells:
+        found = self.by_unit()
+        if len(units) < _FEW * sum(np.prod(region.shape) for region in self.regions):
+            return Blocks.of_some(found, units, self.n_areas)
         own = {}
-        if self.own is not None:
-            table = self.own.values_of(units).T
-            own = dict(zip(np.asarray(self.own_columns).tolist(), table, strict=True))
-        household, area = self._places()
-        return Grid.of(self._by_household(), household[units], area[units], own, self.n_areas)
+        if found.own is not None:
+            own = dict(zip(found.own_columns.tolist(), found.own.values(units).T, strict=True))
+        return Grid.of(found.table, found.row[units], found.area[units], own, self.n_areas)
 
-    def homes(self) -> Int[np.ndarray, " unit"]:
-        return self._places()[1]
-
-    def values_of(self, units: Int[np.ndarray, " some"]) -> Float[np.ndarray, "some column"]:
-        found = self._by_household()[self._places()[0][units]]
-        if self.own is not None:
-            found[:, np.asarray(self.own_columns)] += self.own.values_of(units)
-        return found
-
-    def _by_household(self) -> Float[np.ndarray, "household column"]:
-        return np.concatenate([np.asarray(region.by_household) for region in self.regions])
-
-    def _places(self) -> tuple[Int[np.ndarray, " unit"], Int[np.ndarray, " unit"]]:
-        """The household and the area of each unit."""
+    def by_unit(self) -> ByUnit:
         households, areas, shift = [], [], 0
         for region in self.regions:
             household, area = region.places()
@@ -364,7 +377,11 @@ class Grid(Cells):
             areas.append(area)
             shift += len(region.by_household)
         back = slice(None) if self.place is None else np.asarray(self.place)
-        return np.concatenate(households)[back], np.concatenate(areas)[back]
+        row, area = (np.concatenate(x)[back] for x in (households, areas))
+        table = np.concatenate([np.asarray(region.by_household) for region in self.regions])
+        if self.own is None:
+            return ByUnit(area, row, table)
+        return ByUnit(area, row, table, self.own.by_unit(), np.asarray(self.own_columns))
 
 
 def _in_order(x: Float[Array, " unit"], order: Int[Array, " unit"] | None) -> Array:

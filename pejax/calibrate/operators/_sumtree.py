@@ -18,17 +18,21 @@ def block_slots(
     return bounds[row] * width + np.arange(indptr[-1]) - indptr[row], bounds
 
 
-def sum_tree(bounds: Int[np.ndarray, " bound"]) -> tuple[Int[Array, "level_block width"], ...]:
+def sum_tree(
+    bounds: Int[np.ndarray, " bound"], size: int | None = None
+) -> tuple[Int[Array, "level_block width"], ...]:
     """Gathers that add up consecutive blocks: level by level, blocks of the blocks of each row.
 
-    `bounds` are the first block of each row and the end; every row has at least one. The slot past
-    the end of a level holds zero. No scatter, so a sum has the same bits on every run, and no long
+    `bounds` are the first block of each row and the end; every row has at least one. With `size`
+    there may be more blocks, which belong to no row, and there is always a level. The slot past the
+    end of a level holds zero. No scatter, so a sum has the same bits on every run, and no long
     float32 chain of additions.
     """
     levels = []
-    while np.any(np.diff(bounds) > 1):
+    while np.any(np.diff(bounds) > 1) or (size is not None and not levels):
         slots, upper = block_slots(bounds, SUM_WIDTH)
-        table = np.full(upper[-1] * SUM_WIDTH, bounds[-1], np.int32)
+        end = bounds[-1] if size is None or levels else size
+        table = np.full(upper[-1] * SUM_WIDTH, end, np.int32)
         table[slots] = np.arange(bounds[-1])
         levels.append(jnp.asarray(table.reshape(-1, SUM_WIDTH)))
         bounds = upper

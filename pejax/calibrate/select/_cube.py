@@ -1,32 +1,27 @@
 """Balanced samples of an exact size: flights within areas, then pooled, then on size alone."""
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import jax
 import numpy as np
 from jaxtyping import Float, Int
 
 from ..._types import Key
+from ..dual._support import Sample
 from ..operators._accumulate import ceil_div
+from ._designs import systematic
 from ._flight import DECIDED, balanced_flights
-from ._inclusion import inclusion_probabilities, systematic
+from ._inclusion import inclusion_probabilities
 from ._strata import Strata
 
 _THIN = 12  # candidates for each record that is kept, among which the flights choose
 _SHARE = (0.33, 0.5)  # directions for each record a stratum keeps: at the finest level, above
 _LAST_SHARES = (0.25, 0.1, 0.03, 0.0)  # of all that are still undecided, on ever fewer directions
 _SIDE_BY_SIDE = 16  # strata that fly together
-_FEWEST = 64  # units of a stratum with padding
+_FEWEST, _STEP = 64, 16  # units of a stratum with padding, columns of a flight
 
 StrataOf: TypeAlias = Callable[[Float[np.ndarray, " unit"], Key], Strata]
-
-
-class Sample(NamedTuple):
-    """Who is kept, in order, and the weight of each that leaves the totals what they were."""
-
-    units: Int[np.ndarray, " kept"]
-    weights: Float[np.ndarray, " kept"]
 
 
 def cube(
@@ -45,18 +40,18 @@ def cube(
         strata_of: the strata of units with given probabilities.
         key: of the draws.
     """
-    draws, flights, sketch = jax.random.split(key, 3)
+    draws, sketch = jax.random.split(key)
+    rng = generator(draws)
     inclusion = inclusion_probabilities(sizes, count)
-    expanded = np.divide(weights, inclusion, out=np.zeros(len(weights)), where=inclusion > 0)
-    found = _thinned(inclusion, count, generator(draws))
+    full = np.divide(weights, inclusion, out=np.zeros(len(weights)), where=inclusion > 0)
+    found = _thinned(inclusion, count, rng)
     strata = strata_of(found, sketch)
     for phase, (level, share) in enumerate(_phases(len(strata.levels) - 1)):
         if phase >= len(strata.levels):
             found = _settled(found, count)
-        own = jax.random.fold_in(flights, phase)
-        found = _flown(found, expanded, strata, level, share, own)
+        found = _flown(found, full, strata, level, share, rng)
     kept = np.sort(np.argpartition(-found, count - 1)[:count])
-    return Sample(kept, expanded[kept])
+    return Sample(kept, full[kept])
 
 
 def generator(key: Key) -> np.random.Generator:
@@ -105,32 +100,34 @@ def _flown(
     strata: Strata,
     level: int,
     share: float,
-    key: Key,
+    rng: np.random.Generator,
 ) -> Float[np.ndarray, " unit"]:
     """The probabilities after one flight in every stratum of a level."""
     found = probabilities.copy()
-    groups = _grouped(_undecided(probabilities), strata.levels[level])
+    groups = _grouped(rng.permutation(_undecided(probabilities)), strata.levels[level])
     if not groups:
         return found
-    sums = np.array([probabilities[group].sum() for group in groups])
     columns = strata.contributions(level, groups[0][:1]).shape[1]
-    directions = np.minimum((share * sums).astype(int), columns)
-    most = min(columns, ceil_div(int(directions.max()), 8) * 8)
+    sums = np.array([probabilities[group].sum() for group in groups])
+    directions = np.minimum((share * sums).astype(np.int32), columns)
+    most = min(columns, ceil_div(int(directions.max()), _STEP) * _STEP)
     for first in range(0, len(groups), _SIDE_BY_SIDE):
         batch = groups[first : first + _SIDE_BY_SIDE]
-        padded = max(_FEWEST, 1 << (len(batch[0]) - 1).bit_length())
-        wide = np.zeros((_SIDE_BY_SIDE, padded, columns))
-        shares = np.zeros((_SIDE_BY_SIDE, padded))
-        for row, group in enumerate(batch):
-            worth = strata.contributions(level, group)
-            wide[row, : len(group)] = worth * expanded[group, None]
-            shares[row, : len(group)] = probabilities[group]
-        some = np.zeros(_SIDE_BY_SIDE, np.int32)
-        some[: len(batch)] = directions[first : first + _SIDE_BY_SIDE]
-        keys = jax.random.split(jax.random.fold_in(key, first), _SIDE_BY_SIDE)
-        flown = np.asarray(balanced_flights(wide, shares, some, keys, most))
-        for row, group in enumerate(batch):
-            found[group] = flown[row, : len(group)]
+        wide = _padded([strata.contributions(level, g) * expanded[g, None] for g in batch])
+        shares = _padded([probabilities[g] for g in batch])
+        some = np.pad(directions[first : first + len(batch)], (0, len(shares) - len(batch)))
+        flown = balanced_flights(wide, shares, some, rng.random(shares.shape), most)
+        for group, after in zip(batch, np.asarray(flown), strict=False):
+            found[group] = after[: len(group)]
+    return found
+
+
+def _padded(strata: list[Float[np.ndarray, "unit *rest"]]) -> Float[np.ndarray, "row width *rest"]:
+    """Strata side by side, the first the largest, in one of few shapes: each is compiled once."""
+    width = max(_FEWEST, 1 << (len(strata[0]) - 1).bit_length())
+    found = np.zeros((1 if len(strata) == 1 else _SIDE_BY_SIDE, width, *strata[0].shape[1:]))
+    for row, values in enumerate(strata):
+        found[row, : len(values)] = values
     return found
 
 

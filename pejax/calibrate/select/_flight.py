@@ -18,8 +18,6 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from ..._types import Key
-
 DECIDED = 1e-9  # a probability this near to 0 or 1 is taken for it
 _INDEPENDENT = 1e-9  # a coordinate below it is rounding, for rows scaled to a sum of 1
 
@@ -153,28 +151,26 @@ def balanced_flights(
     contributions: Float[Array, "stratum unit column"],
     probabilities: Float[Array, "stratum unit"],
     directions: Int[Array, " stratum"],
-    keys: Key,
+    chances: Float[Array, "stratum unit"],
     most: int,
 ) -> Float[Array, "stratum unit"]:
     """A flight in every stratum, on its size and the leading directions of its contributions.
+
+    Units fly in the order they are in: it should be random.
 
     Args:
         contributions: of each unit if it is kept; padding has probability 0.
         probabilities: of inclusion.
         directions: how many a stratum is balanced on, at most `most`.
-        keys: one a stratum.
+        chances: uniform draws.
         most: columns of the flights beside the size.
     """
 
-    def one(contributions, probabilities, directions, key):
-        own, order = jax.random.split(key)
+    def one(contributions, probabilities, directions, chances):
         rows = _balanced_rows(contributions, probabilities, directions, most)
-        turn = jax.random.permutation(order, len(probabilities))
-        chances = jax.random.uniform(own, probabilities.shape, rows.dtype)
-        found = flight(rows[turn], probabilities[turn], chances)
-        return jnp.zeros_like(found).at[turn].set(found)
+        return flight(rows, probabilities, chances)
 
-    return jax.vmap(one)(contributions, probabilities, directions, keys)
+    return jax.vmap(one)(contributions, probabilities, directions, chances)
 
 
 def _balanced_rows(

@@ -1,7 +1,7 @@
 """How likely each unit is to be kept."""
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 _CERTAIN = 1 - 1e-9
 
@@ -30,17 +30,3 @@ def inclusion_probabilities(
         if np.array_equal(beyond, certain):
             return found
         certain = beyond
-
-
-def systematic(
-    probabilities: Float[np.ndarray, " unit"], rng: np.random.Generator
-) -> Int[np.ndarray, " kept"]:
-    """A sample of the given inclusion probabilities, spread evenly over the units' order.
-
-    Its size is the sum of the probabilities, rounded up or down if that is not whole.
-
-    References:
-        Madow (1949), "On the theory of systematic sampling, II", Annals of Mathematical Statistics.
-    """
-    steps = np.floor(np.cumsum(probabilities) + rng.random())
-    return np.flatnonzero(np.diff(steps, prepend=0.0) > 0)

@@ -31,9 +31,7 @@ class Strata(abc.ABC):
         """What units of weight 1 contribute to the totals of their groups, in units of error."""
 
 
-def strata_of(
-    problem: TargetProblem, expected: Float[np.ndarray, " unit"], key: Key
-) -> Strata:
+def strata_of(problem: TargetProblem, expected: Float[np.ndarray, " unit"], key: Key) -> Strata:
     """The areas of a geography; for any other matrix, blocks of units in the order given.
 
     Args:
@@ -49,7 +47,7 @@ def strata_of(
 
 
 def leverage(problem: TargetProblem) -> Float[np.ndarray, " unit"]:
-    r"""What a unit of weight 1 contributes, in units of error: :math:`\sum_t q_t (a_{ti}/s_t)^2`."""
+    r"""What a unit of weight 1 adds to the squared errors: :math:`\sum_t q_t (a_{ti}/s_t)^2`."""
     goals = goals_of(problem)
     return np.asarray(problem.operator.squared().rmv(goals.importance / goals.scale**2), float)
 
@@ -59,13 +57,12 @@ class _Areas(Strata):
 
     def __init__(self, operator: GeographyOperator, worth: Float[Array, " target"]):
         rollup = operator.rollup
-        self._cells = operator.cells
-        self._home = operator.cells.homes()
-        levels = [self._home]
+        self._units = operator.cells.by_unit()
+        levels = [self._units.area]
         for above in rollup.parents:
             levels.append(np.asarray(above)[levels[-1]])
         if rollup.counts[-1] > 1:
-            levels.append(np.zeros_like(self._home))
+            levels.append(np.zeros_like(levels[0]))
         self.levels = tuple(levels)
         own = rollup.described()[0]
         highest = own.max()
@@ -77,7 +74,7 @@ class _Areas(Strata):
     def contributions(
         self, level: int, units: Int[np.ndarray, " some"]
     ) -> Float[np.ndarray, "some column"]:
-        return self._cells.values_of(units) * self._columns[level][self._home[units]]
+        return self._units.values(units) * self._columns[level][self._units.area[units]]
 
 
 class _BlocksInOrder(Strata):
