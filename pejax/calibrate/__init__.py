@@ -50,6 +50,7 @@ from .problem._problem import TargetProblem as TargetProblem
 from .problem._screen import Refusal as Refusal
 from .problem._sums import Adjustment as Adjustment
 from .problem._targets import load_targets as load_targets
+from .select._compare import Comparison as Comparison, compare_selections as compare_selections
 from .select._methods import (
     PPS as PPS,
     Cube as Cube,

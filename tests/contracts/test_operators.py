@@ -66,6 +66,9 @@ OPERATORS = {
     "sparse, rebuilt": rebuilt,
     "geography, by unit": one_area,
     "geography, by household": by_household,
+    "geography, few of many households": lambda X: by_household(
+        np.pad(X, ((0, 0), (0, 4 * UNITS)), mode="reflect")
+    ).take(units=np.arange(UNITS)),
     "geography, taken": lambda X: one_area(np.pad(X, ((1, 2), (3, 1)))).take(
         np.arange(1, TARGETS + 1), np.arange(3, UNITS + 3)
     ),
@@ -84,6 +87,12 @@ def operator(request):
 def vectors(seed):
     rng = np.random.default_rng(seed)
     return jnp.asarray(rng.normal(size=UNITS)), jnp.asarray(rng.normal(size=TARGETS))
+
+
+def test_the_squared_operator_has_squared_entries(operator):
+    with jax.enable_x64(True):
+        _, r = vectors(0)
+        np.testing.assert_allclose(operator.squared().rmv(r), (entries() ** 2).T @ r, atol=1e-9)
 
 
 @given(seed=st.integers(0, 2**32 - 1))

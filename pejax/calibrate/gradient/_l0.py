@@ -2,7 +2,7 @@
 
 import math
 import operator
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -60,8 +60,8 @@ class L0(GradientMethod):
         l0_lambda: the price of a record, instead of a budget.
         epochs: steps of the optimiser.
         loss: of an error, as in `Adam`; for choosing the records, not for the refit.
-        learning_rate, optimizer: as in `Adam`; a gate that starts open needs `epochs *
-            learning_rate` of some 20 to shut.
+        learning_rate, optimizer: as in `Adam`, but 160 / epochs, at most 0.5, unless given: a gate
+            that starts open needs `epochs * learning_rate` of some 20 to shut.
         refit: solve for weights on the support; `False` returns the gated weights.
         ridge: of the refit.
         l2: :math:`\lambda_2`, which keeps the weights behind shut gates from growing.
@@ -78,6 +78,8 @@ class L0(GradientMethod):
         Louizos, Welling and Kingma (2018), "Learning sparse neural networks through L0
         regularization", ICLR.
     """
+
+    travel: ClassVar[float] = 160.0
 
     budget: int | None = eqx.field(static=True, default=None, converter=optional(operator.index))
     l0_lambda: float | None = eqx.field(
@@ -116,7 +118,7 @@ class L0(GradientMethod):
         chosen = self.trained(problem, base_weights, key, progress=progress, start=start)
         how = ending(chosen.losses)
         if not self.refit:
-            return Outcome(chosen.gated, how, self.epochs, chosen.losses)
+            return Outcome(jnp.asarray(chosen.gated), how, self.epochs, chosen.losses)
         units = self.support(chosen, base_weights)
         sample = Sample(units, base_weights[units] * base_weights.sum() / base_weights[units].sum())
         found = on_support(problem, sample, problem.n_units, Entropy(ridge=self.ridge))

@@ -2,7 +2,7 @@
 
 import abc
 import operator
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -20,7 +20,6 @@ from ..problem._problem import Goals
 from ._losses import Loss, SquaredError
 
 _STRETCHES = 20  # reports of progress in a run
-_TRAVEL = 30.0  # how far the default rate lets a parameter go; a gate needs some 20 to shut
 _FASTEST = 0.5
 _SMALL = 1e-8
 
@@ -39,6 +38,9 @@ class GradientMethod(Method):
     matrix, one with its transpose, and elementwise work. What is drawn in epoch t depends on the
     key and t only: stretches of any length give the same weights.
     """
+
+    travel: ClassVar[float] = 30.0
+    """How far the default rate lets a parameter go, were all steps in one direction."""
 
     loss: Loss = eqx.field(default=SquaredError(), kw_only=True)
 
@@ -76,7 +78,7 @@ class GradientMethod(Method):
         """
         if self.optimizer is not None:
             return self.optimizer
-        rate = self.learning_rate or min(_FASTEST, _TRAVEL / self.epochs)
+        rate = self.learning_rate or min(_FASTEST, self.travel / self.epochs)
         decay = optax.cosine_decay_schedule(rate, self.epochs, alpha=0.05)
         return optax.adam(decay, eps=_SMALL / n_units)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeAlias
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
@@ -116,7 +117,13 @@ def _flown(
         wide = _padded([strata.contributions(level, g) * expanded[g, None] for g in batch])
         shares = _padded([probabilities[g] for g in batch])
         some = np.pad(directions[first : first + len(batch)], (0, len(shares) - len(batch)))
-        flown = balanced_flights(wide, shares, some, rng.random(shares.shape), most)
+        flown = balanced_flights(
+            jnp.asarray(wide),
+            jnp.asarray(shares),
+            jnp.asarray(some),
+            jnp.asarray(rng.random(shares.shape)),
+            most,
+        )
         for group, after in zip(batch, np.asarray(flown), strict=False):
             found[group] = after[: len(group)]
     return found

@@ -31,6 +31,15 @@ class _Suspense(NamedTuple):
     taken: Bool[Array, " column"]
 
 
+class _Unit(NamedTuple):
+    """A unit whose turn it is: its row, its probability, a uniform draw and its number."""
+
+    row: Float[Array, "*all column"]
+    share: Float[Array, "*all"]
+    chance: Float[Array, "*all"]
+    number: Int[Array, "*all"]
+
+
 class _Ends(NamedTuple):
     """What became of the probabilities of a step: its own (-1 while undecided), and another's."""
 
@@ -61,9 +70,9 @@ def flight(
     )
 
     def step(state, unit):
-        return _walked(state, *unit, nobody)
+        return _walked(state, unit, nobody)
 
-    units = (rows, probabilities, chances, jnp.arange(count, dtype=jnp.int32))
+    units = _Unit(rows, probabilities, chances, jnp.arange(count, dtype=jnp.int32))
     state, ends = jax.lax.scan(step, start, units)
     found = jnp.where(ends.own >= 0, ends.own, probabilities)
     found = found.at[ends.leaver].set(ends.left, mode="drop")
@@ -71,15 +80,9 @@ def flight(
     return found.at[members].set(state.shares, mode="drop")
 
 
-def _walked(
-    state: _Suspense,
-    row: Float[Array, " column"],
-    share: Float[Array, ""],
-    chance: Float[Array, ""],
-    number: Int[Array, ""],
-    nobody: Int[Array, ""],
-) -> tuple[_Suspense, _Ends]:
+def _walked(state: _Suspense, unit: _Unit, nobody: Int[Array, ""]) -> tuple[_Suspense, _Ends]:
     """One unit joins those in suspense, or moves with them until somebody is decided."""
+    row, share, chance, number = unit
     undecided = (share > DECIDED) & (share < 1 - DECIDED)
     coordinates = state.inverse @ row
     free = jnp.where(state.taken, 0.0, jnp.abs(coordinates))

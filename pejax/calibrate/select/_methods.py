@@ -21,7 +21,7 @@ from ._designs import largest, sampford, simple_random, systematic
 from ._inclusion import inclusion_probabilities
 from ._strata import leverage, strata_of
 
-_CANDIDATES = 6  # records for each that is kept, of which gates choose
+_CANDIDATES = 4  # records for each that is kept, of which gates choose
 _FAINT = 0.01  # of the mean gated weight: the least that a record kept starts from
 _LEAST = 1e-6  # of the mean contribution
 
@@ -98,7 +98,7 @@ class Cube(Selection):
     cube method then draw so that the leading directions of the contributions stay in balance,
     within the finest areas first, then in those above, then over all (`docs/calibrators.md`).
 
-    Below the number of targets no weights can meet them all. By default the cube then keeps six
+    Below the number of targets no weights can meet them all. By default the cube then keeps four
     times the budget and the gates of `L0` choose among those, with a warning.
 
     Args:
@@ -133,7 +133,7 @@ class Cube(Selection):
     ) -> Sample:
         sizes = weights * _tempered(problem, self.leverage)
         hybrid = self.budget < problem.n_targets if self.hybrid is None else self.hybrid
-        count = min(_CANDIDATES * self.budget, len(weights)) if hybrid else self.budget
+        count = min(_CANDIDATES * self.budget, np.count_nonzero(sizes)) if hybrid else self.budget
         found = cube(weights, sizes, count, lambda p, k: strata_of(problem, p, k), key)
         return self._gated(problem, found, jax.random.fold_in(key, 1)) if hybrid else found
 

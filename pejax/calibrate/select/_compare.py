@@ -1,0 +1,206 @@
+"""Ways to choose records, side by side at the same budget."""
+
+import os
+import time
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from ..._files import write_text
+from ..._results import Result
+from ..._validate import BadInputError, unknown
+from ...report import Section, dots, figure, page, table
+from .._calibrate import calibrate
+from .._method import Method
+from .._solution import Solution
+from ..dual._methods import DualMethod, Entropy
+from ..dual._support import BudgetWarning
+from ..gradient._l0 import L0
+from ..problem._problem import TargetProblem
+from ._methods import PPS, Cube, Largest, Random, Selection
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_FITTED, _HELD_OUT = "fitted, mean", "held out, mean"
+
+
+class Comparison(NamedTuple):
+    """What several ways to choose records came to.
+
+    `runs` has a row a run: method and seed; seconds, the first of a method with compiling; records
+    kept; effective sample size; the largest weight over the mean of those kept; and the mean and
+    95th percentile of the absolute errors in units of the scale, of all fitted targets and by
+    level, and the mean by group of those held out. Row 0 is the whole file. An error above 1 counts
+    as 1 in means of targets held out: such a target is missed, however far.
+    """
+
+    runs: "pd.DataFrame"
+
+    def table(self) -> "pd.DataFrame":
+        """The mean over seeds, a row a method."""
+        return self.runs.drop(columns=["seed", "result"]).groupby("method", sort=False).mean()
+
+    def spread(self) -> "pd.DataFrame":
+        """The standard deviation over seeds, a row a method; NaN for one seed."""
+        return self.runs.drop(columns=["seed", "result"]).groupby("method", sort=False).std()
+
+    def figure(self) -> Any:
+        """The mean error of the fitted and of the held-out targets, a row a method.
+
+        Raises:
+            ImportError: the extra `viz` is missing.
+        """
+        means = self.table()
+        series = {name: means[name] for name in (_FITTED, _HELD_OUT) if name in means}
+        return dots(list(means.index), series, "mean absolute error in units of the scale")
+
+    def write(self, path: str | os.PathLike, title: str = "Choices of records") -> Path:
+        """Write table and figure as one page of HTML.
+
+        Raises:
+            ImportError: the extra `viz` is missing.
+        """
+        shown = self.table().reset_index()
+        formats = {
+            name: ".2%" for name in shown.columns if name.endswith(("mean", "median", "p95"))
+        }
+        formats |= dict.fromkeys(("records", "effective sample size"), ",.0f")
+        formats |= {"seconds": ",.1f", "largest weight": ",.1f"}
+        caption = "Mean absolute errors over seeds, in units of each target's scale."
+        sections = [
+            Section("By method", [table(shown, formats=formats)]),
+            Section("Fit", [figure(self.figure(), caption)]),
+        ]
+        lead = f"{len(self.runs) - 1} runs beside the whole file."
+        return write_text(path, page(title, lead, sections))
+
+
+def compare_selections(
+    problem: TargetProblem,
+    w0: Float[np.ndarray, " unit"] | Any,
+    budget: int,
+    methods: Mapping[str, Method] | None = None,
+    *,
+    seeds: Sequence[int] = (0, 1, 2),
+    held_out: Sequence[str] = (),
+    solver: DualMethod | None = None,
+    progress: Callable[[str, int], None] | None = None,
+) -> Comparison:
+    """Choose the same number of records in several ways, each with several seeds.
+
+    The whole file is calibrated once; every `Selection` starts from that.
+
+    Args:
+        problem: the targets.
+        w0: base weights, one a unit.
+        budget: records that each method keeps.
+        methods: by name; unless given, the cube, its hybrid with gates, `L0`, sampling in
+            proportion to weight, to weight and leverage, simple random sampling, and the largest
+            weights.
+        seeds: of the keys.
+        held_out: groups of targets that are reported and not fitted.
+        solver: the distance method for the whole file, and of the methods unless they are given;
+            `Entropy()` unless given.
+        progress: called with method and seed before each run.
+
+    Raises:
+        BadInputError: no such group, a method that keeps another number of records, or what
+            `calibrate` raises.
+
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.gamma(1.0, 1.0, (4, 300))
+    >>> problem = TargetProblem(X, X.sum(axis=1) * [1.0, 1.1, 0.9, 1.0])
+    >>> methods = {"cube": Cube(40), "random": Random(40)}
+    >>> found = compare_selections(problem, np.ones(300), 40, methods, seeds=[0])
+    >>> found.runs[["method", "records"]].values.tolist()
+    [['whole file', 300], ['cube', 40], ['random', 40]]
+    """
+    import pandas as pd
+
+    solver = Entropy() if solver is None else solver
+    asked = problem.hold_out(_members(problem, held_out)) if held_out else problem
+    methods = _every_way(budget, solver) if methods is None else dict(methods)
+    _check_budgets(methods, budget)
+    since = time.perf_counter()
+    whole = calibrate(asked, w0, solver)
+    rows = [_row("whole file", 0, whole, time.perf_counter() - since)]
+    for name, method in methods.items():
+        for seed in seeds:
+            if progress is not None:
+                progress(name, seed)
+            start = whole if isinstance(method, Selection) else None
+            since = time.perf_counter()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", BudgetWarning)  # the table tells
+                key = jax.random.key(seed)
+                found = calibrate(asked, w0, method, key=key, start=start)
+            rows.append(_row(name, seed, found, time.perf_counter() - since))
+    return Comparison(pd.DataFrame(rows))
+
+
+def _every_way(budget: int, solver: DualMethod) -> dict[str, Method]:
+    return {
+        "cube": Cube(budget, solver=solver, hybrid=False),
+        "cube, then gates": Cube(budget, solver=solver, hybrid=True),
+        "L0": L0(budget, ridge=solver.ridge),
+        "PPS": PPS(budget, solver=solver),
+        "PPS with leverage": PPS(budget, solver=solver, leverage=0.6),
+        "random": Random(budget, solver=solver),
+        "largest weights": Largest(budget, solver=solver),
+    }
+
+
+def _check_budgets(methods: Mapping[str, Method], budget: int) -> None:
+    for name, method in methods.items():
+        own = getattr(method, "budget", None)
+        if own != budget:
+            raise BadInputError(f"{name!r} keeps {own} records; give all methods {budget:,}.")
+
+
+def _members(problem: TargetProblem, groups: Sequence[str]) -> list[str]:
+    known = problem.groups or ()
+    for group in groups:
+        if group not in known:
+            raise unknown("group", group, sorted(set(known)))
+    return [name for name, own in zip(problem.names, known, strict=True) if own in groups]
+
+
+def _row(name: str, seed: int, solution: Solution, seconds: float) -> dict[str, Any]:
+    """What one run came to."""
+    errors = np.abs(solution.errors())
+    weights = np.asarray(solution.weights, float)
+    kept = weights[weights != 0]
+    problem = solution.problem
+    fitted = np.asarray(problem.weights) > 0
+    found = {
+        "method": name,
+        "seed": seed,
+        "result": Result.of(solution.result).name,
+        "seconds": seconds,
+        "records": len(kept),
+        "effective sample size": weights.sum() ** 2 / (weights @ weights),
+        "largest weight": kept.max() / kept.mean(),
+        **_errors("fitted", errors[fitted]),
+    }
+    for level in dict.fromkeys(problem.levels or ()):
+        found |= _errors(level, errors[fitted & (np.array(problem.levels) == level)])
+    if not fitted.all():
+        missed = np.minimum(errors, 1.0)
+        found[_HELD_OUT] = missed[~fitted].mean()
+        found["held out, median"] = np.median(missed[~fitted])
+        for group in dict.fromkeys(problem.groups or ()):
+            own = ~fitted & (np.array(problem.groups) == group)
+            found |= {f"{group} held out, mean": missed[own].mean()} if own.any() else {}
+    return found
+
+
+def _errors(of: str, errors: Float[np.ndarray, " some"]) -> dict[str, float]:
+    if not errors.size:
+        return {}
+    return {f"{of}, mean": errors.mean(), f"{of}, p95": np.quantile(errors, 0.95)}
