@@ -155,6 +155,7 @@ class SparseCalibrationWeights:
         beta, gamma, zeta: temperature and stretch of the gates.
         init_keep_prob, log_alpha_jitter_sd: where the gates start.
         init_weights: where the weights start, one number or one a unit; 1 unless given.
+        log_weight_jitter_sd: standard deviation of noise on the log-weights before each `fit`.
         seed: of the jitter and the gates.
     """
 
@@ -167,11 +168,13 @@ class SparseCalibrationWeights:
         *,
         init_keep_prob: float | np.ndarray = 0.5,
         init_weights: float | np.ndarray | None = None,
+        log_weight_jitter_sd: float = 0.0,
         log_alpha_jitter_sd: float = 0.01,
         seed: int | None = None,
     ):
         start = 1.0 if init_weights is None else init_weights
         self.n_features = n_features
+        self._jitter = log_weight_jitter_sd
         self._key = jax.random.key(0 if seed is None else seed)
         self._start = np.broadcast_to(np.asarray(start, float), (n_features,))
         with jax.enable_x64(True):
@@ -220,7 +223,8 @@ class SparseCalibrationWeights:
             optimiser = method.optimiser(len(self._theta)).init(
                 (self._theta, self._gates.log_alpha)
             )
-            state = L0State(self._theta, self._gates, optimiser)
+            noise = jax.random.normal(jax.random.fold_in(self._key, 2), self._theta.shape)
+            state = L0State(self._theta + self._jitter * noise, self._gates, optimiser)
             base = jnp.asarray(self._start)
             state, _ = train(method, goals_of(problem), base, self._key, state=state)
             self._theta, self._gates = state.theta, state.gates
