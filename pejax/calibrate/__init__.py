@@ -16,7 +16,8 @@ from ._diagnostics import (
     squared_relative_loss as squared_relative_loss,
     weight_ratio as weight_ratio,
 )
-from ._method import Method as Method, Progress as Progress
+from ._logs import JsonlLog as JsonlLog, MLflowLog as MLflowLog, TensorBoardLog as TensorBoardLog
+from ._method import Method as Method, Progress as Progress, all_of as all_of
 from ._report import Report as Report
 from ._solution import Solution as Solution
 from .dual._methods import (
@@ -29,6 +30,7 @@ from .dual._methods import (
 )
 from .dual._support import BudgetWarning as BudgetWarning
 from .gradient._adam import Adam as Adam
+from .gradient._checkpoint import CheckpointError as CheckpointError
 from .gradient._l0 import L0 as L0
 from .gradient._losses import (
     CappedError as CappedError,

@@ -1,5 +1,7 @@
 """The door: check, solve, hand back weights with their diagnostics."""
 
+import os
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -8,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .._types import Key
+from .._validate import BadInputError
 from ._method import Method, ProgressCallback, Start
 from ._solution import Solution
 from .problem._problem import TargetProblem
@@ -22,6 +25,7 @@ def calibrate(
     key: Key | None = None,
     progress: ProgressCallback | None = None,
     start: Solution | None = None,
+    checkpoint: str | os.PathLike | None = None,
 ) -> Solution:
     r"""Weights near `w0` whose totals meet the targets of `problem`, by one of the methods.
 
@@ -39,6 +43,10 @@ def calibrate(
         start: an earlier solution to start from, such as last month's. A distance method takes its
             multipliers, by the names of the targets, and goes straight to its ridge; a gradient
             method takes its weights.
+        checkpoint: a folder for the states of a long run, a gradient method's; it is made if it is
+            not there. The same call goes on from the last state in it, after a kill at any moment,
+            and ends with the weights of an unbroken run, bit for bit on one machine. Needs the
+            extra `flax`, which brings orbax.
 
     Returns:
         A `Solution`; a solve that did not succeed says so in `.result` and raises in `.check()`.
@@ -46,7 +54,10 @@ def calibrate(
 
     Raises:
         BadInputError: base weights that are NaN, infinite, negative, all zero or of another length;
-            a method that needs a key and got none.
+            a method that needs a key and got none; a checkpoint of another run, or for a method
+            that takes seconds and has none.
+        CheckpointError: a state that cannot be written, on a full disk for example; the one before
+            stays usable.
 
     >>> problem = TargetProblem([[1.0, 1.0, 1.0], [0.0, 1.0, 1.0]], [12.0, 8.0])
     >>> from pejax.calibrate import Entropy
@@ -56,8 +67,16 @@ def calibrate(
     """
     base = np.asarray(w0, dtype=float)
     check_base_weights(base, problem.n_units)
+    folder = _folder_of(checkpoint, method)
     with jax.enable_x64(True):
-        outcome = method.run(problem, base, key=key, progress=progress, start=_start_of(start))
+        outcome = method.run(
+            problem,
+            base,
+            key=key,
+            progress=progress,
+            start=_start_of(start),
+            checkpoint=folder,
+        )
         weights = _finite_or_base(outcome.weights, base)
         estimates = np.asarray(problem.estimates(jnp.asarray(weights)), float)
         base_estimates = np.asarray(problem.estimates(jnp.asarray(base)), float)
@@ -75,6 +94,16 @@ def calibrate(
         bounds=method.bounds,
         step_log=outcome.step_log,
     )
+
+
+def _folder_of(checkpoint: str | os.PathLike | None, method: Method) -> Path | None:
+    if checkpoint is None:
+        return None
+    if not method.resumable:
+        raise BadInputError(
+            f"{type(method).__name__} keeps no checkpoints; L0 and Adam do. Leave checkpoint out."
+        )
+    return Path(checkpoint)
 
 
 def _start_of(solution: Solution | None) -> Start | None:

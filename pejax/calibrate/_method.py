@@ -2,7 +2,8 @@
 
 import abc
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
 
 import equinox as eqx
 import numpy as np
@@ -28,9 +29,20 @@ class Progress(NamedTuple):
     epochs: int
     loss: float
     kept: float  # expected number of records with weight
+    effective_sample_size: float  # of the weights as they would be now
 
 
 ProgressCallback: TypeAlias = Callable[[Progress], None]
+
+
+def all_of(*callbacks: ProgressCallback) -> ProgressCallback:
+    """One callback that calls several: a progress bar and a log, for example."""
+
+    def call(at: Progress) -> None:
+        for callback in callbacks:
+            callback(at)
+
+    return call
 
 
 class Start(NamedTuple):
@@ -77,6 +89,9 @@ class Outcome(NamedTuple):
 class Method(eqx.Module):
     """A way to calibrate: frozen settings with a `run`. `calibrate` does the rest."""
 
+    resumable: ClassVar[bool] = False
+    """Whether a run can go on from a checkpoint."""
+
     @property
     def bounds(self) -> tuple[float, float] | None:
         """The least and largest ratio of new to base weight, where the method has bounds."""
@@ -91,5 +106,9 @@ class Method(eqx.Module):
         key: Key | None,
         progress: ProgressCallback | None,
         start: Start | None = None,
+        checkpoint: Path | None = None,
     ) -> Outcome:
-        """Solve a checked problem from checked base weights."""
+        """Solve a checked problem from checked base weights.
+
+        `checkpoint` is None unless the method is `resumable`.
+        """

@@ -2,6 +2,7 @@
 
 import abc
 import operator
+from pathlib import Path
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -88,6 +89,7 @@ class DualMethod(Method):
         key: Key | None,
         progress: ProgressCallback | None,
         start: Start | None = None,
+        checkpoint: Path | None = None,
     ) -> Outcome:
         merged = merge_identical(problem, base_weights)
         fewer, sums = (problem, base_weights) if merged is None else (merged.problem, merged.base)

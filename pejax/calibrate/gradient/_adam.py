@@ -1,6 +1,7 @@
 """Dense calibration by gradient descent on log-weights."""
 
 import math
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import equinox as eqx
@@ -13,8 +14,8 @@ from ..._types import Key
 from ..._validate import BadInputError
 from .._method import Outcome, ProgressCallback, Start, optional
 from ..operators._accumulate import total
-from ..problem._problem import Goals, TargetProblem, goals_of
-from ._train import EpochLog, GradientMethod, Moment, ending, loss_and_pull, moved, train
+from ..problem._problem import Goals, TargetProblem
+from ._train import EpochLog, GradientMethod, Moment, ending, loss_and_pull, moved
 
 _ROUNDS = 8  # in which the shift that conserves the mass is found
 
@@ -82,13 +83,18 @@ class Adam(GradientMethod):
         key: Key | None,
         progress: ProgressCallback | None,
         start: Start | None = None,
+        checkpoint: Path | None = None,
     ) -> Outcome:
         if self.dropout and key is None:
             raise BadInputError("Dropout draws at random. Pass key=jax.random.key(0), or another.")
-        base = jnp.asarray(base_weights, problem.operator.dtype)
-        state = self.starting(base, start, base_weights)
-        state, losses = train(self, goals_of(problem), base, key, state=state, progress=progress)
-        return Outcome(base * self._ratio(state.theta), ending(losses), self.epochs, losses)
+        state, losses = self.descend(
+            problem, base_weights, key, progress=progress, start=start, checkpoint=checkpoint
+        )
+        weights = self.weights(jnp.asarray(base_weights, problem.operator.dtype), state)
+        return Outcome(weights, ending(losses), self.epochs, losses)
+
+    def weights(self, base: Float[Array, " unit"], state: _State) -> Float[Array, " unit"]:
+        return base * self._ratio(state.theta)
 
     def begin(
         self, base: Float[Array, " unit"], theta: Float[Array, " unit"] | None = None

@@ -2,6 +2,7 @@
 
 import math
 import operator
+from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
@@ -16,8 +17,8 @@ from ...gates import HardConcrete, geometric_schedule
 from .._method import Outcome, ProgressCallback, Start, optional
 from ..dual._methods import Entropy
 from ..dual._support import Sample, check_budget, on_support
-from ..problem._problem import Goals, TargetProblem, goals_of
-from ._train import EpochLog, GradientMethod, Moment, ending, loss_and_pull, moved, train
+from ..problem._problem import Goals, TargetProblem
+from ._train import EpochLog, GradientMethod, Moment, ending, loss_and_pull, moved
 
 _DESCENT = 0.6  # share of the epochs over which the budget shrinks from all records to its end
 _LOGIT_RANGE = 12.0  # log alpha is kept within, so that a gate can always come back
@@ -112,10 +113,13 @@ class L0(GradientMethod):
         key: Key | None,
         progress: ProgressCallback | None,
         start: Start | None = None,
+        checkpoint: Path | None = None,
     ) -> Outcome:
         if self.budget is not None:
             check_budget(self.budget, base_weights, problem, exact=False)
-        chosen = self.trained(problem, base_weights, key, progress=progress, start=start)
+        chosen = self.trained(
+            problem, base_weights, key, progress=progress, start=start, checkpoint=checkpoint
+        )
         how = ending(chosen.losses)
         if not self.refit:
             return Outcome(jnp.asarray(chosen.gated), how, self.epochs, chosen.losses)
@@ -133,6 +137,7 @@ class L0(GradientMethod):
         *,
         progress: ProgressCallback | None = None,
         start: Start | None = None,
+        checkpoint: Path | None = None,
     ) -> Trained:
         """The gates and the gated weights after all epochs.
 
@@ -141,11 +146,14 @@ class L0(GradientMethod):
         """
         if key is None:
             raise BadInputError("L0 draws its gates at random. Pass key=jax.random.key(0).")
-        base = jnp.asarray(base_weights, problem.operator.dtype)
-        state = self.starting(base, start, base_weights)
-        state, losses = train(self, goals_of(problem), base, key, state=state, progress=progress)
-        gated = base * jnp.exp(state.theta) * state.gates.mode()
+        state, losses = self.descend(
+            problem, base_weights, key, progress=progress, start=start, checkpoint=checkpoint
+        )
+        gated = self.weights(jnp.asarray(base_weights, problem.operator.dtype), state)
         return Trained(np.asarray(state.gates.log_alpha), np.asarray(gated), losses)
+
+    def weights(self, base: Float[Array, " unit"], state: L0State) -> Float[Array, " unit"]:
+        return base * jnp.exp(state.theta) * state.gates.mode()
 
     def support(
         self, chosen: Trained, base: Float[np.ndarray, " unit"]

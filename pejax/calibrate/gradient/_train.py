@@ -2,6 +2,7 @@
 
 import abc
 import operator
+from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 import equinox as eqx
@@ -14,12 +15,14 @@ from jaxtyping import Array, Float, Int
 from ..._results import Result
 from ..._types import Key
 from ..._validate import BadInputError
-from .._diagnostics import relative_error
+from .._diagnostics import effective_sample_size, relative_error
 from .._method import Method, Progress, ProgressCallback, Start, optional
-from ..problem._problem import Goals
+from ..problem._problem import Goals, TargetProblem, goals_of
+from ._checkpoint import Checkpoints, Saved, identity_of
 from ._losses import Loss, SquaredError
 
-_STRETCHES = 20  # reports of progress in a run
+_STRETCHES = 20  # reports of progress in a run, or more:
+_LONGEST = 100  # epochs without one, or without a checkpoint
 _FASTEST = 0.5
 _SMALL = 1e-8
 
@@ -39,6 +42,7 @@ class GradientMethod(Method):
     key and t only: stretches of any length give the same weights.
     """
 
+    resumable: ClassVar[bool] = True
     travel: ClassVar[float] = 30.0
     """How far the default rate lets a parameter go, were all steps in one direction."""
 
@@ -69,6 +73,29 @@ class GradientMethod(Method):
         self, goals: Goals, base: Float[Array, " unit"], state: Any, at: "Moment"
     ) -> tuple[Any, EpochLog]:
         """One step of the optimiser; pure."""
+
+    @abc.abstractmethod
+    def weights(self, base: Float[Array, " unit"], state: Any) -> Float[Array, " unit"]:
+        """The weights that a state stands for."""
+
+    def descend(
+        self,
+        problem: TargetProblem,
+        base_weights: Float[np.ndarray, " unit"],
+        key: Key | None,
+        *,
+        progress: ProgressCallback | None,
+        start: Start | None,
+        checkpoint: Path | None,
+    ) -> tuple[Any, Float[np.ndarray, " epoch"]]:
+        """The state after all epochs, and the loss of each; from a checkpoint if there is one."""
+        base = jnp.asarray(base_weights, problem.operator.dtype)
+        state, goals = self.starting(base, start, base_weights), goals_of(problem)
+        if checkpoint is None:
+            return train(self, goals, base, key, state=state, progress=progress)
+        identity = identity_of(self, problem, base_weights, key, start)
+        with Checkpoints(checkpoint, identity) as kept:
+            return train(self, goals, base, key, state=state, progress=progress, kept=kept)
 
     def optimiser(self, n_units: int) -> optax.GradientTransformation:
         """The optax transformation: Adam with a cosine decay unless one was given.
@@ -112,18 +139,24 @@ def train(
     *,
     state: Any,
     progress: ProgressCallback | None = None,
+    kept: Checkpoints | None = None,
 ) -> tuple[Any, Float[np.ndarray, " epoch"]]:
-    """Run all epochs from a state; the last state and the loss of each epoch."""
-    losses = []
-    stretch = method.epochs if progress is None else -(-method.epochs // _STRETCHES)
-    for first in range(0, method.epochs, stretch):
+    """Run all epochs from a state, or from the last checkpoint; the last state and all losses."""
+    saved = (kept and kept.latest(state)) or Saved(0, state, np.zeros(0))
+    in_one = progress is None and kept is None
+    stretch = method.epochs if in_one else min(_LONGEST, -(-method.epochs // _STRETCHES))
+    for first in range(saved.epoch, method.epochs, stretch):
         epochs = jnp.arange(first, min(first + stretch, method.epochs), dtype=jnp.int32)
-        state, log = _stretch(method, goals, base, state, epochs, key)
-        losses.append(np.asarray(log.loss))
-        if progress is not None:
-            loss, kept = float(log.loss[-1]), float(log.kept[-1])
-            progress(Progress(int(epochs[-1]) + 1, method.epochs, loss, kept))
-    return state, np.concatenate(losses)
+        state, log = _stretch(method, goals, base, saved.state, epochs, key)
+        losses = np.concatenate([saved.losses, np.asarray(log.loss)])
+        saved = Saved(int(epochs[-1]) + 1, state, losses)
+        if progress is not None:  # before it is saved, so that a run that goes on tells it again
+            size = effective_sample_size(method.weights(base, state))
+            told = float(log.loss[-1]), float(log.kept[-1]), float(size)
+            progress(Progress(saved.epoch, method.epochs, *told))
+        if kept is not None:
+            kept.save(saved)
+    return saved.state, saved.losses
 
 
 @eqx.filter_jit

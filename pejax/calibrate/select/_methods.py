@@ -2,6 +2,7 @@
 
 import abc
 import operator
+from pathlib import Path
 from typing import Literal
 
 import equinox as eqx
@@ -65,6 +66,7 @@ class Selection(Method):
         key: Key | None,
         progress: ProgressCallback | None,
         start: Start | None = None,
+        checkpoint: Path | None = None,
     ) -> Outcome:
         check_budget(self.budget, base_weights, problem, self.solver.exact)
         if key is None:
@@ -133,7 +135,9 @@ class Cube(Selection):
     ) -> Sample:
         sizes = weights * _tempered(problem, self.leverage)
         hybrid = self.budget < problem.n_targets if self.hybrid is None else self.hybrid
-        count = min(_CANDIDATES * self.budget, np.count_nonzero(sizes)) if hybrid else self.budget
+        count = (
+            min(_CANDIDATES * self.budget, int(np.count_nonzero(sizes))) if hybrid else self.budget
+        )
         found = cube(weights, sizes, count, lambda p, k: strata_of(problem, p, k), key)
         return self._gated(problem, found, jax.random.fold_in(key, 1)) if hybrid else found
 

@@ -1,0 +1,92 @@
+"""Where the progress of a long run is written as it goes: JSON lines, TensorBoard, MLflow."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from .._files import plain, write_text
+from .._validate import require
+from ._method import Progress
+
+
+class JsonlLog:
+    """A line of JSON for every report of progress, flushed at once.
+
+    A run that goes on from a checkpoint repeats what was reported after it: those lines, and one
+    that a kill cut short, are dropped first, so that every epoch has one line.
+
+    Args:
+        path: the file; its folder is made if it is not there.
+
+    >>> import tempfile
+    >>> log = JsonlLog(Path(tempfile.mkdtemp()) / "log.jsonl")
+    >>> log(Progress(10, 20, 0.5, 100.0, 80.0))
+    >>> log.path.read_text()
+    '{"epoch": 10, "epochs": 20, "loss": 0.5, "kept": 100.0, "effective_sample_size": 80.0}\\n'
+    """
+
+    def __init__(self, path: str | os.PathLike):
+        self.path = Path(path)
+        self._begun = False
+
+    def __call__(self, at: Progress) -> None:
+        if not self._begun:
+            earlier = [line for line in _whole_lines(self.path) if line["epoch"] < at.epoch]
+            write_text(self.path, "".join(json.dumps(line) + "\n" for line in earlier))
+            self._begun = True
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(plain(at._asdict()), allow_nan=False) + "\n")
+
+
+def _whole_lines(path: Path) -> list[dict[str, Any]]:
+    """The lines that are one object each; the last may be cut short."""
+    found = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        try:
+            found.append(json.loads(line))
+        except ValueError:
+            break
+    return found
+
+
+class TensorBoardLog:
+    """Loss, records kept and effective sample size as scalars of TensorBoard.
+
+    Args:
+        folder: of the event files.
+
+    Raises:
+        ImportError: the extra `log` is missing.
+    """
+
+    def __init__(self, folder: str | os.PathLike):
+        self._writer = require("tensorboardX", "log").SummaryWriter(str(folder))
+
+    def __call__(self, at: Progress) -> None:
+        for name, value in _scalars(at).items():
+            self._writer.add_scalar(name, value, at.epoch)
+        if at.epoch == at.epochs:
+            self._writer.close()
+
+
+class MLflowLog:
+    """Loss, records kept and effective sample size as metrics of MLflow's active run.
+
+    Raises:
+        ImportError: the extra `log` is missing.
+    """
+
+    def __init__(self):
+        self._mlflow = require("mlflow", "log")
+
+    def __call__(self, at: Progress) -> None:
+        self._mlflow.log_metrics(_scalars(at), step=at.epoch)
+
+
+def _scalars(at: Progress) -> dict[str, float]:
+    return {
+        "loss": at.loss,
+        "kept": at.kept,
+        "effective_sample_size": at.effective_sample_size,
+    }

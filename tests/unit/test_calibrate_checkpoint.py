@@ -1,0 +1,213 @@
+"""Long runs: killed and resumed, refused where the checkpoint is another's, logged as they go."""
+
+import errno
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+import types
+
+import jax
+import numpy as np
+import pytest
+
+pytest.importorskip("orbax.checkpoint")
+
+from pejax import calibrate as cal
+from pejax._validate import BadInputError
+from pejax.calibrate.gradient import _checkpoint
+
+KEY = jax.random.key(3)
+RUN = """
+import sys
+import jax, numpy as np
+from pejax import calibrate as cal
+sys.path.insert(0, {tests!r})
+from test_calibrate_checkpoint import parts, method
+problem, base = parts()
+told = cal.all_of(cal.JsonlLog({folder!r} + "/log.jsonl"), lambda at: print(at.epoch, flush=True))
+found = cal.calibrate(
+    problem, base, method(), key=jax.random.key(3), progress=told,
+    checkpoint={folder!r} + "/states",
+)
+np.save({folder!r} + "/weights.npy", np.asarray(found.weights))
+"""
+
+
+def parts(units=20_000, targets=6):
+    rng = np.random.default_rng(0)
+    X = rng.gamma(0.5, 1.0, (targets, units)).astype(np.float32)
+    base = rng.gamma(3.0, 10.0, units)
+    return cal.TargetProblem(X, X @ base * rng.lognormal(0, 0.1, targets)), base
+
+
+def method(**settings):
+    return cal.L0(500, **{"epochs": 2_000, **settings})
+
+
+def solve(folder=None, chosen=None, key=KEY, seed_of=None, **options):
+    problem, base = parts(units=300)
+    chosen = cal.L0(40, epochs=60) if chosen is None else chosen
+    return cal.calibrate(problem, base, chosen, key=key, checkpoint=folder, **options)
+
+
+def test_ten_kills_at_random_moments_change_no_bit(tmp_path):
+    script = RUN.format(tests=os.path.dirname(__file__), folder=str(tmp_path))
+    moments, reached = random.Random(0), []
+    for _ in range(10):
+        command = [sys.executable, "-c", script]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as run:
+            first = run.stdout.readline()  # nothing is printed once the run has come to its end
+            time.sleep(moments.uniform(0.0, 0.4))
+            run.send_signal(signal.SIGKILL)
+        reached.append(int(first or 2_000))
+    assert len(set(reached)) > 3 and reached == sorted(reached)  # every run went on from the last
+    subprocess.run([sys.executable, "-c", script], check=True, stdout=subprocess.DEVNULL)
+    problem, base = parts()
+    unbroken = np.asarray(cal.calibrate(problem, base, method(), key=KEY).weights)
+    np.testing.assert_array_equal(np.load(tmp_path / "weights.npy"), unbroken)
+    lines = (tmp_path / "log.jsonl").read_text().splitlines()
+    epochs = [json.loads(line)["epoch"] for line in lines]
+    assert epochs == list(range(100, 2_001, 100))
+
+
+@pytest.mark.parametrize("chosen", [cal.L0(40, epochs=60), cal.Adam(epochs=60)])
+def test_a_run_with_checkpoints_gives_the_weights_of_one_without(tmp_path, chosen):
+    plain = solve(chosen=chosen)
+    for _ in range(2):  # the second finds everything done
+        kept = solve(tmp_path / "states", chosen)
+        np.testing.assert_array_equal(kept.weights, plain.weights)
+        np.testing.assert_array_equal(kept.loss_history, plain.loss_history)
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"chosen": cal.L0(41, epochs=60)}, "another method .*L0\\(.*where.*"),
+        ({"key": jax.random.key(4)}, "another key"),
+    ],
+)
+def test_another_run_s_checkpoints_are_refused(tmp_path, change, what):
+    solve(tmp_path / "states")
+    with pytest.raises(BadInputError, match=what):
+        solve(tmp_path / "states", **change)
+    np.testing.assert_array_equal(solve(tmp_path / "states").weights, solve().weights)
+
+
+def test_another_problem_or_version_is_named(tmp_path, monkeypatch):
+    solve(tmp_path / "states")
+    problem, base = parts(units=300)
+    other = problem.with_values(np.asarray(problem.values) * 2)
+    chosen = cal.L0(40, epochs=60)
+    with pytest.raises(BadInputError, match="with another targets"):
+        cal.calibrate(other, base, chosen, key=KEY, checkpoint=tmp_path / "states")
+    with pytest.raises(BadInputError, match="with another base weights"):
+        cal.calibrate(problem, 2 * base, chosen, key=KEY, checkpoint=tmp_path / "states")
+    monkeypatch.setattr(jax, "__version__", "0.1")
+    with pytest.raises(BadInputError, match=r"another version \(.*where .*jax 0\.1 was asked"):
+        solve(tmp_path / "states")
+
+
+def test_folders_that_hold_something_else_are_left_alone(tmp_path):
+    (tmp_path / "mine.txt").write_text("precious")
+    with pytest.raises(BadInputError, match="holds something other than checkpoints"):
+        solve(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_methods_of_seconds_have_none(tmp_path):
+    with pytest.raises(BadInputError, match="Entropy keeps no checkpoints; L0 and Adam do"):
+        solve(tmp_path / "states", cal.Entropy())
+
+
+class Interrupted(Exception):
+    """What a user's callback raises."""
+
+
+def stop_at(epoch):
+    def progress(at):
+        if at.epoch >= epoch:
+            raise Interrupted
+
+    return progress
+
+
+def test_a_damaged_state_is_passed_over_and_said(tmp_path):
+    folder = tmp_path / "states"
+    with pytest.raises(Interrupted):
+        solve(folder, progress=stop_at(33))
+    steps = sorted((folder / "steps").iterdir(), key=lambda path: int(path.name))
+    assert [path.name for path in steps] == ["27", "30"]
+    for path in (steps[-1] / "default").rglob("*"):
+        if path.is_file():
+            path.write_bytes(b"")
+    with pytest.warns(UserWarning, match="checkpoint of epoch 30 is damaged"):
+        found = solve(folder)
+    np.testing.assert_array_equal(found.weights, solve().weights)
+
+
+def test_where_nothing_can_be_read_it_says_so(tmp_path):
+    folder = tmp_path / "states"
+    with pytest.raises(Interrupted):
+        solve(folder, progress=stop_at(33))
+    (folder / "identity.json").write_text("{")
+    with pytest.raises(cal.CheckpointError, match=r"identity\.json is damaged"):
+        solve(folder)
+
+
+def test_a_full_disk_is_named_and_the_state_before_stays_usable(tmp_path, monkeypatch):
+    folder, full = tmp_path / "states", []
+    save = _checkpoint.Checkpoints.save
+
+    def until_full(self, saved):
+        if saved.epoch >= 30 and not full:
+            full.append(saved.epoch)
+
+            def fail(*args, **kwargs):
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+            monkeypatch.setattr(self._manager, "save", fail)
+        save(self, saved)
+
+    monkeypatch.setattr(_checkpoint.Checkpoints, "save", until_full)
+    with pytest.raises(
+        cal.CheckpointError, match=r"epoch 30 could not be .*No space left.*epoch 27 stays usable"
+    ):
+        solve(folder)
+    assert full == [30]
+    np.testing.assert_array_equal(solve(folder).weights, solve().weights)
+
+
+def test_a_log_has_every_epoch_once(tmp_path):
+    log = cal.JsonlLog(tmp_path / "log.jsonl")
+    for epoch in (10, 20, 30):
+        log(cal.Progress(epoch, 40, 1.0, 2.0, 3.0))
+    with log.path.open("a") as file:
+        file.write('{"epoch": 40, "lo')
+    again = cal.JsonlLog(log.path)
+    for epoch in (30, 40):
+        again(cal.Progress(epoch, 40, 0.5, float("nan"), 3.0))
+    lines = [json.loads(line) for line in log.path.read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == [10, 20, 30, 40]
+    assert lines[2]["loss"] == 0.5 and lines[3]["kept"] is None
+
+
+def test_tensorboard_gets_its_scalars(tmp_path):
+    pytest.importorskip("tensorboardX")
+    log = cal.TensorBoardLog(tmp_path / "events")
+    log(cal.Progress(20, 40, 1.0, 2.0, 3.0))
+    log(cal.Progress(40, 40, 0.5, 2.0, 3.0))
+    (events,) = (tmp_path / "events").iterdir()
+    assert b"effective_sample_size" in events.read_bytes()
+
+
+def test_mlflow_gets_its_metrics(monkeypatch):
+    logged = []
+    tracking = types.ModuleType("mlflow")
+    tracking.log_metrics = lambda metrics, step: logged.append((step, metrics))
+    monkeypatch.setitem(sys.modules, "mlflow", tracking)
+    cal.MLflowLog()(cal.Progress(10, 40, 1.0, 2.0, 3.0))
+    assert logged == [(10, {"loss": 1.0, "kept": 2.0, "effective_sample_size": 3.0})]
