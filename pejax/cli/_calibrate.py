@@ -9,10 +9,11 @@ from .._validate import BadInputError, unknown
 from ._options import Country, Households, Out, People, Saved, Seed, Year, read_population
 
 if TYPE_CHECKING:
-    from ..calibrate import Method
+    from ..calibrate import Method, Progress
     from ..calibrate.problem._sums import Sums
 
-_METHODS = ("linear", "entropy", "logit", "raking", "l0")
+_METHODS = ("linear", "entropy", "logit", "raking", "l0", "cube")
+_CHOOSING = ("l0", "cube")
 
 
 def calibrate(
@@ -32,9 +33,14 @@ def calibrate(
     ] = None,
     method: Annotated[str, typer.Option("--method", help=", ".join(_METHODS))] = "entropy",
     budget: Annotated[
-        int | None, typer.Option("--budget", min=1, help="Records that keep a weight; for l0.")
+        int | None,
+        typer.Option("--budget", min=1, help="Records that keep a weight; for l0 and cube."),
     ] = None,
     epochs: Annotated[int, typer.Option("--epochs", min=1, help="For l0.")] = 500,
+    checkpoint: Annotated[
+        Path | None,
+        typer.Option("--checkpoint", help="Folder of states to go on from after a kill; for l0."),
+    ] = None,
     out: Out = Path("out/calibrate"),
     program: Saved = None,
     country: Country = "policyengine_us",
@@ -70,7 +76,8 @@ def calibrate(
                 people.weights,
                 chosen,
                 key=jax.random.key(seed),
-                progress=lambda at: task.display.progress(f"epoch {at.epoch} of {at.epochs}"),
+                progress=lambda at: task.display.progress(_told(at)),
+                checkpoint=checkpoint,
             )
         report = solution.report()
         task.run.note(summary=report.summary)
@@ -90,14 +97,21 @@ def _method(name: str, budget: int | None, epochs: int) -> "Method":
 
     if name not in _METHODS:
         raise unknown("method", name, _METHODS)
-    if name == "l0":
+    if name in _CHOOSING:
         if budget is None:
-            raise BadInputError("l0 keeps a number of records. Say how many with --budget.")
-        return room.L0(budget=budget, epochs=epochs)
+            raise BadInputError(f"{name} keeps a number of records. Say how many with --budget.")
+        return room.Cube(budget) if name == "cube" else room.L0(budget=budget, epochs=epochs)
     if budget is not None:
-        raise BadInputError(f"--budget is for --method l0; {name} keeps every record.")
+        raise BadInputError(f"--budget is for --method l0 and cube; {name} keeps every record.")
     plain = {"linear": room.Linear, "entropy": room.Entropy, "logit": room.Logit}
     return {**plain, "raking": room.Raking}[name]()
+
+
+def _told(at: "Progress") -> str:
+    return (
+        f"epoch {at.epoch} of {at.epochs}, loss {at.loss:.3g}, {at.kept:,.0f} kept, effective "
+        f"sample size {at.effective_sample_size:,.0f}"
+    )
 
 
 def _weights(people, weights):

@@ -113,6 +113,11 @@ class HardConcrete(eqx.Module):
         low, high = self.stretch
         return jax.nn.sigmoid(self._location() - self._beta() * math.log(-low / high))
 
+    def shut_log_probability(self) -> Float[Array, " item"]:
+        """The logarithm of the probability that each gate is zero, right where that is tiny."""
+        low, high = self.stretch
+        return jax.nn.log_sigmoid(self._beta() * math.log(-low / high) - self._location())
+
     def penalty(self) -> Float[Array, ""]:
         """The expected number of open gates, the differentiable L0 norm."""
         return jnp.sum(self.open_probability())

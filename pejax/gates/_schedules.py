@@ -4,6 +4,7 @@ A schedule is a function of the epoch, as in optax, and traces under `jax.jit`: 
 serves as well.
 """
 
+import dataclasses
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -13,6 +14,37 @@ from jaxtyping import Array, Float, Int
 from .._validate import BadInputError
 
 Schedule: TypeAlias = Callable[[Int[Array, ""] | int], Float[Array, ""]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Geometric:
+    """What `geometric_schedule` gives."""
+
+    start: float
+    end: float
+    epochs: int
+    warmup: int
+
+    def __call__(self, epoch: Int[Array, ""] | int) -> Float[Array, ""]:
+        return self.start * (self.end / self.start) ** _done(self, epoch)
+
+
+@dataclasses.dataclass(frozen=True)
+class Linear:
+    """What `linear_schedule` gives."""
+
+    start: float
+    end: float
+    epochs: int
+    warmup: int
+
+    def __call__(self, epoch: Int[Array, ""] | int) -> Float[Array, ""]:
+        return self.start + (self.end - self.start) * _done(self, epoch)
+
+
+def _done(schedule: Geometric | Linear, epoch: Int[Array, ""] | int) -> Float[Array, ""]:
+    """How much of the way is done, from 0 to 1."""
+    return jnp.clip((jnp.asarray(epoch, float) - schedule.warmup) / schedule.epochs, 0.0, 1.0)
 
 
 def geometric_schedule(start: float, end: float, epochs: int, warmup: int = 0) -> Schedule:
@@ -33,11 +65,7 @@ def geometric_schedule(start: float, end: float, epochs: int, warmup: int = 0) -
     if epochs < 1 or warmup < 0:
         raise BadInputError(f"epochs={epochs}, warmup={warmup}: give epochs >= 1 and warmup >= 0.")
 
-    def at(epoch):
-        t = jnp.clip((jnp.asarray(epoch, float) - warmup) / epochs, 0.0, 1.0)
-        return start * (end / start) ** t
-
-    return at
+    return Geometric(start, end, epochs, warmup)
 
 
 def linear_schedule(start: float, end: float, epochs: int, warmup: int = 0) -> Schedule:
@@ -55,8 +83,4 @@ def linear_schedule(start: float, end: float, epochs: int, warmup: int = 0) -> S
     if epochs < 1 or warmup < 0:
         raise BadInputError(f"epochs={epochs}, warmup={warmup}: give epochs >= 1 and warmup >= 0.")
 
-    def at(epoch):
-        t = jnp.clip((jnp.asarray(epoch, float) - warmup) / epochs, 0.0, 1.0)
-        return start + (end - start) * t
-
-    return at
+    return Linear(start, end, epochs, warmup)

@@ -5,7 +5,11 @@ import numpy as np
 import optax
 import pytest
 
+from pejax._validate import BadInputError
 from pejax.calibrate import L0, Adam, Entropy, TargetProblem, calibrate
+from pejax.calibrate.gradient._train import Moment
+from pejax.calibrate.problem._problem import goals_of
+from pejax.gates import HardConcrete, geometric_schedule, linear_schedule
 
 
 def parts(units=400, targets=6):
@@ -101,3 +105,61 @@ def test_dropout_spreads_the_weights():
     )
     assert np.isfinite(dropped.loss_history).all()
     assert (np.asarray(plain.weights) != np.asarray(dropped.weights)).any()
+
+
+def test_a_price_of_groups_keeps_few_groups():
+    problem, w0 = parts()
+    household = np.repeat(np.arange(100), 4)
+    kept = {}
+    for price in (0.0, 1e-2):
+        groups = {"groups": household, "group_lambda": price} if price else {}
+        method = L0(40, epochs=300, **groups)
+        weights = np.asarray(calibrate(problem, w0, method, key=jax.random.key(0)).weights)
+        assert np.count_nonzero(weights) == 40
+        kept[price] = len(np.unique(household[weights > 0]))
+    assert kept[1e-2] < 0.7 * kept[0.0]
+
+
+def test_the_price_of_groups_is_that_of_the_expected_number():
+    gates = HardConcrete(6, init_mean=[0.999, 0.5, 0.2, 0.01, 0.7, 0.999999])
+    method = L0(l0_lambda=0.25, groups=["a", "a", "b", "b", "b", "c"], group_lambda=2.0)
+    p = np.asarray(gates.open_probability(), float)
+    groups = [p[:2], p[2:5], p[5:]]
+    expected = 0.25 * p.sum() + 2.0 * sum(1 - np.prod(1 - own) for own in groups)
+    assert float(method._price(gates, 0)) == pytest.approx(expected, rel=1e-6)
+    slope = jax.grad(lambda g: method._price(g, 0))(gates).log_alpha
+    assert np.isfinite(slope).all() and (np.asarray(slope) > 0).all()
+
+
+def test_schedules_of_temperature_and_price_move_them():
+    problem, w0 = parts()
+    cool, rising = geometric_schedule(2 / 3, 0.2, 100), linear_schedule(0.0, 5e-3, 60, warmup=20)
+    method = L0(l0_lambda=rising, temperature=cool, epochs=120)
+    found = calibrate(problem, w0, method, key=jax.random.key(0)).check()
+    none = calibrate(problem, w0, L0(l0_lambda=0.0, epochs=120), key=jax.random.key(0))
+    assert 0 < np.count_nonzero(found.weights) < np.count_nonzero(none.weights)
+    with jax.enable_x64(True):
+        state = method.begin(jax.numpy.asarray(w0))
+        moment = Moment(jax.numpy.asarray(100), jax.random.key(0))
+        after, _ = method.epoch(goals_of(problem), jax.numpy.asarray(w0), state, moment)
+    assert float(after.gates.temperature) == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"groups": [0, 1]}, "groups= and group_lambda= together"),
+        ({"group_lambda": 1.0}, "groups= and group_lambda= together"),
+        ({"groups": [0, 1], "group_lambda": -1.0}, "group_lambda is -1"),
+        ({"temperature": linear_schedule(0.0, 1.0, 5)}, "temperature is 0"),
+    ],
+)
+def test_prices_of_groups_that_are_none_are_named(settings, message):
+    with pytest.raises(BadInputError, match=message):
+        L0(10, **settings)
+
+
+def test_labels_of_groups_are_one_a_record():
+    problem, w0 = parts()
+    with pytest.raises(BadInputError, match="groups has 2 labels for 400 records"):
+        calibrate(problem, w0, L0(10, groups=[0, 1], group_lambda=1.0), key=jax.random.key(0))

@@ -139,6 +139,7 @@ def identity_of(
     version = f"pejax {importlib.metadata.version('pejax')}, jax {jax.__version__}"
     return {
         "method": re.sub(r" at 0x[0-9a-f]+", "", repr(method)),
+        "arrays of the method": _digest(eqx.filter(method, eqx.is_array)),
         "targets": _digest((problem.values, problem.scale, problem.weights)),
         "matrix": _digest(problem.operator),
         "base weights": _digest(base_weights),

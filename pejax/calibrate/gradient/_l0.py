@@ -11,9 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from ..._segment import segment_sum
 from ..._types import Key
 from ..._validate import BadInputError
-from ...gates import HardConcrete, geometric_schedule
+from ...gates import HardConcrete, Schedule, geometric_schedule
 from .._method import Outcome, ProgressCallback, Start, optional
 from ..dual._methods import Entropy
 from ..dual._support import Sample, check_budget, on_support
@@ -23,6 +24,19 @@ from ._train import EpochLog, GradientMethod, Moment, ending, loss_and_pull, mov
 _DESCENT = 0.6  # share of the epochs over which the budget shrinks from all records to its end
 _LOGIT_RANGE = 12.0  # log alpha is kept within, so that a gate can always come back
 _ROUNDS = 12  # of Newton's method for the shift that holds the count
+
+
+def _number_or_schedule(value: Any) -> Any:
+    return value if callable(value) else float(value)
+
+
+def _numbered(labels: Any) -> Int[np.ndarray, " unit"]:
+    return np.unique(np.asarray(labels), return_inverse=True)[1].astype(np.int32)
+
+
+def _at(value: Any, epoch: Int[Array, ""] | int) -> Any:
+    """A setting at an epoch: itself, or what its schedule says."""
+    return value(epoch) if callable(value) else value
 
 
 class L0State(NamedTuple):
@@ -58,7 +72,10 @@ class L0(GradientMethod):
 
     Args:
         budget: records to keep, exactly.
-        l0_lambda: the price of a record, instead of a budget.
+        l0_lambda: the price of a record, instead of a budget; a number or a schedule.
+        groups: a label a record, such as the household that its clones share, or its area.
+        group_lambda: the price of a group of which any record is kept, beside the budget or the
+            price of a record: few groups, each with many records, instead of many with few.
         epochs: steps of the optimiser.
         loss: of an error, as in `Adam`; for choosing the records, not for the refit.
         learning_rate, optimizer: as in `Adam`, but 160 / epochs, at most 0.5, unless given: a gate
@@ -66,7 +83,8 @@ class L0(GradientMethod):
         refit: solve for weights on the support; `False` returns the gated weights.
         ridge: of the refit.
         l2: :math:`\lambda_2`, which keeps the weights behind shut gates from growing.
-        init_mean, temperature: of the gates.
+        init_mean, temperature: of the gates; the temperature is a number or a schedule
+            (`gates.geometric_schedule`).
 
     Raises:
         BadInputError: neither or both of `budget` and `l0_lambda`; a budget above the number of
@@ -83,27 +101,37 @@ class L0(GradientMethod):
     travel: ClassVar[float] = 160.0
 
     budget: int | None = eqx.field(static=True, default=None, converter=optional(operator.index))
-    l0_lambda: float | None = eqx.field(
-        static=True, default=None, kw_only=True, converter=optional(float)
+    l0_lambda: float | Schedule | None = eqx.field(
+        static=True, default=None, kw_only=True, converter=optional(_number_or_schedule)
     )
+    groups: Int[np.ndarray, " unit"] | None = eqx.field(
+        default=None, kw_only=True, converter=optional(_numbered)
+    )
+    group_lambda: float = eqx.field(static=True, default=0.0, kw_only=True, converter=float)
     epochs: int = eqx.field(static=True, default=300, kw_only=True, converter=operator.index)
     refit: bool = eqx.field(static=True, default=True, kw_only=True, converter=bool)
     ridge: float = eqx.field(static=True, default=1e-4, kw_only=True, converter=float)
     l2: float = eqx.field(static=True, default=1e-4, kw_only=True, converter=float)
     init_mean: float = eqx.field(static=True, default=0.999, kw_only=True, converter=float)
-    temperature: float = eqx.field(static=True, default=2 / 3, kw_only=True, converter=float)
+    temperature: float | Schedule = eqx.field(
+        static=True, default=2 / 3, kw_only=True, converter=_number_or_schedule
+    )
 
     def __check_init__(self):
         if (self.budget is None) == (self.l0_lambda is None):
             raise BadInputError("Give either budget=, a number of records, or l0_lambda=.")
         if self.budget is not None and self.budget < 1:
             raise BadInputError(f"budget is {self.budget}; keep at least 1 record.")
-        if self.l0_lambda is not None and not self.l0_lambda >= 0:
+        if not (self.l0_lambda is None or callable(self.l0_lambda) or self.l0_lambda >= 0):
             raise BadInputError(f"l0_lambda is {self.l0_lambda}; give a number of at least 0.")
+        if not self.group_lambda >= 0:
+            raise BadInputError(f"group_lambda is {self.group_lambda}; give at least 0.")
+        if (self.groups is None) != (self.group_lambda == 0):
+            raise BadInputError("Give groups= and group_lambda= together, or neither.")
         if not self.l2 >= 0:
             raise BadInputError(f"l2 is {self.l2}; give a number of at least 0.")
         Entropy(ridge=self.ridge)
-        HardConcrete(1, self.init_mean, self.temperature)
+        HardConcrete(1, self.init_mean, _at(self.temperature, 0))
 
     def run(
         self,
@@ -146,6 +174,11 @@ class L0(GradientMethod):
         """
         if key is None:
             raise BadInputError("L0 draws its gates at random. Pass key=jax.random.key(0).")
+        if self.groups is not None and len(self.groups) != len(base_weights):
+            raise BadInputError(
+                f"groups has {len(self.groups)} labels for {len(base_weights)} records. Give one "
+                "a record."
+            )
         state, losses = self.descend(
             problem, base_weights, key, progress=progress, start=start, checkpoint=checkpoint
         )
@@ -171,7 +204,7 @@ class L0(GradientMethod):
     def begin(
         self, base: Float[Array, " unit"], theta: Float[Array, " unit"] | None = None
     ) -> L0State:
-        gates = HardConcrete(base.shape[0], self.init_mean, self.temperature)
+        gates = HardConcrete(base.shape[0], self.init_mean, _at(self.temperature, 0))
         gates = jax.tree.map(lambda x: x.astype(base.dtype), gates)
         theta = jnp.zeros_like(base) if theta is None else theta
         optimiser = self.optimiser(len(theta))
@@ -181,6 +214,8 @@ class L0(GradientMethod):
         self, goals: Goals, base: Float[Array, " unit"], state: L0State, at: Moment
     ) -> tuple[L0State, EpochLog]:
         theta, gates, optimiser = state
+        if callable(self.temperature):
+            gates = gates.with_temperature(_at(self.temperature, at.epoch))
         key = at.own_key()
 
         def gated(theta, log_alpha):
@@ -190,9 +225,9 @@ class L0(GradientMethod):
         loss, pull = loss_and_pull(goals, weights, self.loss)
         theta_slope, gate_slope = pull_back(pull)
         theta_slope += 2 * self.l2 * jnp.exp(2 * theta) / theta.shape[0]
-        if self.l0_lambda is not None:
-            price = jax.grad(lambda location: gates.with_location(location).penalty())
-            gate_slope += self.l0_lambda * price(gates.log_alpha)
+        if self.l0_lambda is not None or self.groups is not None:
+            price = jax.grad(lambda location: self._price(gates.with_location(location), at.epoch))
+            gate_slope += price(gates.log_alpha)
         parameters = (theta, gates.log_alpha)
         updates, optimiser = self.optimiser(len(base)).update(
             (theta_slope, gate_slope), optimiser, parameters
@@ -201,6 +236,15 @@ class L0(GradientMethod):
         gates = self._within_budget(gates.with_location(location), base, at.epoch)
         kept = jnp.sum(jnp.where(base > 0, gates.open_probability(), 0.0))
         return L0State(theta, gates, optimiser), EpochLog(loss, kept)
+
+    def _price(self, gates: HardConcrete, epoch: Int[Array, ""]) -> Float[Array, ""]:
+        """What the records that are expected to be kept cost, and the groups they are of."""
+        price = 0.0 if self.l0_lambda is None else _at(self.l0_lambda, epoch)
+        cost = price * gates.penalty()
+        if self.groups is None:
+            return cost
+        shut = segment_sum(gates.shut_log_probability(), jnp.asarray(self.groups), len(self.groups))
+        return cost - self.group_lambda * jnp.sum(jnp.expm1(shut))
 
     def _within_budget(
         self, gates: HardConcrete, base: Float[Array, " unit"], epoch: Int[Array, ""]
