@@ -34,6 +34,7 @@ PRICE = {"a": 9e-3, "b": 9e-3}
 """Of l0-python's loss, a sum over targets; here it is divided by their number."""
 EPOCHS, RATE, SEEDS = 1_000, 0.15, (0, 1, 2)
 REAL_BUDGETS = (50_000, 20_000)
+SOLVER = cal.Entropy(ridge=RIDGE, tol=1e-3)
 
 
 def cube(found: World, problem: cal.TargetProblem, size: str) -> dict[str, Any]:
@@ -120,8 +121,8 @@ def synthetic(size: str, seed: int, peers: bool) -> dict[str, Any]:
     return payload
 
 
-def real(folder: Path) -> dict[str, Any]:
-    """Every way to choose on the real problem, and the cube with wages held out."""
+def real_problem(folder: Path) -> tuple[cal.TargetProblem, np.ndarray]:
+    """The problem of `calibrate_real.py` and its base weights."""
     table = _real.with_wide_bands(_real.targets(folder))
     people = _real.households()
     clones = _real.clones(people, folder)
@@ -129,18 +130,23 @@ def real(folder: Path) -> dict[str, Any]:
     problem = cal.geography_problem(
         table, values, clones.geo_id, household=clones.household, sums="rake"
     )
-    solver = cal.Entropy(ridge=RIDGE, tol=1e-3)
+    return problem, clones.base
+
+
+def real(folder: Path) -> dict[str, Any]:
+    """Every way to choose on the real problem, and the cube with wages held out."""
+    problem, base = real_problem(folder)
     payload: dict[str, Any] = {"records": problem.n_units, "targets": problem.n_targets}
     for budget in REAL_BUDGETS:
         every = cal.compare_selections(
-            problem, clones.base, budget, seeds=SEEDS, solver=solver, progress=_say
+            problem, base, budget, seeds=SEEDS, solver=SOLVER, progress=_say
         )
         ways = {
-            "cube": cal.Cube(budget, solver=solver, hybrid=False),
-            "cube, then gates": cal.Cube(budget, solver=solver, hybrid=True),
+            "cube": cal.Cube(budget, solver=SOLVER, hybrid=False),
+            "cube, then gates": cal.Cube(budget, solver=SOLVER, hybrid=True),
         }
         held_out = cal.compare_selections(
-            problem, clones.base, budget, ways, seeds=SEEDS[:1], held_out=["wages"], solver=solver
+            problem, base, budget, ways, seeds=SEEDS[:1], held_out=["wages"], solver=SOLVER
         )
         payload[f"{budget}"] = {
             "runs": every.runs.to_dict("records"),

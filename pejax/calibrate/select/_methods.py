@@ -22,7 +22,7 @@ from ._designs import largest, sampford, simple_random, systematic
 from ._inclusion import inclusion_probabilities
 from ._strata import leverage, strata_of
 
-_CANDIDATES = 4  # records for each that is kept, of which gates choose
+CANDIDATES = 4  # records for each that is kept, of which gates choose
 _FAINT = 0.01  # of the mean gated weight: the least that a record kept starts from
 _LEAST = 1e-6  # of the mean contribution
 
@@ -136,7 +136,7 @@ class Cube(Selection):
         sizes = weights * _tempered(problem, self.leverage)
         hybrid = self.budget < problem.n_targets if self.hybrid is None else self.hybrid
         count = (
-            min(_CANDIDATES * self.budget, int(np.count_nonzero(sizes))) if hybrid else self.budget
+            min(CANDIDATES * self.budget, int(np.count_nonzero(sizes))) if hybrid else self.budget
         )
         found = cube(weights, sizes, count, lambda p, k: strata_of(problem, p, k), key)
         return self._gated(problem, found, jax.random.fold_in(key, 1)) if hybrid else found
