@@ -13,7 +13,7 @@ from ..operators._operator import Operator
 from ..problem._problem import TargetProblem, goals_of
 
 _BLOCK_SHARE, _FAMILY = 100.0, 16  # records kept in a block on average, blocks of a pool
-_SKETCH = 256  # columns that stand for more targets than that
+_SKETCH = 128  # columns that stand for more targets than that
 
 
 class Strata(abc.ABC):
@@ -87,16 +87,20 @@ class _BlocksInOrder(Strata):
         expected: Float[np.ndarray, " unit"],
         key: Key,
     ):
-        self._operator = operator
-        self._rows = _sketched(jnp.sqrt(worth), key)
+        candidates = np.flatnonzero(expected)
+        rows = _sketched(jnp.sqrt(worth), key)
+        found = jax.lax.map(operator.take(units=candidates).rmv, rows)
+        self._table = np.asarray(found.astype(operator.dtype)).T
+        self._place = np.zeros(len(expected), np.int64)
+        self._place[candidates] = np.arange(len(candidates))
         through = np.cumsum(expected)
-        block = np.minimum(through / _BLOCK_SHARE, through[-1] / _BLOCK_SHARE).astype(int)
+        block = (through / _BLOCK_SHARE).astype(int)
         self.levels = (block, block // _FAMILY, np.zeros_like(block))
 
     def contributions(
         self, level: int, units: Int[np.ndarray, " some"]
     ) -> Float[np.ndarray, "some column"]:
-        return np.asarray(jax.lax.map(self._operator.take(units=units).rmv, self._rows)).T
+        return self._table[self._place[units]]
 
 
 def _sketched(scale: Float[Array, " target"], key: Key) -> Float[Array, "column target"]:
