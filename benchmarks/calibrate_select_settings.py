@@ -7,7 +7,6 @@ gates and how many candidates the cube leaves them. Decision 16 quotes the table
 """
 
 import argparse
-import functools
 import warnings
 from pathlib import Path
 
@@ -38,7 +37,9 @@ def main() -> None:
     ways = {f"leverage {x}": cal.Cube(50_000, solver=SOLVER, leverage=x) for x in LEVERAGES}
     payload = {"leverage": compared(50_000, ways), "rate": [], "candidates": []}
     for rate in RATES:
-        _methods.L0 = functools.partial(cal.L0, learning_rate=rate)
+        _methods.L0 = lambda budget, epochs, learning_rate, own=rate: cal.L0(
+            budget, epochs=epochs, learning_rate=own
+        )
         payload["rate"] += compared(20_000, {f"rate {rate}": cal.Cube(20_000, solver=SOLVER)})
     _methods.L0 = cal.L0
     for count in CANDIDATES:

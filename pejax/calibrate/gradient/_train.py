@@ -23,6 +23,7 @@ from ._losses import Loss, SquaredError
 
 _STRETCHES = 20  # reports of progress in a run, or more:
 _LONGEST = 100  # epochs without one, or without a checkpoint
+_TRAVEL = 30.0  # how far the default rate lets a parameter go; a gate needs some 20 to shut
 _FASTEST = 0.5
 _SMALL = 1e-8
 
@@ -43,9 +44,6 @@ class GradientMethod(Method):
     """
 
     resumable: ClassVar[bool] = True
-    travel: ClassVar[float] = 30.0
-    """How far the default rate lets a parameter go, were all steps in one direction."""
-
     loss: Loss = eqx.field(default=SquaredError(), kw_only=True)
 
     epochs: int = eqx.field(static=True, default=1000, kw_only=True, converter=operator.index)
@@ -105,7 +103,7 @@ class GradientMethod(Method):
         """
         if self.optimizer is not None:
             return self.optimizer
-        rate = self.learning_rate or min(_FASTEST, self.travel / self.epochs)
+        rate = self.learning_rate or min(_FASTEST, _TRAVEL / self.epochs)
         decay = optax.cosine_decay_schedule(rate, self.epochs, alpha=0.05)
         return optax.adam(decay, eps=_SMALL / n_units)
 

@@ -22,7 +22,7 @@ from ..dual._methods import DualMethod, Entropy
 from ..dual._support import BudgetWarning
 from ..gradient._l0 import L0
 from ..problem._problem import TargetProblem
-from ._methods import PPS, Cube, Largest, Random, Selection
+from ._methods import FASTEST, PPS, Cube, Largest, Random, Selection
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -148,7 +148,7 @@ def _every_way(budget: int, solver: DualMethod) -> dict[str, Method]:
     return {
         "cube": Cube(budget, solver=solver, hybrid=False),
         "cube, then gates": Cube(budget, solver=solver, hybrid=True),
-        "L0": L0(budget, ridge=solver.ridge),
+        "L0": L0(budget, ridge=solver.ridge, learning_rate=FASTEST),
         "PPS": PPS(budget, solver=solver),
         "PPS with leverage": PPS(budget, solver=solver, leverage=0.6),
         "random": Random(budget, solver=solver),

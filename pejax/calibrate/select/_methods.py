@@ -23,6 +23,7 @@ from ._inclusion import inclusion_probabilities
 from ._strata import leverage, strata_of
 
 CANDIDATES = 4  # records for each that is kept, of which gates choose
+FASTEST, _TRAVEL = 0.5, 160.0  # rate of the gates, where targets are more than records
 _FAINT = 0.01  # of the mean gated weight: the least that a record kept starts from
 _LEAST = 1e-6  # of the mean contribution
 
@@ -144,7 +145,8 @@ class Cube(Selection):
     def _gated(self, problem: TargetProblem, candidates: Sample, key: Key) -> Sample:
         """The budget's worth of candidates whose gates are the most open, with gated weights."""
         fewer = problem.with_operator(problem.operator.take(units=candidates.units))
-        gates = L0(self.budget, epochs=self.epochs)
+        rate = min(FASTEST, _TRAVEL / self.epochs)
+        gates = L0(self.budget, epochs=self.epochs, learning_rate=rate)
         chosen = gates.trained(fewer, candidates.weights, key)
         kept = gates.support(chosen, candidates.weights)
         weights = np.maximum(chosen.gated[kept], _FAINT * chosen.gated[kept].mean())
