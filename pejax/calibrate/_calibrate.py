@@ -37,7 +37,8 @@ def calibrate(
     Args:
         problem: the targets.
         w0: base weights, one a unit, finite and at least 0; a unit of weight 0 stays at 0.
-        method: `Linear()`, `Entropy()`, `Logit(lo, hi)`, `Raking()`, `Adam(...)` or `L0(...)`.
+        method: `Linear()`, `Entropy()`, `Logit(lo, hi)`, `Raking()`, `Adam(...)`,
+            `L0(...)` or `Cube(...)`.
         key: PRNG key; needed by methods that draw.
         progress: called with a `Progress` between compiled stretches of a long run.
         start: an earlier solution to start from, such as last month's. A distance method takes its

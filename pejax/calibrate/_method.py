@@ -64,14 +64,18 @@ class Start(NamedTuple):
 
     def log_ratio_of(self, base: Float[np.ndarray, " unit"]) -> Float[np.ndarray, " unit"]:
         """The logarithm of the ratio of its weights to base weights; 0 where either is 0."""
+        self.fail_if_other(base)
+        moves = (self.weights > 0) & (base > 0)
+        ratio = np.divide(self.weights, base, out=np.ones_like(base), where=moves)
+        return np.log(ratio)
+
+    def fail_if_other(self, base: Float[np.ndarray, " unit"]) -> None:
+        """Raise if it is a solution for other units."""
         if self.weights.shape != base.shape:
             raise BadInputError(
                 f"start has {self.weights.size} weights and the problem {base.size} units. "
                 "Start from a solution for the same units."
             )
-        moves = (self.weights > 0) & (base > 0)
-        ratio = np.divide(self.weights, base, out=np.ones_like(base), where=moves)
-        return np.log(ratio)
 
 
 class Outcome(NamedTuple):

@@ -15,12 +15,12 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .._files import atomic_path
+from .._fingerprint import fingerprint
 from .._population import Population
 from .._validate import BadInputError, require
 from ._parameters import Parameters
 from ._program import Program
 from ._sensitivity import Statistic, as_statistic
-from .graph._fingerprint import fingerprint
 from .running._batch import differing
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ import types
 
 import jax
 import numpy as np
+import optax
 import pytest
 
 pytest.importorskip("orbax.checkpoint")
@@ -48,7 +49,7 @@ def method(**settings):
     return cal.L0(500, **{"epochs": 2_000, **settings})
 
 
-def solve(folder=None, chosen=None, key=KEY, seed_of=None, **options):
+def solve(folder=None, chosen=None, key=KEY, **options):
     problem, base = parts(units=300)
     chosen = cal.L0(40, epochs=60) if chosen is None else chosen
     return cal.calibrate(problem, base, chosen, key=key, checkpoint=folder, **options)
@@ -95,6 +96,15 @@ def test_another_run_s_checkpoints_are_refused(tmp_path, change, what):
     with pytest.raises(BadInputError, match=what):
         solve(tmp_path / "states", **change)
     np.testing.assert_array_equal(solve(tmp_path / "states").weights, solve().weights)
+
+
+def test_optimisers_that_read_alike_are_told_apart(tmp_path):
+    rates = [cal.Adam(epochs=40, optimizer=optax.adam(rate)) for rate in (0.1, 0.2)]
+    solve(tmp_path / "states", rates[0])
+    with pytest.raises(BadInputError, match="another setting of the method"):
+        solve(tmp_path / "states", rates[1])
+    again = cal.Adam(epochs=40, optimizer=optax.adam(0.1))
+    solve(tmp_path / "states", again)
 
 
 def test_another_problem_or_version_is_named(tmp_path, monkeypatch):

@@ -23,12 +23,14 @@ import numpy as np
 from jaxtyping import Float
 
 from ..._files import write_json
+from ..._fingerprint import fingerprint
 from ..._types import Key
 from ..._validate import BadInputError, PejaxError, require
 from .._method import Start
 from ..problem._problem import TargetProblem
 
 _IDENTITY, _STEPS = "identity.json", "steps"
+_SETTING = "setting of the method"
 _KEPT = 2
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError)
 
@@ -132,14 +134,17 @@ def identity_of(
     key: Key | None,
     start: Start | None,
 ) -> dict[str, str]:
-    """All that the weights of a run depend on: the method in words, the rest as digests."""
+    """All that the weights of a run depend on: the method in words too, the rest as digests.
+
+    An optimiser says nothing of its rate in words; its fingerprint does.
+    """
     import importlib.metadata
 
     held = None if key is None else np.asarray(jax.random.key_data(key))
     version = f"pejax {importlib.metadata.version('pejax')}, jax {jax.__version__}"
     return {
         "method": re.sub(r" at 0x[0-9a-f]+", "", repr(method)),
-        "arrays of the method": _digest(eqx.filter(method, eqx.is_array)),
+        _SETTING: fingerprint(method),
         "targets": _digest((problem.values, problem.scale, problem.weights)),
         "matrix": _digest(problem.operator),
         "base weights": _digest(base_weights),
@@ -177,6 +182,8 @@ def _claim(folder: Path, identity: dict[str, str]) -> None:
             f"{path} is damaged ({problem}). Delete the folder to begin anew."
         ) from problem
     other = [name for name, value in identity.items() if known.get(name) != value]
+    if "method" in other:  # its words say what its fingerprint does
+        other = [name for name in other if name != _SETTING]
     if other:
         raise BadInputError(
             f"{folder} holds the checkpoints of a run with another {', '.join(other)}"

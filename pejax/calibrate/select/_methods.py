@@ -85,7 +85,7 @@ class Selection(Method):
     ) -> Float[np.ndarray, " unit"]:
         """Weights of the whole file, none negative and enough of them above 0."""
         if start is not None:
-            start.log_ratio_of(base)  # which names a solution for other units
+            start.fail_if_other(base)
             found = start.weights
         else:
             found = np.asarray(self.solver.run(problem, base, key=None, progress=None).weights)
@@ -130,6 +130,8 @@ class Cube(Selection):
 
     def __check_init__(self):
         _check_leverage(self.leverage)
+        if self.epochs < 1:
+            raise BadInputError(f"epochs is {self.epochs}; give at least 1.")
 
     def sample(
         self, problem: TargetProblem, weights: Float[np.ndarray, " unit"], key: Key

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from ..._fingerprint import fingerprint
 from ..._validate import BadInputError, UnknownNameError, suggest
-from ..graph._fingerprint import fingerprint
 from ..rules import _calendar
 from ..rules._system import System, Tracing, Variable
 from ..tracing._array import Traced

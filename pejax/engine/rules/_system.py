@@ -11,8 +11,8 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..._fingerprint import fingerprint
 from ..._validate import BadInputError, UnknownNameError, suggest
-from ..graph._fingerprint import fingerprint
 from . import _calendar
 from ._calendar import Period
 from ._law import LawNode, edited, fail_if_another_kind, read_reform
