@@ -46,21 +46,31 @@ def by_household(X):
     return one_area(shared, household=household, own={3: X[3]})
 
 
-def sharded(X):
-    mesh = jax.make_mesh((jax.device_count(),), ("unit",))
-    return ShardedOperator(DenseOperator(X), mesh)
+def sharded(operator):
+    return ShardedOperator(operator, jax.make_mesh((jax.device_count(),), ("unit",)))
+
+
+def sparse(X):
+    return SparseOperator(scipy.sparse.csr_array(X))
+
+
+def taken(build):
+    """Made larger, then cut to size."""
+    rows, units = np.arange(1, TARGETS + 1), np.arange(3, UNITS + 3)
+    return lambda X: build(np.pad(X, ((1, 2), (3, 1)))).take(rows, units)
 
 
 OPERATORS = {
-    "sharded": sharded,
-    "sharded, taken": lambda X: sharded(np.pad(X, ((1, 2), (3, 1)))).take(
-        np.arange(1, TARGETS + 1), np.arange(3, UNITS + 3)
-    ),
+    "sharded dense": lambda X: sharded(DenseOperator(X)),
+    "sharded dense, taken": taken(lambda X: sharded(DenseOperator(X))),
+    "sharded sparse": lambda X: sharded(sparse(X)),
+    "sharded sparse, taken": taken(lambda X: sharded(sparse(X))),
+    "sharded geography, by unit": lambda X: sharded(one_area(X)),
+    "sharded geography, by household": lambda X: sharded(by_household(X)),
+    "sharded geography, taken": taken(lambda X: sharded(by_household(X))),
     "dense": DenseOperator,
-    "dense, taken": lambda X: DenseOperator(np.pad(X, ((1, 2), (3, 1)))).take(
-        np.arange(1, TARGETS + 1), np.arange(3, UNITS + 3)
-    ),
-    "sparse csr": lambda X: SparseOperator(scipy.sparse.csr_array(X)),
+    "dense, taken": taken(DenseOperator),
+    "sparse csr": sparse,
     "sparse coo": lambda X: SparseOperator(scipy.sparse.coo_matrix(X)),
     "sparse bcoo": bcoo,
     "sparse, rebuilt": rebuilt,
@@ -69,12 +79,8 @@ OPERATORS = {
     "geography, few of many households": lambda X: by_household(
         np.pad(X, ((0, 0), (0, 4 * UNITS)), mode="reflect")
     ).take(units=np.arange(UNITS)),
-    "geography, taken": lambda X: one_area(np.pad(X, ((1, 2), (3, 1)))).take(
-        np.arange(1, TARGETS + 1), np.arange(3, UNITS + 3)
-    ),
-    "sparse, taken": lambda X: SparseOperator(
-        scipy.sparse.csr_array(np.pad(X, ((1, 2), (3, 1))))
-    ).take(np.arange(1, TARGETS + 1), np.arange(3, UNITS + 3)),
+    "geography, taken": taken(one_area),
+    "sparse, taken": taken(sparse),
 }
 
 

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, Int
 from ..._validate import BadInputError
 from ._accumulate import accumulate, ceil_div, target_dtype, wider
 from ._operator import Operator
+from ._parts import Parts, in_runs
 
 _LANE = 32  # units summed in the data's own dtype before the partial sums meet in a tree
 _TILE = 1024  # units a step of the Gram matrix
@@ -107,6 +108,17 @@ class DenseOperator(Operator):
         X = X if units is None else X[np.asarray(units)]
         X = X if targets is None else X[:, np.asarray(targets)]
         return DenseOperator(X.T)
+
+    def cut(self, n: int) -> Parts:
+        unit = in_runs(np.arange(self.n_units), n)
+        table = np.asarray(self.by_unit)[: self.n_units]
+        whole = np.pad(table, ((0, unit.size - self.n_units), (0, 0)))
+        return Parts([DenseOperator(piece.T) for piece in np.split(whole, n)], unit)
+
+    @classmethod
+    def joined(cls, parts: Parts) -> "DenseOperator":
+        table = np.concatenate([piece.matrix for piece in parts.pieces], axis=1)
+        return cls(table[:, parts.slots()])
 
     def _padded(self, x: Float[Array, " unit"]) -> Float[Array, " padded_unit"]:
         return jnp.pad(x, (0, self.by_unit.shape[0] - self.n_units))

@@ -11,9 +11,12 @@ from jaxtyping import Array, Float, Int
 
 from ..._validate import BadInputError
 from ._accumulate import target_dtype
-from ._cells import Blocks, Cells, Grid
+from ._blocks import Blocks
+from ._cells import ByUnit, Cells
 from ._factor import Factor, NestedFactor
+from ._grid import Grid
 from ._operator import Operator
+from ._parts import Parts
 from ._rollup import Rollup, fail_if_repeated
 
 
@@ -135,6 +138,16 @@ class GeographyOperator(Operator):
         cells = self.cells if units is None else self.cells.take(np.asarray(units))
         return eqx.tree_at(lambda o: (o.cells, o.rollup), self, (cells, rollup))
 
+    def cut(self, n: int) -> Parts:
+        cells = self.cells.cut(n)
+        return cells._replace(pieces=[_with_cells(self, piece) for piece in cells.pieces])
+
+    @classmethod
+    def joined(cls, parts: Parts) -> "GeographyOperator":
+        first = parts.pieces[0]
+        found = ByUnit.joined([piece.cells.by_unit() for piece in parts.pieces])
+        return _with_cells(first, first.cells.like(found.take(parts.slots())))
+
     @property
     def stale(self) -> bool:
         return not self.rollup.repeats
@@ -151,6 +164,10 @@ class GeographyOperator(Operator):
         if not self.stale:
             return super().factor(curvature, row_scale, ridge)
         return NestedFactor.of(curvature.astype(row_scale.dtype), self.rollup, row_scale, ridge)
+
+
+def _with_cells(operator: GeographyOperator, cells: Cells) -> GeographyOperator:
+    return eqx.tree_at(lambda o: o.cells, operator, cells)
 
 
 def _table(values: Any) -> Float[np.ndarray, "row column"]:

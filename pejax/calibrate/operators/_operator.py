@@ -9,8 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ..._validate import BadInputError
 from ._accumulate import target_dtype
 from ._factor import DenseFactor, Factor
+from ._parts import Parts
 
 
 class Operator(eqx.Module):
@@ -55,6 +57,17 @@ class Operator(eqx.Module):
         self, targets: np.ndarray | None = None, units: np.ndarray | None = None
     ) -> "Operator":
         """The operator of some rows and some columns, in the order given; on the host."""
+
+    def cut(self, n: int) -> Parts:
+        """The operator as `n` pieces that share the units between them; on the host."""
+        raise BadInputError(
+            f"a {type(self).__name__} cannot be spread over devices: it has no cut."
+        )
+
+    @classmethod
+    def joined(cls, parts: Parts) -> "Operator":
+        """The inverse of `cut`."""
+        raise BadInputError(f"a {cls.__name__} cannot be put together again: it has no joined.")
 
     def squared(self) -> "Operator":
         r"""The operator of squared entries, :math:`A \circ A`: every float that it holds is one."""

@@ -1,6 +1,7 @@
 """An estimate matrix whose units are spread over devices."""
 
 import math
+import operator as op
 from collections.abc import Callable
 from typing import Any
 
@@ -12,25 +13,28 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float, Int
 
 from ..._validate import BadInputError
-from ._accumulate import ceil_div, target_dtype
-from ._dense import DenseOperator
+from ._accumulate import target_dtype
+from ._factor import Factor
 from ._operator import Operator
+from ._parts import NOBODY, Parts
 
 
 class ShardedOperator(Operator):
-    """A dense estimate matrix cut by units, an equal part on each device of a mesh.
+    """An estimate matrix cut by units, a piece on each device of a mesh.
 
     What has one entry a target is on every device; what has one a unit is cut as the matrix is, so
-    a product with the matrix is one sum over devices and its transpose needs none. The last parts
-    are padded with units that contribute nothing; the padding never shows.
+    a product with the matrix is one sum over devices and its transpose needs none. A dense or a
+    sparse matrix is cut into runs of units, a geography by households, so that a household's values
+    lie on one device. Pieces are padded to the same size; the padding never shows.
 
     Args:
-        operator: a `DenseOperator`.
+        operator: a `DenseOperator`, `SparseOperator` or `GeographyOperator`, or your own with
+            `cut` and `joined`.
         mesh: the devices.
         axis: the mesh axis that carries units; all of them by default.
 
     Raises:
-        BadInputError: another kind of operator, or an axis that the mesh has not.
+        BadInputError: an operator that cannot be cut, or an axis that the mesh has not.
 
     >>> mesh = jax.make_mesh((jax.device_count(),), ("unit",))
     >>> operator = ShardedOperator(DenseOperator([[1.0, 1.0, 1.0], [0.0, 2.0, 5.0]]), mesh)
@@ -38,94 +42,132 @@ class ShardedOperator(Operator):
     Array([ 6., 19.], dtype=float32)
     """
 
-    parts: DenseOperator  # with a leading axis of devices
+    parts: Operator  # its arrays with a leading axis of devices
+    slot: Int[Array, " unit"] | None  # of each unit, in all pieces; None: in order
     n_units: int = eqx.field(static=True)
     mesh: Mesh = eqx.field(static=True)
     axes: tuple[str, ...] = eqx.field(static=True)
 
     def __init__(self, operator: Operator, mesh: Mesh, axis: str | None = None):
-        if not isinstance(operator, DenseOperator):
-            raise BadInputError(
-                f"a {type(operator).__name__} cannot be spread over devices; a dense matrix can."
-            )
         if axis is not None and axis not in mesh.axis_names:
             raise BadInputError(f"the mesh has no axis {axis!r}, only {mesh.axis_names}.")
         self.axes = mesh.axis_names if axis is None else (axis,)
         automatic = (AxisType.Auto,) * len(mesh.axis_names)
         self.mesh = Mesh(mesh.devices, mesh.axis_names, axis_types=automatic)
-        self.n_units = operator.n_units
-        table = np.asarray(operator.by_unit)[: self.n_units]
-        width = ceil_div(self.n_units, self.devices)
-        padded = np.pad(table, ((0, width * self.devices - self.n_units), (0, 0)))
-        cut = [DenseOperator(part.T) for part in np.split(padded, self.devices)]
-        stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *cut)
+        self.n_units = operator.shape[1]
+        parts = operator.cut(self.devices)
+        slots = parts.slots()
+        in_order = np.array_equal(slots, np.arange(self.n_units))
+        self.slot = None if in_order else self._on_all(slots)
+        stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *parts.pieces)
         self.parts = jax.device_put(stacked, NamedSharding(self.mesh, self._by_device))
 
     @property
     def devices(self) -> int:
-        """The number of parts."""
+        """The number of pieces."""
         return math.prod(self.mesh.shape[name] for name in self.axes)
 
     @property
     def shape(self) -> tuple[int, int]:
-        return self.parts.by_unit.shape[-1], self.n_units
+        return self._shape_of_piece[0], self.n_units
 
     @property
     def dtype(self) -> jnp.dtype:
-        return self.parts.by_unit.dtype
+        return self.parts.dtype
 
     @eqx.filter_jit
     def mv(self, weights: Float[Array, " unit"]) -> Float[Array, " target"]:
-        return self._summed(lambda part, w: part.mv(w), weights)
+        return self._summed(lambda piece, w: piece.mv(w), weights)
 
     @eqx.filter_jit
     def rmv(self, residual: Float[Array, " target"]) -> Float[Array, " unit"]:
-        def adjoint(parts: DenseOperator, residual: Array) -> Array:
+        def adjoint(parts: Operator, residual: Array) -> Array:
             return _own(parts).rmv(residual)[None]
 
         spread = self._mapped(adjoint, (self._by_device, PartitionSpec()), self._by_device)
-        return spread(self.parts, residual).reshape(-1)[: self.n_units]
+        found = spread(self.parts, residual).reshape(-1)
+        return found[: self.n_units] if self.slot is None else found[self.slot]
 
     @eqx.filter_jit
     def gram(self, q: Float[Array, " unit"]) -> Float[Array, "target target"]:
-        return self._summed(lambda part, q: part.gram(q), q)
+        return self._summed(lambda piece, q: piece.gram(q), q)
+
+    @property
+    def stale(self) -> bool:
+        return _own_shapes(self.parts).stale
+
+    @eqx.filter_jit
+    def curvature(self, q: Float[Array, " unit"]) -> Any:
+        return self._summed(lambda piece, q: piece.curvature(q), q)
+
+    @eqx.filter_jit
+    def factor(
+        self, curvature: Any, row_scale: Float[Array, " target"], ridge: Float[Array, ""]
+    ) -> Factor:
+        return _own(self.parts).factor(curvature, row_scale, ridge)
 
     def extent(self) -> tuple[Float[Array, " target"], Float[Array, " target"]]:
-        table = self.parts.by_unit
-        low, high = jnp.min(table, axis=(0, 1), initial=0), jnp.max(table, axis=(0, 1), initial=0)
-        return low, high
+        bounds = [piece.extent() for piece in self._pieces()]
+        low, high = (np.stack([np.asarray(own[k]) for own in bounds]) for k in (0, 1))
+        return jnp.asarray(low.min(axis=0)), jnp.asarray(high.max(axis=0))
 
     def take(
         self,
         targets: Int[np.ndarray, " kept"] | None = None,
         units: Int[np.ndarray, " kept"] | None = None,
     ) -> "ShardedOperator":
-        table = np.asarray(self.parts.by_unit)[:, : self.parts.n_units]
-        whole = DenseOperator(table.reshape(-1, table.shape[-1])[: self.n_units].T)
         axis = None if self.axes == self.mesh.axis_names else next(iter(self.axes))
-        return ShardedOperator(whole.take(targets, units), self.mesh, axis)
+        return ShardedOperator(self.whole().take(targets, units), self.mesh, axis)
+
+    def whole(self) -> Operator:
+        """The matrix on one device."""
+        pieces = self._pieces()
+        n_slots = self._shape_of_piece[1]
+        unit = np.full(len(pieces) * n_slots, NOBODY)
+        slots = np.arange(self.n_units) if self.slot is None else np.asarray(self.slot)
+        unit[slots] = np.arange(self.n_units)
+        return type(pieces[0]).joined(Parts(pieces, unit.reshape(-1, n_slots)))
+
+    def _pieces(self) -> list[Operator]:
+        return [jax.tree.map(op.itemgetter(k), self.parts) for k in range(self.devices)]
+
+    @property
+    def _shape_of_piece(self) -> tuple[int, int]:
+        return _own_shapes(self.parts).shape
 
     @property
     def _by_device(self) -> PartitionSpec:
         return PartitionSpec(self.axes)
 
+    def _on_all(self, x: np.ndarray) -> Array:
+        return jax.device_put(x, NamedSharding(self.mesh, PartitionSpec()))
+
     def _summed(
-        self, product: Callable[[DenseOperator, Array], Array], x: Float[Array, " unit"]
+        self, product: Callable[[Operator, Array], Array], x: Float[Array, " unit"]
     ) -> Array:
         """The sum over devices of what each makes of its own units."""
 
-        def own(parts: DenseOperator, x: Array) -> Array:
+        def own(parts: Operator, x: Array) -> Array:
             return jax.lax.psum(product(_own(parts), x[0]).astype(target_dtype()), self.axes)
 
-        missing = self.parts.n_units * self.devices - self.n_units
-        cut = jnp.pad(x, (0, missing)).reshape(self.devices, self.parts.n_units)
         spread = self._mapped(own, (self._by_device, self._by_device), PartitionSpec())
-        return spread(self.parts, cut)
+        return spread(self.parts, self._cut(x))
+
+    def _cut(self, x: Float[Array, " unit"]) -> Float[Array, "device slot"]:
+        shape = self.devices, self._shape_of_piece[1]
+        if self.slot is None:
+            return jnp.pad(x, (0, math.prod(shape) - self.n_units)).reshape(shape)
+        return jnp.zeros(math.prod(shape), x.dtype).at[self.slot].set(x).reshape(shape)
 
     def _mapped(self, fn: Callable[..., Array], given: Any, found: Any) -> Callable[..., Array]:
         return jax.shard_map(fn, mesh=self.mesh, in_specs=given, out_specs=found, check_vma=False)
 
 
-def _own(parts: DenseOperator) -> DenseOperator:
-    """The one part that a device holds."""
+def _own(parts: Operator) -> Operator:
+    """The one piece that a device holds."""
     return jax.tree.map(lambda leaf: leaf[0], parts)
+
+
+def _own_shapes(parts: Operator) -> Operator:
+    """A piece without its numbers."""
+    return jax.eval_shape(_own, parts)

@@ -1,18 +1,20 @@
 """A sparse estimate matrix: blocked rows forward, blocked columns for the adjoint and the Gram."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, Num
 
 from ..._segment import segment_sum
 from ..._validate import BadInputError
 from ._accumulate import ceil_div, target_dtype, wider
 from ._operator import Operator
-from ._sumtree import SUM_WIDTH, block_slots, halved, sum_tree, tree_sum
+from ._parts import NOBODY, Parts, in_runs
+from ._sumtree import SUM_WIDTH, block_slots, halved, sum_trees, tree_sum
 
 _UNIT_WIDTH = 8  # entries a block of a unit's column, which is short
 _TILE = 1024  # units a step of the Gram matrix
@@ -58,6 +60,15 @@ class _ByUnit(eqx.Module):
         dtype = wider(residual, self.data.dtype)
         sums = halved(self.data.astype(dtype) * residual.astype(dtype)[self.target])
         return segment_sum(sums, self.unit, self.n_units, sorted_ids=True)
+
+    def to_scipy(self, shape: tuple[int, int]):
+        """The entries that are not zero as a scipy array."""
+        from scipy import sparse
+
+        data = np.asarray(self.data)
+        block, slot = np.nonzero(data)
+        at = np.asarray(self.target)[block, slot], np.asarray(self.unit)[block]
+        return sparse.coo_array((data[block, slot], at), shape=shape)
 
     def gram(self, q: Float[Array, " unit"], n_targets: int) -> Float[Array, "target target"]:
         """Tile by tile: spread the entries of 1,024 units into a dense tile, multiply, add."""
@@ -112,10 +123,9 @@ class SparseOperator(Operator):
 
     def __init__(self, matrix: Any):
         csr = _as_csr(matrix)
-        csc = csr.tocsc()
         self.n_targets = len(csr.indptr) - 1
-        self.by_target, row_slots = _rows_of(csr)
-        self.by_unit, column_slots = _columns_of(csc)
+        (self.by_target,), (row_slots,) = _rows_of([csr])
+        (self.by_unit,), (column_slots,) = _columns_of([csr.tocsc()])
         order = csr.copy()
         order.data = np.arange(csr.nnz)
         column_order = np.empty(csr.nnz, np.int64)
@@ -172,6 +182,24 @@ class SparseOperator(Operator):
         csr = csr if targets is None else csr[np.asarray(targets)]
         return SparseOperator(csr if units is None else csr[:, np.asarray(units)])
 
+    def cut(self, n: int) -> Parts:
+        unit, csc = in_runs(np.arange(self.shape[1]), n), self.to_scipy().tocsc()
+        pieces = [csc[:, own[own != NOBODY]] for own in unit]
+        for piece in pieces:
+            piece.resize(self.n_targets, unit.shape[1])
+        rows, _ = _rows_of([piece.tocsr() for piece in pieces])
+        columns, _ = _columns_of(pieces)
+        none = np.zeros(0, np.int64), np.zeros(0, np.int64)
+        copies = zip(rows, columns, strict=True)
+        return Parts([_with_copies(self, *copy, none) for copy in copies], unit)
+
+    @classmethod
+    def joined(cls, parts: Parts) -> "SparseOperator":
+        from scipy import sparse
+
+        whole = sparse.hstack([piece.by_unit.to_scipy(piece.shape) for piece in parts.pieces])
+        return cls(sparse.csc_array(whole)[:, parts.slots()])
+
     def to_scipy(self):
         """The matrix as a scipy CSR array."""
         from scipy import sparse
@@ -184,6 +212,17 @@ class SparseOperator(Operator):
     def _row_of_entry(self) -> Int[np.ndarray, " entry"]:
         column_slots = np.asarray(self.slots[1])
         return np.asarray(self.by_unit.target).reshape(-1)[column_slots]
+
+
+def _with_copies(
+    operator: SparseOperator,
+    rows: _ByTarget,
+    columns: _ByUnit,
+    slots: tuple[Int[np.ndarray, " entry"], Int[np.ndarray, " entry"]],
+) -> SparseOperator:
+    return eqx.tree_at(
+        lambda o: (o.by_target, o.by_unit, o.slots), operator, (rows, columns, slots)
+    )
 
 
 def _as_csr(matrix: Any):
@@ -205,28 +244,49 @@ def _as_csr(matrix: Any):
     return csr
 
 
-def _rows_of(csr) -> tuple[_ByTarget, Int[np.ndarray, " entry"]]:
-    slots, bounds = block_slots(csr.indptr, SUM_WIDTH)
-    data = _spread(csr.data, slots, bounds, SUM_WIDTH)
-    unit = _spread(csr.indices.astype(np.int32), slots, bounds, SUM_WIDTH)
-    return _ByTarget(jnp.asarray(data), jnp.asarray(unit), sum_tree(bounds)), slots
+def _rows_of(matrices: Sequence[Any]) -> tuple[list[_ByTarget], list[Int[np.ndarray, " entry"]]]:
+    """The rows of CSR arrays, in arrays of the same shapes; and each entry's slot."""
+    slots, bounds = zip(*(block_slots(csr.indptr, SUM_WIDTH) for csr in matrices), strict=True)
+    shape = max(int(own[-1]) for own in bounds), SUM_WIDTH
+    trees = sum_trees(np.stack(bounds))
+    rows = [
+        _ByTarget(_spread(csr.data, at, shape), _spread(csr.indices, at, shape), tree)
+        for csr, at, tree in zip(matrices, slots, trees, strict=True)
+    ]
+    return rows, list(slots)
 
 
-def _columns_of(csc) -> tuple[_ByUnit, Int[np.ndarray, " entry"]]:
-    slots, bounds = block_slots(csc.indptr, _UNIT_WIDTH)
-    data = _spread(csc.data, slots, bounds, _UNIT_WIDTH)
-    target = _spread(csc.indices.astype(np.int32), slots, bounds, _UNIT_WIDTH)
-    unit = np.repeat(np.arange(csc.shape[1], dtype=np.int32), np.diff(bounds))
-    tile_ends = np.minimum(np.arange(0, csc.shape[1] + _TILE, _TILE), csc.shape[1])
-    tile_bounds = bounds[tile_ends[: ceil_div(csc.shape[1], _TILE) + 1]]
+def _columns_of(matrices: Sequence[Any]) -> tuple[list[_ByUnit], list[Int[np.ndarray, " entry"]]]:
+    """The columns of CSC arrays, in arrays of the same shapes; and each entry's slot."""
+    slots, bounds = zip(*(block_slots(csc.indptr, _UNIT_WIDTH) for csc in matrices), strict=True)
+    shape = max(int(own[-1]) for own in bounds), _UNIT_WIDTH
+    n_units = matrices[0].shape[1]
+    tile_ends = np.minimum(np.arange(0, n_units + _TILE, _TILE), n_units)
+    tile_bounds = np.stack(bounds)[:, tile_ends[: ceil_div(n_units, _TILE) + 1]]
     fullest = int(np.diff(tile_bounds).max(initial=0))
-    first = np.minimum(tile_bounds[:-1], max(0, len(unit) - fullest)).astype(np.int32)
-    arrays = [jnp.asarray(x) for x in (data, target, unit, first)]
-    columns = _ByUnit(*arrays, n_units=csc.shape[1], tile_blocks=fullest)
-    return columns, slots
+    first = np.minimum(tile_bounds[:, :-1], max(0, shape[0] - fullest)).astype(np.int32)
+    unit = np.full((len(matrices), shape[0]), n_units, np.int32)  # past the end: nobody's block
+    for own, bound in zip(unit, bounds, strict=True):
+        own[: bound[-1]] = np.repeat(np.arange(n_units, dtype=np.int32), np.diff(bound))
+    columns = [
+        _ByUnit(
+            _spread(csc.data, slots[k], shape),
+            _spread(csc.indices, slots[k], shape),
+            jnp.asarray(unit[k]),
+            jnp.asarray(first[k]),
+            n_units=n_units,
+            tile_blocks=fullest,
+        )
+        for k, csc in enumerate(matrices)
+    ]
+    return columns, list(slots)
 
 
-def _spread(values: np.ndarray, slots: np.ndarray, bounds: np.ndarray, width: int) -> np.ndarray:
-    out = np.zeros(bounds[-1] * width, values.dtype)
-    out[slots] = values
-    return out.reshape(-1, width)
+def _spread(
+    values: np.ndarray, slots: Int[np.ndarray, " entry"], shape: tuple[int, int]
+) -> Num[Array, "block width"]:
+    """Values in their slots, indices as int32."""
+    dtype = np.int32 if np.issubdtype(values.dtype, np.integer) else values.dtype
+    out = np.zeros(shape, dtype)
+    out.reshape(-1)[slots] = values
+    return jnp.asarray(out)

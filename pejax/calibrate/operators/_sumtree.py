@@ -28,15 +28,32 @@ def sum_tree(
     end of a level holds zero. No scatter, so a sum has the same bits on every run, and no long
     float32 chain of additions.
     """
-    levels = []
-    while np.any(np.diff(bounds) > 1) or (size is not None and not levels):
-        slots, upper = block_slots(bounds, SUM_WIDTH)
-        end = bounds[-1] if size is None or levels else size
-        table = np.full(upper[-1] * SUM_WIDTH, end, np.int32)
-        table[slots] = np.arange(bounds[-1])
-        levels.append(jnp.asarray(table.reshape(-1, SUM_WIDTH)))
-        bounds = upper
-    return tuple(levels)
+    return sum_trees(bounds[None], size)[0]
+
+
+def sum_trees(
+    bounds: Int[np.ndarray, "piece bound"], size: int | None = None
+) -> list[tuple[Int[Array, "level_block width"], ...]]:
+    """`sum_tree` for several sets of blocks with the same rows, in arrays of the same shapes."""
+    counts = np.diff(bounds)
+    if size is None and not np.any(counts > 1):
+        return [()] * len(bounds)
+    end = int(bounds.max()) if size is None else size
+    groups = np.maximum(1, -(-counts.max(axis=0) // SUM_WIDTH))
+    upper = np.concatenate([[0], np.cumsum(groups)])
+    above = sum_tree(upper)
+    return [(_gathers(own, upper, end), *above) for own in bounds]
+
+
+def _gathers(
+    bounds: Int[np.ndarray, " bound"], upper: Int[np.ndarray, " bound"], end: int
+) -> Int[Array, "level_block width"]:
+    """The blocks of each row, in the groups that it has above."""
+    row = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
+    block = np.arange(bounds[-1])
+    table = np.full(upper[-1] * SUM_WIDTH, end, np.int32)
+    table[upper[row] * SUM_WIDTH + block - bounds[row]] = block
+    return jnp.asarray(table.reshape(-1, SUM_WIDTH))
 
 
 def halved(x: Float[Array, "block width *rest"]) -> Float[Array, "block *rest"]:
