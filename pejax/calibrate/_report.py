@@ -168,6 +168,7 @@ def _targets(solution: "Solution") -> "pd.DataFrame":
         "importance": np.asarray(problem.weights),
         "level": unlabelled if problem.levels is None else problem.levels,
         "tolerance": np.asarray(problem.tolerance),
+        "source": unlabelled if problem.sources is None else problem.sources,
     }
     return pd.DataFrame(columns)
 

@@ -34,7 +34,8 @@ _FORMATS = {
     **dict.fromkeys(("targets", "held out"), ","),
     **dict.fromkeys(("value", "used"), ",.6g"),
 }
-_WORST = ["name", "level", "group", "target", "base_estimate", "estimate", "base_error", "error"]
+_LABELS = ["name", "level", "group", "source"]
+_WORST = [*_LABELS, "target", "base_estimate", "estimate", "base_error", "error"]
 _PERCENT = ("_share", "_bound")  # how the names of measures end that are shares
 _ERRORS = {-4.0: "0.01 %", -3.0: "0.1 %", -2.0: "1 %", -1.0: "10 %", 0.0: "100 %", 1.0: "1,000 %"}
 _RATIOS = {-2.0: "0.01", -1.0: "0.1", 0.0: "1", 1.0: "10", 2.0: "100"}

@@ -99,7 +99,7 @@ class HardConcrete(eqx.Module):
 
     def gate_at(self, noise: Float[Array, " item"]) -> Float[Array, " item"]:
         """The gate that uniform `noise` in (0, 1) gives: the quantile function of the gate."""
-        logistic = jnp.log(noise) - jnp.log1p(-noise)
+        logistic = jnp.log(noise / (1 - noise))
         return self._stretched((logistic + self._location()) / self._beta())
 
     def mode(self) -> Float[Array, " item"]:

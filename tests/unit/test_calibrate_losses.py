@@ -109,3 +109,22 @@ def test_balanced_groups_weigh_the_same():
 def test_a_setting_out_of_range_is_named(make, message):
     with pytest.raises(BadInputError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    "method",
+    [cal.Adam(epochs=30, mass="conserved", dropout=0.2), cal.L0(200, epochs=30)],
+    ids=["adam", "l0"],
+)
+def test_an_odd_number_of_records_is_no_other_problem(method, monkeypatch):
+    from pejax.calibrate.gradient import _train
+
+    rng = np.random.default_rng(0)
+    X, base = rng.gamma(1.0, 1.0, (3, 1_501)), rng.gamma(2.0, 1.0, 1_501)
+    problem = cal.TargetProblem(X, X @ base * rng.uniform(0.9, 1.1, 3))
+    as_they_are = cal.calibrate(problem, base, method, key=jax.random.key(0))
+    monkeypatch.setattr(_train, "_MANY", 1_000)
+    rounded_up = cal.calibrate(problem, base, method, key=jax.random.key(0))
+    assert rounded_up.weights.shape == (1_501,)
+    np.testing.assert_array_equal(rounded_up.weights > 0, as_they_are.weights > 0)
+    np.testing.assert_allclose(rounded_up.weights, as_they_are.weights, rtol=1e-3)

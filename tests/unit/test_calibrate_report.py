@@ -368,3 +368,20 @@ def test_losses_that_are_no_numbers_are_null(tmp_path):
     header, *epochs = lines_of(solution.write_log(tmp_path / "run.jsonl"))
     assert header["result"] == "nonfinite"
     assert [line["loss"] for line in epochs] == [1.5, None, None]
+
+
+def test_where_each_target_was_published_is_in_the_report(tmp_path):
+    targets = pd.DataFrame(
+        {
+            "geo_level": ["nation", "nation"],
+            "geo_id": "US",
+            "variable": ["people", "none"],
+            "value": [8.0, 3.0],
+            "source": ["Census, table 1", "nobody"],
+        }
+    )
+    values = pd.DataFrame({"people": [2.0, 3.0], "none": [0.0, 0.0]})
+    problem = cal.geography_problem(targets, values, ["US", "US"])
+    report = cal.calibrate(problem, [1.0, 1.0], cal.Entropy()).report()
+    assert report.targets["source"].tolist() == ["Census, table 1"]
+    assert "Census, table 1" in report.to_html(tmp_path / "report.html").read_text()

@@ -15,7 +15,7 @@ from ..._validate import BadInputError
 from .._method import Outcome, ProgressCallback, Start, optional
 from ..operators._accumulate import total
 from ..problem._problem import Goals, TargetProblem
-from ._train import EpochLog, GradientMethod, Moment, ending, loss_and_pull, moved
+from ._train import EpochLog, GradientMethod, Moment, ending, loss_and_pull, moved, n_records
 
 _ROUNDS = 8  # in which the shift that conserves the mass is found
 
@@ -113,7 +113,7 @@ class Adam(GradientMethod):
         worth = pull * mask * base + 2 * self.ridge * share * state.theta
         if self.mass == "conserved":
             worth = worth - share * total(ratio * worth).astype(base.dtype)
-        updates, optimiser = self.optimiser(len(base)).update(
+        updates, optimiser = self.optimiser(n_records(goals)).update(
             worth * ratio, state.optimiser, state.theta
         )
         theta = self._admissible(moved(state.theta, updates), share)

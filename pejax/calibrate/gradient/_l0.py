@@ -19,7 +19,7 @@ from .._method import Outcome, ProgressCallback, Start, optional
 from ..dual._methods import Entropy
 from ..dual._support import Sample, check_budget, on_support
 from ..problem._problem import Goals, TargetProblem
-from ._train import EpochLog, GradientMethod, Moment, ending, loss_and_pull, moved
+from ._train import EpochLog, GradientMethod, Moment, ending, loss_and_pull, moved, n_records
 
 _DESCENT = 0.6  # share of the epochs over which the budget shrinks from all records to its end
 _LOGIT_RANGE = 12.0  # log alpha is kept within, so that a gate can always come back
@@ -223,16 +223,16 @@ class L0(GradientMethod):
         weights, pull_back = jax.vjp(gated, theta, gates.log_alpha)
         loss, pull = loss_and_pull(goals, weights, self.loss)
         theta_slope, gate_slope = pull_back(pull)
-        theta_slope += 2 * self.l2 * jnp.exp(2 * theta) / theta.shape[0]
+        theta_slope += 2 * self.l2 * jnp.exp(2 * theta) / jnp.sum(base > 0)
         if self.l0_lambda is not None or self.groups is not None:
             price = jax.grad(lambda location: self._price(gates.with_location(location), at.epoch))
             gate_slope += price(gates.log_alpha)
         parameters = (theta, gates.log_alpha)
-        updates, optimiser = self.optimiser(len(base)).update(
+        updates, optimiser = self.optimiser(n_records(goals)).update(
             (theta_slope, gate_slope), optimiser, parameters
         )
         theta, location = moved(parameters, updates)
-        gates = self._within_budget(gates.with_location(location), base, at.epoch)
+        gates = self._within_budget(goals, gates.with_location(location), base, at.epoch)
         kept = jnp.sum(jnp.where(base > 0, gates.open_probability(), 0.0))
         return L0State(theta, gates, optimiser), EpochLog(loss, kept)
 
@@ -242,17 +242,23 @@ class L0(GradientMethod):
         cost = price * gates.penalty()
         if self.groups is None:
             return cost
-        shut = segment_sum(gates.shut_log_probability(), jnp.asarray(self.groups), len(self.groups))
+        groups = jnp.asarray(self.groups)
+        shut = gates.shut_log_probability()[: len(groups)]
+        shut = segment_sum(shut, groups, len(groups))
         return cost - self.group_lambda * jnp.sum(jnp.expm1(shut))
 
     def _within_budget(
-        self, gates: HardConcrete, base: Float[Array, " unit"], epoch: Int[Array, ""]
+        self,
+        goals: Goals,
+        gates: HardConcrete,
+        base: Float[Array, " unit"],
+        epoch: Int[Array, ""],
     ) -> HardConcrete:
         """The gates shifted together so that their expected count does not exceed the epoch's."""
         if self.budget is None:
             return gates
         descent = max(1, math.ceil(_DESCENT * self.epochs))
-        path = geometric_schedule(base.shape[0], self.budget, descent)
+        path = geometric_schedule(n_records(goals), self.budget, descent)
         location = jnp.clip(gates.log_alpha, -_LOGIT_RANGE, _LOGIT_RANGE)
         shift = _shift_to_count(gates.with_location(location), base > 0, path(epoch + 1))
         return gates.with_location(location - shift)

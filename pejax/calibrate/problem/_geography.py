@@ -68,7 +68,7 @@ def geography_problem(
 
     Args:
         targets: as in `geography_operator`, with `value`, and if they are known `name`, `scale`,
-            `weight`, `group` and `tolerance`.
+            `weight`, `group`, `tolerance` and `source`.
         values, geo_id, household, own: as in `geography_operator`.
         sums: what becomes of parts that do not add up to their whole by more than `tolerance`
             (districts of a state, states of the nation): `keep` both; `rake` the parts to the
@@ -126,6 +126,7 @@ def settled_problem(
         weights=_filled(left, "weight", 1.0),
         tolerance=_filled(left, "tolerance", TOLERANCE),
         levels=list(left["geo_level"]),
+        sources=list(left["source"]) if "source" in left else None,
         refused=(*refused, *found.refused),
         adjusted=found.adjusted,
     )

@@ -54,6 +54,7 @@ class TargetProblem(eqx.Module):
         weights: the importance of each target in the loss, at least 0; 1 unless given. A target of
             importance 0 is reported and not fitted.
         levels: a label a target, such as district, state or nation, for reports.
+        sources: where each target was published, for reports.
         tolerance: the error, in units of the scale, within which each target counts as met; 1 %
             unless given. It is for reports: no method stops at it.
         refused: targets set aside before, carried along.
@@ -77,6 +78,7 @@ class TargetProblem(eqx.Module):
     names: tuple[str, ...] = eqx.field(static=True)
     groups: tuple[str, ...] | None = eqx.field(static=True)
     levels: tuple[str, ...] | None = eqx.field(static=True)
+    sources: tuple[str, ...] | None = eqx.field(static=True)
     refused: tuple[Refusal, ...] = eqx.field(static=True)
     adjusted: tuple[Adjustment, ...] = eqx.field(static=True)
 
@@ -90,6 +92,7 @@ class TargetProblem(eqx.Module):
         groups: Sequence[str] | None = None,
         weights: Any = None,
         levels: Sequence[str] | None = None,
+        sources: Sequence[str] | None = None,
         tolerance: Any = None,
         refused: Sequence[Refusal] = (),
         adjusted: Sequence[Adjustment] = (),
@@ -97,7 +100,7 @@ class TargetProblem(eqx.Module):
         operator = as_operator(operator)
         rows = np.arange(operator.shape[0])
         names = [f"target_{row}" for row in rows] if names is None else list(names)
-        labels = {"names": names, "groups": groups, "levels": levels}
+        labels = {"names": names, "groups": groups, "levels": levels, "sources": sources}
         numbers = {"values": values, "scale": scale, "weights": weights, "tolerance": tolerance}
         _screen.check_lengths(len(rows), **labels, **numbers)
         y = np.asarray(values, float)
@@ -122,6 +125,7 @@ class TargetProblem(eqx.Module):
         self.values, self.scale, self.weights, self.tolerance = y[kept], s[kept], shared, slack
         self.groups = None if groups is None else _labels(groups, kept)
         self.levels = None if levels is None else _labels(levels, kept)
+        self.sources = None if sources is None else _labels(sources, kept)
         self.refused = (*refused, *(aside[row] for row in sorted(aside)))
         self.adjusted = tuple(adjusted)
 

@@ -46,6 +46,7 @@ class Target(NamedTuple):
     weight: float
     tolerance: float
     group: str
+    source: str
 
     @property
     def column_key(self) -> tuple[str, str, str, float, float, str]:
