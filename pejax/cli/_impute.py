@@ -1,42 +1,126 @@
 """`pejax impute`: fill columns of one table from the donors of another."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from ._options import Out, Seed
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ..impute import QRF
+    from ._work import Work
+
+
+def impute(
+    donor: Annotated[Path, typer.Option("--donor", help="Table with predictors and outcomes.")],
+    receiver: Annotated[Path, typer.Option("--receiver", help="Table with the predictors alone.")],
+    targets: Annotated[str, typer.Option("--targets", help="Columns to fill, in order.")],
+    predictors: Annotated[
+        str | None,
+        typer.Option("--predictors", help="Columns, split by commas; all that both tables have."),
+    ] = None,
+    weight: Annotated[str | None, typer.Option("--weight", help="Donors' weight column.")] = None,
+    trees: Annotated[int, typer.Option("--trees", min=1)] = 100,
+    leaf: Annotated[int, typer.Option("--leaf", min=1, help="Least donors drawn in a leaf.")] = 5,
+    sign_stage: Annotated[
+        bool, typer.Option("--sign-stage", help="Draw the sign first, then the size.")
+    ] = False,
+    order: Annotated[
+        str, typer.Option("--order", help="given, or chosen by correlation.")
+    ] = "given",
+    save_forest: Annotated[
+        bool, typer.Option("--save-forest", help="Keep all forests, in forest.npz.")
+    ] = False,
+    seed: Seed = 0,
+    out: Out = Path("out/impute"),
+) -> None:
+    """Grow a quantile regression forest a variable and draw a donor's value for every receiver."""
+    options = dict(locals())
+    from .. import impute as room, io
+    from ._work import work
+
+    with work("impute", out, options, seed) as task:
+        with task.run.step("tables"):
+            given, wanted = io.load(donor), io.load(receiver)
+        forest = room.QRF(
+            n_estimators=trees,
+            min_samples_leaf=leaf,
+            sign_stage=sign_stage,
+            order=order,
+            seed=seed,
+        )
+        fill = _listed(targets)
+        both = [str(name) for name in given if name in wanted.columns]
+        read = [name for name in both if name not in (*fill, weight)]
+        asked = _Asked(given, wanted, _listed(predictors) if predictors else read, fill, weight)
+        task.display.say(f"predictors: {', '.join(asked.predictors)}")
+        drawn = (_kept if save_forest else _one_by_one)(task, forest, asked, seed)
+        summary = _beside(asked, drawn)
+        task.write("imputed", wanted.assign(**{str(name): drawn[name] for name in drawn}))
+        task.write("summary", summary)
+        task.display.table(summary, rows=40)
+
+
+class _Asked(NamedTuple):
+    """The tables, and what is to be filled from what."""
+
+    donors: "pd.DataFrame"
+    receivers: "pd.DataFrame"
+    predictors: list[str]
+    targets: list[str]
+    weight: str | None
+
+
+def _one_by_one(task: "Work", forest: "QRF", asked: _Asked, seed: int) -> "pd.DataFrame":
+    """A forest a variable, none kept: the memory of one."""
+    import jax
+
+    with task.run.step("fit and draw"):
+        return forest.impute(*asked, key=jax.random.key(seed), progress=_teller(task))
+
+
+def _kept(task: "Work", forest: "QRF", asked: _Asked, seed: int) -> "pd.DataFrame":
+    """All forests, saved for other receivers."""
+    import jax
+
+    donors, receivers, predictors, targets, weight = asked
+    with task.run.step("fit"):
+        fitted = forest.fit(donors, predictors, targets, weight, progress=_teller(task))
+        fitted.save(task.run.out / "forest.npz")
+    with task.run.step("draw"):
+        return fitted.draw(receivers, key=jax.random.key(seed))
+
+
+def _teller(task: "Work"):
+    """What a chain is at, on the moving line."""
+
+    def tell(done: int, of: int, name: str) -> None:
+        task.display.progress(f"variable {done + 1} of {of}: {name}" if name else f"{of} filled")
+
+    return tell
 
 
 def _listed(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def impute(
-    donors: Annotated[Path, typer.Argument(help="Table with predictors and outcomes.")],
-    receivers: Annotated[Path, typer.Argument(help="Table with the predictors alone.")],
-    predictors: Annotated[str, typer.Option("--predictors", help="Columns, split by commas.")],
-    variables: Annotated[str, typer.Option("--variables", help="Columns to fill, in order.")],
-    weight: Annotated[str | None, typer.Option("--weight", help="Donors' weight column.")] = None,
-    trees: Annotated[int, typer.Option("--trees", min=1)] = 100,
-    leaf: Annotated[int, typer.Option("--leaf", min=1, help="Least donors drawn in a leaf.")] = 5,
-    seed: Seed = 0,
-    out: Out = Path("out/impute"),
-) -> None:
-    """Grow a quantile regression forest a variable and draw a donor's value for every receiver."""
-    options = dict(locals())
-    import jax
+def _beside(asked: _Asked, drawn: "pd.DataFrame") -> "pd.DataFrame":
+    """The donors' and the receivers' distribution of each number, a row a statistic."""
+    import pandas as pd
 
-    from .. import impute as room, io
-    from ._work import work
+    from .. import impute as room
 
-    with work("impute", out, options, seed) as task:
-        with task.run.step("tables"):
-            given, wanted = io.load(donors), io.load(receivers)
-        with task.run.step("fit"):
-            forest = room.QRF(n_estimators=trees, min_samples_leaf=leaf, seed=seed)
-            fitted = forest.fit(given, _listed(predictors), _listed(variables), weight)
-        with task.run.step("draw"):
-            drawn = fitted.draw(wanted, key=jax.random.key(seed))
-        fitted.save(out / "forest.npz")
-        task.write("imputed", wanted.assign(**{str(name): drawn[name] for name in drawn}))
+    donors = asked.donors
+    weights = None if asked.weight is None else donors[asked.weight].to_numpy(float)
+    columns = ["variable", "statistic", "imputed", "donors"]
+    tables = []
+    for name in map(str, drawn.select_dtypes("number")):
+        told, theirs = drawn[name].to_numpy(float), donors[name].to_numpy(float)
+        table = pd.DataFrame(room.compare(told, theirs, truth_weights=weights))
+        tables.append(table.rename(columns={"truth": "donors"}).assign(variable=name))
+    return (
+        pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)
+    )

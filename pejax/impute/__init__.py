@@ -1,6 +1,7 @@
 """Imputation: quantile forests as arrays, read and drawn from in JAX, chained over survey data."""
 
 from ._all_values import AllValues as AllValues
+from ._bags import Bags as Bags
 from ._chain import chain as chain
 from ._columns import CategoryColumn as CategoryColumn, NumberColumn as NumberColumn
 from ._fitted import FittedQRF as FittedQRF
@@ -18,4 +19,5 @@ from ._metrics import (
 from ._qrf import QRF as QRF
 from ._readout import LeafMean as LeafMean, Readout as Readout, SingleValue as SingleValue
 from ._soft import SoftForest as SoftForest, soften as soften
+from ._stages import SignForest as SignForest
 from ._trees import Trees as Trees

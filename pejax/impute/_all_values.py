@@ -7,7 +7,7 @@ from jaxtyping import Array, Float, Int, Int32
 
 from .._validate import BadInputError
 from ._levels import Method, between, bracket
-from ._readout import DonorValues, Leaves, Readout
+from ._readout import DonorValues, Leaves, Readout, mean_over_trees
 
 
 class AllValues(Readout):
@@ -47,7 +47,7 @@ class AllValues(Readout):
 
     def mean(self, leaves: Leaves) -> Float[Array, " row"]:
         """See `Readout`; this is scikit-learn's `predict`."""
-        return jnp.take_along_axis(self.means, leaves, axis=1).mean(axis=0)
+        return mean_over_trees(self.means, leaves)
 
     def outcomes(self) -> Float[Array, "tree node"]:
         """See `Readout`."""
@@ -62,6 +62,17 @@ class AllValues(Readout):
         ranges = self._range(leaves)
         one_level = self._interpolated if self.counts else self._inverted_cdf
         return lax.map(lambda level: one_level(ranges, level, method), levels.T).T
+
+    def below(self, leaves: Leaves, rank: Int32[Array, "row point"]) -> Float[Array, "row point"]:
+        """See `Readout`."""
+        first, last = self._range(leaves)
+        whole = self._weight_before(last, first)
+
+        def share(limit: Int32[Array, " row"]) -> Float[Array, " row"]:
+            entry = _first_above(lambda at: self.rank[at] < limit, first, last)
+            return self._weight_before(entry, first) / whole
+
+        return lax.map(share, rank.T).T
 
     def draw(
         self, tree: Int[Array, " row"], leaf: Int[Array, " row"], uniform: Float[Array, " row"]
@@ -81,10 +92,10 @@ class AllValues(Readout):
             )
 
     def _range(self, leaves: Leaves) -> tuple[Int32[Array, "tree row"], Int32[Array, "tree row"]]:
-        return (
-            jnp.take_along_axis(self.start, leaves, axis=1),
-            jnp.take_along_axis(self.start, leaves + 1, axis=1),
-        )
+        leaf = jnp.maximum(leaves, 0)
+        first = jnp.take_along_axis(self.start, leaf, axis=1)
+        last = jnp.take_along_axis(self.start, leaf + 1, axis=1)
+        return first, jnp.where(leaves >= 0, last, first)
 
     def _weight_before(self, entry, first) -> Float[Array, " row"]:
         """The pooled weight of each row's entries before `entry`."""

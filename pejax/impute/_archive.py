@@ -14,18 +14,23 @@ import numpy as np
 from .._files import atomic_path
 from .._validate import BadInputError
 from ._all_values import AllValues
+from ._bags import Bags
 from ._columns import column_from_json, column_to_json
 from ._forest import Forest
 from ._imputer import Imputer
 from ._readout import LeafMean, Readout, SingleValue
+from ._stages import SignForest
 from ._trees import Trees
 
 FORMAT = "pejax-imputers"
-VERSION = 1
+ONE_FOREST = "pejax-forest"
+VERSION = 2
+_MEANT = {FORMAT: "imputer's", ONE_FOREST: "forest's"}
 HEADER = "header"  # a JSON text beside the arrays
 
 Arrays = dict[str, np.ndarray]
 
+_STAGES = ("sign", "negative", "positive")
 _TREES = ("records", "source", "depth")
 _ALL = (AllValues, ("values", "start", "rank", "cumulative", "means"))
 _STORES: dict[str, tuple[type[Readout], tuple[str, ...]]] = {
@@ -41,17 +46,12 @@ def imputers_to_arrays(imputers: Sequence[Imputer]) -> Arrays:
     arrays: Arrays = {}
     described = []
     for i, imputer in enumerate(imputers):
-        arrays |= {f"{i}/{name}": array for name, array in _forest_arrays(imputer.forest).items()}
-        described.append(
-            {
-                "target": column_to_json(imputer.target),
-                "inputs": [column_to_json(column) for column in imputer.inputs],
-                "forest": _forest_header(imputer.forest),
-            }
-        )
-    header = {"format": FORMAT, "version": VERSION, "imputers": described}
-    header["digest"] = _digest(header, arrays)
-    return {HEADER: np.array(json.dumps(header)), **arrays}
+        columns = {
+            "target": column_to_json(imputer.target),
+            "inputs": [column_to_json(column) for column in imputer.inputs],
+        }
+        described.append(columns | {"forest": _described(imputer.forest, f"{i}/", arrays)})
+    return _sealed({"format": FORMAT, "imputers": described}, arrays)
 
 
 def imputers_from_arrays(arrays: Mapping[str, np.ndarray]) -> tuple[Imputer, ...]:
@@ -61,15 +61,32 @@ def imputers_from_arrays(arrays: Mapping[str, np.ndarray]) -> tuple[Imputer, ...
         BadInputError: not such arrays, of a later version, or altered since.
     """
     held = dict(arrays)
-    header = _read_header(held)
+    header = _read_header(held, FORMAT)
     return tuple(
         Imputer(
-            _forest_of(described["forest"], held, f"{i}/"),
+            _rebuilt(described["forest"], f"{i}/", held),
             tuple(column_from_json(column) for column in described["inputs"]),
             column_from_json(described["target"]),
         )
         for i, described in enumerate(header["imputers"])
     )
+
+
+def forest_to_arrays(forest: Forest) -> Arrays:
+    """One forest, as `imputers_to_arrays` writes several."""
+    arrays: Arrays = {}
+    return _sealed({"format": ONE_FOREST, "forest": _described(forest, "", arrays)}, arrays)
+
+
+def forest_from_arrays(arrays: Mapping[str, np.ndarray]) -> Forest:
+    """The forest that `forest_to_arrays` took apart.
+
+    Raises:
+        BadInputError: not such arrays, of a later version, or altered since.
+    """
+    held = dict(arrays)
+    header = _read_header(held, ONE_FOREST)
+    return _one_rebuilt(header["forest"], "", held)
 
 
 def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) -> Path:
@@ -96,7 +113,17 @@ def load_arrays(path: str | os.PathLike[str]) -> Arrays:
         ) from error
 
 
-def _forest_header(forest: Forest) -> dict[str, Any]:
+def _described(forest: Forest | SignForest, prefix: str, arrays: Arrays) -> dict[str, Any]:
+    """What the header says of a forest, whose arrays are added under a prefix."""
+    if isinstance(forest, SignForest):
+        stages = {name: getattr(forest, name) for name in _STAGES}
+        return {
+            "stages": {
+                name: _described(part, f"{prefix}{name}/", arrays)
+                for name, part in stages.items()
+                if part is not None
+            }
+        }
     header = {
         "n_features": forest.trees.n_features,
         "feature_bits": forest.trees.feature_bits,
@@ -108,16 +135,28 @@ def _forest_header(forest: Forest) -> dict[str, Any]:
             "counts": forest.readout.counts,
             "equal_trees": forest.readout.equal_trees,
         }
+    _, stored = _STORES[forest.readout.name]
+    for name in _TREES:
+        arrays[prefix + name] = np.asarray(getattr(forest.trees, name))
+    for name in stored:
+        arrays[f"{prefix}leaf_{name}"] = np.asarray(getattr(forest.readout, name))
+    if forest.bags is not None:
+        header["n_donors"] = forest.bags.n_donors
+        arrays[prefix + "bags"] = np.asarray(forest.bags.bits)
     return header
 
 
-def _forest_arrays(forest: Forest) -> Arrays:
-    _, stored = _STORES[forest.readout.name]
-    trees = {name: np.asarray(getattr(forest.trees, name)) for name in _TREES}
-    return trees | {f"leaf_{name}": np.asarray(getattr(forest.readout, name)) for name in stored}
+def _rebuilt(header: Mapping[str, Any], prefix: str, arrays: Arrays) -> Forest | SignForest:
+    if "stages" not in header:
+        return _one_rebuilt(header, prefix, arrays)
+    stages = {
+        name: _one_rebuilt(part, f"{prefix}{name}/", arrays)
+        for name, part in header["stages"].items()
+    }
+    return SignForest(stages["sign"], stages.get("negative"), stages.get("positive"))
 
 
-def _forest_of(header: Mapping[str, Any], arrays: Arrays, prefix: str) -> Forest:
+def _one_rebuilt(header: Mapping[str, Any], prefix: str, arrays: Arrays) -> Forest:
     store, stored = _STORES[header["readout"]]
     trees = Trees(
         **{name: jnp.asarray(arrays[prefix + name]) for name in _TREES},
@@ -127,21 +166,34 @@ def _forest_of(header: Mapping[str, Any], arrays: Arrays, prefix: str) -> Forest
     )
     held = {name: arrays[f"{prefix}leaf_{name}"] for name in stored}
     leaves = {name: x if name == "values" else jnp.asarray(x) for name, x in held.items()}
-    return Forest(trees, store(**leaves, **header.get("weights", {})))
+    bags = None
+    if "n_donors" in header:
+        bags = Bags(jnp.asarray(arrays[prefix + "bags"]), header["n_donors"])
+    return Forest(trees, store(**leaves, **header.get("weights", {})), bags)
 
 
-def _read_header(arrays: Arrays) -> dict[str, Any]:
+def _sealed(header: dict[str, Any], arrays: Arrays) -> Arrays:
+    """The arrays with their header, version and digest in it."""
+    header |= {"version": VERSION}
+    header["digest"] = _digest(header, arrays)
+    return {HEADER: np.array(json.dumps(header)), **arrays}
+
+
+def _read_header(arrays: Arrays, wanted: str) -> dict[str, Any]:
     text = arrays.pop(HEADER, np.array(""))
     try:
         header = json.loads(str(text))
     except json.JSONDecodeError:
         header = {}
-    if header.get("format") != FORMAT:
-        raise BadInputError("These are no imputer's arrays. Use what to_arrays or save wrote.")
-    if header["version"] != VERSION:
+    if header.get("format") != wanted:
+        raise BadInputError(
+            f"These are no {_MEANT[wanted]} arrays. Use what to_arrays or save wrote, of the same"
+            " class."
+        )
+    if header["version"] > VERSION:
         raise BadInputError(
             f"The imputer was saved in version {header['version']} of the format; this pejax reads"
-            f" version {VERSION}. Upgrade pejax, or fit and save again."
+            f" versions up to {VERSION}. Upgrade pejax, or fit and save again."
         )
     found = header.pop("digest")
     if found != _digest(header, arrays):

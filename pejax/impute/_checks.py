@@ -59,6 +59,27 @@ def check_levels(levels: Any, rows: int, *, open_interval: bool = False) -> None
         raise BadInputError(f"{host[~inside][0]} is no quantile level. Levels lie {where} 0 and 1.")
 
 
+def check_points(y: Any, rows: int) -> None:
+    """Refuse outcomes that are not one number a row, or several."""
+    shape = np.shape(y)
+    if len(shape) not in (1, 2) or shape[0] != rows:
+        raise BadInputError(
+            f"The outcomes have shape {shape}. Give (row,) or (row, point) with {rows} rows."
+        )
+    if not is_traced(y) and np.isnan(np.asarray(y, float)).any():
+        row = int(np.argwhere(np.isnan(np.asarray(y, float)))[0][0])
+        raise BadInputError(f"Row {row}: the outcome is missing (NaN). Leave the row out.")
+
+
+def check_trees(trees: Any, shape: tuple[int, int]) -> None:
+    """Refuse what is not one truth value a row and tree."""
+    if np.shape(trees) != shape or np.result_type(trees) != np.bool_:
+        raise BadInputError(
+            f"trees is {np.result_type(trees)} of shape {np.shape(trees)}. Give one truth value a"
+            f" row and tree, {shape}."
+        )
+
+
 def check_ids(ids: Any, rows: int) -> None:
     """Refuse record ids that are not one whole number a row within 32 unsigned bits."""
     if np.shape(ids) != (rows,):

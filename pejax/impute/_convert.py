@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from .._validate import BadInputError, unknown
+from ._bags import Bags
 from ._checks import check_weights
 from ._forest import Forest
 from ._layout import HostTree, PackedTrees
@@ -28,7 +29,9 @@ def from_sklearn(
     seed: int,
 ) -> Forest:
     """See `Forest.from_sklearn`."""
-    _check_regressor(forest)
+    _check_forest(forest)
+    if hasattr(forest, "classes_"):
+        return _from_classifier(forest, readout, missing, seed)
     has_data = X is not None and y is not None
     readout = readout or ("meinshausen" if has_data else "mean")
     if readout not in (*READOUTS, "mean"):
@@ -51,7 +54,32 @@ def from_sklearn(
     ]
     _check_training_data(forest.estimators_, samples)
     rng = np.random.default_rng(seed)
+    bags = Bags.of(weights) if forest.bootstrap else None
+    return Forest(on_device, build_readout(readout, samples, packed, values, rng), bags)
+
+
+def _from_classifier(forest: Any, readout: str | None, missing: Missing, seed: int) -> Forest:
+    """A classifier's leaves hold the shares of its classes: these are the donors."""
+    readout = readout or "meinshausen"
+    if readout not in READOUTS:
+        raise unknown("readout of a classifier", readout, READOUTS)
+    trees = [host_tree(estimator) for estimator in forest.estimators_]
+    on_device, packed = Trees.build(trees, forest.n_features_in_, missing)
+    classes = np.asarray(forest.classes_)
+    values = np.arange(float(len(classes)))
+    if classes.dtype.kind in "biuf":
+        values = classes.astype(np.float64)
+    samples = [_class_samples(estimator.tree_) for estimator in forest.estimators_]
+    rng = np.random.default_rng(seed)
     return Forest(on_device, build_readout(readout, samples, packed, values, rng))
+
+
+def _class_samples(tree: Any) -> TreeSamples:
+    shares = tree.value[:, 0, :]
+    weight = shares / shares.sum(axis=1, keepdims=True) * tree.weighted_n_node_samples[:, None]
+    weight[tree.children_left >= 0] = 0
+    leaf, rank = np.nonzero(weight)
+    return TreeSamples(leaf, rank, weight[leaf, rank])
 
 
 def from_quantile_forest(forest: Any) -> Forest:
@@ -197,16 +225,11 @@ def _check_training_data(estimators: Sequence[Any], samples: Sequence[TreeSample
             )
 
 
-def _check_regressor(forest: Any) -> None:
+def _check_forest(forest: Any) -> None:
     if not hasattr(forest, "estimators_") or not hasattr(forest.estimators_[0], "tree_"):
         raise BadInputError(
-            f"{type(forest).__name__} is no fitted forest. Give a fitted RandomForestRegressor or"
-            " ExtraTreesRegressor."
-        )
-    if hasattr(forest, "classes_"):
-        raise BadInputError(
-            f"{type(forest).__name__} predicts classes. Use QRF, which draws a category from the"
-            " donors, or a RandomForestRegressor on numbers."
+            f"{type(forest).__name__} is no fitted forest. Give a fitted RandomForestRegressor,"
+            " ExtraTreesRegressor or a classifier of either kind."
         )
     _check_outcomes(forest.n_outputs_)
 

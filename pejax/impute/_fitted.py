@@ -1,18 +1,21 @@
 """A fitted chain of forests: fill the variables of receivers in turn."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Integer, Shaped
+from jax.sharding import Mesh
+from jaxtyping import Array, Float, Integer, Shaped
 
 from .._types import Key
 from .._validate import BadInputError, unknown
 from ._archive import imputers_from_arrays, imputers_to_arrays, load_arrays, save_arrays
-from ._imputer import Imputer
+from ._columns import Column
+from ._imputer import Columns, Imputer
+from ._stages import SignForest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +41,12 @@ class FittedQRF(eqx.Module):
         return tuple(imputer.target.name for imputer in self.imputers)
 
     def draw(
-        self, X: "pd.DataFrame", *, key: Key, ids: Integer[np.ndarray, " row"] | None = None
+        self,
+        X: "pd.DataFrame",
+        *,
+        key: Key,
+        ids: Integer[np.ndarray, " row"] | None = None,
+        mesh: Mesh | None = None,
     ) -> "pd.DataFrame":
         """Impute by donors: for every row and variable the value of one donor.
 
@@ -50,25 +58,22 @@ class FittedQRF(eqx.Module):
             key: from `jax.random.key`.
             ids: whole numbers that name the records; by default the frame's index where it is one
                 of unique whole numbers, else the row numbers.
+            mesh: devices over which the rows are spread.
 
         Returns:
             The imputed variables alone, with the index of `X` and the donors' dtypes.
         """
-        import pandas as pd
-
-        columns = self._encoded(X)
-        ids = _record_ids(X) if ids is None else ids
-        drawn = {}
+        filling = Filling.of(X, self.imputers[0].inputs, key, ids, mesh)
         for imputer in self.imputers:
-            name = imputer.target.name
-            rank = imputer.draw_rank(columns, key, ids)
-            columns[name] = imputer.outcome(rank)
-            exact = np.asarray(imputer.forest.readout.values)[np.asarray(rank)]
-            drawn[name] = imputer.target.decode(exact, X.index)
-        return pd.DataFrame(drawn, index=X.index)
+            filling.fill(imputer)
+        return filling.table()
 
     def predict(
-        self, X: "pd.DataFrame", quantiles: Sequence[float] = (0.5,)
+        self,
+        X: "pd.DataFrame",
+        quantiles: Sequence[float] = (0.5,),
+        *,
+        mesh: Mesh | None = None,
     ) -> "dict[float, pd.DataFrame]":
         """Conditional quantiles of every variable, a table for each level.
 
@@ -80,22 +85,59 @@ class FittedQRF(eqx.Module):
         """
         import pandas as pd
 
-        for imputer in self.imputers:
-            if not imputer.target.has_quantiles:
-                raise BadInputError(
-                    f"Column {imputer.target.name!r} holds categories, which have no quantiles."
-                    " Use draw."
-                )
-        encoded = self._encoded(X)
+        self._check_quantiles()
+        encoded = encoded_columns(X, self.imputers[0].inputs)
         tables = {}
         for level in quantiles:
             columns = dict(encoded)
             for imputer in self.imputers:
                 x = imputer.covariates(columns)
-                columns[imputer.target.name] = imputer.forest.quantile(x, [level])[:, 0]
+                found = imputer.forest.quantile(x, [level], mesh=mesh)[:, 0]
+                columns[imputer.target.name] = found
             found = {name: np.asarray(columns[name]) for name in self.imputed_variables}
             tables[level] = pd.DataFrame(found, index=X.index)
         return tables
+
+    def predict_out_of_bag(
+        self, X: "pd.DataFrame", quantiles: Sequence[float] = (0.5,)
+    ) -> "dict[float, pd.DataFrame]":
+        """Quantiles of the donors, each from the trees that grew without it: an honest score.
+
+        Unlike in `predict`, a variable is predicted from the donors' own values of those before it.
+
+        Args:
+            X: the donors that the chain was fitted on, in their order.
+            quantiles: levels between 0 and 1.
+
+        Returns:
+            A table for each level; NaN for a donor that was in the bag of every tree.
+
+        Raises:
+            BadInputError: another number of donors, a category or truth value in the chain, or a
+                variable with a sign stage, whose forests grew on different donors.
+        """
+        import pandas as pd
+
+        self._check_quantiles()
+        columns = encoded_columns(X, (*self.imputers[0].inputs, *self._targets()))
+        found = {
+            imputer.target.name: np.asarray(_out_of_bag(imputer, columns, quantiles))
+            for imputer in self.imputers
+        }
+        return {
+            level: pd.DataFrame({name: table[:, k] for name, table in found.items()}, index=X.index)
+            for k, level in enumerate(quantiles)
+        }
+
+    def _targets(self) -> tuple[Column, ...]:
+        return tuple(imputer.target for imputer in self.imputers)
+
+    def _check_quantiles(self) -> None:
+        for target in self._targets():
+            if not target.has_quantiles:
+                raise BadInputError(
+                    f"Column {target.name!r} holds categories, which have no quantiles. Use draw."
+                )
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Everything as arrays by name, without pickles."""
@@ -123,15 +165,78 @@ class FittedQRF(eqx.Module):
         """
         return cls.from_arrays(load_arrays(path))
 
-    def _encoded(self, X: "pd.DataFrame") -> dict[str, Shaped[Array, " row"]]:
-        """The receivers' predictors as arrays."""
-        for name in self.predictors:
-            if name not in X.columns:
-                raise unknown("column", name, map(str, X.columns))
-        return {
-            column.name: jnp.asarray(column.encode(X[column.name]))
-            for column in self.imputers[0].inputs
-        }
+
+class Filling:
+    """Receivers whose columns are filled one after the other."""
+
+    def __init__(
+        self,
+        columns: dict[str, Shaped[Array, " row"]],
+        index: "pd.Index",
+        key: Key,
+        ids: Integer[np.ndarray, " row"],
+        mesh: Mesh | None,
+    ):
+        self._columns, self._index = columns, index
+        self._key, self._ids, self._mesh = key, ids, mesh
+        self._drawn: dict[str, pd.Series] = {}
+
+    @classmethod
+    def of(
+        cls,
+        X: "pd.DataFrame",
+        inputs: Sequence[Column],
+        key: Key,
+        ids: Integer[np.ndarray, " row"] | None,
+        mesh: Mesh | None,
+    ) -> "Filling":
+        """Begin with the receivers' predictors."""
+        ids = _record_ids(X) if ids is None else ids
+        return cls(encoded_columns(X, inputs), X.index, key, ids, mesh)
+
+    def fill(self, imputer: Imputer) -> None:
+        """Draw one column, for the table and for the columns after it."""
+        rank = imputer.draw_rank(self._columns, self._key, self._ids, self._mesh)
+        name = imputer.target.name
+        self._columns[name] = imputer.outcome(rank)
+        exact = np.asarray(imputer.forest.values)[np.asarray(rank)]
+        self._drawn[name] = imputer.target.decode(exact, self._index)
+
+    def table(self) -> "pd.DataFrame":
+        """The columns drawn so far."""
+        import pandas as pd
+
+        return pd.DataFrame(self._drawn, index=self._index)
+
+
+def encoded_columns(
+    X: "pd.DataFrame", columns: Iterable[Column]
+) -> dict[str, Shaped[Array, " row"]]:
+    """Columns of a table as arrays."""
+    found = {}
+    for column in columns:
+        if column.name not in X.columns:
+            raise unknown("column", column.name, map(str, X.columns))
+        found[column.name] = jnp.asarray(column.encode(X[column.name]))
+    return found
+
+
+def _out_of_bag(
+    imputer: Imputer, columns: Columns, quantiles: Sequence[float]
+) -> Float[Array, "donor quantile"]:
+    forest, name = imputer.forest, imputer.target.name
+    if isinstance(forest, SignForest):
+        raise BadInputError(
+            f"Column {name!r} has a sign stage, whose forests grew on different donors. Ask its"
+            " stages one by one, or fit with sign_stage=False."
+        )
+    outside, x = forest.out_of_bag(), imputer.covariates(columns)
+    if len(x) != len(outside):
+        raise BadInputError(
+            f"The chain was fitted on {len(outside)} donors, not on {len(x)}. Give those donors, in"
+            " their order."
+        )
+    return forest.quantile(x, quantiles, trees=outside)
 
 
 def _record_ids(X: "pd.DataFrame") -> np.ndarray:

@@ -1,19 +1,23 @@
 """A fitted forest as a pytree of arrays: route rows to leaves, read outcomes from them."""
 
-from collections.abc import Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float, Int, Integer
+import numpy as np
+from jax.sharding import Mesh
+from jaxtyping import Array, ArrayLike, Bool, Float, Int, Int32, Integer
 
 from .._types import Key
-from ._checks import check_covariates, check_ids, check_levels
-from ._chunks import by_chunk, rows_per_chunk
+from .._validate import BadInputError
+from ._bags import Bags
+from ._checks import check_covariates, check_ids, check_levels, check_points, check_trees, is_traced
+from ._chunks import Plan
 from ._keys import record_uniforms
 from ._levels import Method, check_method
+from ._reading import read_below, read_draw, read_leaves, read_mean, read_quantile
 from ._readout import Readout
 from ._trees import Missing, Trees
 
@@ -36,9 +40,15 @@ class Forest(eqx.Module):
     Covariates are compared in float32, as scikit-learn does; the derivative with respect to them
     is zero (the trees are steps). With respect to quantile levels and donor values it is exact.
 
+    Every reading takes a few settings more. `trees`: which trees speak for which row, (row, tree);
+    with `out_of_bag()` a donor is read from the trees that grew without it, and a row for which no
+    tree speaks gets NaN. `chunk`: rows worked on at a time. `mesh`: devices over which the rows
+    are spread. Neither of the last two changes a result.
+
     Attributes:
         trees: the splits.
         readout: the leaves' donors.
+        bags: the donors that each tree grew on, where that is known.
 
     >>> from sklearn.ensemble import RandomForestRegressor
     >>> import numpy as np
@@ -53,6 +63,7 @@ class Forest(eqx.Module):
 
     trees: Trees
     readout: Readout
+    bags: Bags | None = None
 
     @classmethod
     def from_sklearn(
@@ -69,7 +80,10 @@ class Forest(eqx.Module):
         """Take over a fitted scikit-learn forest.
 
         Args:
-            forest: a fitted `RandomForestRegressor` or `ExtraTreesRegressor` with one outcome.
+            forest: a fitted `RandomForestRegressor`, `ExtraTreesRegressor` or classifier of either
+                kind with one outcome. A classifier's leaves hold the shares of its classes, so it
+                needs no training data; the outcomes are the classes where those are numbers, else
+                their places in `classes_`.
             X: the training covariates, (donor, feature). scikit-learn forests forget their
                 training data; without it the leaves hold only their means.
             y: the training outcomes, (donor,).
@@ -104,23 +118,26 @@ class Forest(eqx.Module):
         return from_quantile_forest(forest)
 
     def leaves(
-        self, X: Float[ArrayLike, "row feature"], *, chunk: int | None = None
+        self,
+        X: Float[ArrayLike, "row feature"],
+        *,
+        chunk: int | None = None,
+        mesh: Mesh | None = None,
     ) -> Int[Array, "row tree"]:
-        """The leaf of every row in every tree, numbered as scikit-learn's `apply` does.
-
-        Args:
-            X: covariates.
-            chunk: rows routed at a time; the result does not depend on it.
-        """
-        x = self._covariates(X)
-        return _leaves(self, x, rows_per_chunk(chunk))
+        """The leaf of every row in every tree, numbered as scikit-learn's `apply` does."""
+        return read_leaves(self, self._covariates(X), Plan.of(chunk, mesh))
 
     def mean(
-        self, X: Float[ArrayLike, "row feature"], *, chunk: int | None = None
+        self,
+        X: Float[ArrayLike, "row feature"],
+        *,
+        trees: Bool[ArrayLike, "row tree"] | None = None,
+        chunk: int | None = None,
+        mesh: Mesh | None = None,
     ) -> Float[Array, " row"]:
         """The conditional mean, averaged over trees."""
         x = self._covariates(X)
-        return _mean(self, x, rows_per_chunk(chunk))
+        return read_mean(self, x, self._heard(trees, x), Plan.of(chunk, mesh))
 
     def quantile(
         self,
@@ -128,7 +145,9 @@ class Forest(eqx.Module):
         levels: Float[ArrayLike, " quantile"] | Float[ArrayLike, "row quantile"] | Sequence[float],
         *,
         method: Method | None = None,
+        trees: Bool[ArrayLike, "row tree"] | None = None,
         chunk: int | None = None,
+        mesh: Mesh | None = None,
     ) -> Float[Array, "row quantile"]:
         """Conditional quantiles.
 
@@ -139,7 +158,7 @@ class Forest(eqx.Module):
                 `higher`, `midpoint`, `nearest`, `inverted_cdf`. As in NumPy, fractional weights
                 (`meinshausen` has them) allow only the last. `None` is `linear` where that is
                 defined, else `inverted_cdf`.
-            chunk: rows worked on at a time; the result does not depend on it.
+            trees, chunk, mesh: as for every reading.
         """
         if method is not None:
             check_method(method)
@@ -147,7 +166,42 @@ class Forest(eqx.Module):
         check_levels(levels, x.shape[0])
         levels = jnp.asarray(levels, jnp.result_type(float))
         levels = jnp.broadcast_to(levels, (x.shape[0], levels.shape[-1]))
-        return _quantile(self, x, levels, method, rows_per_chunk(chunk))
+        return read_quantile(self, x, levels, self._heard(trees, x), method, Plan.of(chunk, mesh))
+
+    def cdf(
+        self,
+        X: Float[ArrayLike, "row feature"],
+        y: Float[ArrayLike, " row"] | Float[ArrayLike, "row point"],
+        *,
+        trees: Bool[ArrayLike, "row tree"] | None = None,
+        chunk: int | None = None,
+        mesh: Mesh | None = None,
+    ) -> Float[Array, " row"] | Float[Array, "row point"]:
+        r"""The conditional distribution :math:`P(Y \le y \mid x)`, at one outcome a row or several.
+
+        >>> from sklearn.ensemble import RandomForestClassifier
+        >>> X, y = [[0.0], [0.0], [1.0]], [0, 1, 1]
+        >>> fitted = RandomForestClassifier(5, bootstrap=False).fit(X, y)
+        >>> Forest.from_sklearn(fitted).cdf([[0.0], [1.0]], [0.0, 0.0]).tolist()
+        [0.5, 0.0]
+        """
+        return self._below(X, y, ("right",), trees, Plan.of(chunk, mesh))
+
+    def rank(
+        self,
+        X: Float[ArrayLike, "row feature"],
+        y: Float[ArrayLike, " row"] | Float[ArrayLike, "row point"],
+        *,
+        trees: Bool[ArrayLike, "row tree"] | None = None,
+        chunk: int | None = None,
+        mesh: Mesh | None = None,
+    ) -> Float[Array, " row"] | Float[Array, "row point"]:
+        r"""Where outcomes stand in the conditional distribution, :math:`P(Y < y) + P(Y = y) / 2`.
+
+        Uniform over records for continuous outcomes if the forest is right; its mean is a half
+        whatever the outcome.
+        """
+        return self._below(X, y, ("left", "right"), trees, Plan.of(chunk, mesh))
 
     def draw(
         self,
@@ -155,7 +209,9 @@ class Forest(eqx.Module):
         *,
         key: Key,
         ids: Integer[ArrayLike, " row"] | None = None,
+        trees: Bool[ArrayLike, "row tree"] | None = None,
         chunk: int | None = None,
+        mesh: Mesh | None = None,
     ) -> Float[Array, " row"]:
         """One donor's outcome for each row: a random tree, then a random donor of its leaf.
 
@@ -166,10 +222,10 @@ class Forest(eqx.Module):
             X: covariates.
             key: from `jax.random.key`.
             ids: whole numbers that name the records; the row numbers by default.
-            chunk: rows worked on at a time; the result does not depend on it.
+            trees, chunk, mesh: as for every reading.
         """
-        rank = self.draw_rank(X, key=key, ids=ids, chunk=chunk)
-        values = jnp.asarray(self.readout.values)
+        rank = self.draw_rank(X, key=key, ids=ids, trees=trees, chunk=chunk, mesh=mesh)
+        values = jnp.asarray(self.values)
         return jnp.where(rank >= 0, values[rank], jnp.nan)
 
     def draw_rank(
@@ -178,59 +234,105 @@ class Forest(eqx.Module):
         *,
         key: Key,
         ids: Integer[ArrayLike, " row"] | None = None,
+        trees: Bool[ArrayLike, "row tree"] | None = None,
         chunk: int | None = None,
+        mesh: Mesh | None = None,
     ) -> Int[Array, " row"]:
-        """Like `draw`, but the index of the outcome in `readout.values`; -1 for a NaN row."""
+        """Like `draw`, but the index of the outcome in `values`; -1 where there is none."""
         x = self._covariates(X)
         if ids is None:
             ids = jnp.arange(x.shape[0], dtype=jnp.uint32)
         check_ids(ids, x.shape[0])
         # Compiled apart from the forest's own work, once for all forests and rows of one number.
         uniform = record_uniforms(key, jnp.asarray(ids, jnp.uint32), 2)
-        return _draw_rank(self, x, uniform, rows_per_chunk(chunk))
+        return read_draw(self, x, uniform, self._heard(trees, x), Plan.of(chunk, mesh))
+
+    @property
+    def values(self) -> Float[Array, " value"] | Float[np.ndarray, " value"]:
+        """The distinct outcomes of the donors, ascending."""
+        return self.readout.values
+
+    def out_of_bag(self) -> Bool[np.ndarray, "donor tree"]:
+        """Which trees grew without each donor, in the order of the training data.
+
+        Raises:
+            BadInputError: it is not known, or every tree grew on all donors.
+        """
+        if self.bags is None:
+            raise BadInputError(
+                "It is not known which donors the trees of this forest grew on. Take it over with"
+                " its training data, from a forest with bootstrap=True."
+            )
+        return self.bags.outside()
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Everything as arrays by name, without pickles."""
+        from ._archive import forest_to_arrays
+
+        return forest_to_arrays(self)
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "Forest":
+        """The forest that `to_arrays` took apart.
+
+        Raises:
+            BadInputError: not such arrays, or altered since.
+        """
+        from ._archive import forest_from_arrays
+
+        return forest_from_arrays(arrays)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the forest to an `npz` file; an interrupted write leaves what was there before."""
+        from ._archive import save_arrays
+
+        save_arrays(path, self.to_arrays())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "Forest":
+        """Read a forest that `save` wrote; scikit-learn is not needed.
+
+        Raises:
+            BadInputError: the file is damaged or something else.
+        """
+        from ._archive import load_arrays
+
+        return cls.from_arrays(load_arrays(path))
 
     def _covariates(self, X: ArrayLike) -> Float[Array, "row feature"]:
         check_covariates(X, self.trees.n_features, self.trees.missing)
         return jnp.asarray(X, jnp.float32)
 
-    def _routable(self, x: Float[Array, "row feature"]) -> Array:
-        if self.trees.missing == "learned":
-            return jnp.ones(x.shape[0], bool)
-        return ~jnp.isnan(x).any(axis=1)
+    def _heard(
+        self, trees: ArrayLike | None, x: Float[Array, "row feature"]
+    ) -> Bool[Array, "row tree"] | None:
+        if trees is None:
+            return None
+        check_trees(trees, (x.shape[0], self.trees.count))
+        return jnp.asarray(trees)
 
+    def _below(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sides: tuple[Literal["left", "right"], ...],
+        trees: ArrayLike | None,
+        plan: Plan,
+    ) -> Array:
+        """The mean over sides of the chance of an outcome below `y`, itself counted or not."""
+        x = self._covariates(X)
+        check_points(y, x.shape[0])
+        heard = self._heard(trees, x)
+        shape = np.shape(y)
+        points = (jnp.asarray(y) if is_traced(y) else np.asarray(y)).reshape(shape[0], -1)
+        found = [read_below(self, x, self._place(points, side), heard, plan) for side in sides]
+        return jnp.mean(jnp.stack(found), axis=0).reshape(shape)
 
-@partial(jax.jit, static_argnames="chunk")
-def _leaves(forest: Forest, x, chunk: int):
-    def block(x):
-        found = jnp.take_along_axis(forest.trees.source, forest.trees.leaves(x), axis=1).T
-        return jnp.where(forest._routable(x)[:, None], found, -1)
-
-    return by_chunk(block, chunk, x)
-
-
-@partial(jax.jit, static_argnames="chunk")
-def _mean(forest: Forest, x, chunk: int):
-    def block(x):
-        return jnp.where(forest._routable(x), forest.readout.mean(forest.trees.leaves(x)), jnp.nan)
-
-    return by_chunk(block, chunk, x)
-
-
-@partial(jax.jit, static_argnames=("method", "chunk"))
-def _quantile(forest: Forest, x, levels, method: Method | None, chunk: int):
-    def block(x, levels):
-        found = forest.readout.quantile(forest.trees.leaves(x), levels, method)
-        return jnp.where(forest._routable(x)[:, None], found, jnp.nan)
-
-    return by_chunk(block, chunk, x, levels)
-
-
-@partial(jax.jit, static_argnames="chunk")
-def _draw_rank(forest: Forest, x, uniform, chunk: int):
-    def block(x, uniform):
-        tree = (uniform[:, 0] * forest.trees.count).astype(jnp.int32)
-        leaf = forest.trees.leaf_in(tree, x)
-        rank = forest.readout.draw(tree, leaf, uniform[:, 1])
-        return jnp.where(forest._routable(x), rank, -1)
-
-    return by_chunk(block, chunk, x, uniform)
+    def _place(
+        self, y: Array | np.ndarray, side: Literal["left", "right"]
+    ) -> Int32[Array, "row point"]:
+        """How many of the distinct outcomes lie before each number; in float64 on the host."""
+        if is_traced(y, self.values):
+            values = jnp.asarray(self.values)
+            return jnp.searchsorted(values, jnp.asarray(y), side=side).astype(jnp.int32)
+        return jnp.asarray(np.searchsorted(np.asarray(self.values), np.asarray(y), side), jnp.int32)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import equinox as eqx
 import jax.numpy as jnp
+from jax.sharding import Mesh
 from jaxtyping import Array, ArrayLike, Float, Int, Integer, Shaped
 
 from .._types import Key
@@ -12,6 +13,7 @@ from ._checks import check_covariates
 from ._columns import Column, NumberColumn
 from ._forest import Forest
 from ._keys import variable_key
+from ._stages import SignForest
 
 Columns = Mapping[str, Shaped[Array, " row"]]
 
@@ -25,7 +27,7 @@ class Imputer(eqx.Module):
         target: the outcome.
     """
 
-    forest: Forest
+    forest: Forest | SignForest
     inputs: tuple[Column, ...] = eqx.field(static=True)
     target: Column = eqx.field(static=True)
 
@@ -50,13 +52,18 @@ class Imputer(eqx.Module):
         return x
 
     def draw_rank(
-        self, columns: Columns, key: Key, ids: Integer[ArrayLike, " row"]
+        self,
+        columns: Columns,
+        key: Key,
+        ids: Integer[ArrayLike, " row"],
+        mesh: Mesh | None = None,
     ) -> Int[Array, " row"]:
         """A donor's outcome for each row, as an index into the forest's values."""
         x = self.covariates(columns)
-        return self.forest.draw_rank(x, key=variable_key(key, self.target.name), ids=ids)
+        own_key = variable_key(key, self.target.name)
+        return self.forest.draw_rank(x, key=own_key, ids=ids, mesh=mesh)
 
     def outcome(self, rank: Int[Array, " row"]) -> Float[Array, " row"]:
         """The outcomes behind drawn ranks; NaN for -1."""
-        values = jnp.asarray(self.forest.readout.values)
+        values = jnp.asarray(self.forest.values)
         return jnp.where(rank >= 0, values[rank], jnp.nan)

@@ -2,25 +2,33 @@
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jax.sharding import Mesh
+from jaxtyping import Float, Integer
 
+from .._types import Key
 from .._validate import BadInputError, unknown
+from ._bags import Bags
 from ._checks import check_covariates, check_weights
 from ._columns import Column, learn_column
-from ._fitted import FittedQRF
+from ._fitted import Filling, FittedQRF
 from ._forest import Forest
 from ._imputer import Imputer
 from ._keys import variable_seed
+from ._order import chosen_order
+from ._stages import SIGNS, SignForest
 from ._trees import Missing, Trees
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Progress: TypeAlias = Callable[[int, int, str], None]
+ORDERS = ("given", "chosen")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,6 +51,10 @@ class QRF:
             (`meinshausen`) or pooled (`all`), or a `single` donor a leaf. See `Forest`.
         missing: `refuse` missing numbers among the predictors, or send them the way the trees
             have `learned`.
+        sign_stage: draw the sign of a number first and then its size from the donors of that side,
+            where outcomes have a heap at zero or both signs. See `SignForest`.
+        order: of the chain: as `given`, or `chosen` so that a variable comes after those that say
+            most about it (by rank correlation).
         seed: of the bootstrap and the splits.
         n_jobs: threads that grow trees; `None` one a processor. The result does not depend on it.
 
@@ -60,6 +72,8 @@ class QRF:
     max_samples: int | float | None = None
     readout: str = "meinshausen"
     missing: Missing = "refuse"
+    sign_stage: bool = False
+    order: str = "given"
     seed: int = 0
     n_jobs: int | None = None
 
@@ -69,6 +83,8 @@ class QRF:
         predictors: Sequence[str],
         imputed_variables: Sequence[str],
         weight_col: str | None = None,
+        *,
+        progress: Progress | None = None,
     ) -> "FittedQRF":
         """Grow a forest for every variable, each reading the predictors and the ones before it.
 
@@ -76,8 +92,10 @@ class QRF:
             X: the donors, a row each. Numbers, truth values and categories (pandas categories or
                 strings) are told apart by their dtype.
             predictors: columns that donors and receivers share.
-            imputed_variables: columns to impute, in the order of the chain.
+            imputed_variables: columns to impute, in the order of the chain unless it is chosen.
             weight_col: column of donor weights; `None` weighs all alike.
+            progress: called with the number of variables done, how many there are, and the name of
+                the next.
 
         Returns:
             The fitted chain; this object itself does not change.
@@ -87,6 +105,50 @@ class QRF:
                 bad weights, or too few donors; names the row and the column.
             UnknownNameError: a column that `X` does not have.
         """
+        donors = self._learnt(X, predictors, imputed_variables, weight_col)
+        return FittedQRF(tuple(self._imputers(donors, progress)))
+
+    def impute(
+        self,
+        X: "pd.DataFrame",
+        receivers: "pd.DataFrame",
+        predictors: Sequence[str],
+        imputed_variables: Sequence[str],
+        weight_col: str | None = None,
+        *,
+        key: Key,
+        ids: Integer[np.ndarray, " row"] | None = None,
+        mesh: Mesh | None = None,
+        progress: Progress | None = None,
+    ) -> "pd.DataFrame":
+        """What `fit(...).draw(...)` gives, holding one variable's forest at a time.
+
+        For chains of many variables: memory is that of the largest forest and of the columns.
+
+        Args:
+            X, predictors, imputed_variables, weight_col, progress: as for `fit`.
+            receivers, key, ids, mesh: as for `FittedQRF.draw`.
+
+        Returns:
+            The imputed variables alone, with the index of the receivers and the donors' dtypes.
+
+        Raises:
+            BadInputError, UnknownNameError: as `fit` and `FittedQRF.draw`.
+        """
+        donors = self._learnt(X, predictors, imputed_variables, weight_col)
+        filling = Filling.of(receivers, [donors.kinds[name] for name in predictors], key, ids, mesh)
+        for imputer in self._imputers(donors, progress):
+            filling.fill(imputer)
+        return filling.table()
+
+    def _learnt(
+        self,
+        X: "pd.DataFrame",
+        predictors: Sequence[str],
+        imputed_variables: Sequence[str],
+        weight_col: str | None,
+    ) -> "_Donors":
+        """The donors' columns as arrays, checked, and the order of the chain."""
         predictors, targets = list(predictors), list(imputed_variables)
         self._check_settings(len(X))
         _check_names(X, predictors, targets, weight_col)
@@ -95,54 +157,68 @@ class QRF:
         for name in targets:
             _check_outcome(name, columns[name])
         weights = _donor_weights(X, weight_col)
-        imputers = []
-        for i, name in enumerate(targets):
-            inputs = tuple(kinds[other] for other in (*predictors, *targets[:i]))
-            imputers.append(self._grow(columns, inputs, kinds[name], weights))
-        return FittedQRF(tuple(imputers))
+        if self.order == "chosen":
+            targets = chosen_order(columns, predictors, targets, weights)
+        return _Donors(kinds, columns, weights, predictors, targets)
 
-    def _grow(
-        self,
-        columns: Mapping[str, Float[np.ndarray, " donor"]],
-        inputs: tuple[Column, ...],
-        target: Column,
-        weights: Float[np.ndarray, " donor"],
-    ) -> Imputer:
-        """The imputer of one variable."""
+    def _imputers(self, donors: "_Donors", progress: Progress | None) -> Iterator[Imputer]:
+        """The imputers of the chain, one after the other."""
+        for done, name in enumerate(donors.targets):
+            if progress is not None:
+                progress(done, len(donors.targets), name)
+            before = donors.predictors + donors.targets[:done]
+            inputs = tuple(donors.kinds[other] for other in before)
+            x = training_covariates(inputs, donors.columns, self.missing)
+            sample = _Sample(x, donors.columns[name], donors.weights, self._draws(len(x)), name)
+            yield Imputer(self._forest_of(sample, donors.kinds[name]), inputs, donors.kinds[name])
+        if progress is not None:
+            progress(len(donors.targets), len(donors.targets), "")
+
+    def _forest_of(self, sample: "_Sample", target: Column) -> Forest | SignForest:
+        if not (self.sign_stage and target.has_quantiles and self._has_stages(sample)):
+            return self._grown(sample, classes=target.is_nominal)
+        negative, positive = sample.side(-1), sample.side(1)
+        return SignForest(
+            self._grown(sample.signs(), classes=True),
+            None if negative is None else self._grown(negative, classes=False),
+            None if positive is None else self._grown(positive, classes=False),
+        )
+
+    def _has_stages(self, sample: "_Sample") -> bool:
+        """Whether there are donors on two of the sides, and draws for two leaves on each."""
+        share = np.array([sample.weights[np.sign(sample.y) == sign].sum() for sign in SIGNS])
+        draws = np.round(sample.draws * share / share.sum())
+        there = share > 0
+        return bool(there.sum() > 1 and (draws[there] >= 2 * self.min_samples_leaf).all())
+
+    def _grown(self, sample: "_Sample", *, classes: bool) -> Forest:
+        """The forest of one outcome."""
         from ._convert import build_readout, grow, host_tree, tree_samples
 
-        x = training_covariates(inputs, columns, self.missing)
-        y = columns[target.name]
-        seeds = variable_seed(self.seed, target.name).spawn(self.n_estimators + 1)
+        seeds = variable_seed(self.seed, sample.name).spawn(self.n_estimators + 1)
+        values, rank = np.unique(sample.y, return_inverse=True)
 
         def one_tree(seed: np.random.SeedSequence):
             rng = np.random.default_rng(seed)
-            in_bag = self._bootstrap(weights, rng)
+            in_bag = sample.bootstrap(rng)
             tree = grow(
-                x,
-                y,
+                sample.x,
+                sample.y,
                 in_bag,
-                classes=target.is_nominal,
+                classes=classes,
                 max_depth=self.max_depth,
                 min_samples_leaf=self.min_samples_leaf,
                 max_features=self.max_features,
                 seed=int(rng.integers(2**31)),
             )
-            return host_tree(tree), tree_samples(tree, x, rank, in_bag)
+            return host_tree(tree), tree_samples(tree, sample.x, rank, in_bag), in_bag > 0
 
-        values, rank = np.unique(y, return_inverse=True)
         with ThreadPoolExecutor(self.n_jobs or os.cpu_count()) as pool:
-            grown = list(pool.map(one_tree, seeds[1:]))
-        trees, packed = Trees.build([tree for tree, _ in grown], x.shape[1], self.missing)
-        samples = [sample for _, sample in grown]
+            grown, samples, bags = zip(*pool.map(one_tree, seeds[1:]), strict=True)
+        trees, packed = Trees.build(grown, sample.x.shape[1], self.missing)
         choices = np.random.default_rng(seeds[0])
         store = build_readout(self.readout, samples, packed, values, choices)
-        return Imputer(Forest(trees, store), inputs, target)
-
-    def _bootstrap(self, weights, rng: np.random.Generator) -> Float[np.ndarray, " donor"]:
-        """How often each donor is drawn for one tree."""
-        draws = self._draws(len(weights))
-        return rng.multinomial(draws, weights / weights.sum()).astype(np.float64)
+        return Forest(trees, store, Bags.of(bags))
 
     def _draws(self, donors: int) -> int:
         if isinstance(self.max_samples, float):
@@ -154,6 +230,8 @@ class QRF:
 
         if self.readout not in READOUTS:
             raise unknown("readout", self.readout, READOUTS)
+        if self.order not in ORDERS:
+            raise unknown("order", self.order, ORDERS)
         if self.n_estimators < 1 or self.min_samples_leaf < 1:
             raise BadInputError(
                 f"A forest of {self.n_estimators} trees with leaves of {self.min_samples_leaf}"
@@ -165,6 +243,44 @@ class QRF:
                 f"A tree of {draws} draws cannot be split into leaves of {self.min_samples_leaf}."
                 " Lower min_samples_leaf, raise max_samples or bring more donors."
             )
+
+
+class _Donors(NamedTuple):
+    """The donors' columns as numbers, and which of them are filled in which order."""
+
+    kinds: dict[str, Column]
+    columns: dict[str, Float[np.ndarray, " donor"]]
+    weights: Float[np.ndarray, " donor"]
+    predictors: list[str]
+    targets: list[str]
+
+
+class _Sample(NamedTuple):
+    """What one forest grows on."""
+
+    x: Float[np.ndarray, "donor feature"]
+    y: Float[np.ndarray, " donor"]
+    weights: Float[np.ndarray, " donor"]
+    draws: int  # a tree
+    name: str
+
+    def bootstrap(self, rng: np.random.Generator) -> Float[np.ndarray, " donor"]:
+        """How often each donor is drawn for one tree."""
+        drawn = rng.multinomial(self.draws, self.weights / self.weights.sum())
+        return drawn.astype(np.float64)
+
+    def signs(self) -> "_Sample":
+        """The same donors with the signs of their outcomes."""
+        return self._replace(y=np.sign(self.y), name=f"sign of {self.name}")
+
+    def side(self, sign: int) -> "_Sample | None":
+        """The donors on one side of zero, with their share of the draws."""
+        here = np.sign(self.y) == sign
+        if not self.weights[here].any():
+            return None
+        draws = round(self.draws * self.weights[here].sum() / self.weights.sum())
+        name = f"{'negative' if sign < 0 else 'positive'} {self.name}"
+        return _Sample(self.x[here], self.y[here], self.weights[here], draws, name)
 
 
 def training_covariates(

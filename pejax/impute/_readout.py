@@ -5,6 +5,7 @@ from abc import abstractmethod
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 from jaxtyping import Array, Float, Int, Int32
 
 from .._validate import BadInputError
@@ -17,6 +18,8 @@ Leaves = Int32[Array, "tree row"]
 
 class Readout(eqx.Module):
     """How outcomes are read from the leaves that the rows of a block reach.
+
+    The leaf of a tree that does not speak for a row is -1.
 
     Attributes:
         values: the distinct outcomes of the donors, ascending. They stay float64 on the host where
@@ -45,10 +48,21 @@ class Readout(eqx.Module):
         """Quantiles of the outcomes in the leaves of all trees; `None` is the usual method."""
 
     @abstractmethod
+    def below(self, leaves: Leaves, rank: Int32[Array, "row point"]) -> Float[Array, "row point"]:
+        """The share of the leaves' weight whose index in `values` is less than `rank`."""
+
+    @abstractmethod
     def draw(
         self, tree: Int[Array, " row"], leaf: Int[Array, " row"], uniform: Float[Array, " row"]
     ) -> Int32[Array, " row"]:
         """One donor of one leaf a row, as an index into `values`."""
+
+
+def mean_over_trees(table: Float[Array, "tree node"], leaves: Leaves) -> Float[Array, " row"]:
+    """The average of the leaves' entries over the trees that speak."""
+    speaks = leaves >= 0
+    found = jnp.take_along_axis(table, jnp.maximum(leaves, 0), axis=1)
+    return jnp.sum(jnp.where(speaks, found, 0), axis=0) / jnp.sum(speaks, axis=0)
 
 
 class LeafMean(Readout):
@@ -64,7 +78,7 @@ class LeafMean(Readout):
 
     def mean(self, leaves: Leaves) -> Float[Array, " row"]:
         """See `Readout`; this is scikit-learn's `predict`."""
-        return jnp.take_along_axis(self.means, leaves, axis=1).mean(axis=0)
+        return mean_over_trees(self.means, leaves)
 
     def outcomes(self) -> Float[Array, "tree node"]:
         """See `Readout`."""
@@ -73,6 +87,10 @@ class LeafMean(Readout):
     def quantile(self, leaves, levels, method):
         """Refused: the spread of leaf means is not the spread of the outcome."""
         raise _no_donors("quantile")
+
+    def below(self, leaves, rank):
+        """Refused, as quantiles are."""
+        raise _no_donors("distribution")
 
     def draw(self, tree, leaf, uniform):
         """Refused: a mean is no donor's value."""
@@ -99,7 +117,7 @@ class SingleValue(Readout):
 
     def mean(self, leaves: Leaves) -> Float[Array, " row"]:
         """See `Readout`; the mean of the single values."""
-        return jnp.asarray(self.values)[self._ranks(leaves)].mean(axis=0)
+        return mean_over_trees(self.outcomes(), leaves)
 
     def outcomes(self) -> Float[Array, "tree node"]:
         """See `Readout`."""
@@ -109,8 +127,8 @@ class SingleValue(Readout):
         self, leaves: Leaves, levels: Float[Array, "row quantile"], method: Method | None
     ) -> Float[Array, "row quantile"]:
         """See `Readout`."""
-        count = leaves.shape[0]
-        index, fraction = bracket(levels, count, method or "linear")
+        count = jnp.sum(leaves >= 0, axis=0, dtype=jnp.int32)
+        index, fraction = bracket(levels, count[:, None], method or "linear")
         low = index.astype(jnp.int32).T
         high = jnp.minimum(low + 1, count - 1)
         values, ordered = jnp.asarray(self.values), sort_leading(self._ranks(leaves))
@@ -124,8 +142,19 @@ class SingleValue(Readout):
         """See `Readout`; the leaf's one donor."""
         return self.rank[tree, leaf]
 
+    def below(self, leaves: Leaves, rank: Int32[Array, "row point"]) -> Float[Array, "row point"]:
+        """See `Readout`."""
+        ranks = self._ranks(leaves)
+
+        def share(limit: Int32[Array, " row"]) -> Float[Array, " row"]:
+            return jnp.sum(ranks < limit, axis=0) / jnp.sum(leaves >= 0, axis=0)
+
+        return lax.map(share, rank.T).T
+
     def _ranks(self, leaves: Leaves) -> Int32[Array, "tree row"]:
-        return jnp.take_along_axis(self.rank, leaves, axis=1)
+        """The donors' ranks, past all others where a tree does not speak."""
+        found = jnp.take_along_axis(self.rank, jnp.maximum(leaves, 0), axis=1)
+        return jnp.where(leaves >= 0, found, jnp.iinfo(jnp.int32).max)
 
 
 def _no_donors(readout: str) -> BadInputError:

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from pejax import engine, io
+from pejax import engine, impute, io
 from pejax.cli import app
 from pejax.testing import toy_population, toy_program
 
@@ -197,12 +197,20 @@ def test_impute(pejax, tmp_path):
     frame = pd.DataFrame({"age": age, "pension": pension, "weight": 1.0})
     io.save(frame.iloc[:300], tmp_path / "donors.csv")
     io.save(frame.iloc[300:][["age"]], tmp_path / "receivers.parquet")
-    result = pejax(
-        "impute", "donors.csv", "receivers.parquet", "--predictors", "age",
-        "--variables", "pension", "--weight", "weight", "--trees", "20", "--out", "out",
+    arguments = (
+        "impute", "--donor", "donors.csv", "--receiver", "receivers.parquet",
+        "--targets", "pension", "--weight", "weight", "--trees", "20",
     )  # fmt: skip
+    result = pejax(*arguments, "--out", "out")
     assert result.exit_code == 0, result.output
+    assert "predictors: age" in result.output
     drawn = pd.read_parquet("out/imputed.parquet")
+    kept = pejax(*arguments, "--save-forest", "--out", "kept")
+    assert kept.exit_code == 0, kept.output
+    pd.testing.assert_frame_equal(pd.read_parquet("kept/imputed.parquet"), drawn)
+    assert impute.FittedQRF.load("kept/forest.npz").imputed_variables == ("pension",)
+    summary = pd.read_parquet("out/summary.parquet").set_index("statistic")
+    assert summary.loc["share zero", "donors"] == pytest.approx((pension[:300] == 0).mean())
     assert (drawn.loc[drawn["age"] < 60, "pension"] == 0).all()
     assert (drawn.loc[drawn["age"] > 70, "pension"] > 0).all()
     assert set(drawn["pension"]) <= set(pension)
@@ -244,7 +252,7 @@ def test_broken_json_names_the_line(pejax, toy, tmp_path):
     "arguments",
     [
         ("simulate", "--population", "nowhere.npz", "--program", "x.pejax"),
-        ("impute", "a.csv", "b.csv", "--predictors", "x", "--variables", "y"),
+        ("impute", "--donor", "a.csv", "--receiver", "b.csv", "--targets", "y"),
         ("calibrate", "--targets", "none.csv", "--population", "nowhere"),
     ],
 )

@@ -196,3 +196,32 @@ def test_a_fitted_chain_is_a_pytree(chain, donors, key):
     again = jax.tree.unflatten(structure, leaves)
     assert hash(structure) == hash(jax.tree.structure(again))
     pd.testing.assert_frame_equal(again.draw(donors, key=key), chain.draw(donors, key=key))
+
+
+def test_one_forest_at_a_time_draws_what_the_whole_chain_draws(donors, key):
+    told = []
+    settings = QRF(n_estimators=5, min_samples_leaf=5)
+    arguments = (["age", "region"], ["pension", "benefit"], "weight")
+    whole = settings.fit(donors, *arguments).draw(donors, key=key)
+    found = settings.impute(
+        donors, donors, *arguments, key=key, progress=lambda *at: told.append(at)
+    )
+    pd.testing.assert_frame_equal(found, whole)
+    assert told == [(0, 2, "pension"), (1, 2, "benefit"), (2, 2, "")]
+
+
+def test_a_chosen_order_goes_from_what_is_known_best():
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=600)
+    near = a + 0.1 * rng.normal(size=600)
+    frame = pd.DataFrame({
+        "a": a, "noise": rng.normal(size=600), "far": near + rng.normal(size=600), "near": near,
+        "weight": rng.integers(0, 3, 600),
+    })  # fmt: skip
+    targets = ["noise", "far", "near"]
+    given = QRF(n_estimators=2).fit(frame, ["a"], targets, "weight")
+    chosen = QRF(n_estimators=2, order="chosen").fit(frame, ["a"], targets, "weight")
+    assert given.imputed_variables == ("noise", "far", "near")
+    assert chosen.imputed_variables == ("near", "far", "noise")
+    with pytest.raises(UnknownNameError, match="chosen"):
+        QRF(order="chose").fit(frame, ["a"], targets)

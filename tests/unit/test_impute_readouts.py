@@ -166,7 +166,6 @@ def test_gradients_reach_levels_and_donor_values(x64, fitted):
 
 
 def test_what_is_no_such_forest_is_refused(fitted):
-    from sklearn.ensemble import RandomForestClassifier
     from sklearn.linear_model import LinearRegression
 
     forest, X, y = fitted
@@ -174,8 +173,6 @@ def test_what_is_no_such_forest_is_refused(fitted):
         Forest.from_sklearn(LinearRegression())
     with pytest.raises(BadInputError, match="no fitted forest"):
         Forest.from_sklearn(RandomForestRegressor())
-    with pytest.raises(BadInputError, match="predicts classes"):
-        Forest.from_sklearn(RandomForestClassifier(2).fit(X, y > 0))
     with pytest.raises(BadInputError, match="2 outcomes at once"):
         Forest.from_sklearn(RandomForestRegressor(2).fit(X, np.stack([y, y], axis=1)))
     with pytest.raises(BadInputError, match="no fitted quantile forest"):

@@ -1,0 +1,119 @@
+"""What is read from a forest for many rows: compiled whole, worked through in blocks."""
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int, Int32
+
+from ._chunks import Plan, over_rows
+from ._levels import Method
+
+if TYPE_CHECKING:
+    from ._forest import Forest
+
+Covariates = Float[Array, "row feature"]
+Heard = Bool[Array, "row tree"] | None  # the trees that speak for a row; None: all of them
+_SILENT = -1  # the leaf of a tree that does not speak
+
+
+@partial(jax.jit, static_argnames="plan")
+def read_leaves(forest: "Forest", x: Covariates, plan: Plan) -> Int[Array, "row tree"]:
+    """See `Forest.leaves`."""
+
+    def block(forest, x):
+        found = jnp.take_along_axis(forest.trees.source, forest.trees.leaves(x), axis=1).T
+        return jnp.where(_routable(forest, x)[:, None], found, -1)
+
+    return over_rows(block, plan, forest, x)
+
+
+@partial(jax.jit, static_argnames="plan")
+def read_mean(forest: "Forest", x: Covariates, heard: Heard, plan: Plan) -> Float[Array, " row"]:
+    """See `Forest.mean`."""
+
+    def block(forest, x, *heard):
+        leaves, spoken = _reached(forest, x, *heard)
+        return jnp.where(spoken, forest.readout.mean(leaves), jnp.nan)
+
+    return over_rows(block, plan, forest, x, *_given(heard))
+
+
+@partial(jax.jit, static_argnames=("method", "plan"))
+def read_quantile(
+    forest: "Forest",
+    x: Covariates,
+    levels: Float[Array, "row quantile"],
+    heard: Heard,
+    method: Method | None,
+    plan: Plan,
+) -> Float[Array, "row quantile"]:
+    """See `Forest.quantile`."""
+
+    def block(forest, x, levels, *heard):
+        leaves, spoken = _reached(forest, x, *heard)
+        found = forest.readout.quantile(leaves, levels, method)
+        return jnp.where(spoken[:, None], found, jnp.nan)
+
+    return over_rows(block, plan, forest, x, levels, *_given(heard))
+
+
+@partial(jax.jit, static_argnames="plan")
+def read_below(
+    forest: "Forest", x: Covariates, rank: Int32[Array, "row point"], heard: Heard, plan: Plan
+) -> Float[Array, "row point"]:
+    """The chance of an outcome whose index in `readout.values` is less than `rank`."""
+
+    def block(forest, x, rank, *heard):
+        leaves, spoken = _reached(forest, x, *heard)
+        return jnp.where(spoken[:, None], forest.readout.below(leaves, rank), jnp.nan)
+
+    return over_rows(block, plan, forest, x, rank, *_given(heard))
+
+
+@partial(jax.jit, static_argnames="plan")
+def read_draw(
+    forest: "Forest", x: Covariates, uniform: Float[Array, "row 2"], heard: Heard, plan: Plan
+) -> Int32[Array, " row"]:
+    """See `Forest.draw_rank`; the first number chooses the tree, the second the donor."""
+
+    def block(forest, x, uniform, *heard):
+        tree, spoken = _one_tree(forest, uniform[:, 0], *heard)
+        leaf = forest.trees.leaf_in(tree, x)
+        rank = forest.readout.draw(tree, leaf, uniform[:, 1])
+        return jnp.where(spoken & _routable(forest, x), rank, -1)
+
+    return over_rows(block, plan, forest, x, uniform, *_given(heard))
+
+
+def _given(heard: Heard) -> tuple[Bool[Array, "row tree"], ...]:
+    return () if heard is None else (heard,)
+
+
+def _routable(forest: "Forest", x: Covariates) -> Bool[Array, " row"]:
+    if forest.trees.missing == "learned":
+        return jnp.ones(x.shape[0], bool)
+    return ~jnp.isnan(x).any(axis=1)
+
+
+def _reached(
+    forest: "Forest", x: Covariates, heard: Heard = None
+) -> tuple[Int32[Array, "tree row"], Bool[Array, " row"]]:
+    """The leaves of the trees that speak, and whether any does."""
+    leaves, spoken = forest.trees.leaves(x), _routable(forest, x)
+    if heard is None:
+        return leaves, spoken
+    return jnp.where(heard.T, leaves, _SILENT), spoken & heard.any(axis=1)
+
+
+def _one_tree(
+    forest: "Forest", uniform: Float[Array, " row"], heard: Heard = None
+) -> tuple[Int32[Array, " row"], Bool[Array, " row"] | bool]:
+    """A tree for each row, each of those that speak with the same chance."""
+    if heard is None:
+        return (uniform * forest.trees.count).astype(jnp.int32), True
+    speaking = heard.sum(axis=1)
+    place = (uniform * speaking).astype(jnp.int32)
+    tree = jnp.argmax(jnp.cumsum(heard, axis=1) > place[:, None], axis=1)
+    return tree.astype(jnp.int32), speaking > 0

@@ -1,0 +1,134 @@
+"""A forest for the sign of an outcome, and one for its size on each side of zero."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh
+from jaxtyping import Array, ArrayLike, Float, Int, Integer
+
+from .._types import Key
+from ._checks import check_levels, is_traced
+from ._forest import Forest
+from ._levels import Method
+from ._trees import Trees
+
+SIGNS = (-1.0, 0.0, 1.0)
+
+
+class SignForest(eqx.Module):
+    r"""Outcomes with a heap at zero or of both signs, in two stages.
+
+    The first forest gives the chances of a negative, a zero and a positive outcome; two more, each
+    grown on the donors of its side alone, give the size. The tails then get every donor they have,
+    instead of leaves that are mostly zeros. A side that no donor is on has no forest.
+
+    Quantiles are those of the mixture, a draw draws the sign and then a donor of that side. What
+    it reads has the names and meanings that it has for a `Forest`.
+
+    Attributes:
+        sign: a forest of the classes -1, 0 and 1, those that donors have.
+        negative, positive: the forests of either side.
+    """
+
+    sign: Forest
+    negative: Forest | None
+    positive: Forest | None
+
+    @property
+    def values(self) -> Float[Array, " value"] | Float[np.ndarray, " value"]:
+        """The distinct outcomes of the donors, ascending; a zero stands between the sides."""
+        sides = [side.values for side in (self.negative, self.positive) if side is not None]
+        xp = jnp if is_traced(*sides) else np
+        low = [] if self.negative is None else [self.negative.values]
+        high = [] if self.positive is None else [self.positive.values]
+        return xp.concatenate([*low, np.zeros(1), *high])
+
+    @property
+    def trees(self) -> Trees:
+        """The splits of the first forest; those of the sides read the same covariates."""
+        return self.sign.trees
+
+    def chances(
+        self, X: Float[ArrayLike, "row feature"], *, mesh: Mesh | None = None
+    ) -> Float[Array, "row 3"]:
+        """The chances of a negative, a zero and a positive outcome."""
+        points = np.broadcast_to(SIGNS, (np.shape(X)[0], len(SIGNS)))
+        reached = self.sign.cdf(X, points, mesh=mesh)
+        return jnp.diff(reached, axis=1, prepend=0)
+
+    def mean(
+        self, X: Float[ArrayLike, "row feature"], *, mesh: Mesh | None = None
+    ) -> Float[Array, " row"]:
+        """The conditional mean."""
+        chances = self.chances(X, mesh=mesh)
+        sides = (self.negative, chances[:, 0]), (self.positive, chances[:, 2])
+        return sum(
+            (p * side.mean(X, mesh=mesh) for side, p in sides if side is not None),
+            jnp.zeros(chances.shape[0], chances.dtype),
+        )
+
+    def quantile(
+        self,
+        X: Float[ArrayLike, "row feature"],
+        levels: Float[ArrayLike, " quantile"] | Float[ArrayLike, "row quantile"] | Sequence[float],
+        *,
+        method: Method | None = None,
+        mesh: Mesh | None = None,
+    ) -> Float[Array, "row quantile"]:
+        """Conditional quantiles of the mixture; `method` is that of the sides."""
+        chances = self.chances(X, mesh=mesh)
+        check_levels(levels, chances.shape[0])
+        levels = jnp.asarray(levels, chances.dtype)
+        levels = jnp.broadcast_to(levels, (chances.shape[0], levels.shape[-1]))
+        below, upto = chances[:, :1], chances[:, :1] + chances[:, 1:2]
+        found = jnp.where(jnp.isnan(below), jnp.nan, jnp.zeros_like(levels))
+        for side, inside, share in (
+            (self.negative, levels <= below, levels / _positive(below)),
+            (self.positive, levels > upto, (levels - upto) / _positive(1 - upto)),
+        ):
+            if side is not None:
+                at = jnp.clip(jnp.where(inside, share, 0.5), 0, 1)
+                there = side.quantile(X, at, method=method, mesh=mesh)
+                found = jnp.where(inside & (share >= 0), there, found)
+        return found
+
+    def draw_rank(
+        self,
+        X: Float[ArrayLike, "row feature"],
+        *,
+        key: Key,
+        ids: Integer[ArrayLike, " row"] | None = None,
+        mesh: Mesh | None = None,
+    ) -> Int[Array, " row"]:
+        """The index in `values` of a drawn outcome; -1 where there is none."""
+        sign_key, side_key = jax.random.split(key)
+        drawn = self.sign.draw(X, key=sign_key, ids=ids, mesh=mesh)
+        settings: dict[str, Any] = {"key": side_key, "ids": ids, "mesh": mesh}
+        zero = 0 if self.negative is None else len(self.negative.values)
+        rank = jnp.where(jnp.isnan(drawn), -1, zero)
+        if self.negative is not None:
+            rank = jnp.where(drawn < 0, self.negative.draw_rank(X, **settings), rank)
+        if self.positive is not None:
+            there = self.positive.draw_rank(X, **settings) + zero + 1
+            rank = jnp.where(drawn > 0, there, rank)
+        return rank
+
+    def draw(
+        self,
+        X: Float[ArrayLike, "row feature"],
+        *,
+        key: Key,
+        ids: Integer[ArrayLike, " row"] | None = None,
+        mesh: Mesh | None = None,
+    ) -> Float[Array, " row"]:
+        """One donor's outcome for each row: a sign, then a donor of that side."""
+        rank = self.draw_rank(X, key=key, ids=ids, mesh=mesh)
+        return jnp.where(rank >= 0, jnp.asarray(self.values)[rank], jnp.nan)
+
+
+def _positive(share: Float[Array, "row 1"]) -> Float[Array, "row 1"]:
+    return jnp.maximum(share, jnp.finfo(share.dtype).tiny)
