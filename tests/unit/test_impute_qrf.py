@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pejax._validate import UnknownNameError
 from pejax.impute import QRF, FittedQRF
 
 SMALL = QRF(n_estimators=16, min_samples_leaf=3, n_jobs=2)
@@ -201,13 +202,13 @@ def test_a_fitted_chain_is_a_pytree(chain, donors, key):
 def test_one_forest_at_a_time_draws_what_the_whole_chain_draws(donors, key):
     told = []
     settings = QRF(n_estimators=5, min_samples_leaf=5)
-    arguments = (["age", "region"], ["pension", "benefit"], "weight")
+    arguments = (["age", "state"], ["pension", "job"], "w")
     whole = settings.fit(donors, *arguments).draw(donors, key=key)
     found = settings.impute(
         donors, donors, *arguments, key=key, progress=lambda *at: told.append(at)
     )
     pd.testing.assert_frame_equal(found, whole)
-    assert told == [(0, 2, "pension"), (1, 2, "benefit"), (2, 2, "")]
+    assert told == [(0, 2, "pension"), (1, 2, "job"), (2, 2, "")]
 
 
 def test_a_chosen_order_goes_from_what_is_known_best():
