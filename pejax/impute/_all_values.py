@@ -7,6 +7,7 @@ from jaxtyping import Array, Float, Int, Int32
 
 from .._validate import BadInputError
 from ._levels import Method, between, bracket
+from ._pooled import Entries, pooled_ranks, worth_counting
 from ._readout import DonorValues, Leaves, Readout, mean_over_trees
 
 
@@ -60,8 +61,16 @@ class AllValues(Readout):
         method = method or ("linear" if self.counts else "inverted_cdf")
         self._check_method(method)
         ranges = self._range(leaves)
-        one_level = self._interpolated if self.counts else self._inverted_cdf
-        return lax.map(lambda level: one_level(ranges, level, method), levels.T).T
+        whole = self._weight_before(ranges[1], ranges[0])[:, None]
+        values = jnp.asarray(self.values)
+        if not self.counts:
+            # Sums of shares carry rounding: 0.3 of the weight is reached at 0.29999999.
+            share = (1 - 16 * jnp.finfo(self.cumulative.dtype).eps) * levels
+            return values[self._ranks(ranges, share * whole, share)]
+        index, fraction = bracket(levels, whole, method)
+        pair = jnp.concatenate([index + 1, jnp.minimum(index + 2, whole)], axis=1)
+        low, high = jnp.split(self._ranks(ranges, pair), 2, axis=1)
+        return between(values[low], values[high], fraction)
 
     def below(self, leaves: Leaves, rank: Int32[Array, "row point"]) -> Float[Array, "row point"]:
         """See `Readout`."""
@@ -102,34 +111,37 @@ class AllValues(Readout):
         inside = self.cumulative[jnp.maximum(entry - 1, 0)]
         return jnp.sum(jnp.where(entry > first, inside, 0), axis=0)
 
-    def _interpolated(self, ranges, level, method) -> Float[Array, " row"]:
-        first, last = ranges
-        total = self._weight_before(last, first)
-        index, fraction = bracket(level, total, method)
-        rank, after = self._order_statistic(ranges, lambda before: before <= index)
-        following = jnp.where(after < last, self.rank[after], self.values.shape[0])
-        repeated = self._weight_before(after, first) > index + 1
-        next_rank = jnp.where(repeated, rank, jnp.min(following, axis=0))
-        values = jnp.asarray(self.values)
-        high = values[jnp.minimum(next_rank, values.shape[0] - 1)]
-        return between(values[rank], high, fraction)
+    def _ranks(
+        self,
+        ranges: tuple[Int32[Array, "tree row"], Int32[Array, "tree row"]],
+        wanted: Float[Array, "row level"],
+        share: Float[Array, "row level"] | None = None,
+    ) -> Int32[Array, "row level"]:
+        """The least rank up to which the pooled weight reaches what is wanted.
 
-    def _inverted_cdf(self, ranges, level, method) -> Float[Array, " row"]:
-        first, last = ranges
-        limits = jnp.finfo(self.cumulative.dtype)
-        # Sums of shares carry rounding: 0.3 of the weight is reached at 0.29999999. And level 0 is
-        # the least outcome that has weight.
-        wanted = (1 - 16 * limits.eps) * level * self._weight_before(last, first)
-        wanted = jnp.maximum(wanted, limits.tiny)
-        rank, _ = self._order_statistic(ranges, lambda before: before < wanted)
-        return jnp.asarray(self.values)[rank]
+        By counting all entries, whatever the number of levels, or by a search for each level where
+        the leaves are too large for that.
+        """
+        wanted, cumulative = lax.stop_gradient((wanted, self.cumulative))
+        share = None if share is None else lax.stop_gradient(share)
+        n_values, levels = self.values.shape[0], wanted.shape[1]
 
-    def _order_statistic(self, ranges, not_reached):
-        """The largest rank for which the pooled weight below it has `not_reached` the wanted one.
+        def counted():
+            entries = Entries(self.rank, cumulative, n_values)
+            return pooled_ranks(entries, *ranges, share, wanted)
+
+        def searched():
+            # Level 0 is the least outcome that has weight.
+            least = jnp.maximum(wanted, jnp.finfo(wanted.dtype).tiny)
+            return lax.map(lambda limit: self._searched(ranges, limit), least.T).T
+
+        return lax.cond(worth_counting(*ranges, levels, n_values), counted, searched)
+
+    def _searched(self, ranges, wanted: Float[Array, " row"]) -> Int32[Array, " row"]:
+        """The largest rank for which the pooled weight below it has not reached the wanted one.
 
         The rank is settled bit by bit from the top; each leaf's range shrinks to the entries that
-        share the settled bits, so that the searches within the leaves soon cost nothing. Also
-        returned: the first entry of each leaf beyond that rank.
+        share the settled bits, so that the searches within the leaves soon cost nothing.
         """
         first, _ = ranges
         bits = max(self.values.shape[0] - 1, 1).bit_length()
@@ -138,13 +150,13 @@ class AllValues(Readout):
             rank, low, high = state
             candidate = rank | (jnp.int32(1) << (bits - 1 - i))
             entry = _first_above(lambda at: self.rank[at] < candidate, low, high)
-            up = not_reached(self._weight_before(entry, first))
+            up = self._weight_before(entry, first) < wanted
             rank = jnp.where(up, candidate, rank)
             return rank, jnp.where(up, entry, low), jnp.where(up, high, entry)
 
         nothing = jnp.zeros(first.shape[1], jnp.int32)
-        rank, _, after = lax.fori_loop(0, bits, settle, (nothing, *ranges))
-        return jnp.minimum(rank, self.values.shape[0] - 1), after
+        rank, _, _ = lax.fori_loop(0, bits, settle, (nothing, *ranges))
+        return jnp.minimum(rank, self.values.shape[0] - 1)
 
 
 def _first_above(below, low: Int32[Array, "*shape"], high: Int32[Array, "*shape"]):

@@ -191,3 +191,30 @@ def test_other_data_than_the_training_data_is_refused(fitted):
         Forest.from_sklearn(forest, X[::-1], y)
     with pytest.raises(BadInputError, match="negative"):
         Forest.from_sklearn(forest, X, y, sample_weight=np.full(200, -1.0))
+
+
+@pytest.mark.parametrize("readout", ["all", "meinshausen"])
+@pytest.mark.parametrize("donors", [9, 200])
+def test_counting_and_searching_find_the_same_donors(x64, readout, donors, monkeypatch):
+    from pejax.impute import _all_values
+
+    rng = np.random.default_rng(donors)
+    X, y = rng.normal(size=(donors, 2)), rng.normal(size=donors).round(1)
+    grown = RandomForestRegressor(11, min_samples_leaf=4, random_state=0).fit(X, y)
+    forest = Forest.from_sklearn(grown, X, y, readout=readout)
+    levels = jnp.asarray(rng.random((donors, 7)))
+    silent = rng.random((11, donors)) < 0.5
+    leaves = jnp.where(silent, -1, forest.trees.leaves(jnp.asarray(X, jnp.float32)))
+    found = []
+    for counts in (True, False):
+        monkeypatch.setattr(_all_values, "worth_counting", lambda *_, c=counts: jnp.array(c))
+        found.append(np.asarray(forest.readout.quantile(leaves, levels, None)))
+    np.testing.assert_array_equal(found[0], found[1])
+
+
+def test_leaves_too_large_to_count_are_searched():
+    from pejax.impute._pooled import worth_counting
+
+    first = jnp.zeros((10, 3), jnp.int32)
+    assert bool(worth_counting(first, first + 20, 9, 1_000))
+    assert not bool(worth_counting(first, first + 5_000, 1, 1_000))

@@ -1,0 +1,150 @@
+"""Order statistics of the donors of many leaves at once, by counting instead of sorting."""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Bool, Float, Int, Int32
+
+from ._chunks import Plan, by_chunk
+
+_BLOCKS = 4  # of a chunk's rows, so that the counts of one stay in a processor's cache
+_TURN = 4  # steps of a search for each bit of a rank and tree, when a step of the count costs two
+
+
+class Entries(NamedTuple):
+    """The donors of all leaves, ascending by rank within a leaf, with running weights."""
+
+    rank: Int32[Array, " entry"]
+    cumulative: Float[Array, " entry"]
+    n_values: int
+
+
+def worth_counting(
+    first: Int32[Array, "tree row"], last: Int32[Array, "tree row"], levels: int, n_values: int
+) -> Bool[Array, ""]:
+    """Whether two walks over all entries cost less than a search in each leaf for each level."""
+    steps = jnp.max(jnp.sum(last - first, axis=0), initial=0)
+    bits = max(n_values - 1, 1).bit_length()
+    return 2 * steps <= _TURN * levels * bits * first.shape[0]
+
+
+def pooled_ranks(
+    entries: Entries,
+    first: Int32[Array, "tree row"],
+    last: Int32[Array, "tree row"],
+    share: Float[Array, "row level"] | None,
+    wanted: Float[Array, "row level"],
+) -> Int32[Array, "row level"]:
+    r"""The least rank up to which the weight of a row's leaves reaches what is wanted.
+
+    The entries are counted into coarse buckets of ranks, and those of the buckets where a wanted
+    weight is reached once more into single ranks: two walks, however many levels.
+
+    Args:
+        entries: the donors of all leaves.
+        first, last: where each row's leaf begins and ends among them.
+        share: the levels as shares of a row's weight, or None where weights are whole numbers.
+        wanted: whole weights to reach, at least 1; read where `share` is None.
+    """
+
+    def of_block(first, last, share, wanted):
+        weights = _whole_weights(entries, first, last, counts=no_share)
+        if not no_share:
+            limit = jnp.ceil(share * weights.total[:, None].astype(share.dtype))
+            wanted = jnp.clip(limit, 1, weights.total[:, None])
+        return _two_walks(entries, weights, wanted.astype(weights.total.dtype))
+
+    no_share = share is None
+    rows = max(1, Plan.of(None).rows // _BLOCKS)
+    levels = wanted if no_share else share
+    return by_chunk(of_block, rows, first.T, last.T, levels, wanted)
+
+
+class _Weights(NamedTuple):
+    """Weights as whole numbers: exact sums in any order."""
+
+    first: Int32[Array, "row tree"]
+    last: Int32[Array, "row tree"]
+    scale: Float[Array, " row"]
+    total: Int[Array, " row"]
+
+
+def _whole_weights(entries: Entries, first: Array, last: Array, *, counts: bool) -> _Weights:
+    wide = entries.cumulative.dtype == jnp.float64
+    dtype, most = (jnp.int64, 2.0**52) if wide else (jnp.int32, 2.0**30)
+    of_leaf = jnp.where(last > first, entries.cumulative[jnp.maximum(last - 1, 0)], 0)
+    mass = jnp.sum(of_leaf, axis=1)
+    scale = jnp.ones_like(mass) if counts else most / jnp.where(mass > 0, mass, 1)
+    total = jnp.sum(jnp.round(of_leaf * scale[:, None]).astype(dtype), axis=1)
+    return _Weights(first, last, scale, total)
+
+
+def _two_walks(
+    entries: Entries, weights: _Weights, wanted: Int[Array, "row level"]
+) -> Int32[Array, "row level"]:
+    rows, levels = wanted.shape
+    bits = max(entries.n_values - 1, 1).bit_length()
+    low = bits // 2
+    coarse, fine = 1 << (bits - low), 1 << low
+    row = jnp.arange(rows, dtype=jnp.int32)
+
+    buckets = _counted(entries, weights, rows * coarse, lambda rank: row * coarse + (rank >> low))
+    bucket, before = _reached(buckets.reshape(rows, 1, coarse), wanted)
+
+    # Levels that end in one bucket share its counts: those of the first of them.
+    number = jnp.broadcast_to(jnp.arange(levels, dtype=jnp.int32), (rows, levels))
+    holder = jnp.full((rows, coarse), levels, jnp.int32).at[row[:, None], bucket].min(number)
+
+    def place(rank: Int32[Array, " row"]) -> Int32[Array, " row"]:
+        level = holder[row, rank >> low]
+        inside = (row * levels + level) * fine + (rank & (fine - 1))
+        return jnp.where(level < levels, inside, rows * levels * fine)
+
+    single = _counted(entries, weights, rows * levels * fine, place).reshape(rows, levels, fine)
+    held = jnp.take_along_axis(holder, bucket, axis=1)
+    own = jnp.take_along_axis(single, held[:, :, None], axis=1)
+    within, _ = _reached(own, wanted - before)
+    return jnp.minimum((bucket << low) | within, entries.n_values - 1)
+
+
+def _reached(
+    counts: Int[Array, "row #level bin"], wanted: Int[Array, "row level"]
+) -> tuple[Int32[Array, "row level"], Int[Array, "row level"]]:
+    """The first bin up to which the counts reach what is wanted, and the count before it."""
+    upto = jnp.cumsum(counts, axis=2)
+    short = upto < wanted[:, :, None]
+    before = jnp.max(jnp.where(short, upto, 0), axis=2)
+    return jnp.sum(short, axis=2, dtype=jnp.int32), before
+
+
+def _counted(entries: Entries, weights: _Weights, size: int, place) -> Int[Array, " bin"]:
+    """The weight in each bin: every row walks over its leaves, one entry a step.
+
+    Rows leave a leaf when they are through with it, so that a block takes as many steps as its
+    row with the most entries, not as many as the largest leaf of each tree.
+    """
+    rows, trees = weights.first.shape
+    dtype, row = weights.total.dtype, jnp.arange(rows, dtype=jnp.int32)
+
+    def step(state):
+        tree, entry, end, reached, bins = state
+        here = entry < end
+        at = jnp.where(here, entry, 0)
+        upto = jnp.round(entries.cumulative[at] * weights.scale).astype(dtype)
+        bins = bins.at[place(entries.rank[at])].add(jnp.where(here, upto - reached, 0), mode="drop")
+        over = entry + 1 >= end
+        tree = jnp.where(over, tree + 1, tree)
+        following = row, jnp.minimum(tree, trees - 1)
+        entry = jnp.where(over, weights.first[following], entry + 1)
+        end = jnp.where(over, jnp.where(tree < trees, weights.last[following], entry), end)
+        return tree, entry, end, jnp.where(over, 0, upto), bins
+
+    start = (
+        jnp.zeros(rows, jnp.int32),
+        weights.first[:, 0],
+        weights.last[:, 0],
+        jnp.zeros(rows, dtype),
+        jnp.zeros(size, dtype),
+    )
+    return lax.while_loop(lambda state: jnp.any(state[0] < trees), step, start)[-1]
