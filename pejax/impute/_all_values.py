@@ -109,7 +109,7 @@ class AllValues(Readout):
     def _weight_before(self, entry, first) -> Float[Array, " row"]:
         """The pooled weight of each row's entries before `entry`."""
         inside = self.cumulative[jnp.maximum(entry - 1, 0)]
-        return jnp.sum(jnp.where(entry > first, inside, 0), axis=0)
+        return jnp.sum(jnp.where(entry > first, inside, 0), axis=0, dtype=jnp.result_type(float))
 
     def _ranks(
         self,

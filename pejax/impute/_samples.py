@@ -12,6 +12,8 @@ from ._all_values import AllValues
 from ._layout import HostTree, PackedTrees
 from ._readout import LeafMean, SingleValue
 
+_EXACT = 2**24  # whole numbers below it are exact in float32
+
 
 class TreeSamples(NamedTuple):
     """The donors in the leaves of one tree, in any order."""
@@ -73,13 +75,15 @@ def all_values(
         whole = running[bounds[leaf + 1]] - running[bounds[leaf]]
         cumulative.append(reached / whole if equal_trees else reached)
     weights = np.concatenate([sample.weight for sample in samples])
+    counts = not equal_trees and bool(np.all(weights == np.round(weights)))
+    short = counts and weights.sum() < _EXACT  # any sum of them is exact in single precision
     return AllValues(
         values=values,
         start=jnp.asarray(_as_int32(start)),
         rank=jnp.asarray(np.concatenate(ranks), jnp.int32),
-        cumulative=jnp.asarray(np.concatenate(cumulative)),
+        cumulative=jnp.asarray(np.concatenate(cumulative), jnp.float32 if short else None),
         means=jnp.asarray(means),
-        counts=not equal_trees and bool(np.all(weights == np.round(weights))),
+        counts=counts,
         equal_trees=equal_trees,
     )
 

@@ -10,7 +10,7 @@ from pejax import Population
 from pejax._validate import BadInputError, PejaxError, UnknownNameError
 from pejax.impute import QRF, Forest, Imputer, chain
 
-SETTINGS = QRF(n_estimators=10, n_jobs=1)
+SETTINGS = QRF(n_estimators=10, min_samples_leaf=1, n_jobs=1)
 
 
 @pytest.fixture(scope="module")
