@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, Int32
@@ -84,13 +85,13 @@ def _two_walks(
     entries: Entries, weights: _Weights, wanted: Int[Array, "row level"]
 ) -> Int32[Array, "row level"]:
     rows, levels = wanted.shape
-    bits = max(entries.n_values - 1, 1).bit_length()
-    low = bits // 2
-    coarse, fine = 1 << (bits - low), 1 << low
+    low = _low_bits(entries.n_values, levels)
+    fine = 1 << low
+    coarse = -(-entries.n_values // fine)
     row = jnp.arange(rows, dtype=jnp.int32)
 
     buckets = _counted(entries, weights, rows * coarse, lambda rank: row * coarse + (rank >> low))
-    bucket, before = _reached(buckets.reshape(rows, 1, coarse), wanted)
+    bucket, before = _reached(buckets.reshape(rows, coarse), wanted)
 
     # Levels that end in one bucket share its counts: those of the first of them.
     number = jnp.broadcast_to(jnp.arange(levels, dtype=jnp.int32), (rows, levels))
@@ -104,18 +105,27 @@ def _two_walks(
     single = _counted(entries, weights, rows * levels * fine, place).reshape(rows, levels, fine)
     held = jnp.take_along_axis(holder, bucket, axis=1)
     own = jnp.take_along_axis(single, held[:, :, None], axis=1)
-    within, _ = _reached(own, wanted - before)
+    within = jnp.sum(
+        jnp.cumsum(own, axis=2) < (wanted - before)[:, :, None], axis=2, dtype=jnp.int32
+    )
     return jnp.minimum((bucket << low) | within, entries.n_values - 1)
 
 
+def _low_bits(n_values: int, levels: int) -> int:
+    """How many bits of a rank the second walk settles, so that there are fewest bins."""
+    bits = max(n_values - 1, 1).bit_length()
+    return min(range(bits + 1), key=lambda low: (1 << (bits - low)) + levels * (1 << low))
+
+
 def _reached(
-    counts: Int[Array, "row #level bin"], wanted: Int[Array, "row level"]
+    counts: Int[Array, "row bin"], wanted: Int[Array, "row level"]
 ) -> tuple[Int32[Array, "row level"], Int[Array, "row level"]]:
     """The first bin up to which the counts reach what is wanted, and the count before it."""
-    upto = jnp.cumsum(counts, axis=2)
-    short = upto < wanted[:, :, None]
-    before = jnp.max(jnp.where(short, upto, 0), axis=2)
-    return jnp.sum(short, axis=2, dtype=jnp.int32), before
+    upto = jnp.cumsum(counts, axis=1)
+    found = jax.vmap(jnp.searchsorted)(upto, wanted).astype(jnp.int32)
+    before = jnp.take_along_axis(upto, jnp.maximum(found - 1, 0), axis=1)
+    last = counts.shape[1] - 1
+    return jnp.minimum(found, last), jnp.where(found > 0, before, 0)
 
 
 def _counted(entries: Entries, weights: _Weights, size: int, place) -> Int[Array, " bin"]:
