@@ -1,7 +1,11 @@
 """Fixtures that every tier shares."""
 
+from pathlib import Path
+
 import jax
 import pytest
+
+_MANY_MAPS = 20_000  # of the 65,530 that Linux grants a process by default
 
 
 @pytest.fixture
@@ -29,3 +33,13 @@ def cache_settings():
     yield
     for name, value in before.items():
         jax.config.update(name, value)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def forget_compiled():
+    """Compiled programs go when there are very many: each takes maps of memory, and a process that
+    runs out of them is killed."""
+    yield
+    maps = Path("/proc/self/maps")
+    if maps.exists() and len(maps.read_bytes().splitlines()) > _MANY_MAPS:
+        jax.clear_caches()
