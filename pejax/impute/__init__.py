@@ -1,12 +1,5 @@
 """Imputation: quantile forests as arrays, read and drawn from in JAX, chained over survey data."""
 
-from ._all_values import AllValues as AllValues
-from ._bags import Bags as Bags
-from ._chain import chain as chain
-from ._columns import CategoryColumn as CategoryColumn, NumberColumn as NumberColumn
-from ._fitted import FittedQRF as FittedQRF
-from ._forest import Forest as Forest
-from ._imputer import Imputer as Imputer
 from ._metrics import (
     compare as compare,
     crps as crps,
@@ -16,8 +9,15 @@ from ._metrics import (
     weighted_mean as weighted_mean,
     weighted_quantile as weighted_quantile,
 )
-from ._qrf import QRF as QRF
-from ._readout import LeafMean as LeafMean, Readout as Readout, SingleValue as SingleValue
-from ._soft import SoftForest as SoftForest, soften as soften
-from ._stages import SignForest as SignForest
-from ._trees import Trees as Trees
+from .forest._bags import Bags as Bags
+from .forest._forest import Forest as Forest
+from .forest._soft import SoftForest as SoftForest, soften as soften
+from .forest._stages import SignForest as SignForest
+from .forest._trees import Trees as Trees
+from .readout._all_values import AllValues as AllValues
+from .readout._readout import LeafMean as LeafMean, Readout as Readout, SingleValue as SingleValue
+from .sequential._chain import chain as chain
+from .sequential._columns import CategoryColumn as CategoryColumn, NumberColumn as NumberColumn
+from .sequential._fitted import FittedQRF as FittedQRF
+from .sequential._imputer import Imputer as Imputer
+from .sequential._qrf import QRF as QRF

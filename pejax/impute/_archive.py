@@ -1,34 +1,29 @@
-"""Forests and imputers as plain arrays, and as `npz` files written whole or not at all."""
+"""Forests and imputers as plain arrays with a header, a version and a digest."""
 
 import hashlib
 import json
-import os
-import zipfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
-from .._files import atomic_path
+from .._npz import Arrays
 from .._validate import BadInputError
-from ._all_values import AllValues
-from ._bags import Bags
-from ._columns import column_from_json, column_to_json
-from ._forest import Forest
-from ._imputer import Imputer
-from ._readout import LeafMean, Readout, SingleValue
-from ._stages import SignForest
-from ._trees import Trees
+from .forest._bags import Bags
+from .forest._forest import Forest
+from .forest._stages import SignForest
+from .forest._trees import Trees
+from .readout._all_values import AllValues
+from .readout._readout import LeafMean, Readout, SingleValue
+from .sequential._columns import column_from_json, column_to_json
+from .sequential._imputer import Imputer
 
 FORMAT = "pejax-imputers"
 ONE_FOREST = "pejax-forest"
 VERSION = 2
 _MEANT = {FORMAT: "imputer's", ONE_FOREST: "forest's"}
 HEADER = "header"  # a JSON text beside the arrays
-
-Arrays = dict[str, np.ndarray]
 
 _STAGES = ("sign", "negative", "positive")
 _TREES = ("records", "source", "depth")
@@ -87,30 +82,6 @@ def forest_from_arrays(arrays: Mapping[str, np.ndarray]) -> Forest:
     held = dict(arrays)
     header = _read_header(held, ONE_FOREST)
     return _one_rebuilt(header["forest"], "", held)
-
-
-def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) -> Path:
-    """Write an `npz` file; an interrupted write leaves what was there before."""
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
-    return Path(path)
-
-
-def load_arrays(path: str | os.PathLike[str]) -> Arrays:
-    """Read an `npz` file without unpickling anything.
-
-    Raises:
-        BadInputError: the file is damaged or something else.
-    """
-    try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-            return {name: arrays[name] for name in arrays.files}
-    except FileNotFoundError:
-        raise
-    except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile) as error:
-        raise BadInputError(
-            f"{path} is no readable forest file ({error}). Write it again with save."
-        ) from error
 
 
 def _described(forest: Forest | SignForest, prefix: str, arrays: Arrays) -> dict[str, Any]:

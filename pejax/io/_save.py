@@ -6,16 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from .._files import atomic_path
+from .._npz import load_arrays, save_arrays
 from .._population import Population
 from .._validate import BadInputError, require
-from ._npz import (
-    holds_population,
-    load_arrays,
-    population_from_arrays,
-    save_arrays,
-    save_population,
-)
 from ._parquet import read_parquet, write_parquet
+from ._population import holds_population, population_from_arrays, save_population
 
 
 def save(thing: Any, path: str | os.PathLike) -> Path:

@@ -169,7 +169,7 @@ def test_damaged_files(tmp_path, fitted):
     whole = path.read_bytes()
     for damaged in (whole[: len(whole) // 2], b"", b"no archive"):
         path.write_bytes(damaged)
-        with pytest.raises(BadInputError, match=r"chain\.npz is no readable forest file"):
+        with pytest.raises(BadInputError, match=r"chain\.npz is no readable \.npz file"):
             FittedQRF.load(path)
     with pytest.raises(FileNotFoundError):
         FittedQRF.load(tmp_path / "nowhere.npz")

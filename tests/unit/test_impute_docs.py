@@ -10,7 +10,7 @@ import pytest
 import pejax.impute
 
 PAGE = Path(__file__).parents[2] / "docs" / "imputation.md"
-MODULES = [name for _, name, _ in pkgutil.iter_modules(pejax.impute.__path__, "pejax.impute.")]
+MODULES = [name for _, name, _ in pkgutil.walk_packages(pejax.impute.__path__, "pejax.impute.")]
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from pejax._validate import UnknownNameError
-from pejax.impute._levels import METHODS, between, bracket, check_method
-from pejax.impute._sort import sort_leading
+from pejax.impute.readout._levels import METHODS, between, bracket, check_method
+from pejax.impute.readout._sort import sort_leading
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -8,7 +8,7 @@ from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
 
 from pejax._validate import BadInputError, UnknownNameError
 from pejax.impute import Forest
-from pejax.impute._levels import METHODS
+from pejax.impute.readout._levels import METHODS
 
 LEVELS = [0.0, 0.1, 0.25, 0.5, 0.77, 1.0]
 
@@ -213,7 +213,7 @@ def test_counting_and_searching_find_the_same_donors(x64, readout, donors, monke
 
 
 def test_leaves_too_large_to_count_are_searched():
-    from pejax.impute._pooled import worth_counting
+    from pejax.impute.readout._pooled import worth_counting
 
     first = jnp.zeros((10, 3), jnp.int32)
     assert bool(worth_counting(first, first + 20, 9, 1_000))

@@ -10,7 +10,7 @@ from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
 
 from pejax._validate import BadInputError
 from pejax.impute import Forest
-from pejax.impute._layout import round_down
+from pejax.impute.forest._layout import round_down
 
 
 def data(rows=300, seed=0):
@@ -120,7 +120,7 @@ def test_trees_side_by_side_reach_the_same_leaves_as_one_after_another():
     """The accelerator's order of work, run on the CPU."""
     from functools import partial
 
-    from pejax.impute._trees import _at_once, _in_turn, _walk
+    from pejax.impute.forest._trees import _at_once, _in_turn, _walk
 
     X, y = data()
     trees = Forest.from_sklearn(RandomForestRegressor(5, random_state=0).fit(X, y)).trees

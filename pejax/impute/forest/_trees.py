@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Float32, Int, Int32, UInt32
 
-from .._validate import unknown
+from ..._validate import unknown
 from ._layout import HostTree, PackedTrees, pack
 
 Missing = Literal["refuse", "learned"]

@@ -1,6 +1,5 @@
 """A fitted chain of forests: fill the variables of receivers in turn."""
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -10,18 +9,19 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Integer, Shaped
 
-from .._types import Key
-from .._validate import BadInputError, unknown
-from ._archive import imputers_from_arrays, imputers_to_arrays, load_arrays, save_arrays
+from ..._npz import Arrays, Stored
+from ..._types import Key
+from ..._validate import BadInputError, unknown
+from .._archive import imputers_from_arrays, imputers_to_arrays
+from ..forest._stages import SignForest
 from ._columns import Column
 from ._imputer import Columns, Imputer
-from ._stages import SignForest
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class FittedQRF(eqx.Module):
+class FittedQRF(eqx.Module, Stored):
     """A fitted chain of imputers; a pytree.
 
     Attributes:
@@ -129,17 +129,7 @@ class FittedQRF(eqx.Module):
             for k, level in enumerate(quantiles)
         }
 
-    def _targets(self) -> tuple[Column, ...]:
-        return tuple(imputer.target for imputer in self.imputers)
-
-    def _check_quantiles(self) -> None:
-        for target in self._targets():
-            if not target.has_quantiles:
-                raise BadInputError(
-                    f"Column {target.name!r} holds categories, which have no quantiles. Use draw."
-                )
-
-    def to_arrays(self) -> dict[str, np.ndarray]:
+    def to_arrays(self) -> Arrays:
         """Everything as arrays by name, without pickles."""
         return imputers_to_arrays(self.imputers)
 
@@ -152,18 +142,15 @@ class FittedQRF(eqx.Module):
         """
         return cls(imputers_from_arrays(arrays))
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the chain to an `npz` file; an interrupted write leaves what was there before."""
-        save_arrays(path, self.to_arrays())
+    def _targets(self) -> tuple[Column, ...]:
+        return tuple(imputer.target for imputer in self.imputers)
 
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> "FittedQRF":
-        """Read a chain that `save` wrote; scikit-learn is not needed.
-
-        Raises:
-            BadInputError: the file is damaged or something else.
-        """
-        return cls.from_arrays(load_arrays(path))
+    def _check_quantiles(self) -> None:
+        for target in self._targets():
+            if not target.has_quantiles:
+                raise BadInputError(
+                    f"Column {target.name!r} holds categories, which have no quantiles. Use draw."
+                )
 
 
 class Filling:

@@ -1,6 +1,5 @@
 """A fitted forest as a pytree of arrays: route rows to leaves, read outcomes from them."""
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,22 +9,30 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, Int32, Integer
 
-from .._types import Key
-from .._validate import BadInputError
+from ..._npz import Arrays, Stored
+from ..._types import Key
+from ..._validate import BadInputError
+from .._checks import (
+    check_covariates,
+    check_ids,
+    check_levels,
+    check_points,
+    check_trees,
+    is_traced,
+)
+from .._chunks import Plan
+from .._keys import record_uniforms
+from ..readout._levels import Method, check_method
+from ..readout._readout import Readout
 from ._bags import Bags
-from ._checks import check_covariates, check_ids, check_levels, check_points, check_trees, is_traced
-from ._chunks import Plan
-from ._keys import record_uniforms
-from ._levels import Method, check_method
 from ._reading import read_below, read_draw, read_leaves, read_mean, read_quantile
-from ._readout import Readout
 from ._trees import Missing, Trees
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike as HostArray
 
 
-class Forest(eqx.Module):
+class Forest(eqx.Module, Stored):
     """A quantile regression forest on the device (Meinshausen 2006).
 
     The trees say which donors are like a row; the readout says what is read from those donors.
@@ -265,9 +272,9 @@ class Forest(eqx.Module):
             )
         return self.bags.outside()
 
-    def to_arrays(self) -> dict[str, np.ndarray]:
+    def to_arrays(self) -> Arrays:
         """Everything as arrays by name, without pickles."""
-        from ._archive import forest_to_arrays
+        from .._archive import forest_to_arrays
 
         return forest_to_arrays(self)
 
@@ -278,26 +285,9 @@ class Forest(eqx.Module):
         Raises:
             BadInputError: not such arrays, or altered since.
         """
-        from ._archive import forest_from_arrays
+        from .._archive import forest_from_arrays
 
         return forest_from_arrays(arrays)
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the forest to an `npz` file; an interrupted write leaves what was there before."""
-        from ._archive import save_arrays
-
-        save_arrays(path, self.to_arrays())
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> "Forest":
-        """Read a forest that `save` wrote; scikit-learn is not needed.
-
-        Raises:
-            BadInputError: the file is damaged or something else.
-        """
-        from ._archive import load_arrays
-
-        return cls.from_arrays(load_arrays(path))
 
     def _covariates(self, X: ArrayLike) -> Float[Array, "row feature"]:
         check_covariates(X, self.trees.n_features, self.trees.missing)

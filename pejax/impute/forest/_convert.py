@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from .._validate import BadInputError, unknown
+from ..._validate import BadInputError, unknown
+from .._checks import check_weights
+from ..readout._readout import Readout
+from ..readout._samples import TreeSamples, all_values, leaf_means, single_values
 from ._bags import Bags
-from ._checks import check_weights
 from ._forest import Forest
 from ._layout import HostTree, PackedTrees
-from ._readout import Readout
-from ._samples import TreeSamples, all_values, leaf_means, single_values
 from ._trees import Missing, Trees
 
 READOUTS = ("meinshausen", "all", "single")

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Int32
 
-from ._chunks import Plan, over_rows
-from ._levels import Method
+from .._chunks import Plan, over_rows
+from ..readout._levels import Method
 
 if TYPE_CHECKING:
     from ._forest import Forest

@@ -11,18 +11,18 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Float, Integer
 
-from .._types import Key
-from .._validate import BadInputError, unknown
-from ._bags import Bags
-from ._checks import check_covariates, check_weights
+from ..._types import Key
+from ..._validate import BadInputError, unknown
+from .._checks import check_covariates, check_weights
+from .._keys import variable_seed
+from ..forest._bags import Bags
+from ..forest._forest import Forest
+from ..forest._stages import SIGNS, SignForest
+from ..forest._trees import Missing, Trees
 from ._columns import Column, learn_column
 from ._fitted import Filling, FittedQRF
-from ._forest import Forest
 from ._imputer import Imputer
-from ._keys import variable_seed
 from ._order import chosen_order
-from ._stages import SIGNS, SignForest
-from ._trees import Missing, Trees
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -195,7 +195,7 @@ class QRF:
 
     def _grown(self, sample: "_Sample", *, classes: bool) -> Forest:
         """The forest of one outcome."""
-        from ._convert import build_readout, grow, host_tree, tree_samples
+        from ..forest._convert import build_readout, grow, host_tree, tree_samples
 
         seeds = variable_seed(self.seed, sample.name).spawn(self.n_estimators + 1)
         values, rank = np.unique(sample.y, return_inverse=True)
@@ -228,7 +228,7 @@ class QRF:
         return self.max_samples or donors
 
     def _check_settings(self, donors: int) -> None:
-        from ._convert import READOUTS
+        from ..forest._convert import READOUTS
 
         if self.readout not in READOUTS:
             raise unknown("readout", self.readout, READOUTS)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Int, Int32
 
-from .._validate import BadInputError
+from ..._validate import BadInputError
 from ._levels import Method, between, bracket
 from ._pooled import Entries, pooled_ranks, worth_counting
 from ._readout import DonorValues, Leaves, Readout, mean_over_trees

@@ -10,10 +10,10 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, ArrayLike, Float, Int, Integer
 
-from .._types import Key
-from ._checks import check_levels, is_traced
+from ..._types import Key
+from .._checks import check_levels, is_traced
+from ..readout._levels import Method
 from ._forest import Forest
-from ._levels import Method
 from ._trees import Trees
 
 SIGNS = (-1.0, 0.0, 1.0)

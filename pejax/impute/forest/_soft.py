@@ -11,11 +11,11 @@ from jax import lax
 from jax.scipy.stats import norm
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, Int32
 
-from .._validate import BadInputError
-from ._checks import check_covariates, check_levels
-from ._chunks import by_chunk
+from ..._validate import BadInputError
+from .._checks import check_covariates, check_levels
+from .._chunks import by_chunk
+from ..readout._readout import SingleValue
 from ._forest import Forest
-from ._readout import SingleValue
 
 _ROWS = 256  # a reverse pass keeps every level of a block's beams
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Bool, Float, Int, Int32
 
-from ._chunks import Plan, by_chunk
+from .._chunks import Plan, by_chunk
 
 _BLOCKS = 4  # of a chunk's rows, so that the counts of one stay in a processor's cache
 _TURN = 4  # steps of a search for each bit of a rank and tree, when a step of the count costs two

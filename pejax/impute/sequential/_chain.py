@@ -7,11 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Num, Shaped
 
-from .._population import Population
-from .._schema import FrozenMapping
-from .._types import Key
-from .._validate import BadInputError, PejaxError, unknown
-from ._checks import is_traced
+from ..._population import Population
+from ..._schema import FrozenMapping
+from ..._types import Key
+from ..._validate import BadInputError, PejaxError, unknown
+from .._checks import is_traced
 from ._columns import CategoryColumn, Column, NumberColumn
 from ._fitted import FittedQRF
 from ._imputer import Imputer

@@ -1,8 +1,7 @@
-"""Populations and named arrays as `.npz`, without pickle."""
+"""Populations as `.npz`, without pickle."""
 
 import json
 import os
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._checks import check
-from .._files import atomic_path
+from .._npz import save_arrays
 from .._population import Population
 from .._tables import Tables
 from .._validate import BadInputError
@@ -37,31 +36,6 @@ def population_from_arrays(arrays: dict[str, np.ndarray], path: Path) -> Populat
     tables = _tables(arrays, path)
     check(tables)
     return Population.from_tables(tables)
-
-
-def save_arrays(arrays: Mapping[str, Any], path: str | os.PathLike) -> Path:
-    """Write named arrays in one step; objects are refused."""
-    host = {name: np.asarray(values) for name, values in arrays.items()}
-    for name, values in host.items():
-        if values.dtype.hasobject:
-            raise BadInputError(
-                f"Array {name!r} holds Python objects, which only pickle could store. Convert it"
-                " to numbers, booleans or fixed-width strings."
-            )
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, allow_pickle=False, **host)
-    return Path(path)
-
-
-def load_arrays(path: str | os.PathLike) -> dict[str, np.ndarray]:
-    """Read named arrays; nothing in the file is executed."""
-    try:
-        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (zipfile.BadZipFile, ValueError, EOFError) as error:
-        raise BadInputError(
-            f"{path} is no readable .npz file ({error}). Write it again with io.save."
-        ) from error
 
 
 def holds_population(arrays: Mapping[str, np.ndarray]) -> bool:

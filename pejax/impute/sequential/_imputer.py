@@ -7,13 +7,13 @@ import jax.numpy as jnp
 from jax.sharding import Mesh
 from jaxtyping import Array, ArrayLike, Float, Int, Integer, Shaped
 
-from .._types import Key
-from .._validate import unknown
-from ._checks import check_covariates
+from ..._types import Key
+from ..._validate import unknown
+from .._checks import check_covariates
+from .._keys import variable_key
+from ..forest._forest import Forest
+from ..forest._stages import SignForest
 from ._columns import Column, NumberColumn
-from ._forest import Forest
-from ._keys import variable_key
-from ._stages import SignForest
 
 Columns = Mapping[str, Shaped[Array, " row"]]
 

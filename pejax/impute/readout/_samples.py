@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
-from .._validate import BadInputError
+from ..._validate import BadInputError
+from ..forest._layout import HostTree, PackedTrees
 from ._all_values import AllValues
-from ._layout import HostTree, PackedTrees
 from ._readout import LeafMean, SingleValue
 
 _EXACT = 2**24  # whole numbers below it are exact in float32

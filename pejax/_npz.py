@@ -1,0 +1,79 @@
+"""Named arrays as `.npz` files, written whole or not at all, and never with pickle."""
+
+import os
+import zipfile
+from abc import abstractmethod
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from ._files import atomic_path
+from ._validate import BadInputError
+
+Arrays = dict[str, np.ndarray]
+
+
+def save_arrays(arrays: Mapping[str, Any], path: str | os.PathLike[str]) -> Path:
+    """Write named arrays in one step; objects are refused."""
+    host = {name: np.asarray(values) for name, values in arrays.items()}
+    for name, values in host.items():
+        if values.dtype.hasobject:
+            raise BadInputError(
+                f"Array {name!r} holds Python objects, which only pickle could store. Convert it"
+                " to numbers, booleans or fixed-width strings."
+            )
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, allow_pickle=False, **host)
+    return Path(path)
+
+
+def load_arrays(path: str | os.PathLike[str]) -> Arrays:
+    """Read named arrays; nothing in the file is executed.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        BadInputError: the file is damaged or something else.
+    """
+    try:
+        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except FileNotFoundError:
+        raise
+    except (zipfile.BadZipFile, ValueError, OSError, EOFError, AttributeError) as error:
+        raise BadInputError(
+            f"{path} is no readable .npz file ({error}). Save it again, or copy it again from"
+            " where it is whole."
+        ) from error
+
+
+class Stored:
+    """What can be taken apart into named arrays, and so kept in a file."""
+
+    @abstractmethod
+    def to_arrays(self) -> Arrays:
+        """Everything as arrays by name, without pickles."""
+
+    @classmethod
+    @abstractmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
+        """What `to_arrays` took apart.
+
+        Raises:
+            BadInputError: not such arrays, or altered since.
+        """
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write it to an `npz` file; an interrupted write leaves what was there before."""
+        save_arrays(self.to_arrays(), path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read a file that `save` wrote, with no need of what it was made with.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            BadInputError: the file is damaged or something else.
+        """
+        return cls.from_arrays(load_arrays(path))
