@@ -29,7 +29,7 @@ from _harness import RESULTS, interleave, measure, write
 from pejax import calibrate as cal
 from pejax._memory import peak_bytes, reclaim
 
-EPOCHS = 10
+EPOCHS = 40
 L0_LAMBDA = 1e-8
 METHODS = {
     "dense epochs": cal.Adam(epochs=EPOCHS),
