@@ -4,6 +4,10 @@ from pathlib import Path
 
 import jax
 import pytest
+from hypothesis import settings
+
+settings.register_profile("same every time", derandomize=True, deadline=None)
+settings.load_profile("same every time")
 
 _MANY_MAPS = 20_000  # of the 65,530 that Linux grants a process by default
 
