@@ -16,7 +16,6 @@ from ._parts import NOBODY, Parts, in_runs
 from ._sumtree import sum_trees, tree_sum
 
 _BLOCK = 128  # units of one area side by side
-_CHUNK = 32  # blocks that are widened to the weights' dtype at a time
 
 
 class Blocks(Cells):
@@ -53,7 +52,7 @@ class Blocks(Cells):
         members = np.stack([np.bincount(own, minlength=n_areas + 1)[:n_areas] for own in areas])
         counts = np.maximum(1, -(-members // _BLOCK))
         first = np.pad(np.cumsum(counts, axis=1), ((0, 0), (1, 0)))
-        n_blocks = ceil_div(max(room, int(first.max())), _CHUNK) * _CHUNK
+        n_blocks = max(room, int(first.max()))
         trees = sum_trees(first, n_blocks)
         laid = [_laid(*x, n_blocks) for x in zip(values, areas, first, strict=True)]
         return [
@@ -80,23 +79,16 @@ class Blocks(Cells):
         return self.values.reshape(-1, self.values.shape[2])[self.place]
 
     def sums(self, weights: Float[Array, " unit"]) -> Float[Array, "area column"]:
-        def of_chunk(chunk):
-            values, weights = chunk
-            return jnp.einsum("nb,nbk->nk", weights, values.astype(weights.dtype))
-
-        spread = self._spread(weights.astype(wider(weights, self.dtype)))
-        found = jax.lax.map(of_chunk, (self._chunks(), self._by_chunk(spread)))
-        return tree_sum(found.reshape(len(self.area), -1), self.tree)
+        dtype = wider(weights, self.dtype)
+        spread = self._spread(weights.astype(dtype)).reshape(-1, _BLOCK, 1)
+        return tree_sum(jnp.sum(spread * self.values.astype(dtype), axis=1), self.tree)
 
     def potentials(self, worth: Float[Array, "area column"]) -> Float[Array, " unit"]:
-        def of_chunk(chunk):
-            values, worth = chunk
-            return jnp.einsum("nk,nbk->nb", worth, values.astype(worth.dtype))
-
-        worth = worth.astype(wider(worth, self.dtype))
-        worth = jnp.concatenate([worth, jnp.zeros_like(worth[:1])])[self.area]
-        chunks = worth.reshape(-1, _CHUNK, worth.shape[1])
-        return jax.lax.map(of_chunk, (self._chunks(), chunks)).reshape(-1)[self.place]
+        dtype = wider(worth, self.dtype)
+        worth = worth.astype(dtype)
+        of_block = jnp.concatenate([worth, jnp.zeros_like(worth[:1])])[self.area]
+        found = jnp.sum(of_block[:, None, :] * self.values.astype(dtype), axis=2)
+        return found.reshape(-1)[self.place]
 
     def grams(self, q: Float[Array, " unit"]) -> Float[Array, "area column column"]:
         def add(found, block):
@@ -132,12 +124,6 @@ class Blocks(Cells):
 
     def _spread(self, x: Float[Array, " unit"]) -> Float[Array, " padded"]:
         return jnp.zeros(len(self.area) * _BLOCK, x.dtype).at[self.place].set(x, mode="drop")
-
-    def _by_chunk(self, x: Float[Array, " padded"]) -> Float[Array, "chunk block unit"]:
-        return x.reshape(-1, _CHUNK, _BLOCK)
-
-    def _chunks(self) -> Float[Array, "chunk block unit column"]:
-        return self.values.reshape(-1, _CHUNK, *self.values.shape[1:])
 
 
 def _laid(
