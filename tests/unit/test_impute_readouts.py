@@ -196,7 +196,7 @@ def test_other_data_than_the_training_data_is_refused(fitted):
 @pytest.mark.parametrize("readout", ["all", "meinshausen"])
 @pytest.mark.parametrize("donors", [9, 200])
 def test_counting_and_searching_find_the_same_donors(x64, readout, donors, monkeypatch):
-    from pejax.impute import _all_values
+    from pejax.impute.readout import _all_values
 
     rng = np.random.default_rng(donors)
     X, y = rng.normal(size=(donors, 2)), rng.normal(size=donors).round(1)

@@ -3,7 +3,7 @@
 import equinox as eqx
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Float, Int, Int32
+from jaxtyping import Array, Float, Int, Int32, Integer, Real
 
 from ..._validate import BadInputError
 from ._levels import Method, between, bracket
@@ -26,7 +26,7 @@ class AllValues(Readout):
         start: the first entry of each node; inner nodes own none.
         rank: the index in `values` of each entry, ascending within a leaf.
         cumulative: the weight of a leaf's entries up to and including this one; with `equal_trees`
-            as a share of the leaf's.
+            as a share of the leaf's. Ranks and whole weights are kept in as few bytes as hold them.
         means: the weighted mean of each leaf.
         counts: whether all weights are whole numbers (how often a donor is in the bag), so that
             NumPy's interpolated quantiles of the repeated values are defined.
@@ -35,8 +35,8 @@ class AllValues(Readout):
 
     values: DonorValues
     start: Int32[Array, "tree node_and_end"]
-    rank: Int32[Array, " entry"]
-    cumulative: Float[Array, " entry"]
+    rank: Integer[Array, " entry"]
+    cumulative: Real[Array, " entry"]
     means: Float[Array, "tree node"]
     counts: bool = eqx.field(static=True)
     equal_trees: bool = eqx.field(static=True)
@@ -45,6 +45,11 @@ class AllValues(Readout):
     def name(self) -> str:
         """See `Readout`."""
         return "meinshausen" if self.equal_trees else "all"
+
+    @property
+    def entries(self) -> Entries:
+        """The donors of all leaves, to be read by number."""
+        return Entries(self.rank, lax.stop_gradient(self.cumulative), self.values.shape[0])
 
     def mean(self, leaves: Leaves) -> Float[Array, " row"]:
         """See `Readout`; this is scikit-learn's `predict`."""
@@ -78,7 +83,7 @@ class AllValues(Readout):
         whole = self._weight_before(last, first)
 
         def share(limit: Int32[Array, " row"]) -> Float[Array, " row"]:
-            entry = _first_above(lambda at: self.rank[at] < limit, first, last)
+            entry = _first_above(lambda at: self.entries.rank_at(at) < limit, first, last)
             return self._weight_before(entry, first) / whole
 
         return lax.map(share, rank.T).T
@@ -88,9 +93,9 @@ class AllValues(Readout):
     ) -> Int32[Array, " row"]:
         """See `Readout`; a leaf's donors in proportion to their weights."""
         first, last = self.start[tree, leaf], self.start[tree, leaf + 1]
-        wanted = uniform * self.cumulative[last - 1]
-        found = _first_above(lambda entry: self.cumulative[entry] <= wanted, first, last)
-        return self.rank[jnp.minimum(found, last - 1)]
+        wanted = uniform * self.entries.weight_upto(last - 1)
+        found = _first_above(lambda entry: self.entries.weight_upto(entry) <= wanted, first, last)
+        return self.entries.rank_at(jnp.minimum(found, last - 1))
 
     def _check_method(self, method: Method) -> None:
         if not self.counts and method != "inverted_cdf":
@@ -108,7 +113,7 @@ class AllValues(Readout):
 
     def _weight_before(self, entry, first) -> Float[Array, " row"]:
         """The pooled weight of each row's entries before `entry`."""
-        inside = self.cumulative[jnp.maximum(entry - 1, 0)]
+        inside = self.entries.weight_upto(jnp.maximum(entry - 1, 0))
         return jnp.sum(jnp.where(entry > first, inside, 0), axis=0, dtype=jnp.result_type(float))
 
     def _ranks(
@@ -122,13 +127,12 @@ class AllValues(Readout):
         By counting all entries, whatever the number of levels, or by a search for each level where
         the leaves are too large for that.
         """
-        wanted, cumulative = lax.stop_gradient((wanted, self.cumulative))
+        wanted = lax.stop_gradient(wanted)
         share = None if share is None else lax.stop_gradient(share)
         n_values, levels = self.values.shape[0], wanted.shape[1]
 
         def counted():
-            entries = Entries(self.rank, cumulative, n_values)
-            return pooled_ranks(entries, *ranges, share, wanted)
+            return pooled_ranks(self.entries, *ranges, share, wanted)
 
         def searched():
             # Level 0 is the least outcome that has weight.
@@ -149,7 +153,7 @@ class AllValues(Readout):
         def settle(i, state):
             rank, low, high = state
             candidate = rank | (jnp.int32(1) << (bits - 1 - i))
-            entry = _first_above(lambda at: self.rank[at] < candidate, low, high)
+            entry = _first_above(lambda at: self.entries.rank_at(at) < candidate, low, high)
             up = self._weight_before(entry, first) < wanted
             rank = jnp.where(up, candidate, rank)
             return rank, jnp.where(up, entry, low), jnp.where(up, high, entry)

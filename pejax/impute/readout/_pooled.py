@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Bool, Float, Int, Int32
+from jaxtyping import Array, Bool, Float, Int, Int32, Integer, Real
 
 from .._chunks import Plan, by_chunk
 
@@ -14,11 +14,21 @@ _TURN = 4  # steps of a search for each bit of a rank and tree, when a step of t
 
 
 class Entries(NamedTuple):
-    """The donors of all leaves, ascending by rank within a leaf, with running weights."""
+    """The donors of all leaves, ascending by rank within a leaf, with running weights.
 
-    rank: Int32[Array, " entry"]
-    cumulative: Float[Array, " entry"]
+    Both are kept in as few bytes as hold them, and read in types to reckon with.
+    """
+
+    rank: Integer[Array, " entry"]
+    cumulative: Real[Array, " entry"]
     n_values: int
+
+    def rank_at(self, entry: Int32[Array, "*shape"]) -> Int32[Array, "*shape"]:
+        return self.rank[entry].astype(jnp.int32)
+
+    def weight_upto(self, entry: Int32[Array, "*shape"]) -> Float[Array, "*shape"]:
+        found = self.cumulative[entry]
+        return found if jnp.issubdtype(found.dtype, jnp.floating) else found.astype(jnp.float32)
 
 
 def worth_counting(
@@ -74,7 +84,7 @@ class _Weights(NamedTuple):
 def _whole_weights(entries: Entries, first: Array, last: Array, *, counts: bool) -> _Weights:
     wide = entries.cumulative.dtype == jnp.float64
     dtype, most = (jnp.int64, 2.0**52) if wide else (jnp.int32, 2.0**30)
-    of_leaf = jnp.where(last > first, entries.cumulative[jnp.maximum(last - 1, 0)], 0)
+    of_leaf = jnp.where(last > first, entries.weight_upto(jnp.maximum(last - 1, 0)), 0)
     mass = jnp.sum(of_leaf, axis=1)
     scale = jnp.ones_like(mass) if counts else most / jnp.where(mass > 0, mass, 1)
     total = jnp.sum(jnp.round(of_leaf * scale[:, None]).astype(dtype), axis=1)
@@ -141,8 +151,10 @@ def _counted(entries: Entries, weights: _Weights, size: int, place) -> Int[Array
         tree, entry, end, reached, bins = state
         here = entry < end
         at = jnp.where(here, entry, 0)
-        upto = jnp.round(entries.cumulative[at] * weights.scale).astype(dtype)
-        bins = bins.at[place(entries.rank[at])].add(jnp.where(here, upto - reached, 0), mode="drop")
+        upto = jnp.round(entries.weight_upto(at) * weights.scale).astype(dtype)
+        bins = bins.at[place(entries.rank_at(at))].add(
+            jnp.where(here, upto - reached, 0), mode="drop"
+        )
         over = entry + 1 >= end
         tree = jnp.where(over, tree + 1, tree)
         following = row, jnp.minimum(tree, trees - 1)

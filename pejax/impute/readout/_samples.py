@@ -76,16 +76,24 @@ def all_values(
         cumulative.append(reached / whole if equal_trees else reached)
     weights = np.concatenate([sample.weight for sample in samples])
     counts = not equal_trees and bool(np.all(weights == np.round(weights)))
-    short = counts and weights.sum() < _EXACT  # any sum of them is exact in single precision
+    reached = np.concatenate(cumulative)
+    if counts and weights.sum() < _EXACT:  # any sum of them is exact in single precision
+        reached = _short(reached, np.float32)
     return AllValues(
         values=values,
         start=jnp.asarray(_as_int32(start)),
-        rank=jnp.asarray(np.concatenate(ranks), jnp.int32),
-        cumulative=jnp.asarray(np.concatenate(cumulative), jnp.float32 if short else None),
+        rank=jnp.asarray(_short(np.concatenate(ranks), np.int32)),
+        cumulative=jnp.asarray(reached),
         means=jnp.asarray(means),
         counts=counts,
         equal_trees=equal_trees,
     )
+
+
+def _short(numbers: np.ndarray, otherwise: type[np.generic]) -> np.ndarray:
+    """Whole numbers from 0 in one byte or two each, if those hold them."""
+    fits = np.min_scalar_type(int(numbers.max(initial=0)))
+    return numbers.astype(fits if fits.itemsize <= 2 else otherwise)
 
 
 def _merged(sample: TreeSamples, slot: np.ndarray, n_values: int):
