@@ -32,10 +32,8 @@ lint: .venv/.dev ## ruff: format and rules
 types: .venv/.dev ## pyright
 	$(BIN)/pyright
 
-# Most of a test is compilation; `make test FAST=0` compiles as a user's run does, in twice the time.
-FAST ?= 1
 test: .venv/.dev ## the tests that need no peer and no accelerator
-	JAX_DISABLE_MOST_OPTIMIZATIONS=$(FAST) $(BIN)/pytest -q -n $(JOBS) --dist loadfile $(TESTS)
+	$(BIN)/pytest -q -n $(JOBS) --dist loadfile $(TESTS)
 
 test-oracle: .venv/.oracle ## compare with the source engine and with peers (slow)
 	$(BIN)/pytest -q -m oracle $(TESTS)
