@@ -12,7 +12,8 @@ from ._operator import Operator
 from ._parts import Parts, in_runs
 
 _LANE = 32  # units summed in the data's own dtype before the partial sums meet in a tree
-_TILE = 1024  # units a step of the Gram matrix
+_TILE, _LARGE_TILE = 1024, 4096  # units a step of the Gram matrix; the second where there are many
+_MANY = 16_384
 
 
 class DenseOperator(Operator):
@@ -46,7 +47,7 @@ class DenseOperator(Operator):
         if not jnp.issubdtype(X.dtype, jnp.floating):
             X = X.astype(target_dtype())
         self.n_units = X.shape[1]
-        missing = ceil_div(self.n_units, _TILE) * _TILE - self.n_units
+        missing = ceil_div(self.n_units, self._tile) * self._tile - self.n_units
         xp = jnp if isinstance(X, jax.Array) else np
         self.by_unit = jnp.asarray(xp.pad(X.T, ((0, missing), (0, 0))))
 
@@ -74,7 +75,7 @@ class DenseOperator(Operator):
             tile, weights = tile_and_weights
             return weights @ tile.astype(weights.dtype)
 
-        return accumulate(jax.lax.map(of_tile, (self._tiles(), weights.reshape(-1, _TILE))))
+        return accumulate(jax.lax.map(of_tile, (self._tiles(), weights.reshape(-1, self._tile))))
 
     @eqx.filter_jit
     def rmv(self, residual: Float[Array, " target"]) -> Float[Array, " unit"]:
@@ -93,7 +94,7 @@ class DenseOperator(Operator):
             return sum_so_far + part.astype(sum_so_far.dtype), None
 
         zero = jnp.zeros((self.shape[0], self.shape[0]), target_dtype())
-        tiles_and_q = (self._tiles(), self._padded(q.astype(self.dtype)).reshape(-1, _TILE))
+        tiles_and_q = (self._tiles(), self._padded(q.astype(self.dtype)).reshape(-1, self._tile))
         return jax.lax.scan(add_tile, zero, tiles_and_q)[0]
 
     def extent(self) -> tuple[Float[Array, " target"], Float[Array, " target"]]:
@@ -120,8 +121,12 @@ class DenseOperator(Operator):
         table = np.concatenate([piece.matrix for piece in parts.pieces], axis=1)
         return cls(table[:, parts.slots()])
 
+    @property
+    def _tile(self) -> int:
+        return _TILE if self.n_units < _MANY else _LARGE_TILE
+
     def _padded(self, x: Float[Array, " unit"]) -> Float[Array, " padded_unit"]:
         return jnp.pad(x, (0, self.by_unit.shape[0] - self.n_units))
 
     def _tiles(self) -> Float[Array, "tile tile_unit target"]:
-        return self.by_unit.reshape(-1, _TILE, self.shape[0])
+        return self.by_unit.reshape(-1, self._tile, self.shape[0])
