@@ -81,8 +81,9 @@ INSTALLED = all(importlib.util.find_spec(name) for name in ("taxcalc", "policyen
 
 
 def us(test):
-    """Mark a test that needs the country package."""
-    return pytest.mark.us(pytest.mark.skipif(not INSTALLED, reason="needs the `us` extra")(test))
+    """Mark a test of the whole experiment: it needs the country package, and minutes."""
+    needs = pytest.mark.skipif(not INSTALLED, reason="needs the `us` extra")
+    return pytest.mark.oracle(pytest.mark.us(needs(test)))
 
 
 def run(out: Path, cache: Path, config: Path) -> None:
