@@ -1,7 +1,5 @@
 """Fixtures that every tier shares."""
 
-import gc
-import sys
 from pathlib import Path
 
 import jax
@@ -42,13 +40,10 @@ def cache_settings():
 
 
 @pytest.fixture(autouse=True, scope="module")
-def tidy():
-    """Between files: a country package's millions of objects are left out of garbage collection,
-    and compiled programs go when there are very many, because each takes maps of memory and a
-    process that runs out of them is killed."""
+def forget_compiled():
+    """Compiled programs go when there are very many: each takes maps of memory, and a process that
+    runs out of them is killed."""
     yield
-    if "policyengine_us" in sys.modules and not gc.get_freeze_count():
-        gc.freeze()
     maps = Path("/proc/self/maps")
     if maps.exists() and len(maps.read_bytes().splitlines()) > _MANY_MAPS:
         jax.clear_caches()
