@@ -2,6 +2,7 @@
 
 import os
 import zipfile
+import zlib
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,16 +37,15 @@ def load_arrays(path: str | os.PathLike[str]) -> Arrays:
         FileNotFoundError: there is no such file.
         BadInputError: the file is damaged or something else.
     """
-    try:
-        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except FileNotFoundError:
-        raise
-    except (zipfile.BadZipFile, ValueError, OSError, EOFError, AttributeError) as error:
-        raise BadInputError(
-            f"{path} is no readable .npz file ({error}). Save it again, or copy it again from"
-            " where it is whole."
-        ) from error
+    with Path(path).open("rb") as file:
+        try:
+            with np.load(file, allow_pickle=False) as archive:
+                return {name: archive[name] for name in archive.files}
+        except (zipfile.BadZipFile, zlib.error, ValueError, OSError, EOFError, AttributeError) as e:
+            raise BadInputError(
+                f"{path} is no readable .npz file ({e}). Save it again, or copy it again from"
+                " where it is whole."
+            ) from e
 
 
 class Stored:

@@ -1,5 +1,6 @@
 """The conditional distribution, out-of-bag readings, classifiers, single forests as files."""
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -197,3 +198,20 @@ def test_a_mesh_changes_nothing(fitted, data):
     np.testing.assert_array_equal(forest.cdf(X, y, mesh=mesh, chunk=40), forest.cdf(X, y))
     key = jax.random.key(0)
     np.testing.assert_array_equal(forest.draw(X, key=key, mesh=mesh), forest.draw(X, key=key))
+
+
+def test_the_distribution_has_a_derivative_in_the_weights(x64):
+    rng = np.random.default_rng(6)
+    X, y = rng.normal(size=(80, 2)), rng.normal(size=80).round(1)
+    grown = RandomForestRegressor(5, min_samples_leaf=6, random_state=0).fit(X, y)
+    forest = Forest.from_sklearn(grown, X, y, readout="meinshausen")
+    along = jnp.asarray(rng.random(forest.readout.cumulative.shape)) * forest.readout.cumulative
+
+    def share(step):
+        moved = forest.readout.cumulative + step * along
+        changed = eqx.tree_at(lambda f: f.readout.cumulative, forest, moved)
+        return changed.cdf(X[:9], np.full(9, 0.2)).sum()
+
+    difference = float(share(1e-6) - share(-1e-6)) / 2e-6
+    assert abs(difference) > 1e-3
+    assert float(jax.grad(share)(0.0)) == pytest.approx(difference, rel=1e-6)

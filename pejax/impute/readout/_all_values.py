@@ -49,7 +49,7 @@ class AllValues(Readout):
     @property
     def entries(self) -> Entries:
         """The donors of all leaves, to be read by number."""
-        return Entries(self.rank, lax.stop_gradient(self.cumulative), self.values.shape[0])
+        return Entries(self.rank, self.cumulative, self.values.shape[0])
 
     def mean(self, leaves: Leaves) -> Float[Array, " row"]:
         """See `Readout`; this is scikit-learn's `predict`."""
@@ -132,7 +132,7 @@ class AllValues(Readout):
         n_values, levels = self.values.shape[0], wanted.shape[1]
 
         def counted():
-            return pooled_ranks(self.entries, *ranges, share, wanted)
+            return pooled_ranks(lax.stop_gradient(self.entries), *ranges, share, wanted)
 
         def searched():
             # Level 0 is the least outcome that has weight.
