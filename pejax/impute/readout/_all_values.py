@@ -132,7 +132,8 @@ class AllValues(Readout):
         n_values, levels = self.values.shape[0], wanted.shape[1]
 
         def counted():
-            return pooled_ranks(lax.stop_gradient(self.entries), *ranges, share, wanted)
+            entries = self.entries._replace(cumulative=lax.stop_gradient(self.cumulative))
+            return pooled_ranks(entries, *ranges, share, wanted)
 
         def searched():
             # Level 0 is the least outcome that has weight.
