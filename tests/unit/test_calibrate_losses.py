@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from _calibrate_world import world
+from scipy.optimize import minimize
 
 from pejax import calibrate as cal
 from pejax._validate import BadInputError
@@ -94,6 +95,46 @@ def test_balanced_groups_weigh_the_same():
         cal.TargetProblem(X, y).balanced()
     with pytest.raises(BadInputError, match="'area'; choose 'groups' or 'levels'"):
         problem.balanced("area")
+
+
+def test_rounds_of_less_importance_end_at_the_minimum_of_hubers_loss(x64):
+    X, y, base = world()
+    problem = cal.TargetProblem(X, y * [1.0, 1.0, 1.0, 3.0])
+    method, delta = cal.Entropy(ridge=1e-2), 0.02
+    found = cal.calibrate(problem, base, method).check()
+    squares = np.asarray(problem.errors(found.weights))
+    for _ in range(60):
+        again = problem.downweighted(found.weights, delta)
+        found = cal.calibrate(again, base, method, start=found).check()
+    ridge = method.ridge * again.weights.sum() / problem.weights.sum()
+    share = base / base.sum()
+
+    def objective(log_ratio):
+        ratio = np.exp(log_ratio)
+        error = (X @ (base * ratio) - problem.values) / problem.scale
+        huber = np.mean(cal.Huber(delta).cost(error))
+        return huber / 2 + ridge * share @ (ratio * log_ratio - ratio + 1)
+
+    start = np.log(np.asarray(found.weights) / base)
+    best = minimize(objective, start, method="L-BFGS-B", options={"ftol": 1e-15, "gtol": 1e-9})
+    assert objective(start) == pytest.approx(best.fun, rel=1e-6)
+    errors = np.asarray(problem.errors(found.weights))
+    assert np.abs(errors[:3]).max() < 0.5 * np.abs(squares[:3]).max()
+    assert abs(errors[3]) > abs(squares[3])
+
+
+@pytest.mark.parametrize(
+    ("weights", "delta", "message"),
+    [
+        (np.ones(59), 0.02, r"weights have shape \(59,\) and the estimate matrix 60 units"),
+        (np.r_[np.ones(59), np.nan], 0.02, "weight of unit 59 is nan"),
+        (np.ones(60), 0.0, "delta is 0.0; give a relative error above 0"),
+    ],
+)
+def test_importance_is_not_lowered_by_what_is_no_weight(weights, delta, message):
+    X, y, _ = world()
+    with pytest.raises(BadInputError, match=message):
+        cal.TargetProblem(X, y).downweighted(weights, delta)
 
 
 @pytest.mark.parametrize(

@@ -196,6 +196,38 @@ class TargetProblem(eqx.Module):
         factor = np.divide(share, held, out=np.zeros_like(held), where=held > 0)
         return eqx.tree_at(lambda problem: problem.weights, self, weights * factor[place])
 
+    def downweighted(self, weights: Float[Array, " unit"], delta: float = 0.02) -> "TargetProblem":
+        r"""The same problem with less importance for targets that these weights miss by far.
+
+        Importance is multiplied by Huber's weight :math:`\min(1, \delta / |e_t|)` of each target's
+        error. Public figures that contradict the rest then pull on it with bounded strength: solved
+        again, and again from the first problem at the weights of the last solution, it ends at the
+        weights that minimise Huber's loss in the place of squares (with the ridge a share of the
+        importance that is left). One or two rounds are most of it.
+
+        Args:
+            weights: one a unit, such as those of a solution of this problem.
+            delta: the error, in units of the scale, up to which a target keeps its importance.
+
+        Raises:
+            BadInputError: weights of another number, or not finite; `delta` not above 0.
+
+        >>> problem = TargetProblem([[1.0, 0.0], [0.0, 1.0]], [10.0, 10.0])
+        >>> problem.downweighted(jnp.array([10.1, 14.0])).weights.round(6).tolist()
+        [1.0, 0.05]
+
+        References:
+            Holland and Welsch (1977), "Robust regression using iteratively reweighted
+            least-squares", Communications in Statistics A6(9).
+        """
+        if not delta > 0:
+            raise BadInputError(f"delta is {delta}; give a relative error above 0.")
+        _screen.check_weights(np.asarray(weights), self.n_units)
+        size = np.abs(np.asarray(self.errors(weights), float))
+        kept = np.divide(delta, size, out=np.ones_like(size), where=size > delta)
+        importance = np.asarray(self.weights, float) * kept
+        return eqx.tree_at(lambda problem: problem.weights, self, importance)
+
     def estimates(self, weights: Float[Array, " unit"]) -> Float[Array, " target"]:
         r"""The estimates :math:`A w`."""
         return self.operator.mv(jnp.asarray(weights))

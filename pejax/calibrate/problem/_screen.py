@@ -113,14 +113,25 @@ def check_any_left(kept: np.ndarray, aside: dict[int, Refusal]) -> None:
         raise BadInputError(f"No target is left to calibrate to{why}. Give one the data can meet.")
 
 
-def check_base_weights(weights: np.ndarray, n_units: int) -> None:
-    """Base weights: one a unit, finite, none negative, not all zero."""
+def check_weights(weights: np.ndarray, n_units: int, what: str = "weight") -> None:
+    """Weights: one a unit, finite."""
     if weights.shape != (n_units,):
         raise BadInputError(
-            f"The base weights have shape {weights.shape} and the estimate matrix {n_units} units. "
+            f"The {what}s have shape {weights.shape} and the estimate matrix {n_units} units. "
             "Give one weight a unit, in the order of the matrix's columns."
         )
-    bad = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
+    bad = np.flatnonzero(~np.isfinite(weights))
+    if bad.size:
+        raise BadInputError(
+            f"The {what} of unit {bad[0]} is {weights[bad[0]]}{_and_more(bad)}. "
+            "Give finite weights."
+        )
+
+
+def check_base_weights(weights: np.ndarray, n_units: int) -> None:
+    """Base weights: one a unit, finite, none negative, not all zero."""
+    check_weights(weights, n_units, "base weight")
+    bad = np.flatnonzero(weights < 0)
     if bad.size:
         raise BadInputError(
             f"The base weight of unit {bad[0]} is {weights[bad[0]]}{_and_more(bad)}. "
