@@ -21,13 +21,13 @@ from .sequential._imputer import Imputer
 
 FORMAT = "pejax-imputers"
 ONE_FOREST = "pejax-forest"
-VERSION = 2
+VERSION = 3
 _MEANT = {FORMAT: "imputer's", ONE_FOREST: "forest's"}
 HEADER = "header"  # a JSON text beside the arrays
 
 _STAGES = ("sign", "negative", "positive")
 _TREES = ("records", "source", "depth")
-_ALL = (AllValues, ("values", "start", "rank", "cumulative", "means"))
+_ALL = (AllValues, ("values", "offset", "start", "rank", "cumulative"))
 _STORES: dict[str, tuple[type[Readout], tuple[str, ...]]] = {
     "mean": (LeafMean, ("means", "values")),
     "single": (SingleValue, ("values", "rank")),

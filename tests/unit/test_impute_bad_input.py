@@ -157,9 +157,9 @@ def test_altered_arrays(fitted):
     with pytest.raises(BadInputError, match="no imputer's arrays"):
         FittedQRF.from_arrays({"x": np.zeros(3)})
     later = altered(
-        arrays, "header", lambda h: np.array(str(h).replace('"version": 2', '"version": 3'))
+        arrays, "header", lambda h: np.array(str(h).replace('"version": 3', '"version": 4'))
     )
-    with pytest.raises(BadInputError, match="version 3"):
+    with pytest.raises(BadInputError, match="version 4"):
         FittedQRF.from_arrays(later)
 
 

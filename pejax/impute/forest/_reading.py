@@ -9,6 +9,7 @@ from jaxtyping import Array, Bool, Float, Int, Int32
 
 from .._chunks import Plan, over_rows
 from ..readout._levels import Method
+from ..readout._readout import mean_over_trees
 
 if TYPE_CHECKING:
     from ._forest import Forest
@@ -33,11 +34,12 @@ def read_leaves(forest: "Forest", x: Covariates, plan: Plan) -> Int[Array, "row 
 def read_mean(forest: "Forest", x: Covariates, heard: Heard, plan: Plan) -> Float[Array, " row"]:
     """See `Forest.mean`."""
 
-    def block(forest, x, *heard):
+    def block(held, x, *heard):
+        forest, outcomes = held
         leaves, spoken = _reached(forest, x, *heard)
-        return jnp.where(spoken, forest.readout.mean(leaves), jnp.nan)
+        return jnp.where(spoken, mean_over_trees(outcomes, leaves), jnp.nan)
 
-    return over_rows(block, plan, forest, x, *_given(heard))
+    return over_rows(block, plan, (forest, forest.readout.outcomes()), x, *_given(heard))
 
 
 @partial(jax.jit, static_argnames=("method", "plan"))

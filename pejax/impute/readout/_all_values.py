@@ -1,5 +1,7 @@
 """Every donor of every leaf, as sorted distinct outcomes with cumulative weights."""
 
+import math
+
 import equinox as eqx
 import jax.numpy as jnp
 from jax import lax
@@ -8,7 +10,7 @@ from jaxtyping import Array, Float, Int, Int32, Integer, Real
 from ..._validate import BadInputError
 from ._levels import Method, between, bracket
 from ._pooled import Entries, pooled_ranks, worth_counting
-from ._readout import DonorValues, Leaves, Readout, mean_over_trees
+from ._readout import DonorValues, Leaves, Readout
 
 
 class AllValues(Readout):
@@ -19,25 +21,26 @@ class AllValues(Readout):
     the same weight, :math:`w_i(x) = \frac1T \sum_t \mathbf 1\{i \in L_t(x)\} / |L_t(x)|`
     (Meinshausen 2006), which is the distribution that draws follow.
 
-    Leaf e of tree t owns the entries `start[t, e] : start[t, e + 1]`, one a distinct outcome.
+    Leaf e of tree t owns the entries `start[t, e] : start[t, e + 1]` of that tree's, one a distinct
+    outcome. All whole numbers are kept in as few bytes as hold them.
 
     Attributes:
         values: the distinct outcomes of the donors, ascending.
-        start: the first entry of each node; inner nodes own none.
+        offset: the first entry of each tree.
+        start: the first entry of each node, counted from the tree's; inner nodes own none.
         rank: the index in `values` of each entry, ascending within a leaf.
         cumulative: the weight of a leaf's entries up to and including this one; with `equal_trees`
-            as a share of the leaf's. Ranks and whole weights are kept in as few bytes as hold them.
-        means: the weighted mean of each leaf.
+            as a share of the leaf's.
         counts: whether all weights are whole numbers (how often a donor is in the bag), so that
             NumPy's interpolated quantiles of the repeated values are defined.
         equal_trees: whether every leaf weighs one.
     """
 
     values: DonorValues
-    start: Int32[Array, "tree node_and_end"]
+    offset: Int32[Array, " tree"]
+    start: Integer[Array, "tree node_and_end"]
     rank: Integer[Array, " entry"]
     cumulative: Real[Array, " entry"]
-    means: Float[Array, "tree node"]
     counts: bool = eqx.field(static=True)
     equal_trees: bool = eqx.field(static=True)
 
@@ -51,13 +54,20 @@ class AllValues(Readout):
         """The donors of all leaves, to be read by number."""
         return Entries(self.rank, self.cumulative, self.values.shape[0])
 
-    def mean(self, leaves: Leaves) -> Float[Array, " row"]:
-        """See `Readout`; this is scikit-learn's `predict`."""
-        return mean_over_trees(self.means, leaves)
-
     def outcomes(self) -> Float[Array, "tree node"]:
-        """See `Readout`."""
-        return self.means
+        """See `Readout`; the weighted mean of each leaf, 0 at inner nodes."""
+        starts = self.offset[:, None] + self.start.astype(jnp.int32)
+        entry = jnp.arange(self.rank.shape[0])
+        begun = jnp.zeros_like(entry).at[starts[:, :-1]].add(1, mode="drop")
+        node = jnp.cumsum(begun) - 1
+        upto = self.entries.weight_upto(entry)
+        before = jnp.where(begun > 0, 0, jnp.roll(upto, 1))
+        values = jnp.asarray(self.values)[self.entries.rank_at(entry)]
+        shape = starts[:, :-1].shape
+        total = jnp.zeros(math.prod(shape), values.dtype).at[node].add((upto - before) * values)
+        last = jnp.maximum(starts[:, 1:] - 1, 0)
+        mass = jnp.where(starts[:, 1:] > starts[:, :-1], self.entries.weight_upto(last), 1)
+        return total.reshape(shape) / mass
 
     def quantile(
         self, leaves: Leaves, levels: Float[Array, "row quantile"], method: Method | None
@@ -92,7 +102,8 @@ class AllValues(Readout):
         self, tree: Int[Array, " row"], leaf: Int[Array, " row"], uniform: Float[Array, " row"]
     ) -> Int32[Array, " row"]:
         """See `Readout`; a leaf's donors in proportion to their weights."""
-        first, last = self.start[tree, leaf], self.start[tree, leaf + 1]
+        first = self.offset[tree] + self.start[tree, leaf]
+        last = self.offset[tree] + self.start[tree, leaf + 1]
         wanted = uniform * self.entries.weight_upto(last - 1)
         found = _first_above(lambda entry: self.entries.weight_upto(entry) <= wanted, first, last)
         return self.entries.rank_at(jnp.minimum(found, last - 1))
@@ -107,8 +118,9 @@ class AllValues(Readout):
 
     def _range(self, leaves: Leaves) -> tuple[Int32[Array, "tree row"], Int32[Array, "tree row"]]:
         leaf = jnp.maximum(leaves, 0)
-        first = jnp.take_along_axis(self.start, leaf, axis=1)
-        last = jnp.take_along_axis(self.start, leaf + 1, axis=1)
+        offset = self.offset[:, None]
+        first = offset + jnp.take_along_axis(self.start, leaf, axis=1)
+        last = offset + jnp.take_along_axis(self.start, leaf + 1, axis=1)
         return first, jnp.where(leaves >= 0, last, first)
 
     def _weight_before(self, entry, first) -> Float[Array, " row"]:

@@ -34,10 +34,6 @@ class Readout(eqx.Module):
         """The estimator's name: `mean`, `single`, `all` or `meinshausen`."""
 
     @abstractmethod
-    def mean(self, leaves: Leaves) -> Float[Array, " row"]:
-        """The average over trees of each leaf's mean."""
-
-    @abstractmethod
     def outcomes(self) -> Float[Array, "tree node"]:
         """One number a leaf: its mean, or its single value."""
 
@@ -76,10 +72,6 @@ class LeafMean(Readout):
         """See `Readout`."""
         return "mean"
 
-    def mean(self, leaves: Leaves) -> Float[Array, " row"]:
-        """See `Readout`; this is scikit-learn's `predict`."""
-        return mean_over_trees(self.means, leaves)
-
     def outcomes(self) -> Float[Array, "tree node"]:
         """See `Readout`."""
         return self.means
@@ -114,10 +106,6 @@ class SingleValue(Readout):
     def name(self) -> str:
         """See `Readout`."""
         return "single"
-
-    def mean(self, leaves: Leaves) -> Float[Array, " row"]:
-        """See `Readout`; the mean of the single values."""
-        return mean_over_trees(self.outcomes(), leaves)
 
     def outcomes(self) -> Float[Array, "tree node"]:
         """See `Readout`."""

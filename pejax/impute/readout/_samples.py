@@ -62,14 +62,12 @@ def all_values(
     """Keep every donor of each leaf, those with one outcome merged."""
     trees, nodes = packed.slot.shape
     start = np.zeros((trees, nodes + 1), np.int64)
-    means = np.zeros((trees, nodes))
     ranks, cumulative = [], []
     for t, sample in enumerate(samples):
         leaf, rank, weight = _merged(sample, packed.slot[t], len(values))
         bounds = np.searchsorted(leaf, np.arange(nodes + 1))
         running = np.concatenate([[0.0], np.cumsum(weight)])
-        means[t] = _ratio(np.bincount(leaf, weight * values[rank], nodes), leaf, weight)
-        start[t] = bounds + sum(map(len, ranks))
+        start[t] = bounds
         ranks.append(rank)
         reached = running[1:] - running[bounds[leaf]]
         whole = running[bounds[leaf + 1]] - running[bounds[leaf]]
@@ -79,12 +77,13 @@ def all_values(
     reached = np.concatenate(cumulative)
     if counts and weights.sum() < _EXACT:  # any sum of them is exact in single precision
         reached = _short(reached, np.float32)
+    offset = np.concatenate([[0], np.cumsum(start[:, -1])])
     return AllValues(
         values=values,
-        start=jnp.asarray(_as_int32(start)),
+        offset=jnp.asarray(_as_int32(offset)[:-1]),
+        start=jnp.asarray(_short(start, np.int32)),
         rank=jnp.asarray(_short(np.concatenate(ranks), np.int32)),
         cumulative=jnp.asarray(reached),
-        means=jnp.asarray(means),
         counts=counts,
         equal_trees=equal_trees,
     )
@@ -105,15 +104,10 @@ def _merged(sample: TreeSamples, slot: np.ndarray, n_values: int):
     return key // n_values, key % n_values, weight
 
 
-def _ratio(total: np.ndarray, leaf: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    mass = np.bincount(leaf, weight, len(total))
-    return np.divide(total, mass, out=np.zeros_like(total), where=mass > 0)
-
-
-def _as_int32(start: np.ndarray) -> np.ndarray:
-    if start.max() > np.iinfo(np.int32).max:
+def _as_int32(offset: np.ndarray) -> np.ndarray:
+    if offset[-1] > np.iinfo(np.int32).max:
         raise BadInputError(
-            f"The leaves hold {start.max():,} donors, more than 32-bit offsets reach. Use fewer"
+            f"The leaves hold {offset[-1]:,} donors, more than 32-bit offsets reach. Use fewer"
             " trees or readout='single'."
         )
-    return start.astype(np.int32)
+    return offset.astype(np.int32)
