@@ -138,8 +138,8 @@ def test_a_leaf_is_sized_in_draws(donors):
         donors, ["age"], ["pension"], "w"
     )
     store = fitted.imputers[0].forest.readout
-    last = np.asarray(store.start)[:, 1:] - 1
-    held = np.asarray(store.start)[:, 1:] > np.asarray(store.start)[:, :-1]
+    start = np.asarray(store.offset)[:, None] + np.asarray(store.start)
+    last, held = start[:, 1:] - 1, start[:, 1:] > start[:, :-1]
     assert np.asarray(store.cumulative)[last[held]].min() == 10
 
 

@@ -53,12 +53,13 @@ def read_quantile(
 ) -> Float[Array, "row quantile"]:
     """See `Forest.quantile`."""
 
-    def block(forest, x, levels, *heard):
+    def block(held, x, levels, *heard):
+        forest, readout = held
         leaves, spoken = _reached(forest, x, *heard)
-        found = forest.readout.quantile(leaves, levels, method)
+        found = readout.quantile(leaves, levels, method)
         return jnp.where(spoken[:, None], found, jnp.nan)
 
-    return over_rows(block, plan, forest, x, levels, *_given(heard))
+    return over_rows(block, plan, (forest, forest.readout.laid_out()), x, levels, *_given(heard))
 
 
 @partial(jax.jit, static_argnames="plan")

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float, Int, Int32, Integer, Real
 
 from ..._validate import BadInputError
 from ._levels import Method, between, bracket
-from ._pooled import Entries, pooled_ranks, worth_counting
+from ._pooled import Entries, Walk, pooled_ranks, worth_counting
 from ._readout import DonorValues, Leaves, Readout
 
 
@@ -34,6 +34,7 @@ class AllValues(Readout):
         counts: whether all weights are whole numbers (how often a donor is in the bag), so that
             NumPy's interpolated quantiles of the repeated values are defined.
         equal_trees: whether every leaf weighs one.
+        walk: the entries as counting meets them, if they have been laid out; see `laid_out`.
     """
 
     values: DonorValues
@@ -43,6 +44,7 @@ class AllValues(Readout):
     cumulative: Real[Array, " entry"]
     counts: bool = eqx.field(static=True)
     equal_trees: bool = eqx.field(static=True)
+    walk: Walk | None = None
 
     @property
     def name(self) -> str:
@@ -56,9 +58,8 @@ class AllValues(Readout):
 
     def outcomes(self) -> Float[Array, "tree node"]:
         """See `Readout`; the weighted mean of each leaf, 0 at inner nodes."""
-        starts = self.offset[:, None] + self.start.astype(jnp.int32)
-        entry = jnp.arange(self.rank.shape[0])
-        begun = jnp.zeros_like(entry).at[starts[:, :-1]].add(1, mode="drop")
+        starts = self._starts()
+        entry, begun = jnp.arange(self.rank.shape[0]), self._begun()
         node = jnp.cumsum(begun) - 1
         upto = self.entries.weight_upto(entry)
         before = jnp.where(begun > 0, 0, jnp.roll(upto, 1))
@@ -68,6 +69,11 @@ class AllValues(Readout):
         last = jnp.maximum(starts[:, 1:] - 1, 0)
         mass = jnp.where(starts[:, 1:] > starts[:, :-1], self.entries.weight_upto(last), 1)
         return total.reshape(shape) / mass
+
+    def laid_out(self) -> "AllValues":
+        """See `Readout`; with the walk that counting takes."""
+        walk = Walk.over(self._still(), self._begun() > 0)
+        return eqx.tree_at(lambda store: store.walk, self, walk, is_leaf=lambda x: x is None)
 
     def quantile(
         self, leaves: Leaves, levels: Float[Array, "row quantile"], method: Method | None
@@ -108,6 +114,18 @@ class AllValues(Readout):
         found = _first_above(lambda entry: self.entries.weight_upto(entry) <= wanted, first, last)
         return self.entries.rank_at(jnp.minimum(found, last - 1))
 
+    def _starts(self) -> Int32[Array, "tree node_and_end"]:
+        return self.offset[:, None] + self.start.astype(jnp.int32)
+
+    def _begun(self) -> Int32[Array, " entry"]:
+        """How many nodes, in order, have their start at each entry; only the last has entries."""
+        none = jnp.zeros(self.rank.shape[0], jnp.int32)
+        return none.at[self._starts()[:, :-1]].add(1, mode="drop")
+
+    def _still(self) -> Entries:
+        """The entries, without derivatives."""
+        return Entries(self.rank, lax.stop_gradient(self.cumulative), self.values.shape[0])
+
     def _check_method(self, method: Method) -> None:
         if not self.counts and method != "inverted_cdf":
             raise BadInputError(
@@ -144,8 +162,8 @@ class AllValues(Readout):
         n_values, levels = self.values.shape[0], wanted.shape[1]
 
         def counted():
-            entries = self.entries._replace(cumulative=lax.stop_gradient(self.cumulative))
-            return pooled_ranks(entries, *ranges, share, wanted)
+            walk = self.walk or Walk.over(self._still(), self._begun() > 0)
+            return pooled_ranks(walk, *ranges, share, wanted)
 
         def searched():
             # Level 0 is the least outcome that has weight.

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jax import lax
@@ -13,7 +14,7 @@ _BLOCKS = 4  # of a chunk's rows, so that the counts of one stay in a processor'
 _TURN = 4  # steps of a search for each bit of a rank and tree, when a step of the count costs two
 
 
-class Entries(NamedTuple):
+class Entries(eqx.Module):
     """The donors of all leaves, ascending by rank within a leaf, with running weights.
 
     Both are kept in as few bytes as hold them, and read in types to reckon with.
@@ -21,7 +22,7 @@ class Entries(NamedTuple):
 
     rank: Integer[Array, " entry"]
     cumulative: Real[Array, " entry"]
-    n_values: int
+    n_values: int = eqx.field(static=True)
 
     def rank_at(self, entry: Int32[Array, "*shape"]) -> Int32[Array, "*shape"]:
         return self.rank[entry].astype(jnp.int32)
@@ -31,17 +32,64 @@ class Entries(NamedTuple):
         return found if jnp.issubdtype(found.dtype, jnp.floating) else found.astype(jnp.float32)
 
 
+class Walk(eqx.Module):
+    """The donors of all leaves as counting meets them, in one number each.
+
+    The low bits are the rank, the highest says that a leaf ends here, and those between are the
+    donor's own weight, where that is a whole number with room.
+    """
+
+    code: Int32[Array, " entry"]
+    entries: Entries
+
+    @classmethod
+    def over(cls, entries: Entries, begins: Bool[Array, " entry"]) -> "Walk":
+        """Over entries of which some are the first of their leaf."""
+        every = jnp.arange(begins.shape[0], dtype=jnp.int32)
+        code = entries.rank_at(every)
+        if _packs(entries):
+            upto = entries.cumulative.astype(jnp.int32)
+            own = upto - jnp.where(begins, 0, jnp.roll(upto, 1))
+            code |= own << _bits(entries.n_values)
+        return cls(jnp.where(jnp.roll(begins, -1), code | _END, code), entries)
+
+    def step(
+        self, entry: Int32[Array, " row"], reached: Int[Array, " row"], scale: Float[Array, " row"]
+    ) -> tuple[Int32[Array, " row"], Int[Array, " row"], Int[Array, " row"], Bool[Array, " row"]]:
+        """Rank and weight of an entry, the weight of its leaf so far, whether the leaf ends."""
+        code, bits = self.code[entry], _bits(self.entries.n_values)
+        rank = code & ((1 << bits) - 1)
+        if _packs(self.entries):
+            return rank, ((code & ~_END) >> bits).astype(reached.dtype), reached, code < 0
+        upto = jnp.round(self.entries.weight_upto(entry) * scale).astype(reached.dtype)
+        return rank, upto - reached, jnp.where(code < 0, 0, upto), code < 0
+
+
+_END = jnp.iinfo(jnp.int32).min
+
+
+def _bits(n_values: int) -> int:
+    return max(n_values - 1, 1).bit_length()
+
+
+def _packs(entries: Entries) -> bool:
+    """Whether rank, weight and mark fit into 32 bits together."""
+    held = entries.cumulative.dtype
+    whole = jnp.issubdtype(held, jnp.unsignedinteger)
+    return whole and _bits(entries.n_values) + 8 * held.itemsize < 32
+
+
 def worth_counting(
     first: Int32[Array, "tree row"], last: Int32[Array, "tree row"], levels: int, n_values: int
 ) -> Bool[Array, ""]:
     """Whether two walks over all entries cost less than a search in each leaf for each level."""
     steps = jnp.max(jnp.sum(last - first, axis=0), initial=0)
-    bits = max(n_values - 1, 1).bit_length()
+    bits = _bits(n_values)
     return 2 * steps <= _TURN * levels * bits * first.shape[0]
 
 
 def pooled_ranks(
-    entries: Entries,
+    walk: Walk,
     first: Int32[Array, "tree row"],
     last: Int32[Array, "tree row"],
     share: Float[Array, "row level"] | None,
@@ -53,18 +101,18 @@ def pooled_ranks(
     weight is reached once more into single ranks: two walks, however many levels.
 
     Args:
-        entries: the donors of all leaves.
+        walk: the donors of all leaves.
         first, last: where each row's leaf begins and ends among them.
         share: the levels as shares of a row's weight, or None where weights are whole numbers.
         wanted: whole weights to reach, at least 1; read where `share` is None.
     """
 
     def of_block(first, last, share, wanted):
-        weights = _whole_weights(entries, first, last, counts=no_share)
+        weights = _whole_weights(walk.entries, first, last, counts=no_share)
         if not no_share:
             limit = jnp.ceil(share * weights.total[:, None].astype(share.dtype))
             wanted = jnp.clip(limit, 1, weights.total[:, None])
-        return _two_walks(entries, weights, wanted.astype(weights.total.dtype))
+        return _two_walks(walk, weights, wanted.astype(weights.total.dtype))
 
     no_share = share is None
     rows = max(1, Plan.of(None).rows // _BLOCKS)
@@ -75,8 +123,7 @@ def pooled_ranks(
 class _Weights(NamedTuple):
     """Weights as whole numbers: exact sums in any order."""
 
-    first: Int32[Array, "row tree"]
-    last: Int32[Array, "row tree"]
+    first: Int32[Array, "row tree"]  # entry of each leaf; -1 where it has none
     scale: Float[Array, " row"]
     total: Int[Array, " row"]
 
@@ -88,19 +135,20 @@ def _whole_weights(entries: Entries, first: Array, last: Array, *, counts: bool)
     mass = jnp.sum(of_leaf, axis=1)
     scale = jnp.ones_like(mass) if counts else most / jnp.where(mass > 0, mass, 1)
     total = jnp.sum(jnp.round(of_leaf * scale[:, None]).astype(dtype), axis=1)
-    return _Weights(first, last, scale, total)
+    return _Weights(jnp.where(last > first, first, -1), scale, total)
 
 
 def _two_walks(
-    entries: Entries, weights: _Weights, wanted: Int[Array, "row level"]
+    walk: Walk, weights: _Weights, wanted: Int[Array, "row level"]
 ) -> Int32[Array, "row level"]:
     rows, levels = wanted.shape
-    low = _low_bits(entries.n_values, levels)
+    n_values = walk.entries.n_values
+    low = _low_bits(n_values, levels)
     fine = 1 << low
-    coarse = -(-entries.n_values // fine)
+    coarse = -(-n_values // fine)
     row = jnp.arange(rows, dtype=jnp.int32)
 
-    buckets = _counted(entries, weights, rows * coarse, lambda rank: row * coarse + (rank >> low))
+    buckets = _counted(walk, weights, rows * coarse, lambda rank: row * coarse + (rank >> low))
     bucket, before = _reached(buckets.reshape(rows, coarse), wanted)
 
     # Levels that end in one bucket share its counts: those of the first of them.
@@ -112,18 +160,18 @@ def _two_walks(
         inside = (row * levels + level) * fine + (rank & (fine - 1))
         return jnp.where(level < levels, inside, rows * levels * fine)
 
-    single = _counted(entries, weights, rows * levels * fine, place).reshape(rows, levels, fine)
+    single = _counted(walk, weights, rows * levels * fine, place).reshape(rows, levels, fine)
     held = jnp.take_along_axis(holder, bucket, axis=1)
     own = jnp.take_along_axis(single, held[:, :, None], axis=1)
     within = jnp.sum(
         jnp.cumsum(own, axis=2) < (wanted - before)[:, :, None], axis=2, dtype=jnp.int32
     )
-    return jnp.minimum((bucket << low) | within, entries.n_values - 1)
+    return jnp.minimum((bucket << low) | within, n_values - 1)
 
 
 def _low_bits(n_values: int, levels: int) -> int:
     """How many bits of a rank the second walk settles, so that there are fewest bins."""
-    bits = max(n_values - 1, 1).bit_length()
+    bits = _bits(n_values)
     return min(range(bits + 1), key=lambda low: (1 << (bits - low)) + levels * (1 << low))
 
 
@@ -138,7 +186,7 @@ def _reached(
     return jnp.minimum(found, last), jnp.where(found > 0, before, 0)
 
 
-def _counted(entries: Entries, weights: _Weights, size: int, place) -> Int[Array, " bin"]:
+def _counted(walk: Walk, weights: _Weights, size: int, place) -> Int[Array, " bin"]:
     """The weight in each bin: every row walks over its leaves, one entry a step.
 
     Rows leave a leaf when they are through with it, so that a block takes as many steps as its
@@ -148,24 +196,19 @@ def _counted(entries: Entries, weights: _Weights, size: int, place) -> Int[Array
     dtype, row = weights.total.dtype, jnp.arange(rows, dtype=jnp.int32)
 
     def step(state):
-        tree, entry, end, reached, bins = state
-        here = entry < end
-        at = jnp.where(here, entry, 0)
-        upto = jnp.round(entries.weight_upto(at) * weights.scale).astype(dtype)
-        bins = bins.at[place(entries.rank_at(at))].add(
-            jnp.where(here, upto - reached, 0), mode="drop"
-        )
-        over = entry + 1 >= end
-        tree = jnp.where(over, tree + 1, tree)
-        following = row, jnp.minimum(tree, trees - 1)
-        entry = jnp.where(over, weights.first[following], entry + 1)
-        end = jnp.where(over, jnp.where(tree < trees, weights.last[following], entry), end)
-        return tree, entry, end, jnp.where(over, 0, upto), bins
+        tree, entry, reached, bins = state
+        rank, own, reached, ends = walk.step(jnp.maximum(entry, 0), reached, weights.scale)
+        held = (entry >= 0) & (tree < trees)
+        bins = bins.at[place(rank)].add(jnp.where(held, own, 0), mode="drop")
+        ends |= entry < 0
+        tree = tree + ends
+        following = weights.first[row, jnp.minimum(tree, trees - 1)]
+        entry = jnp.where(ends, following, entry + 1)
+        return tree, entry, jnp.where(held, reached, 0), bins
 
     start = (
         jnp.zeros(rows, jnp.int32),
         weights.first[:, 0],
-        weights.last[:, 0],
         jnp.zeros(rows, dtype),
         jnp.zeros(size, dtype),
     )
