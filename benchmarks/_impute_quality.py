@@ -15,8 +15,8 @@ GRID = np.linspace(1 / 102, 1 - 1 / 102, 101)  # the levels among which microimp
 HELD_OUT = 20_000
 LEAVES = (1, 20)
 DRAWN = {1: 1, 20: 32}
-"""Donors a leaf to draws a leaf: pejax sizes leaves in draws of the bootstrap, scikit-learn in rows,
-of which a draw brings 1 - 1/e."""
+"""Rows a leaf to draws a leaf: scikit-learn sizes leaves in rows, pejax in draws of the bootstrap,
+of which there are 1 / (1 - 1/e) for each row."""
 OUTCOMES = (
     "taxable_private_pension_income",
     "social_security_retirement",

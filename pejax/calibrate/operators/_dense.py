@@ -11,7 +11,7 @@ from ._accumulate import accumulate, ceil_div, target_dtype, wider
 from ._operator import Operator
 from ._parts import Parts, in_runs
 
-_LANE = 32  # units summed in the data's own dtype before the partial sums meet in a tree
+_LANE = 32  # units summed in float32 before the partial sums meet in a tree
 _TILE, _LARGE_TILE = 1024, 4096  # units a step of the Gram matrix; the second where there are many
 _MANY = 16_384
 
@@ -67,9 +67,10 @@ class DenseOperator(Operator):
     @eqx.filter_jit
     def mv(self, weights: Float[Array, " unit"]) -> Float[Array, " target"]:
         weights = self._padded(weights.astype(wider(weights, self.dtype)))
-        if self.dtype == weights.dtype == jnp.float32:
-            lanes = self.by_unit.reshape(-1, _LANE, self.shape[0])
-            return accumulate(jnp.einsum("klt,kl->kt", lanes, weights.reshape(-1, _LANE)))
+        if self.dtype == weights.dtype:
+            lane = _LANE if self.dtype == jnp.float32 else self._tile
+            lanes = self.by_unit.reshape(-1, lane, self.shape[0])
+            return accumulate(jnp.einsum("klt,kl->kt", lanes, weights.reshape(-1, lane)))
 
         def of_tile(tile_and_weights):
             tile, weights = tile_and_weights

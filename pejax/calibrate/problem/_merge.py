@@ -49,10 +49,11 @@ def _kinds(problem: TargetProblem) -> tuple[Int[np.ndarray, " unit"], Int[np.nda
     """The kind of each unit, and the first unit of each kind.
 
     Units are the same if their sums over targets agree under each of a few fixed random vectors.
-    A sample's sums under the first tell whether there are enough of them to look further.
+    The sums under the first, of a sample and then of all, tell whether enough of them are alike to
+    look further.
     """
     sums = _sums(problem, 0)
-    if not _many_alike(sums):
+    if not (_many_alike(sums) and _few_kinds(sums)):
         everyone = np.arange(len(sums))
         return everyone, everyone
     order = np.argsort(sums, kind="stable")
@@ -69,6 +70,11 @@ def _many_alike(sums: Float[np.ndarray, " unit"]) -> bool:
     size = min(len(sums), _SAMPLE)
     some = np.random.default_rng(20_251_121).choice(sums, size, replace=False)
     return bool(np.count_nonzero(_agree(np.sort(some))) >= _LENIENT * size**2 / (2 * len(sums)))
+
+
+def _few_kinds(sums: Float[np.ndarray, " unit"]) -> bool:
+    """Whether few enough of all sums differ for merging to be worth it."""
+    return 1 + np.count_nonzero(~_agree(np.sort(sums))) <= _WORTH * len(sums)
 
 
 def _sums(problem: TargetProblem, trial: int) -> Float[np.ndarray, " unit"]:

@@ -117,7 +117,10 @@ def pooled_ranks(
     no_share = share is None
     rows = max(1, Plan.of(None).rows // _BLOCKS)
     levels = wanted if no_share else share
-    return by_chunk(of_block, rows, first.T, last.T, levels, wanted)
+    # A block takes as many steps as its longest row: rows of like length together.
+    order = jnp.argsort(jnp.sum(last - first, axis=0))
+    by_row = (x[order] for x in (first.T, last.T, levels, wanted))
+    return by_chunk(of_block, rows, *by_row)[jnp.argsort(order)]
 
 
 class _Weights(NamedTuple):
