@@ -1,6 +1,19 @@
 """Fixtures that every tier shares."""
 
+import gc
+import os
+import sys
+from importlib.metadata import version
 from pathlib import Path
+
+# Most of the tests' time is compiling, and they look at results: compile quickly. XLA ends a process
+# that names a flag it does not know; these are known from jaxlib 0.10 to 0.12.
+if version("jaxlib").startswith(("0.10.", "0.11.", "0.12.")):
+    os.environ.setdefault(
+        "XLA_FLAGS",
+        "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+        " --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1",
+    )
 
 import jax
 import pytest
@@ -40,10 +53,13 @@ def cache_settings():
 
 
 @pytest.fixture(autouse=True, scope="module")
-def forget_compiled():
-    """Compiled programs go when there are very many: each takes maps of memory, and a process that
-    runs out of them is killed."""
+def tidy():
+    """Between files: a country package's millions of objects are left out of garbage collection,
+    and compiled programs go when there are very many, because each takes maps of memory and a
+    process that runs out of them is killed."""
     yield
+    if "policyengine_us" in sys.modules and not gc.get_freeze_count():
+        gc.freeze()
     maps = Path("/proc/self/maps")
     if maps.exists() and len(maps.read_bytes().splitlines()) > _MANY_MAPS:
         jax.clear_caches()

@@ -1,22 +1,42 @@
-"""The examples of the docs run, and find what they say."""
+"""The examples of the docs and the README's own code and commands run, and find what they say."""
 
 import importlib.util
+import re
 import runpy
 from pathlib import Path
 
 import numpy as np
 import pytest
+from _readme import ROOT, blocks, commands
+from typer.testing import CliRunner
 
-EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+from pejax.cli import app
+
+EXAMPLES = ROOT / "docs" / "examples"
+SMALL = {
+    "simulate": "--households 300",
+    "sensitivity": "--households 300",
+    "calibrate": "--households 300",
+    "doctor": "",
+}
 
 pytestmark = [
     pytest.mark.us,
     pytest.mark.skipif(
-        importlib.util.find_spec("policyengine_us") is None
-        or importlib.util.find_spec("taxcalc") is None,
-        reason='needs pip install "pejax[us]"',
+        any(
+            importlib.util.find_spec(name) is None
+            for name in ("policyengine_us", "taxcalc", "plotly")
+        ),
+        reason='needs pip install "pejax[us,io,viz]"',
     ),
 ]
+
+
+@pytest.fixture
+def own_cache(tmp_path, monkeypatch, cache_settings):
+    """A folder and caches of the test's own."""
+    monkeypatch.setenv("PEJAX_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
 
 
 def run(name, **sizes):
@@ -90,3 +110,25 @@ def test_the_example_pruning():
 def test_the_example_features():
     chosen = run("features")
     assert "age" in chosen and not any(name.startswith("chance") for name in chosen)
+
+
+def test_the_code_of_the_readme(capsys):
+    (code,) = blocks("python")
+    exec(compile(code.replace("2_000", "300"), "README.md", "exec"), {"__name__": "readme"})
+    printed = capsys.readouterr().out
+    assert re.search(r"the reform costs \d+\.\d billion dollars", printed)
+    assert re.search(r"one dollar of the credit costs \d+\.\d million dollars", printed)
+
+
+@pytest.mark.parametrize("command", commands(), ids=lambda words: words[1])
+def test_the_commands_of_the_readme(command, own_cache):
+    _, name, *arguments = command
+    if name == "demo":  # its own tests run it; here, that it has these options
+        shown = CliRunner().invoke(app, ["demo", "--help"], env={"COLUMNS": "200"}).output
+        assert [word for word in arguments if word[:2] == "--" and word not in shown] == []
+        return
+    kept = [word for word in arguments if not word.isdigit() and word != "--households"]
+    result = CliRunner().invoke(app, [name, *kept, *SMALL[name].split()])
+    assert result.exit_code == 0, result.output
+    if "--out" in kept:
+        assert Path(kept[kept.index("--out") + 1], "manifest.json").exists()

@@ -1,75 +1,16 @@
-"""The README's own commands work, its numbers are those of a run, and no link leads nowhere."""
+"""The README's numbers are those of a run, and no link leads nowhere. `test_examples` runs it."""
 
-import importlib.util
 import json
 import re
-import shlex
-from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from _readme import README, ROOT, blocks
 
-from pejax.cli import app
-
-ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [
     path
     for pattern in ("*.md", "docs/**/*.md", "benchmarks/*.md", "experiments/**/*.md")
     for path in sorted(ROOT.glob(pattern))
 ]
-SMALL = {
-    "demo": "--households 300 --budget 150 --trees 5 --reforms 3",
-    "simulate": "--households 300",
-    "sensitivity": "--households 300",
-    "calibrate": "--households 300",
-    "doctor": "",
-}
-
-needs_us = pytest.mark.skipif(
-    any(importlib.util.find_spec(m) is None for m in ("policyengine_us", "taxcalc", "plotly")),
-    reason='needs pip install "pejax[us,io,viz]"',
-)
-
-
-def blocks(language):
-    found = re.findall(r"^```(\w*)\n(.*?)^```$", README, flags=re.DOTALL | re.MULTILINE)
-    return [block for fence, block in found if fence == language]
-
-
-def commands():
-    """The `pejax ...` lines of the README, without their comments."""
-    lines = [line for block in blocks("") for line in block.splitlines()]
-    return [shlex.split(line, comments=True) for line in lines if line.startswith("pejax ")]
-
-
-@pytest.fixture
-def own_cache(tmp_path, monkeypatch, cache_settings):
-    """A folder and caches of the test's own."""
-    monkeypatch.setenv("PEJAX_CACHE", str(tmp_path / "cache"))
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.mark.us
-@needs_us
-def test_the_example_in_python_runs(capsys):
-    (code,) = blocks("python")
-    exec(compile(code.replace("2_000", "300"), "README.md", "exec"), {"__name__": "readme"})
-    printed = capsys.readouterr().out
-    assert re.search(r"the reform costs \d+\.\d billion dollars", printed)
-    assert re.search(r"one dollar of the credit costs \d+\.\d million dollars", printed)
-
-
-@pytest.mark.us
-@needs_us
-@pytest.mark.parametrize("command", commands(), ids=lambda words: words[1])
-def test_the_commands_run(command, own_cache):
-    _, name, *arguments = command
-    kept = [word for word in arguments if not word.isdigit() and word != "--households"]
-    result = CliRunner().invoke(app, [name, *kept, *SMALL[name].split()])
-    assert result.exit_code == 0, result.output
-    if "--out" in kept:
-        assert Path(kept[kept.index("--out") + 1], "manifest.json").exists()
 
 
 def test_the_make_targets_exist_and_are_listed():
