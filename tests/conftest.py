@@ -6,14 +6,15 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-# Most of the tests' time is compiling, and they look at results: compile quickly. XLA ends a process
-# that names a flag it does not know; these are known from jaxlib 0.10 to 0.12.
-if version("jaxlib").startswith(("0.10.", "0.11.", "0.12.")):
-    os.environ.setdefault(
-        "XLA_FLAGS",
-        "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
-        " --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1",
-    )
+# Most of the tests' time is compiling, and they look at results: compile quickly. XLA ends a
+# process that names a flag it does not know, and the last of these is known to jaxlib 0.10 alone.
+os.environ.setdefault(
+    "XLA_FLAGS",
+    "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
+    " --xla_cpu_parallel_codegen_split_count=1"
+    + " --xla_cpu_use_fusion_emitters=false"
+    * version("jaxlib").startswith("0.10."),
+)
 
 import jax
 import pytest
