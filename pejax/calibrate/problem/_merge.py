@@ -74,7 +74,7 @@ def _many_alike(sums: Float[np.ndarray, " unit"]) -> bool:
 
 def _few_kinds(sums: Float[np.ndarray, " unit"]) -> bool:
     """Whether few enough of all sums differ for merging to be worth it."""
-    return 1 + np.count_nonzero(~_agree(np.sort(sums))) <= _WORTH * len(sums)
+    return bool(1 + np.count_nonzero(~_agree(np.sort(sums))) <= _WORTH * len(sums))
 
 
 def _sums(problem: TargetProblem, trial: int) -> Float[np.ndarray, " unit"]:
