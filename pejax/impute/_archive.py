@@ -53,7 +53,7 @@ def imputers_from_arrays(arrays: Mapping[str, np.ndarray]) -> tuple[Imputer, ...
     """The imputers that `imputers_to_arrays` took apart.
 
     Raises:
-        BadInputError: not such arrays, of a later version, or altered since.
+        BadInputError: not such arrays, of another version, or altered since.
     """
     held = dict(arrays)
     header = _read_header(held, FORMAT)
@@ -77,7 +77,7 @@ def forest_from_arrays(arrays: Mapping[str, np.ndarray]) -> Forest:
     """The forest that `forest_to_arrays` took apart.
 
     Raises:
-        BadInputError: not such arrays, of a later version, or altered since.
+        BadInputError: not such arrays, of another version, or altered since.
     """
     held = dict(arrays)
     header = _read_header(held, ONE_FOREST)
@@ -161,10 +161,10 @@ def _read_header(arrays: Arrays, wanted: str) -> dict[str, Any]:
             f"These are no {_MEANT[wanted]} arrays. Use what to_arrays or save wrote, of the same"
             " class."
         )
-    if header["version"] > VERSION:
+    if header["version"] != VERSION:
         raise BadInputError(
             f"The imputer was saved in version {header['version']} of the format; this pejax reads"
-            f" versions up to {VERSION}. Upgrade pejax, or fit and save again."
+            f" version {VERSION}. Fit and save again, or use the pejax that saved it."
         )
     found = header.pop("digest")
     if found != _digest(header, arrays):

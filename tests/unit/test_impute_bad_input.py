@@ -8,6 +8,7 @@ import pytest
 
 from pejax._validate import BadInputError, PejaxError, UnknownNameError
 from pejax.impute import QRF, FittedQRF
+from pejax.impute._archive import VERSION
 
 SMALL = QRF(n_estimators=3, n_jobs=1)
 
@@ -156,11 +157,16 @@ def test_altered_arrays(fitted):
         FittedQRF.from_arrays({k: v for k, v in arrays.items() if k != "0/depth"})
     with pytest.raises(BadInputError, match="no imputer's arrays"):
         FittedQRF.from_arrays({"x": np.zeros(3)})
-    later = altered(
-        arrays, "header", lambda h: np.array(str(h).replace('"version": 3', '"version": 4'))
-    )
-    with pytest.raises(BadInputError, match="version 4"):
-        FittedQRF.from_arrays(later)
+    for version in (VERSION - 1, VERSION + 1):
+        other = altered(
+            arrays,
+            "header",
+            lambda h, v=version: np.array(
+                str(h).replace(f'"version": {VERSION}', f'"version": {v}')
+            ),
+        )
+        with pytest.raises(BadInputError, match=f"in version {version} .* reads version {VERSION}"):
+            FittedQRF.from_arrays(other)
 
 
 def test_damaged_files(tmp_path, fitted):
