@@ -220,12 +220,13 @@ class SparseCalibrationWeights:
                 optimizer=optax.adam(lr),
                 refit=False,
             )
-            optimiser = method.optimiser(len(self._theta)).init(
-                (self._theta, self._gates.log_alpha)
-            )
             noise = jax.random.normal(jax.random.fold_in(self._key, 2), self._theta.shape)
-            state = L0State(self._theta + self._jitter * noise, self._gates, optimiser)
-            base = jnp.asarray(self._start)
+            started = self._theta + self._jitter * noise, self._gates, jnp.asarray(self._start)
+            # In the matrix's own dtype: float32 moves half the bytes.
+            dtype = problem.operator.dtype
+            theta, gates, base = jax.tree.map(lambda x: x.astype(dtype), started)
+            optimiser = method.optimiser(len(theta)).init((theta, gates.log_alpha))
+            state = L0State(theta, gates, optimiser)
             state, _ = train(method, goals_of(problem), base, self._key, state=state)
             self._theta, self._gates = state.theta, state.gates
         return self
