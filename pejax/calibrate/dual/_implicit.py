@@ -18,7 +18,7 @@ _REDUNDANT = 1e-13  # of the importance: a ridge that only redundant targets fee
 def dual_solution(
     system: DualSystem, options: NewtonOptions, start: Float[Array, " target"] | None = None
 ) -> DualSolution:
-    """`solve_dual` with derivatives of its multipliers in every array of the system.
+    """`solve_dual` with derivatives of multipliers and potentials in every array of the system.
 
     Where it started makes no difference to them.
     """
@@ -39,10 +39,14 @@ def dual_solution(
             held = 0.0 if options.exact else options.ridge * system.importance
             return system.residual(system.potential(mu)) + held * mu
 
+        def potential(system: DualSystem, mu: Float[Array, " target"]) -> Float[Array, " unit"]:
+            return system.potential(mu)
+
         _, shift = eqx.filter_jvp(equations, (system,), (change,))
         moved = -system.solve(system.potential(mu), ridge, shift)
+        _, risen = eqx.filter_jvp(potential, (system, mu), (change, moved))
         still = jax.tree.map(lambda leaf: None if _is_count(leaf) else 0 * leaf, solution)
-        return solution, still._replace(mu=moved)
+        return solution, still._replace(mu=moved, potential=risen)
 
     return solve(system)
 

@@ -103,7 +103,7 @@ class DualMethod(Method):
             solution.result,
             solution.steps,
             certificate=self._certificate(goals, base, solution),
-            multipliers=_multipliers(goals, base, solution),
+            multipliers=_multipliers(goals, sums, solution),
             step_log=np.asarray(solution.log, float)[: int(solution.steps)],
         )
 
@@ -245,7 +245,7 @@ def _weights_and_solution(
         first = ridge = _LEAST_RIDGE[jnp.dtype(goals.operator.dtype)]
     options = NewtonOptions(first, ridge, tol, method.max_steps, method.exact)
     solution = dual_solution(system, options, start)
-    ratio = method.distance.ratio(system.potential(solution.mu))
+    ratio = method.distance.ratio(solution.potential)
     return base_weights * ratio.astype(base_weights.dtype), solution
 
 
@@ -253,8 +253,8 @@ _solve = eqx.filter_jit(_weights_and_solution)
 
 
 def _multipliers(
-    goals: Goals, base: Float[Array, " unit"], solution: DualSolution
+    goals: Goals, base: Float[np.ndarray, " unit"], solution: DualSolution
 ) -> Float[np.ndarray, " target"]:
     """What one more of each target's contribution adds to the potential of a unit."""
-    mass = float(jnp.sum(base))
+    mass = float(np.sum(base))
     return np.asarray(solution.mu) * mass * np.sqrt(goals.importance) / np.asarray(goals.scale)

@@ -120,6 +120,7 @@ class NewtonOptions(NamedTuple):
 
 class DualSolution(NamedTuple):
     mu: Float[Array, " target"]
+    potential: Float[Array, " unit"]
     result: Int[Array, ""]
     steps: Int[Array, ""]
     gradient: Float[Array, ""]  # root mean square of F where it stopped
@@ -128,6 +129,7 @@ class DualSolution(NamedTuple):
 
 class _State(NamedTuple):
     mu: Float[Array, " target"]
+    potential: Float[Array, " unit"]  # of mu
     center: Float[Array, " target"]
     ridge: Float[Array, ""]  # relative
     last_residual: Float[Array, ""]  # when the centre last moved
@@ -145,7 +147,10 @@ def solve_dual(
 ) -> DualSolution:
     """The multipliers, with a result code; compiled whole, one Gram matrix a step."""
     dtype = system.goal.dtype
-    mu = jnp.zeros_like(system.goal) if start is None else jnp.asarray(start, dtype)
+    mu, potential = jnp.zeros_like(system.goal), jnp.zeros_like(system.base)
+    if start is not None:
+        mu = jnp.asarray(start, dtype)
+        potential = system.potential(mu)
     zero, count = jnp.zeros((), dtype), jnp.zeros((), jnp.int32)
     ridge = jnp.asarray(max(options.first_ridge, options.ridge), dtype)
     running = jnp.asarray(_RUNNING, jnp.int32)
@@ -155,22 +160,24 @@ def solve_dual(
         kept = jnp.zeros(shape.shape, shape.dtype)
     far = zero + jnp.inf
     log = jnp.zeros((options.max_steps, 3), dtype)
-    state = _State(mu, 0 * mu, ridge, far, count, count, running, far, kept, jnp.array(True), log)
+    aged = jnp.array(True)
+    state = _State(mu, potential, 0 * mu, ridge, far, count, count, running, far, kept, aged, log)
     state = jax.lax.while_loop(
         lambda s: s.code == _RUNNING, lambda s: _iterate(system, options, s), state
     )
-    return DualSolution(state.mu, state.code, state.steps, state.gradient, state.log)
+    return DualSolution(
+        state.mu, state.potential, state.code, state.steps, state.gradient, state.log
+    )
 
 
 def _iterate(system: DualSystem, options: NewtonOptions, state: _State) -> _State:
     """Look where we are, move the ridge or the centre if it is time, then take one step."""
-    potential = system.potential(state.mu)
-    residual = system.residual(potential)
+    residual = system.residual(state.potential)
     state = _advance(system, options, state, residual)
     gradient = residual + state.ridge * system.importance * (state.mu - state.center)
     return jax.lax.cond(
         state.code == _RUNNING,
-        lambda: _newton_step(system, options, state, potential, gradient),
+        lambda: _newton_step(system, options, state, gradient),
         lambda: state,
     )
 
@@ -214,12 +221,11 @@ def _newton_step(
     system: DualSystem,
     options: NewtonOptions,
     state: _State,
-    potential: Float[Array, " unit"],
     gradient: Float[Array, " target"],
 ) -> _State:
     """One Newton step, its length found along the convex dual."""
-    ridge = state.ridge * system.importance
-    direction, kept, refresh = _direction(system, state, potential, gradient)
+    ridge, potential = state.ridge * system.importance, state.potential
+    direction, kept, refresh = _direction(system, state, gradient)
     change = system.potential(direction)
     first_slope = jnp.dot(gradient, direction)
     curvature = ridge * jnp.dot(direction, direction)
@@ -236,6 +242,7 @@ def _newton_step(
     code = jnp.where(step > 0, state.code, stalled)
     return state._replace(
         mu=state.mu + step * direction,
+        potential=potential + step * change,
         steps=state.steps + 1,
         code=code.astype(jnp.int32),
         curvature=kept,
@@ -246,7 +253,6 @@ def _newton_step(
 def _direction(
     system: DualSystem,
     state: _State,
-    potential: Float[Array, " unit"],
     gradient: Float[Array, " target"],
 ) -> tuple[Float[Array, " target"], Any, Bool[Array, ""]]:
     """The Newton direction, with what the next step may use again and whether it has aged.
@@ -255,7 +261,7 @@ def _direction(
     many steps to correct.
     """
     ridge = state.ridge * system.importance
-    q = system.curvature(potential)
+    q = system.curvature(state.potential)
     operator = system.operator
     if not operator.stale:
         return -system.factor(operator.curvature(q), ridge).solve(gradient), None, state.refresh

@@ -261,5 +261,10 @@ class Goals(NamedTuple):
 def goals_of(problem: TargetProblem) -> Goals:
     """The numbers of a problem in the target dtype; traceable."""
     dtype = target_dtype()
-    columns = (jnp.asarray(x, dtype) for x in (problem.values, problem.scale, problem.weights))
-    return Goals(problem.operator, *columns)
+    columns = (problem.values, problem.scale, problem.weights)
+    return Goals(problem.operator, *(_as(x, dtype) for x in columns))
+
+
+def _as(x: Any, dtype: jnp.dtype) -> Any:
+    """An array of JAX stays one; others wait on the host for the program that takes them."""
+    return x.astype(dtype) if isinstance(x, jax.Array) else np.asarray(x, dtype)
