@@ -19,7 +19,7 @@ from ._calibrate import calibrate
 from ._solution import Solution
 from .gradient._adam import Adam
 from .gradient._l0 import L0, L0State
-from .gradient._train import train
+from .gradient._train import padded, train, trimmed
 from .problem._problem import TargetProblem, as_operator, goals_of
 
 if TYPE_CHECKING:
@@ -225,9 +225,13 @@ class SparseCalibrationWeights:
             # In the matrix's own dtype: float32 moves half the bytes.
             dtype = problem.operator.dtype
             theta, gates, base = jax.tree.map(lambda x: x.astype(dtype), started)
-            optimiser = method.optimiser(len(theta)).init((theta, gates.log_alpha))
-            state = L0State(theta, gates, optimiser)
-            state, _ = train(method, goals_of(problem), base, self._key, state=state)
+            goals, base = padded(goals_of(problem), base)
+            extra = len(base) - self.n_features
+            theta, location = (jnp.pad(x, (0, extra)) for x in (theta, gates.log_alpha))
+            optimiser = method.optimiser(self.n_features).init((theta, location))
+            state = L0State(theta, gates.with_location(location), optimiser)
+            state, _ = train(method, goals, base, self._key, state=state)
+            state = trimmed(state, len(base), self.n_features)
             self._theta, self._gates = state.theta, state.gates
         return self
 

@@ -90,17 +90,17 @@ class GradientMethod(Method):
     ) -> tuple[Any, Float[np.ndarray, " epoch"]]:
         """The state after all epochs, and the loss of each; from a checkpoint if there is one."""
         base = jnp.asarray(base_weights, problem.operator.dtype)
-        goals, padded = _padded(goals_of(problem), base)
-        state = self.starting(padded, start, base_weights)
+        goals, rounded = padded(goals_of(problem), base)
+        state = self.starting(rounded, start, base_weights)
         if checkpoint is None:
-            state, losses = train(self, goals, padded, key, state=state, progress=progress)
+            state, losses = train(self, goals, rounded, key, state=state, progress=progress)
         else:
             identity = identity_of(self, problem, base_weights, key, start)
             with Checkpoints(checkpoint, identity) as kept:
                 state, losses = train(
-                    self, goals, padded, key, state=state, progress=progress, kept=kept
+                    self, goals, rounded, key, state=state, progress=progress, kept=kept
                 )
-        return _trimmed(state, len(padded), len(base)), losses
+        return trimmed(state, len(rounded), len(base)), losses
 
     def optimiser(self, n_units: int) -> optax.GradientTransformation:
         """The optax transformation: Adam with a cosine decay unless one was given.
@@ -165,9 +165,7 @@ def train(
     return saved.state, saved.losses
 
 
-def _padded(
-    goals: Goals, base: Float[Array, " unit"]
-) -> tuple[Goals, Float[Array, " padded_unit"]]:
+def padded(goals: Goals, base: Float[Array, " unit"]) -> tuple[Goals, Float[Array, " padded_unit"]]:
     """Many units brought to a round number by ones of no base weight.
 
     XLA compiles elementwise work on a CPU to scalar code where its cores do not get equal shares:
@@ -185,11 +183,11 @@ def n_records(goals: Goals) -> int:
     return operator.shape[1] - (operator.extra if isinstance(operator, PaddedOperator) else 0)
 
 
-def _trimmed(state: Any, padded: int, units: int) -> Any:
-    """A state without the units that `_padded` added."""
+def trimmed(state: Any, rounded: int, units: int) -> Any:
+    """A state without the units that `padded` added."""
 
     def own(x: Any) -> Any:
-        return x[:units] if eqx.is_array(x) and x.shape == (padded,) else x
+        return x[:units] if eqx.is_array(x) and x.shape == (rounded,) else x
 
     return jax.tree.map(own, state)
 

@@ -48,7 +48,9 @@ class _Region(eqx.Module):
         return accumulate(jnp.einsum("lah,lhk->lak", self.spread(weights), self.values))
 
     def potentials(self, worth: Float[Array, "area column"]) -> Float[Array, " unit"]:
-        table = jnp.einsum("ak,lhk->lah", worth, self.values).reshape(-1)
+        # A product for each lane, so that its table comes out in the order of the cells.
+        lanes = jnp.broadcast_to(worth, (self.values.shape[0], *worth.shape))
+        table = jnp.einsum("lak,lhk->lah", lanes, self.values).reshape(-1)
         return table if self.cell is None else table[self.cell]
 
     def grams(self, q: Float[Array, " unit"]) -> Float[Array, "area column column"]:

@@ -5,7 +5,7 @@ is set aside and listed with its reason.
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +14,9 @@ from jaxtyping import Bool, Float
 
 from ..._validate import BadInputError
 from ..operators._operator import Operator
+
+Extent: TypeAlias = tuple[Float[np.ndarray, " target"], Float[np.ndarray, " target"]]
+"""The least and the largest entry of each row, zero included."""
 
 _SAME = 1e-6  # relative difference below which two values are the same
 _EQUAL = 1e-9  # relative difference below which two sums are the same
@@ -92,8 +95,8 @@ def check_tolerance(tolerance: Float[np.ndarray, " target"], names: Sequence[str
         )
 
 
-def check_matrix(operator: Operator, names: Sequence[str]) -> None:
-    """Every entry of the estimate matrix is finite."""
+def check_matrix(operator: Operator, names: Sequence[str]) -> Extent:
+    """Every entry of the estimate matrix is finite; the least and the largest of each row."""
     low, high = map(np.asarray, operator.extent())
     bad = np.flatnonzero(~(np.isfinite(low) & np.isfinite(high)))
     if bad.size:
@@ -103,6 +106,7 @@ def check_matrix(operator: Operator, names: Sequence[str]) -> None:
             f"The estimate matrix holds {entries[unit]} for target {names[bad[0]]!r} "
             f"(row {bad[0]}), unit {unit}{_and_more(bad)}. Give finite contributions."
         )
+    return low, high
 
 
 def check_any_left(kept: np.ndarray, aside: dict[int, Refusal]) -> None:
@@ -142,10 +146,10 @@ def check_base_weights(weights: np.ndarray, n_units: int) -> None:
 
 
 def unreachable(
-    operator: Operator, values: Float[np.ndarray, " target"], names: Sequence[str]
+    extent: Extent, values: Float[np.ndarray, " target"], names: Sequence[str]
 ) -> dict[int, Refusal]:
     """Rows that no non-negative weights can meet: nothing contributes, or only with one sign."""
-    low, high = map(np.asarray, operator.extent())
+    low, high = extent
     found: dict[int, str] = {}
     for row in np.flatnonzero((low == 0) & (high == 0)):
         found[int(row)] = "no unit contributes to it"
