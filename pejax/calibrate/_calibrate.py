@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 
 from .._types import Key
 from .._validate import BadInputError
-from ._method import Method, ProgressCallback, Start
+from ._method import Method, ProgressCallback, Run, Start
 from ._solution import Solution
 from .problem._problem import TargetProblem
 from .problem._screen import check_base_weights
@@ -44,10 +44,10 @@ def calibrate(
         start: an earlier solution to start from, such as last month's. A distance method takes its
             multipliers, by the names of the targets, and goes straight to its ridge; a gradient
             method takes its weights.
-        checkpoint: a folder for the states of a long run, a gradient method's; it is made if it is
-            not there. The same call goes on from the last state in it, after a kill at any moment,
-            and ends with the weights of an unbroken run, bit for bit on one machine. Needs the
-            extra `flax`, which brings orbax.
+        checkpoint: a folder for the states of a long run, that of a gradient method or of a cube
+            whose gates choose; it is made if it is not there. The same call goes on from the last
+            state in it, after a kill at any moment, and ends with the weights of an unbroken run,
+            bit for bit on one machine. Needs the extra `flax`, which brings orbax.
 
     Returns:
         A `Solution`; a solve that did not succeed says so in `.result` and raises in `.check()`.
@@ -68,16 +68,9 @@ def calibrate(
     """
     base = np.asarray(w0, dtype=float)
     check_base_weights(base, problem.n_units)
-    folder = _folder_of(checkpoint, method)
+    how = Run(key, progress, _start_of(start), _folder_of(checkpoint, method, problem))
     with jax.enable_x64(True):
-        outcome = method.run(
-            problem,
-            base,
-            key=key,
-            progress=progress,
-            start=_start_of(start),
-            checkpoint=folder,
-        )
+        outcome = method.run(problem, base, how)
         weights = _finite_or_base(outcome.weights, base)
         estimates = np.asarray(problem.estimates(jnp.asarray(weights)), float)
         base_estimates = np.asarray(problem.estimates(jnp.asarray(base)), float)
@@ -97,12 +90,15 @@ def calibrate(
     )
 
 
-def _folder_of(checkpoint: str | os.PathLike | None, method: Method) -> Path | None:
+def _folder_of(
+    checkpoint: str | os.PathLike | None, method: Method, problem: TargetProblem
+) -> Path | None:
     if checkpoint is None:
         return None
-    if not method.resumable:
+    if not method.keeps_checkpoints(problem):
         raise BadInputError(
-            f"{type(method).__name__} keeps no checkpoints; L0 and Adam do. Leave checkpoint out."
+            f"This {type(method).__name__} keeps no checkpoints; L0, Adam and a Cube with gates "
+            "do. Leave checkpoint out."
         )
     return Path(checkpoint)
 

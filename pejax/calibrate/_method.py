@@ -3,7 +3,7 @@
 import abc
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import equinox as eqx
 import numpy as np
@@ -78,6 +78,21 @@ class Start(NamedTuple):
             )
 
 
+class Run(NamedTuple):
+    """How a method is to run, beside what it solves: all that `calibrate` passes on."""
+
+    key: Key | None = None
+    progress: ProgressCallback | None = None
+    start: Start | None = None
+    checkpoint: Path | None = None  # only for methods that say that they keep checkpoints
+
+    def key_of(self, drawing: str) -> Key:
+        """The key, for a method that cannot do without."""
+        if self.key is None:
+            raise BadInputError(f"{drawing} at random. Pass key=jax.random.key(0), or another.")
+        return self.key
+
+
 class Outcome(NamedTuple):
     """What a method found: weights in the order of the matrix's columns, and how it ended."""
 
@@ -93,8 +108,9 @@ class Outcome(NamedTuple):
 class Method(eqx.Module):
     """A way to calibrate: frozen settings with a `run`. `calibrate` does the rest."""
 
-    resumable: ClassVar[bool] = False
-    """Whether a run can go on from a checkpoint."""
+    def keeps_checkpoints(self, problem: TargetProblem) -> bool:
+        """Whether a run can go on from a checkpoint."""
+        return False
 
     @property
     def bounds(self) -> tuple[float, float] | None:
@@ -103,16 +119,6 @@ class Method(eqx.Module):
 
     @abc.abstractmethod
     def run(
-        self,
-        problem: TargetProblem,
-        base_weights: Float[np.ndarray, " unit"],
-        *,
-        key: Key | None,
-        progress: ProgressCallback | None,
-        start: Start | None = None,
-        checkpoint: Path | None = None,
+        self, problem: TargetProblem, base_weights: Float[np.ndarray, " unit"], how: Run
     ) -> Outcome:
-        """Solve a checked problem from checked base weights.
-
-        `checkpoint` is None unless the method is `resumable`.
-        """
+        """Solve a checked problem from checked base weights."""

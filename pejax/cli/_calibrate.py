@@ -39,7 +39,9 @@ def calibrate(
     epochs: Annotated[int, typer.Option("--epochs", min=1, help="For l0.")] = 500,
     checkpoint: Annotated[
         Path | None,
-        typer.Option("--checkpoint", help="Folder of states to go on from after a kill; for l0."),
+        typer.Option(
+            "--checkpoint", help="Folder of states to go on from after a kill; for gates."
+        ),
     ] = None,
     out: Out = Path("out/calibrate"),
     program: Saved = None,

@@ -133,8 +133,10 @@ def test_folders_that_hold_something_else_are_left_alone(tmp_path):
 
 
 def test_methods_of_seconds_have_none(tmp_path):
-    with pytest.raises(BadInputError, match="Entropy keeps no checkpoints; L0 and Adam do"):
+    with pytest.raises(BadInputError, match="Entropy keeps no checkpoints; L0, Adam and"):
         solve(tmp_path / "states", cal.Entropy())
+    with pytest.raises(BadInputError, match=r"Cube keeps no checkpoints.*a Cube with gates do"):
+        solve(tmp_path / "states", cal.Cube(40))
 
 
 class Interrupted(Exception):
@@ -147,6 +149,20 @@ def stop_at(epoch):
             raise Interrupted
 
     return progress
+
+
+def test_a_cube_s_gates_tell_where_they_are_and_go_on(tmp_path):
+    chosen, told = cal.Cube(40, hybrid=True, epochs=60), []
+    with pytest.raises(Interrupted):
+        solve(tmp_path / "states", chosen, progress=cal.all_of(told.append, stop_at(33)))
+    assert [at.epoch for at in told] == list(range(3, 34, 3))
+    assert all(40 <= at.kept <= 160 for at in told)
+    again = []
+    found = solve(tmp_path / "states", chosen, progress=again.append)
+    assert [at.epoch for at in again] == list(range(33, 61, 3))
+    np.testing.assert_array_equal(found.weights, solve(chosen=chosen).weights)
+    with pytest.raises(BadInputError, match=r"with another base weights|with another matrix"):
+        solve(tmp_path / "states", chosen, key=jax.random.key(4))
 
 
 def test_a_damaged_state_is_passed_over_and_said(tmp_path):

@@ -2,16 +2,14 @@
 
 import abc
 import operator
-from pathlib import Path
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..._types import Key
 from ..._validate import BadInputError
-from .._method import Method, Outcome, ProgressCallback, Start, optional
+from .._method import Method, Outcome, Run, optional
 from ..problem._merge import merge_identical
 from ..problem._problem import Goals, TargetProblem, goals_of
 from ._certificate import Certificate, certificate
@@ -82,19 +80,13 @@ class DualMethod(Method):
         return 0.1
 
     def run(
-        self,
-        problem: TargetProblem,
-        base_weights: Float[np.ndarray, " unit"],
-        *,
-        key: Key | None,
-        progress: ProgressCallback | None,
-        start: Start | None = None,
-        checkpoint: Path | None = None,
+        self, problem: TargetProblem, base_weights: Float[np.ndarray, " unit"], how: Run
     ) -> Outcome:
         merged = merge_identical(problem, base_weights)
         fewer, sums = (problem, base_weights) if merged is None else (merged.problem, merged.base)
         goals, base = goals_of(fewer), jnp.asarray(sums)
-        multipliers = None if start is None else jnp.asarray(start.multipliers_of(problem))
+        earlier = how.start
+        multipliers = None if earlier is None else jnp.asarray(earlier.multipliers_of(problem))
         weights, solution = _solve(goals, base, self, multipliers)
         if merged is not None:
             weights = jnp.asarray(merged.spread(np.asarray(weights), base_weights))

@@ -1,7 +1,6 @@
 """Dense calibration by gradient descent on log-weights."""
 
 import math
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import equinox as eqx
@@ -10,9 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..._types import Key
 from ..._validate import BadInputError
-from .._method import Outcome, ProgressCallback, Start, optional
+from .._method import Outcome, Run, optional
 from ..operators._accumulate import total
 from ..problem._problem import Goals, TargetProblem
 from ._train import EpochLog, GradientMethod, Moment, ending, loss_and_pull, moved, n_records
@@ -76,20 +74,11 @@ class Adam(GradientMethod):
         return None if self.max_ratio is None else (0.0, self.max_ratio)
 
     def run(
-        self,
-        problem: TargetProblem,
-        base_weights: Float[np.ndarray, " unit"],
-        *,
-        key: Key | None,
-        progress: ProgressCallback | None,
-        start: Start | None = None,
-        checkpoint: Path | None = None,
+        self, problem: TargetProblem, base_weights: Float[np.ndarray, " unit"], how: Run
     ) -> Outcome:
-        if self.dropout and key is None:
-            raise BadInputError("Dropout draws at random. Pass key=jax.random.key(0), or another.")
-        state, losses = self.descend(
-            problem, base_weights, key, progress=progress, start=start, checkpoint=checkpoint
-        )
+        if self.dropout:
+            how.key_of("Dropout draws")
+        state, losses = self.descend(problem, base_weights, how)
         weights = self.weights(jnp.asarray(base_weights, problem.operator.dtype), state)
         return Outcome(weights, ending(losses), self.epochs, losses)
 

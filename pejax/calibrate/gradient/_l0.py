@@ -2,7 +2,6 @@
 
 import math
 import operator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -12,10 +11,9 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ..._segment import segment_sum
-from ..._types import Key
 from ..._validate import BadInputError
 from ...gates import HardConcrete, Schedule, geometric_schedule
-from .._method import Outcome, ProgressCallback, Start, optional
+from .._method import Outcome, Run, optional
 from ..dual._methods import Entropy
 from ..dual._support import Sample, check_budget, on_support
 from ..problem._problem import Goals, TargetProblem
@@ -133,54 +131,35 @@ class L0(GradientMethod):
         HardConcrete(1, self.init_mean, _at(self.temperature, 0))
 
     def run(
-        self,
-        problem: TargetProblem,
-        base_weights: Float[np.ndarray, " unit"],
-        *,
-        key: Key | None,
-        progress: ProgressCallback | None,
-        start: Start | None = None,
-        checkpoint: Path | None = None,
+        self, problem: TargetProblem, base_weights: Float[np.ndarray, " unit"], how: Run
     ) -> Outcome:
         if self.budget is not None:
             check_budget(self.budget, base_weights, problem, exact=False)
-        chosen = self.trained(
-            problem, base_weights, key, progress=progress, start=start, checkpoint=checkpoint
-        )
-        how = ending(chosen.losses)
+        chosen = self.trained(problem, base_weights, how)
+        end = ending(chosen.losses)
         if not self.refit:
-            return Outcome(jnp.asarray(chosen.gated), how, self.epochs, chosen.losses)
+            return Outcome(jnp.asarray(chosen.gated), end, self.epochs, chosen.losses)
         units = self.support(chosen, base_weights)
         sample = Sample(units, base_weights[units] * base_weights.sum() / base_weights[units].sum())
         found = on_support(problem, sample, problem.n_units, Entropy(ridge=self.ridge))
-        result = jnp.maximum(found.result, how)
+        result = jnp.maximum(found.result, end)
         return Outcome(found.weights, result, self.epochs, chosen.losses)
 
     def trained(
-        self,
-        problem: TargetProblem,
-        base_weights: Float[np.ndarray, " unit"],
-        key: Key | None,
-        *,
-        progress: ProgressCallback | None = None,
-        start: Start | None = None,
-        checkpoint: Path | None = None,
+        self, problem: TargetProblem, base_weights: Float[np.ndarray, " unit"], how: Run
     ) -> Trained:
         """The gates and the gated weights after all epochs.
 
         Raises:
             BadInputError: no key.
         """
-        if key is None:
-            raise BadInputError("L0 draws its gates at random. Pass key=jax.random.key(0).")
+        how.key_of("L0 draws its gates")
         if self.groups is not None and len(self.groups) != len(base_weights):
             raise BadInputError(
                 f"groups has {len(self.groups)} labels for {len(base_weights)} records. Give one "
                 "a record."
             )
-        state, losses = self.descend(
-            problem, base_weights, key, progress=progress, start=start, checkpoint=checkpoint
-        )
+        state, losses = self.descend(problem, base_weights, how)
         gated = self.weights(jnp.asarray(base_weights, problem.operator.dtype), state)
         return Trained(np.asarray(state.gates.log_alpha), np.asarray(gated), losses)
 

@@ -2,8 +2,7 @@
 
 import abc
 import operator
-from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -16,7 +15,7 @@ from ..._results import Result
 from ..._types import Key
 from ..._validate import BadInputError
 from .._diagnostics import effective_sample_size, relative_error
-from .._method import Method, Progress, ProgressCallback, Start, optional
+from .._method import Method, Progress, ProgressCallback, Run, Start, optional
 from ..operators._padded import PaddedOperator
 from ..problem._problem import Goals, TargetProblem, goals_of
 from ._checkpoint import Checkpoints, Saved, identity_of
@@ -45,7 +44,6 @@ class GradientMethod(Method):
     key and t only: stretches of any length give the same weights.
     """
 
-    resumable: ClassVar[bool] = True
     loss: Loss = eqx.field(default=SquaredError(), kw_only=True)
 
     epochs: int = eqx.field(static=True, default=1000, kw_only=True, converter=operator.index)
@@ -63,6 +61,9 @@ class GradientMethod(Method):
             raise BadInputError(f"epochs is {self.epochs}; give at least 1.")
         if self.learning_rate is not None and not self.learning_rate > 0:
             raise BadInputError(f"learning_rate is {self.learning_rate}; give a number above 0.")
+
+    def keeps_checkpoints(self, problem: TargetProblem) -> bool:
+        return True
 
     @abc.abstractmethod
     def begin(self, base: Float[Array, " unit"], theta: Float[Array, " unit"] | None = None) -> Any:
@@ -82,23 +83,19 @@ class GradientMethod(Method):
         self,
         problem: TargetProblem,
         base_weights: Float[np.ndarray, " unit"],
-        key: Key | None,
-        *,
-        progress: ProgressCallback | None,
-        start: Start | None,
-        checkpoint: Path | None,
+        how: Run,
     ) -> tuple[Any, Float[np.ndarray, " epoch"]]:
         """The state after all epochs, and the loss of each; from a checkpoint if there is one."""
         base = jnp.asarray(base_weights, problem.operator.dtype)
         goals, rounded = padded(goals_of(problem), base)
-        state = self.starting(rounded, start, base_weights)
-        if checkpoint is None:
-            state, losses = train(self, goals, rounded, key, state=state, progress=progress)
+        state = self.starting(rounded, how.start, base_weights)
+        if how.checkpoint is None:
+            state, losses = train(self, goals, rounded, how.key, state=state, progress=how.progress)
         else:
-            identity = identity_of(self, problem, base_weights, key, start)
-            with Checkpoints(checkpoint, identity) as kept:
+            identity = identity_of(self, problem, base_weights, how.key, how.start)
+            with Checkpoints(how.checkpoint, identity) as kept:
                 state, losses = train(
-                    self, goals, rounded, key, state=state, progress=progress, kept=kept
+                    self, goals, rounded, how.key, state=state, progress=how.progress, kept=kept
                 )
         return trimmed(state, len(rounded), len(base)), losses
 

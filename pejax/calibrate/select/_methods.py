@@ -2,7 +2,6 @@
 
 import abc
 import operator
-from pathlib import Path
 from typing import Literal
 
 import equinox as eqx
@@ -10,9 +9,8 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from ..._types import Key
 from ..._validate import BadInputError
-from .._method import Method, Outcome, ProgressCallback, Start
+from .._method import Method, Outcome, Run, Start
 from ..dual._methods import DualMethod, Entropy
 from ..dual._support import Sample, check_budget, on_support
 from ..gradient._l0 import L0
@@ -55,27 +53,17 @@ class Selection(Method):
 
     @abc.abstractmethod
     def sample(
-        self, problem: TargetProblem, weights: Float[np.ndarray, " unit"], key: Key
+        self, problem: TargetProblem, weights: Float[np.ndarray, " unit"], how: Run
     ) -> Sample:
-        """Choose among records with calibrated weights."""
+        """Choose among records with calibrated weights, by a key that is there."""
 
     def run(
-        self,
-        problem: TargetProblem,
-        base_weights: Float[np.ndarray, " unit"],
-        *,
-        key: Key | None,
-        progress: ProgressCallback | None,
-        start: Start | None = None,
-        checkpoint: Path | None = None,
+        self, problem: TargetProblem, base_weights: Float[np.ndarray, " unit"], how: Run
     ) -> Outcome:
         check_budget(self.budget, base_weights, problem, self.solver.exact)
-        if key is None:
-            raise BadInputError(
-                f"{type(self).__name__} draws at random. Pass key=jax.random.key(0)."
-            )
-        weights = self._whole(problem, base_weights, start)
-        return on_support(problem, self.sample(problem, weights, key), len(weights), self.solver)
+        how.key_of(f"{type(self).__name__} draws")
+        weights = self._whole(problem, base_weights, how.start)
+        return on_support(problem, self.sample(problem, weights, how), len(weights), self.solver)
 
     def _whole(
         self,
@@ -88,7 +76,7 @@ class Selection(Method):
             start.fail_if_other(base)
             found = start.weights
         else:
-            found = np.asarray(self.solver.run(problem, base, key=None, progress=None).weights)
+            found = np.asarray(self.solver.run(problem, base, Run()).weights)
         traces = 1e-9 * np.mean(base) * (base > 0)
         return np.maximum(np.where(np.isfinite(found), found, base), traces)
 
@@ -102,7 +90,8 @@ class Cube(Selection):
     within the finest areas first, then in those above, then over all (`docs/calibrators.md`).
 
     Below the number of targets no weights can meet them all. By default the cube then keeps four
-    times the budget and the gates of `L0` choose among those, with a warning.
+    times the budget and the gates of `L0` choose among those, with a warning; `progress` and
+    `checkpoint` of `calibrate` are then the gates'.
 
     Args:
         budget, solver: as in `Selection`.
@@ -133,23 +122,32 @@ class Cube(Selection):
         if self.epochs < 1:
             raise BadInputError(f"epochs is {self.epochs}; give at least 1.")
 
+    def keeps_checkpoints(self, problem: TargetProblem) -> bool:
+        return self._is_hybrid(problem)
+
     def sample(
-        self, problem: TargetProblem, weights: Float[np.ndarray, " unit"], key: Key
+        self, problem: TargetProblem, weights: Float[np.ndarray, " unit"], how: Run
     ) -> Sample:
-        sizes = weights * _tempered(problem, self.leverage)
-        hybrid = self.budget < problem.n_targets if self.hybrid is None else self.hybrid
+        sizes, key = weights * _tempered(problem, self.leverage), how.key_of("Cube draws")
+        hybrid = self._is_hybrid(problem)
         count = (
             min(CANDIDATES * self.budget, int(np.count_nonzero(sizes))) if hybrid else self.budget
         )
         found = cube(weights, sizes, count, lambda p, k: strata_of(problem, p, k), key)
-        return self._gated(problem, found, jax.random.fold_in(key, 1)) if hybrid else found
+        if not hybrid:
+            return found
+        own = how._replace(key=jax.random.fold_in(key, 1), start=None)
+        return self._gated(problem, found, own)
 
-    def _gated(self, problem: TargetProblem, candidates: Sample, key: Key) -> Sample:
+    def _is_hybrid(self, problem: TargetProblem) -> bool:
+        return self.budget < problem.n_targets if self.hybrid is None else self.hybrid
+
+    def _gated(self, problem: TargetProblem, candidates: Sample, how: Run) -> Sample:
         """The budget's worth of candidates whose gates are the most open, with gated weights."""
         fewer = problem.with_operator(problem.operator.take(units=candidates.units))
         rate = min(FASTEST, _TRAVEL / self.epochs)
         gates = L0(self.budget, epochs=self.epochs, learning_rate=rate)
-        chosen = gates.trained(fewer, candidates.weights, key)
+        chosen = gates.trained(fewer, candidates.weights, how)
         kept = gates.support(chosen, candidates.weights)
         weights = np.maximum(chosen.gated[kept], _FAINT * chosen.gated[kept].mean())
         weights = weights * (candidates.weights.sum() / weights.sum())
@@ -180,12 +178,12 @@ class PPS(Selection):
             raise BadInputError(f"design is {self.design!r}; choose 'systematic' or 'sampford'.")
 
     def sample(
-        self, problem: TargetProblem, weights: Float[np.ndarray, " unit"], key: Key
+        self, problem: TargetProblem, weights: Float[np.ndarray, " unit"], how: Run
     ) -> Sample:
         sizes = weights * _tempered(problem, self.leverage)
         inclusion = inclusion_probabilities(sizes, self.budget)
         draw = systematic if self.design == "systematic" else sampford
-        kept = draw(inclusion, generator(key))
+        kept = draw(inclusion, generator(how.key_of("PPS draws")))
         return Sample(kept, weights[kept] / inclusion[kept])
 
 
@@ -193,16 +191,16 @@ class Random(Selection):
     """A simple random sample: every record with weight as likely as any other."""
 
     def sample(
-        self, problem: TargetProblem, weights: Float[np.ndarray, " unit"], key: Key
+        self, problem: TargetProblem, weights: Float[np.ndarray, " unit"], how: Run
     ) -> Sample:
-        return simple_random(weights, self.budget, generator(key))
+        return simple_random(weights, self.budget, generator(how.key_of("Random draws")))
 
 
 class Largest(Selection):
     """The records of the largest calibrated weights."""
 
     def sample(
-        self, problem: TargetProblem, weights: Float[np.ndarray, " unit"], key: Key
+        self, problem: TargetProblem, weights: Float[np.ndarray, " unit"], how: Run
     ) -> Sample:
         return largest(weights, self.budget)
 
