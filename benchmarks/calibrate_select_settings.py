@@ -7,6 +7,7 @@ gates and how many candidates the cube leaves them. Decision 16 quotes the table
 """
 
 import argparse
+import functools
 import warnings
 from pathlib import Path
 
@@ -14,7 +15,6 @@ from _harness import RESULTS, write
 from calibrate_select import SOLVER, real_problem
 
 from pejax import calibrate as cal
-from pejax.calibrate.select import _methods
 
 LEVERAGES = (0.3, 0.45, 0.6, 0.8)
 RATES = (0.075, 0.15, 0.25, 0.4, 0.7)
@@ -35,17 +35,12 @@ def main() -> None:
         return found.runs.to_dict("records")
 
     ways = {f"leverage {x}": cal.Cube(50_000, solver=SOLVER, leverage=x) for x in LEVERAGES}
-    payload = {"leverage": compared(50_000, ways), "rate": [], "candidates": []}
-    for rate in RATES:
-        _methods.L0 = lambda budget, epochs, learning_rate, own=rate: cal.L0(
-            budget, epochs=epochs, learning_rate=own
-        )
-        payload["rate"] += compared(20_000, {f"rate {rate}": cal.Cube(20_000, solver=SOLVER)})
-    _methods.L0 = cal.L0
-    for count in CANDIDATES:
-        _methods.CANDIDATES = count
-        name = f"candidates {count}"
-        payload["candidates"] += compared(20_000, {name: cal.Cube(20_000, solver=SOLVER)})
+    payload = {"leverage": compared(50_000, ways)}
+    few = functools.partial(cal.Cube, 20_000, solver=SOLVER)
+    payload["rate"] = compared(20_000, {f"rate {x}": few(learning_rate=x) for x in RATES})
+    payload["candidates"] = compared(
+        20_000, {f"candidates {x}": few(candidates=x) for x in CANDIDATES}
+    )
     write("calibrate_select_settings", payload, packages=("taxcalc", "pandas"), folder=args.out)
 
 

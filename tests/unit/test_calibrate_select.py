@@ -198,6 +198,8 @@ def test_below_the_number_of_targets_gates_choose_and_it_warns():
         (lambda: cal.Cube(0), "budget is 0"),
         (lambda: cal.Cube(10, leverage=-1), "leverage is -1"),
         (lambda: cal.Cube(10, epochs=0), "epochs is 0"),
+        (lambda: cal.Cube(10, learning_rate=0), "learning_rate is 0"),
+        (lambda: cal.Cube(10, candidates=1), "candidates is 1; leave the gates 2 at least"),
         (lambda: cal.PPS(10, leverage=3), "leverage is 3"),
         (lambda: cal.PPS(10, design="poisson"), "'poisson'; choose 'systematic' or 'sampford'"),
         (lambda: cal.Random(10, solver=cal.Adam()), "solver is"),

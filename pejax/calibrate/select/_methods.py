@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..._validate import BadInputError
-from .._method import Method, Outcome, Run, Start
+from .._method import Method, Outcome, Run, Start, optional
 from ..dual._methods import DualMethod, Entropy
 from ..dual._support import Sample, check_budget, on_support
 from ..gradient._l0 import L0
@@ -20,7 +20,6 @@ from ._designs import largest, sampford, simple_random, systematic
 from ._inclusion import inclusion_probabilities
 from ._strata import leverage, strata_of
 
-CANDIDATES = 4  # records for each that is kept, of which gates choose
 FASTEST, _TRAVEL = 0.5, 160.0  # rate of the gates, where targets are more than records
 _FAINT = 0.01  # of the mean gated weight: the least that a record kept starts from
 _LEAST = 1e-6  # of the mean contribution
@@ -89,9 +88,9 @@ class Cube(Selection):
     cube method then draw so that the leading directions of the contributions stay in balance,
     within the finest areas first, then in those above, then over all (`docs/calibrators.md`).
 
-    Below the number of targets no weights can meet them all. By default the cube then keeps four
-    times the budget and the gates of `L0` choose among those, with a warning; `progress` and
-    `checkpoint` of `calibrate` are then the gates'.
+    Below the number of targets no weights can meet them all. By default the cube then keeps some
+    `candidates` for each record and the gates of `L0` choose among those, with a warning;
+    `progress` and `checkpoint` of `calibrate` are then the gates'.
 
     Args:
         budget, solver: as in `Selection`.
@@ -99,10 +98,12 @@ class Cube(Selection):
             the weights most equal; at 1 the rare records that carry a total are kept for certain.
         hybrid: whether gates choose in the end; when the budget is below the number of targets
             unless given.
-        epochs: of the gates.
+        epochs, learning_rate: of the gates; the rate is 160 / epochs unless given, at most 0.5.
+        candidates: of the gates, for each record that they keep.
 
     Raises:
-        BadInputError: as in `Selection`; a leverage outside of [0, 2].
+        BadInputError: as in `Selection`; a leverage outside of [0, 2]; epochs, a rate or candidates
+            with which no gates can choose.
 
     Warns:
         BudgetWarning: the budget is below the number of targets.
@@ -116,11 +117,16 @@ class Cube(Selection):
     leverage: float = eqx.field(static=True, default=0.6, kw_only=True, converter=float)
     hybrid: bool | None = eqx.field(static=True, default=None, kw_only=True)
     epochs: int = eqx.field(static=True, default=400, kw_only=True, converter=operator.index)
+    learning_rate: float | None = eqx.field(
+        static=True, default=None, kw_only=True, converter=optional(float)
+    )
+    candidates: int = eqx.field(static=True, default=4, kw_only=True, converter=operator.index)
 
     def __check_init__(self):
         _check_leverage(self.leverage)
-        if self.epochs < 1:
-            raise BadInputError(f"epochs is {self.epochs}; give at least 1.")
+        if self.candidates < 2:
+            raise BadInputError(f"candidates is {self.candidates}; leave the gates 2 at least.")
+        _ = self._gates
 
     def keeps_checkpoints(self, problem: TargetProblem) -> bool:
         return self._is_hybrid(problem)
@@ -130,9 +136,8 @@ class Cube(Selection):
     ) -> Sample:
         sizes, key = weights * _tempered(problem, self.leverage), how.key_of("Cube draws")
         hybrid = self._is_hybrid(problem)
-        count = (
-            min(CANDIDATES * self.budget, int(np.count_nonzero(sizes))) if hybrid else self.budget
-        )
+        available = int(np.count_nonzero(sizes))
+        count = min(self.candidates * self.budget, available) if hybrid else self.budget
         found = cube(weights, sizes, count, lambda p, k: strata_of(problem, p, k), key)
         if not hybrid:
             return found
@@ -142,13 +147,19 @@ class Cube(Selection):
     def _is_hybrid(self, problem: TargetProblem) -> bool:
         return self.budget < problem.n_targets if self.hybrid is None else self.hybrid
 
+    @property
+    def _gates(self) -> L0:
+        if self.epochs < 1:
+            raise BadInputError(f"epochs is {self.epochs}; give at least 1.")
+        rate = self.learning_rate
+        rate = min(FASTEST, _TRAVEL / self.epochs) if rate is None else rate
+        return L0(self.budget, epochs=self.epochs, learning_rate=rate)
+
     def _gated(self, problem: TargetProblem, candidates: Sample, how: Run) -> Sample:
         """The budget's worth of candidates whose gates are the most open, with gated weights."""
         fewer = problem.with_operator(problem.operator.take(units=candidates.units))
-        rate = min(FASTEST, _TRAVEL / self.epochs)
-        gates = L0(self.budget, epochs=self.epochs, learning_rate=rate)
-        chosen = gates.trained(fewer, candidates.weights, how)
-        kept = gates.support(chosen, candidates.weights)
+        chosen = self._gates.trained(fewer, candidates.weights, how)
+        kept = self._gates.support(chosen, candidates.weights)
         weights = np.maximum(chosen.gated[kept], _FAINT * chosen.gated[kept].mean())
         weights = weights * (candidates.weights.sum() / weights.sum())
         return Sample(candidates.units[kept], weights)
