@@ -1,6 +1,7 @@
 """A fitted forest as a pytree of arrays: route rows to leaves, read outcomes from them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import equinox as eqx
@@ -20,7 +21,7 @@ from .._checks import (
     check_trees,
     is_traced,
 )
-from .._chunks import Plan
+from .._chunks import Plan, on_cores
 from .._keys import record_uniforms
 from ..readout._levels import Method, check_method
 from ..readout._readout import Readout
@@ -132,7 +133,7 @@ class Forest(eqx.Module, Stored):
         mesh: Mesh | None = None,
     ) -> Int[Array, "row tree"]:
         """The leaf of every row in every tree, numbered as scikit-learn's `apply` does."""
-        return read_leaves(self, self._covariates(X), Plan.of(chunk, mesh))
+        return self._read(read_leaves, Plan.of(chunk, mesh), self._covariates(X))
 
     def mean(
         self,
@@ -144,7 +145,7 @@ class Forest(eqx.Module, Stored):
     ) -> Float[Array, " row"]:
         """The conditional mean, averaged over trees."""
         x = self._covariates(X)
-        return read_mean(self, x, self._heard(trees, x), Plan.of(chunk, mesh))
+        return self._read(read_mean, Plan.of(chunk, mesh), x, self._heard(trees, x))
 
     def quantile(
         self,
@@ -173,7 +174,8 @@ class Forest(eqx.Module, Stored):
         check_levels(levels, x.shape[0])
         levels = jnp.asarray(levels, jnp.result_type(float))
         levels = jnp.broadcast_to(levels, (x.shape[0], levels.shape[-1]))
-        return read_quantile(self, x, levels, self._heard(trees, x), method, Plan.of(chunk, mesh))
+        reading = partial(read_quantile, method=method)
+        return self._read(reading, Plan.of(chunk, mesh), x, levels, self._heard(trees, x))
 
     def cdf(
         self,
@@ -252,7 +254,7 @@ class Forest(eqx.Module, Stored):
         check_ids(ids, x.shape[0])
         # Compiled apart from the forest's own work, once for all forests and rows of one number.
         uniform = record_uniforms(key, jnp.asarray(ids, jnp.uint32), 2)
-        return read_draw(self, x, uniform, self._heard(trees, x), Plan.of(chunk, mesh))
+        return self._read(read_draw, Plan.of(chunk, mesh), x, uniform, self._heard(trees, x))
 
     @property
     def values(self) -> Float[Array, " value"] | Float[np.ndarray, " value"]:
@@ -289,6 +291,10 @@ class Forest(eqx.Module, Stored):
 
         return forest_from_arrays(arrays)
 
+    def _read(self, reading: Callable[..., Array], plan: Plan, *rows: Any) -> Array:
+        """A reading of rows, those of absent arguments None, on all cores of a CPU."""
+        return on_cores(partial(reading, plan=plan), plan, self, *rows)
+
     def _covariates(self, X: ArrayLike) -> Float[Array, "row feature"]:
         check_covariates(X, self.trees.n_features, self.trees.missing)
         return jnp.asarray(X, jnp.float32)
@@ -315,7 +321,8 @@ class Forest(eqx.Module, Stored):
         heard = self._heard(trees, x)
         shape = np.shape(y)
         points = (jnp.asarray(y) if is_traced(y) else np.asarray(y)).reshape(shape[0], -1)
-        found = [read_below(self, x, self._place(points, side), heard, plan) for side in sides]
+        places = (self._place(points, side) for side in sides)
+        found = [self._read(read_below, plan, x, place, heard) for place in places]
         return jnp.mean(jnp.stack(found), axis=0).reshape(shape)
 
     def _place(
