@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jax.sharding import NamedSharding, PartitionSpec
 
 NINE = [i / 10 for i in range(1, 10)]
 COVARIATES = (
@@ -117,24 +116,6 @@ def quantile_forest(
         trees, min_samples_leaf=leaf, max_samples_leaf=kept, random_state=seed, n_jobs=2
     )
     return forest.fit(X, y)
-
-
-def on_all_devices(read: Callable[..., Any], forest: Any) -> tuple[Callable[..., Any], Any]:
-    """`read(forest, *by_row)` compiled for rows spread over all devices, and how to spread them."""
-    mesh = jax.make_mesh((jax.device_count(),), ("rows",))
-    rows, everywhere = PartitionSpec("rows"), PartitionSpec()
-    copies = jax.device_put(forest, NamedSharding(mesh, everywhere))
-
-    def spread(x: Any) -> jax.Array:
-        return jax.device_put(x, NamedSharding(mesh, rows))
-
-    @jax.jit
-    def compiled(forest: Any, *by_row: jax.Array) -> jax.Array:
-        specs = (everywhere, *[rows] * len(by_row))
-        on_each = jax.shard_map(read, mesh=mesh, in_specs=specs, out_specs=rows, check_vma=False)
-        return on_each(forest, *by_row)
-
-    return lambda *by_row: compiled(copies, *by_row), spread
 
 
 def counting_cpu(fn: Callable[[], Any], spent: list[float]) -> Callable[[], Any]:

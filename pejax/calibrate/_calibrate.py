@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,6 +14,7 @@ from .._types import Key
 from .._validate import BadInputError
 from ._method import Method, ProgressCallback, Run, Start
 from ._solution import Solution
+from .operators._operator import Operator
 from .problem._problem import TargetProblem
 from .problem._screen import check_base_weights
 
@@ -72,13 +74,12 @@ def calibrate(
     with jax.enable_x64(True):
         outcome = method.run(problem, base, how)
         weights = _finite_or_base(outcome.weights, base)
-        estimates = np.asarray(problem.estimates(jnp.asarray(weights)), float)
-        base_estimates = np.asarray(problem.estimates(jnp.asarray(base)), float)
+        estimates, base_estimates = _estimates(problem.operator, weights, base)
     return Solution(
         weights=jnp.asarray(weights, jnp.result_type(float)),
         base_weights=base,
-        estimates=estimates,
-        base_estimates=base_estimates,
+        estimates=np.asarray(estimates, float),
+        base_estimates=np.asarray(base_estimates, float),
         problem=problem,
         result=jnp.asarray(np.asarray(outcome.result)),
         steps=int(outcome.steps),
@@ -88,6 +89,14 @@ def calibrate(
         bounds=method.bounds,
         step_log=outcome.step_log,
     )
+
+
+@eqx.filter_jit
+def _estimates(
+    operator: Operator, *weights: Float[Array, " unit"] | Float[np.ndarray, " unit"]
+) -> list[Float[Array, " target"]]:
+    """The estimates under several weights, by one program."""
+    return [operator.mv(jnp.asarray(each)) for each in weights]
 
 
 def _folder_of(
