@@ -18,7 +18,8 @@ to look the problem over is `problem_seconds`.
   own `sparse=TRUE` and is compared with pejax' sparse operator: nine tenths of the matrix are 0.
 - samplics' `calibrate` is linear only. It writes the base weights out as a diagonal matrix of
   units by units and multiplies by that: its seconds and bytes grow with the square of the units
-  (20 GB for 50,000), so that it takes part up to `DIAGONAL` units, and a ratio to it says little.
+  (20 GB for 50,000). It has sizes of its own, and no other peer beside it, because its gigabytes,
+  let go in every turn, slow down who comes next.
 - samplics' `rake` takes margins and no incomes: it has a problem of its own, and pejax the same.
 """
 
@@ -43,7 +44,7 @@ from pejax import calibrate as cal
 jax.config.update("jax_enable_x64", True)
 
 UNITS = (20_000, 50_000, 200_000)
-DIAGONAL = 20_000
+DIAGONAL = (20_000, 30_000)
 SEXES, AGES, REGIONS = 2, 18, 12
 POPULATION = 60e6
 LO, HI = 0.4, 2.5
@@ -164,6 +165,10 @@ def main(args: argparse.Namespace) -> None:
         problems[f"{units:,} units"] = one_size(found, surveys, missing is None, args.rounds)
     for peer in surveys.values():
         peer.survey.close()
+    with_samplics = {
+        f"{units:,} units": diagonal(world(units, args.seed), args.rounds)
+        for units in (DIAGONAL if missing is None else ())
+    }
     payload = {
         "seed": args.seed,
         "rounds": args.rounds,
@@ -177,6 +182,7 @@ def main(args: argparse.Namespace) -> None:
         },
         "peers": about,
         "problems": problems,
+        "linear, samplics": with_samplics,
     }
     packages = ["samplics", "scipy", "polars"]
     path = write("calibrate_survey", payload, packages=packages, folder=args.out)
@@ -235,15 +241,19 @@ def one_size(
             solution = cal.calibrate(ours["pejax"], found.base, method)
             result[name]["pejax_steps"] = solution.steps
             tell(name, result[name])
-    if with_samplics and units <= DIAGONAL:
-        # By itself: its gigabytes, let go in every turn, slow down who comes next.
-        race = Race(found, len(found.totals))
-        race.add("pejax", pejax(ours["pejax"], found.base, METHODS["linear"]))
-        race.add("samplics", samplics_calibrate(found))
-        result["linear, samplics"] = race.run(rounds, gc.collect)
-        tell("linear", result["linear, samplics"])
     result["margins"] = margins(found, with_samplics, rounds)
     tell("margins", result["margins"])
+    return result
+
+
+def diagonal(found: World, rounds: int) -> dict[str, Any]:
+    """The linear method against samplics' `calibrate`."""
+    race = Race(found, len(found.totals))
+    problem = cal.TargetProblem(found.matrix, found.totals)
+    race.add("pejax", pejax(problem, found.base, METHODS["linear"]))
+    race.add("samplics", samplics_calibrate(found))
+    result = race.run(rounds, gc.collect)
+    tell("linear", result)
     return result
 
 
