@@ -17,6 +17,7 @@ from ._checks import is_traced
 # enough rows to fill its lanes.
 _ROWS = {"cpu": 4096}
 _ROWS_ACCELERATOR = 1 << 17
+_LANES = 64  # a multiple of what processors work on at once
 
 
 class Plan(NamedTuple):
@@ -48,7 +49,7 @@ def on_cores(fn: Callable[..., jax.Array], plan: Plan, held: Any, *rows: Any) ->
     workers = min(blocks, _cores()) if _is_dealt(plan, held, rows) else 1
     if workers < 2:
         return fn(held, *rows)
-    each = -(-blocks // workers) * plan.rows
+    each = -(-count // workers)
     on_host = jax.tree.map(np.asarray, rows)
     parts = [
         jax.tree.map(lambda x, k=k: _filled(x[k : k + each], each), on_host)
@@ -107,10 +108,10 @@ def over_rows(fn: Callable[..., Any], plan: Plan, held: Any, *rows: Any) -> Any:
 
 
 def by_chunk(fn: Callable[..., Any], rows: int, *args: Any) -> Any:
-    """Apply a row-wise `fn` to blocks of `rows` rows of `args` and join what it returns.
+    """Apply a row-wise `fn` to blocks of at most `rows` rows of `args` and join what it returns.
 
-    The last block is filled up with zeros whose results are dropped, so every row meets the same
-    compiled code whatever the block size.
+    Blocks are of one length, as even as they can be; the last is filled up with zeros whose results
+    are dropped. So every row meets the same compiled code whatever the block size.
 
     >>> by_chunk(lambda x: 2 * x, 2, jnp.arange(3))
     Array([0, 2, 4], dtype=int32)
@@ -119,6 +120,8 @@ def by_chunk(fn: Callable[..., Any], rows: int, *args: Any) -> Any:
     if count <= rows:
         return fn(*args)
     blocks = -(-count // rows)
+    even = -(-count // blocks)
+    rows = min(rows, -(-even // _LANES) * _LANES)
 
     def split(x):
         return _padded(x, blocks * rows).reshape(blocks, rows, *x.shape[1:])

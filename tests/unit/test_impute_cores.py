@@ -26,7 +26,9 @@ def recorded(lengths):
     return double
 
 
-@pytest.mark.parametrize(("rows", "parts"), [(4, [4]), (8, [4, 4]), (9, [4, 4, 4]), (25, [12] * 3)])
+@pytest.mark.parametrize(
+    ("rows", "parts"), [(4, [4]), (8, [4, 4]), (9, [3, 3, 3]), (25, [9, 9, 9])]
+)
 @pytest.mark.parametrize("masked", [False, True])
 def test_parts_have_one_length_and_come_back_in_order(rows, parts, masked):
     lengths, x = [], np.arange(rows)
