@@ -96,7 +96,7 @@ def _estimates(
     operator: Operator, *weights: Float[Array, " unit"] | Float[np.ndarray, " unit"]
 ) -> list[Float[Array, " target"]]:
     """The estimates under several weights, by one program."""
-    return [operator.mv(jnp.asarray(each)) for each in weights]
+    return [operator.mv(each) for each in weights]
 
 
 def _folder_of(

@@ -52,7 +52,7 @@ def on_cores(fn: Callable[..., jax.Array], plan: Plan, held: Any, *rows: Any) ->
     each = -(-count // workers)
     on_host = jax.tree.map(np.asarray, rows)
     parts = [
-        jax.tree.map(lambda x, k=k: _filled(x[k : k + each], each), on_host)
+        jax.tree.map(lambda x, k=k: _padded(x[k : k + each], each), on_host)
         for k in range(0, count, each)
     ]
     wide = jnp.result_type(float) == jnp.float64
@@ -80,10 +80,6 @@ def _is_dealt(plan: Plan, held: Any, rows: Any) -> bool:
         and not is_traced(leaves)
         and all(len(x.devices()) == 1 for x in leaves if isinstance(x, jax.Array))
     )
-
-
-def _filled(x: np.ndarray, rows: int) -> np.ndarray:
-    return np.pad(x, [(0, rows - x.shape[0])] + [(0, 0)] * (x.ndim - 1))
 
 
 def over_rows(fn: Callable[..., Any], plan: Plan, held: Any, *rows: Any) -> Any:
@@ -130,5 +126,6 @@ def by_chunk(fn: Callable[..., Any], rows: int, *args: Any) -> Any:
     return jax.tree.map(lambda x: x.reshape(blocks * rows, *x.shape[2:])[:count], out)
 
 
-def _padded(x: jax.Array, rows: int) -> jax.Array:
-    return jnp.pad(x, [(0, rows - x.shape[0])] + [(0, 0)] * (x.ndim - 1))
+def _padded(x: Any, rows: int) -> Any:
+    xp = np if isinstance(x, np.ndarray) else jnp
+    return xp.pad(x, [(0, rows - x.shape[0])] + [(0, 0)] * (x.ndim - 1))
