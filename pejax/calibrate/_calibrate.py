@@ -92,9 +92,7 @@ def calibrate(
 
 
 @eqx.filter_jit
-def _estimates(
-    operator: Operator, *weights: Float[Array, " unit"] | Float[np.ndarray, " unit"]
-) -> list[Float[Array, " target"]]:
+def _estimates(operator: Operator, *weights: Any) -> list[Float[Array, " target"]]:
     """The estimates under several weights, by one program."""
     return [operator.mv(each) for each in weights]
 

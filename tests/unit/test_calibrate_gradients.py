@@ -146,3 +146,19 @@ def test_float32_gradients_are_near(key):
     with jax.enable_x64(True):
         double = jax.grad(of)(*(jnp.asarray(x, float) for x in (y, w0, X)))
     np.testing.assert_allclose(single, double, atol=1e-3 * np.abs(double).max())
+
+
+@pytest.mark.parametrize("method", [Entropy(tol=1e-12), Raking(tol=1e-12)])
+def test_second_derivatives_are_those_of_the_gradient(method):
+    rng = np.random.default_rng(0)
+    with jax.enable_x64(True):
+        X, base = rng.gamma(1.0, 1.0, (3, 40)), jnp.ones(40)
+        problem = TargetProblem(X, X.sum(axis=1) * [1.05, 0.95, 1.1])
+        outcome, y = jnp.asarray(rng.random(40)), jnp.asarray(problem.values)
+
+        def total(y):
+            return calibrated_weights(problem.with_values(y), base, method) @ outcome
+
+        slope, step = jax.jit(jax.grad(total)), 1e-4
+        beside = [(slope(y + s) - slope(y - s)) / (2 * step) for s in step * jnp.eye(3)]
+        np.testing.assert_allclose(jax.hessian(total)(y), jnp.stack(beside), rtol=1e-5, atol=1e-9)

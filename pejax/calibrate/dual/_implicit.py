@@ -32,7 +32,7 @@ def dual_solution(
     def solve_jvp(primals, tangents):
         (system,), (change,) = primals, tangents
         solution = solve(system)
-        mu = jax.lax.stop_gradient(solution.mu)
+        mu = solution.mu
         ridge = (_REDUNDANT if options.exact else options.ridge) * system.importance
 
         def equations(system: DualSystem) -> Float[Array, " target"]:

@@ -81,13 +81,13 @@ class DualSystem(eqx.Module):
     def solve(
         self, potential: Float[Array, " unit"], ridge: Float[Array, ""], rhs: Array
     ) -> Float[Array, " target"]:
-        """The solution of the Hessian's equations, to rounding; linear in `rhs`."""
+        """The solution of the Hessian's equations, to rounding; differentiable in everything."""
         q = self.curvature(potential)
         factor = self.factor(self.operator.curvature(q), ridge)
-        if not self.operator.stale:
-            return factor.solve(rhs)
 
         def by_steps(matvec: Callable[[Array], Array], b: Array) -> Array:
+            if not self.operator.stale:
+                return factor.solve(b)
             limit = 10 * float(jnp.finfo(b.dtype).eps)
             return conjugate_gradients(matvec, b, factor.solve, rtol=limit, max_steps=_EXACT)[0]
 
