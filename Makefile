@@ -1,7 +1,7 @@
 # `make` lists the targets. Everything runs in .venv, which the targets make themselves.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup format lint types test test-oracle bench docs check clean
+.PHONY: help demo setup format lint types test slow test-oracle bench docs check clean
 
 # The first Python of a supported version; `make PYTHON=... demo` chooses another.
 PYTHON ?= $(shell for p in python3 python python3.13 python3.12 python3.11; do \
@@ -34,6 +34,9 @@ types: .venv/.dev ## pyright
 
 test: .venv/.dev ## the tests that need no peer and no accelerator
 	$(BIN)/pytest -q -n $(JOBS) --dist loadfile $(TESTS)
+
+slow: .venv/.dev ## tests of the whole law and of many random cases (half an hour)
+	$(BIN)/pytest -q -n $(JOBS) --dist loadfile -m slow $(TESTS)
 
 test-oracle: .venv/.oracle ## compare with the source engine and with peers (slow)
 	$(BIN)/pytest -q -m oracle $(TESTS)
