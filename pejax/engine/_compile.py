@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import warnings
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +22,7 @@ from ._accept import fail_if_groups_missing
 from ._parameters import Parameters, index_of
 from ._program import Decision, Output, Program, Recipe, _agrees
 from ._report import report_of
+from ._save import FORMAT
 from .graph._copy import copied
 from .graph._interpret import Interpreter
 from .graph._strata import Strata
@@ -78,10 +80,9 @@ def compile(
         raise BadInputError("give the names of the variables to compile: ['income_tax', ...]")
     recipe = _recipe(system, names, str(period), dtype, chunk)
     path = None if cache is None else Path(cache) / f"{_key(recipe, population)}.pejax"
-    if path is not None and path.exists():
-        program = Program.load(path)
-        if _still_holds(program, program.parameters, population):
-            return dataclasses.replace(program, rules=_native(system))
+    program = None if path is None else _kept(path)
+    if program is not None and _still_holds(program, program.parameters, population):
+        return dataclasses.replace(program, rules=_native(system))
     program = _traced(system, recipe, population, None)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -230,8 +231,19 @@ def _recipe(
 def _key(recipe: Recipe, population: Population) -> str:
     """A digest of everything that a traced program depends on but the people themselves."""
     columns = [dataclasses.astuple(c) for c in columns_of(population)]
-    content = [dataclasses.asdict(recipe), columns, version("pejax")]
+    content = [dataclasses.asdict(recipe), columns, version("pejax"), FORMAT]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32]
+
+
+def _kept(path: Path) -> Program | None:
+    """The program of a cache, if there is one that is whole."""
+    if not path.exists():
+        return None
+    try:
+        return Program.load(path)
+    except BadInputError as problem:
+        warnings.warn(f"{problem}: it is compiled again", stacklevel=3)
+        return None
 
 
 def _still_holds(program: Program, parameters: Parameters, population: Population) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from .._population import Population
 from .._validate import PejaxError, unknown
 from . import _save
 from ._accept import accepted, fail_if_other_parameters
+from ._header import fail_if_other_header
 from ._parameters import LeafInfo, ParameterIndex, Parameters
 from ._report import Report
 from .graph._interpret import Interpreter
@@ -185,7 +187,7 @@ class Program:
 
     def save(self, path: str | Path) -> None:
         """Write the program as a zip of JSON and arrays; `engine.load` reads it anywhere."""
-        _save.write(path, self._roots, {**self._header, "report": self.report.to_json()})
+        _save.write(path, self._roots, self._header, self.report.to_json())
 
     @property
     def _roots(self) -> list[Node]:
@@ -209,29 +211,19 @@ class Program:
 
     @classmethod
     def load(cls, path: str | Path) -> Program:
-        """Read what `save` wrote."""
-        roots, header = _save.read(path)
-        names = header["outputs"]
-        leaves = tuple(LeafInfo(*row) for row in header["leaves"])
-        recipe = header["recipe"]
-        return cls(
-            outputs=tuple(
-                Output(name, node, entity, tuple(words) if words else None)
-                for (name, entity, words), node in zip(names, roots, strict=False)
-            ),
-            decisions=tuple(
-                Decision(node, *row)
-                for row, node in zip(header["decisions"], roots[len(names) :], strict=True)
-            ),
-            index=ParameterIndex(leaves, header["static"], tuple(header["period"])),
-            columns=tuple(
-                Column(e, n, k, tuple(v) if v else None) for e, n, k, v in header["columns"]
-            ),
-            known=frozenset(header["known"]),
-            report=Report.from_json(header["report"]),
-            recipe=Recipe(**{**recipe, "outputs": tuple(recipe["outputs"])}),
-            strata=header["strata"] and Strata(header["strata"][0], tuple(header["strata"][1])),
-        )
+        """Read what `save` wrote.
+
+        **Raises:** `BadInputError`, naming the file, for one that is no program, of another
+        format, damaged or changed since.
+        """
+        saved = _save.read(path)
+        with _save.refused_if_damaged(path):
+            fail_if_other_header(saved.header, saved.roots)
+            program = cls(
+                **_fields(saved.header, saved.roots), report=Report.from_json(saved.report)
+            )
+        vars(program)["digest"] = saved.digest
+        return program
 
     # ---- inside
 
@@ -271,6 +263,29 @@ class Program:
         fail_if_other_parameters(parameters, self.index)
         entities = self.outputs[0].node.graph.sizes
         return accepted(population, self.columns, self.known, entities)
+
+
+def _fields(header: Mapping[str, Any], roots: list[Node]) -> dict[str, Any]:
+    """What a header says of a program, as `Program` takes it."""
+    names, recipe = header["outputs"], header["recipe"]
+    leaves = tuple(LeafInfo(*row) for row in header["leaves"])
+    return {
+        "outputs": tuple(
+            Output(name, node, entity, tuple(words) if words else None)
+            for (name, entity, words), node in zip(names, roots, strict=False)
+        ),
+        "decisions": tuple(
+            Decision(node, *row)
+            for row, node in zip(header["decisions"], roots[len(names) :], strict=True)
+        ),
+        "index": ParameterIndex(leaves, header["static"], tuple(header["period"])),
+        "columns": tuple(
+            Column(e, n, k, tuple(v) if v else None) for e, n, k, v in header["columns"]
+        ),
+        "known": frozenset(header["known"]),
+        "recipe": Recipe(**{**recipe, "outputs": tuple(recipe["outputs"])}),
+        "strata": header["strata"] and Strata(header["strata"][0], tuple(header["strata"][1])),
+    }
 
 
 def _is_traced(tree: Any) -> bool:

@@ -1,53 +1,77 @@
 """A program on disk: its graph as JSON, its arrays as npz, in one zip. No pickle.
 
 A saved program runs where the country package is not installed, and keeps gradients, reforms,
-`vmap` and every population size: it is the graph that is saved, not compiled code.
+`vmap` and every population size: it is the graph that is saved, not compiled code. A digest of
+all of it is kept beside it: what was changed since is refused, whoever changed it.
 """
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import functools
 import hashlib
+import inspect
 import io
 import json
 import zipfile
-import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .._files import atomic_path
+from .._npz import digest_of
 from .._validate import BadInputError
+from ._form import fail_if_other_form
 from .graph._copy import blank
 from .graph._ir import Graph
 from .graph._node import Node, reachable
+from .graph._ops import LEAVES, OPS, as_index
 
-FORMAT = 2
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, IndexError, TypeError, ValueError)
+FORMAT = 3
 _WEAK = {"bool": bool, "int": int, "float": float}
+_PROGRAM, _ARRAYS, _REPORT, _DIGESTS = "program.json", "arrays.npz", "report.json", "digests.json"
 
 
-def write(path: str | Path, roots: list[Node], header: Mapping[str, Any]) -> None:
+@dataclasses.dataclass(frozen=True)
+class Saved:
+    """What a file holds.
+
+    **Arguments:** `roots`, nodes; `header`, what is said of them; `report`, a text; `digest`, of
+    roots and header, as `digest` gives it.
+    """
+
+    roots: list[Node]
+    header: Mapping[str, Any]
+    report: str
+    digest: str
+
+
+def write(path: str | Path, roots: list[Node], header: Mapping[str, Any], report: str) -> None:
     """Write the nodes that `roots` need, and a JSON header that refers to them by place."""
     text, arrays = _content(roots, header)
     packed = io.BytesIO()
     np.savez(packed, **arrays)  # type: ignore[arg-type]
+    digests = {"program": digest_of(text, arrays), "report": _digest_of(report)}
     with (
         atomic_path(Path(path)) as temporary,
         zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
     ):
-        archive.writestr("program.json", text)
-        archive.writestr("arrays.npz", packed.getvalue())
+        archive.writestr(_PROGRAM, text)
+        archive.writestr(_ARRAYS, packed.getvalue())
+        archive.writestr(_REPORT, report)
+        archive.writestr(_DIGESTS, json.dumps(digests))
 
 
 def digest(roots: list[Node], header: Mapping[str, Any]) -> str:
-    """A fingerprint of everything that `write` would write."""
-    text, arrays = _content(roots, header)
-    content = hashlib.sha256(text.encode())
-    for array in arrays.values():
-        content.update(f"{array.dtype.str}{array.shape}".encode() + array.tobytes())
-    return content.hexdigest()
+    """A fingerprint of everything that `write` would write but the report."""
+    return digest_of(*_content(roots, header))
+
+
+def _digest_of(report: str) -> str:
+    return hashlib.sha256(report.encode()).hexdigest()
 
 
 def _content(roots: list[Node], header: Mapping[str, Any]) -> tuple[str, dict[str, np.ndarray]]:
@@ -62,41 +86,6 @@ def _content(roots: list[Node], header: Mapping[str, Any]) -> tuple[str, dict[st
         "header": header,
     }
     return json.dumps(body), arrays
-
-
-def read(path: str | Path) -> tuple[list[Node], dict[str, Any]]:
-    """The roots and the header that `write` wrote.
-
-    **Raises:** `BadInputError` for a file that is not a program or of another format.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            body = json.loads(archive.read("program.json"))
-            packed = io.BytesIO(archive.read("arrays.npz"))
-        _fail_if_other_format(path, body["format"])
-        with np.load(packed, allow_pickle=False) as arrays:
-            return _nodes(body, arrays), body["header"]
-    except BadInputError:
-        raise
-    except _DAMAGE as problem:
-        raise BadInputError(
-            f"{path} is not a saved program ({type(problem).__name__}: {problem}). Compile it again"
-        ) from problem
-
-
-def _fail_if_other_format(path: str | Path, found: Any) -> None:
-    if found != FORMAT:
-        raise BadInputError(
-            f"{path} has format {found}; this version reads {FORMAT}. Compile it again"
-        )
-
-
-def _nodes(body: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> list[Node]:
-    """The roots of the graph that `_content` described."""
-    graph = Graph(body["sizes"])
-    for row in body["nodes"]:
-        _append(graph, row, arrays)
-    return [graph.nodes[i] for i in body["roots"]]
 
 
 def _row(node: Node, place: dict[int, int], arrays: dict[str, np.ndarray]) -> list[Any]:
@@ -119,15 +108,96 @@ def _row(node: Node, place: dict[int, int], arrays: dict[str, np.ndarray]) -> li
     ]
 
 
+# ---- reading
+
+
+@contextlib.contextmanager
+def refused_if_damaged(path: str | Path) -> Iterator[None]:
+    """Name the file in whatever reading it raises: any error at all may come of damage."""
+    try:
+        yield
+    except BadInputError:
+        raise
+    except Exception as problem:
+        raise BadInputError(
+            f"{path} is not a saved program ({type(problem).__name__}: {problem}). Compile it again"
+        ) from problem
+
+
+def read(path: str | Path) -> Saved:
+    """What `write` wrote.
+
+    **Raises:** `BadInputError` for a file that is not a program, of another format, or changed
+    since it was written.
+    """
+    held = io.BytesIO(Path(path).read_bytes())  # a file that is not there says so itself
+    with refused_if_damaged(path), zipfile.ZipFile(held) as archive:
+        text = archive.read(_PROGRAM)
+        body = json.loads(text)
+        _fail_if_other_format(path, body["format"])
+        with np.load(io.BytesIO(archive.read(_ARRAYS)), allow_pickle=False) as packed:
+            arrays = dict(packed)
+        report = archive.read(_REPORT).decode()
+        digests = json.loads(archive.read(_DIGESTS))
+        found = {"program": digest_of(text, arrays), "report": _digest_of(report)}
+        _fail_if_changed(path, digests, found)
+        return Saved(_roots(body, arrays), body["header"], report, found["program"])
+
+
+def _fail_if_other_format(path: str | Path, found: Any) -> None:
+    if found != FORMAT:
+        raise BadInputError(
+            f"{path} has format {found}; this version reads {FORMAT}. Compile it again"
+        )
+
+
+def _fail_if_changed(path: str | Path, digests: Any, found: dict[str, str]) -> None:
+    if digests != found:
+        raise BadInputError(
+            f"{path} is not a saved program any more: its content differs from what was written "
+            "(the digest does not match). Copy it again from where it is whole, or compile it again"
+        )
+
+
+def _roots(body: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> list[Node]:
+    """The roots of the graph that `_content` described."""
+    sizes, rows, roots = body["sizes"], body["nodes"], body["roots"]
+    fail_if_other_form(sizes, dict[str, int], "sizes")
+    fail_if_other_form(rows, list[_ROW], "nodes")
+    fail_if_other_form(roots, list[int], "roots")
+    if len(set(sizes.values())) < len(sizes) or min(sizes.values()) < 1:
+        raise ValueError(f"sizes are {sizes}, where each belongs to one entity")
+    graph = Graph(sizes)
+    for row in rows:
+        _append(graph, row, arrays)
+    return [graph.nodes[_place(i, len(rows))] for i in roots]
+
+
+_ROW = tuple[str, list[int], list[tuple[str, Any]], str, list[Any] | None, str | None, Any, str]
+_FLAGS = tuple[bool, bool, bool]
+_ATTRIBUTES = {
+    "name": str,
+    "num": int,
+    "place": int,
+    "decimals": int,
+    "axis": int | None,
+    "shape": list[int],
+    "side": str,
+}
+
+
 def _append(graph: Graph, row: list[Any], arrays: Any) -> None:
     op, args, attrs, dtype, shape, value, flags, origin = row
+    place = len(graph.nodes)
+    fail_if_other_form(flags, _FLAGS, f"the flags of node {place}")
     data, law, finite = flags
-    nodes = tuple(graph.nodes[i] for i in args)
+    nodes = tuple(graph.nodes[_place(i, place)] for i in args)
+    _fail_if_no_operation(op, len(args), attrs)
     if op == "concatenate":
         graph.join(nodes)
     graph.nodes.append(
         Node(
-            index=len(graph.nodes),
+            index=place,
             op=op,
             args=nodes,
             attrs=tuple((k, _tuples(v)) for k, v in attrs),
@@ -141,17 +211,54 @@ def _append(graph: Graph, row: list[Any], arrays: Any) -> None:
     )
 
 
+def _place(index: int, before: int) -> int:
+    if not 0 <= index < before:
+        raise ValueError(f"there is no node {index} among the {before} before it")
+    return index
+
+
+def _fail_if_no_operation(op: str, args: int, attrs: list[Any]) -> None:
+    if not _takes(op, args, tuple(k for k, _ in attrs)):
+        raise ValueError(f"no operation {op!r} takes {args} arguments and {attrs}")
+    for name, value in attrs:
+        if name in _ATTRIBUTES:
+            fail_if_other_form(value, _ATTRIBUTES[name], f"{name!r} of {op}")
+        elif name == "dtype":
+            np.dtype(value)
+        else:
+            as_index(_tuples(value))
+
+
+@functools.cache
+def _takes(op: str, args: int, attrs: tuple[str, ...]) -> bool:
+    """Whether an operation takes so many arguments and these attributes."""
+    if op in LEAVES:
+        return not args and attrs == (() if op == "constant" else ("name",))
+    run = OPS[op].run
+    if isinstance(run, np.ufunc):
+        return args == run.nin and not attrs
+    try:
+        inspect.signature(run).bind(*range(args), **dict.fromkeys(attrs))
+    except TypeError:
+        return False
+    return True
+
+
 def _shadow(graph: Graph, dtype: str, shape: Any, value: Any, arrays: Any) -> Any:
     if shape is None:
         kind = _WEAK[dtype]
         if value is None:
             return kind(0)
-        return value == "True" if kind is bool else kind(value)
-    if value is not None:
-        array = arrays[value]
-        return array[()] if array.ndim == 0 else array
+        return {"True": True, "False": False}[value] if kind is bool else kind(value)
     rows = tuple(graph.sizes[n] if isinstance(n, str) else int(n) for n in shape)
-    return blank(rows, np.dtype(dtype))
+    if min(rows, default=0) < 0 or np.dtype(dtype).kind not in "biuf":
+        raise ValueError(f"a value is {dtype}{shape}")
+    if value is None:
+        return blank(rows, np.dtype(dtype))
+    array = arrays[value]
+    if str(array.dtype) != dtype or array.shape != rows:
+        raise ValueError(f"{value} is {array.dtype}{list(array.shape)}, not {dtype}{list(rows)}")
+    return array[()] if array.ndim == 0 else array
 
 
 def _tuples(value: Any) -> Any:

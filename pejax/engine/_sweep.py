@@ -14,8 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .._files import atomic_path
 from .._fingerprint import fingerprint
+from .._npz import load_arrays, save_arrays
 from .._population import Population
 from .._validate import BadInputError, require
 from ._parameters import Parameters
@@ -66,8 +66,9 @@ def sweep(
     chosen = _statistics(program, statistics)
     starts = list(range(0, len(laws), batch))
     store = _Store(out, _digest(program, population, laws, chosen, batch))
-    todo = [s for s in starts if not store.has(s)]
-    results = {s: store.read(s) for s in starts if store.has(s)}
+    kept = {s: store.read(s) for s in starts}
+    results = {s: found for s, found in kept.items() if found is not None}
+    todo = [s for s in starts if s not in results]
     jobs = [(s, _padded(laws[s : s + batch], batch)) for s in todo]
     differs = (laws != np.asarray(program.parameters.values)).any(axis=0)
     run = {"local": _run_local, "ray": _run_ray}.get(executor)
@@ -220,19 +221,19 @@ class _Store:
     def _path(self, start: int) -> Path:
         return Path(str(self.folder)) / self.digest / f"batch-{start:06d}.npz"
 
-    def has(self, start: int) -> bool:
-        return self.folder is not None and self._path(start).exists()
-
-    def read(self, start: int) -> Results:
-        with np.load(self._path(start), allow_pickle=False) as kept:
-            return dict(kept)
+    def read(self, start: int) -> Results | None:
+        """A batch that is kept, whole; a damaged one is run again."""
+        if self.folder is None or not self._path(start).exists():
+            return None
+        try:
+            return load_arrays(self._path(start))
+        except BadInputError as problem:
+            warnings.warn(f"{problem} Here the batch is run again.", stacklevel=3)
+            return None
 
     def write(self, start: int, results: Results) -> None:
-        if self.folder is None:
-            return
-        self._path(start).parent.mkdir(parents=True, exist_ok=True)
-        with atomic_path(self._path(start)) as temporary, open(temporary, "wb") as file:
-            np.savez(file, **results)  # type: ignore[arg-type]
+        if self.folder is not None:
+            save_arrays(results, self._path(start))
 
 
 def _digest(

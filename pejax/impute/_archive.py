@@ -1,6 +1,5 @@
 """Forests and imputers as plain arrays with a header, a version and a digest."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from .._npz import Arrays
+from .._npz import Arrays, digest_of
 from .._validate import BadInputError
 from .forest._bags import Bags
 from .forest._forest import Forest
@@ -155,18 +154,18 @@ def _read_header(arrays: Arrays, wanted: str) -> dict[str, Any]:
     try:
         header = json.loads(str(text))
     except json.JSONDecodeError:
-        header = {}
-    if header.get("format") != wanted:
+        header = None
+    if not isinstance(header, dict) or header.get("format") != wanted:
         raise BadInputError(
             f"These are no {_MEANT[wanted]} arrays. Use what to_arrays or save wrote, of the same"
             " class."
         )
-    if header["version"] != VERSION:
+    if header.get("version") != VERSION:
         raise BadInputError(
-            f"The imputer was saved in version {header['version']} of the format; this pejax reads"
-            f" version {VERSION}. Fit and save again, or use the pejax that saved it."
+            f"The imputer was saved in version {header.get('version')} of the format; this pejax"
+            f" reads version {VERSION}. Fit and save again, or use the pejax that saved it."
         )
-    found = header.pop("digest")
+    found = header.pop("digest", None)
     if found != _digest(header, arrays):
         raise BadInputError(
             "The imputer's arrays differ from what was saved (their digest does not match)."
@@ -176,9 +175,4 @@ def _read_header(arrays: Arrays, wanted: str) -> dict[str, Any]:
 
 
 def _digest(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
-    digest = hashlib.sha256(json.dumps(header, sort_keys=True).encode())
-    for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
-        digest.update(f"{name}:{array.dtype.str}:{array.shape}".encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()
+    return digest_of(json.dumps(header, sort_keys=True), arrays)

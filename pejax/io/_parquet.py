@@ -2,11 +2,17 @@
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .._files import atomic_folder, write_json
+from .._npz import digest_of
 from .._population import Population
 from .._validate import BadInputError, require
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _DESCRIPTION = "population.json"
 
@@ -20,7 +26,8 @@ def write_parquet(population: Population, folder: str | os.PathLike) -> Path:
     schema = population.schema
     with atomic_folder(folder) as temporary:
         for entity, frame in population.to_frames().items():
-            frame.to_parquet(temporary / f"{entity}.parquet", index=False)
+            write_table(frame, temporary / f"{entity}.parquet")
+        digests = {path.name: _digest(path) for path in temporary.iterdir()}
         write_json(
             temporary / _DESCRIPTION,
             {
@@ -28,6 +35,7 @@ def write_parquet(population: Population, folder: str | os.PathLike) -> Path:
                 "household": schema.household,
                 "weights": schema.weight_name,
                 "entities": schema.entities,
+                "digests": digests,
             },
         )
     return Path(folder)
@@ -45,9 +53,6 @@ def read_parquet(
     The arguments are those of `Population.from_frames`. A `population.json`, as `write_parquet`
     leaves it, overrides them.
     """
-    require("pyarrow", "io")
-    import pandas as pd
-
     folder = Path(folder)
     described = _description(folder)
     files = sorted(folder.glob("*.parquet"))
@@ -56,14 +61,65 @@ def read_parquet(
             f"There are no .parquet files in {folder}. Expected person.parquet,"
             " household.parquet and one file for every further group."
         )
+    _fail_if_changed(folder, described.get("digests", {}))
     return Population.from_frames(
-        {file.stem: pd.read_parquet(file) for file in files},
+        {file.stem: read_table(file) for file in files},
         described.get("weights", weights),
         person=described.get("person", person),
         household=described.get("household", household),
     )
 
 
+def write_table(frame: "pd.DataFrame", path: Path) -> None:
+    """One table, with a checksum for every page of values."""
+    require("pyarrow", "io")
+    frame.to_parquet(path, index=False, write_page_checksum=True)
+
+
+def read_table(path: Path) -> "pd.DataFrame":
+    """One table, its checksums verified where it has any.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        BadInputError: the file is damaged or something else.
+    """
+    require("pyarrow", "io")
+    import pandas as pd
+    import pyarrow.lib
+
+    with path.open("rb") as file:
+        try:
+            return pd.read_parquet(file, page_checksum_verification=True)
+        except (OSError, ValueError, KeyError, TypeError, pyarrow.lib.ArrowException) as problem:
+            reason = str(problem).partition("\n")[0]
+            raise BadInputError(
+                f"{path} is no readable parquet table ({reason}). Save it again, or copy it again"
+                " from where it is whole."
+            ) from problem
+
+
+def _digest(path: Path) -> str:
+    return digest_of(path.read_bytes(), {})
+
+
+def _fail_if_changed(folder: Path, digests: Mapping[str, str]) -> None:
+    for name, digest in digests.items():
+        if not (folder / name).exists() or _digest(folder / name) != digest:
+            raise BadInputError(
+                f"{folder / name} is not what was saved. Copy the folder again from where it is"
+                f" whole; or, if the change is yours, remove {_DESCRIPTION} beside it and say which"
+                " column holds the weights."
+            )
+
+
 def _description(folder: Path) -> dict:
     path = folder / _DESCRIPTION
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if not path.exists():
+        return {}
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as problem:
+        raise BadInputError(
+            f"{path} is damaged ({problem}). Save the population again, or remove this file and say"
+            " which column holds the weights."
+        ) from problem

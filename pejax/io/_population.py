@@ -12,7 +12,7 @@ from .._checks import check
 from .._npz import save_arrays
 from .._population import Population
 from .._tables import Tables
-from .._validate import BadInputError
+from .._validate import BadInputError, PejaxError
 
 _FORMAT = "pejax population 1"
 _SCHEMA = "schema.json"
@@ -33,8 +33,16 @@ def save_population(population: Population, path: str | os.PathLike) -> Path:
 
 def population_from_arrays(arrays: dict[str, np.ndarray], path: Path) -> Population:
     """The population in a file's arrays; `path` only names the file in messages."""
-    tables = _tables(arrays, path)
-    check(tables)
+    try:
+        tables = _tables(arrays, path)
+        check(tables)
+    except PejaxError:
+        raise
+    except Exception as problem:  # arrays of other shapes and types fail wherever they are met
+        raise BadInputError(
+            f"{path} holds a population that is not whole ({type(problem).__name__}: {problem})."
+            " Save it again, or copy it again from where it is whole."
+        ) from problem
     return Population.from_tables(tables)
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from .._files import atomic_path
 from .._npz import load_arrays, save_arrays
 from .._population import Population
-from .._validate import BadInputError, require
-from ._parquet import read_parquet, write_parquet
+from .._validate import BadInputError
+from ._parquet import read_parquet, read_table, write_parquet, write_table
 from ._population import holds_population, population_from_arrays, save_population
 
 
@@ -61,20 +61,17 @@ def load(path: str | os.PathLike) -> Any:
 
 
 def _save_frame(frame: Any, path: Path) -> Path:
-    if path.suffix == ".parquet":
-        require("pyarrow", "io")
     with atomic_path(path) as temporary:
         if path.suffix == ".parquet":
-            frame.to_parquet(temporary, index=False)
+            write_table(frame, temporary)
         else:
             frame.to_csv(temporary, index=False)
     return path
 
 
 def _load_frame(path: Path) -> Any:
-    import pandas as pd
-
     if path.suffix == ".csv":
+        import pandas as pd
+
         return pd.read_csv(path)
-    require("pyarrow", "io")
-    return pd.read_parquet(path)
+    return read_table(path)

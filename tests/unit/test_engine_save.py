@@ -131,7 +131,12 @@ def test_to_respecialise_what_was_loaded_takes_the_rules(again, people):
 def test_no_pickle_and_no_code(tmp_path, program):
     program.save(tmp_path / "toyland.pejax")
     with zipfile.ZipFile(tmp_path / "toyland.pejax") as archive:
-        assert sorted(archive.namelist()) == ["arrays.npz", "program.json"]
+        assert sorted(archive.namelist()) == [
+            "arrays.npz",
+            "digests.json",
+            "program.json",
+            "report.json",
+        ]
         assert json.loads(archive.read("program.json"))["format"] >= 1
         with np.load(archive.open("arrays.npz"), allow_pickle=False) as arrays:
             assert all(arrays[name].dtype.kind in "biuf" for name in arrays)

@@ -1,6 +1,8 @@
 """Saving and loading: what is written comes back, and nothing is ever half-written."""
 
+import contextlib
 import json
+import random
 import sys
 
 import jax.numpy as jnp
@@ -10,7 +12,7 @@ import pytest
 
 from pejax import Population, io
 from pejax._files import atomic_folder, atomic_path, plain
-from pejax._validate import BadInputError, MissingExtraError
+from pejax._validate import BadInputError, MissingExtraError, PejaxError
 
 
 @pytest.fixture
@@ -133,6 +135,76 @@ def test_a_loaded_population_is_checked_again(pop, tmp_path):
     arrays["weights"][0] = np.nan
     with pytest.raises(BadInputError, match="the weight is nan"):
         io.load(io.save(arrays, path))
+
+
+@pytest.mark.parametrize("name", ["people.npz", "people"])
+def test_a_changed_bit_is_refused_by_name_or_means_nothing(pop, tmp_path, name):
+    pytest.importorskip("pyarrow")
+    path = io.save(pop, tmp_path / name)
+    files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+    rng, refused = random.Random(0), 0
+    for _ in range(120):
+        file = rng.choice(files)
+        kept = file.read_bytes()
+        changed = bytearray(kept)
+        changed[rng.randrange(len(kept))] ^= 1 << rng.randrange(8)
+        file.write_bytes(changed)
+        try:
+            assert_same(pop, io.load(path))
+        except PejaxError:
+            refused += 1
+        file.write_bytes(kept)
+    assert refused > 60
+
+
+def test_a_changed_page_of_a_table_is_refused(tmp_path):
+    pytest.importorskip("pyarrow")
+    table = pd.DataFrame({"value": np.random.default_rng(0).normal(size=500)})
+    path = io.save(table, tmp_path / "table.parquet")
+    changed = bytearray(path.read_bytes())
+    changed[len(changed) // 3] ^= 1
+    path.write_bytes(changed)
+    with pytest.raises(BadInputError, match=r"table\.parquet is no readable parquet table"):
+        io.load(path)
+
+
+def test_a_folder_that_somebody_edited_says_how_to_go_on(pop, tmp_path):
+    pytest.importorskip("pyarrow")
+    folder = io.save(pop, tmp_path / "people")
+    frame = pd.read_parquet(folder / "person.parquet")
+    frame.assign(age=frame["age"] + 1).to_parquet(folder / "person.parquet", index=False)
+    with pytest.raises(BadInputError, match=r"person\.parquet is not what was saved.*remove pop"):
+        io.load(folder)
+    (folder / "population.json").unlink()
+    assert io.read_parquet(folder, weights="wgt").column("age").tolist() == [31, 3, 51]
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", "3"])
+def test_a_damaged_description_of_a_folder_is_named(pop, tmp_path, text):
+    pytest.importorskip("pyarrow")
+    folder = io.save(pop, tmp_path / "people")
+    (folder / "population.json").write_text(text)
+    with pytest.raises(BadInputError, match=r"population\.json is damaged"):
+        io.load(folder)
+
+
+def test_a_population_that_is_not_whole_is_named(pop, tmp_path):
+    path = io.save(pop, tmp_path / "people.npz")
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    schema = json.loads(str(arrays["schema.json"]))
+    for name in arrays.keys() - {"schema.json", "columns/person/age"}:
+        rest = {k: v for k, v in arrays.items() if k != name}
+        if not name.startswith("columns/"):
+            with pytest.raises(BadInputError, match=r"people\.npz holds .* not whole"):
+                io.load(io.save(rest, path))
+    for key in schema:
+        for other in (None, 3, [3], {}):
+            changed = np.array(json.dumps({**schema, key: other}))
+            with contextlib.suppress(PejaxError):  # some say something else: no name of weights
+                io.load(io.save({**arrays, "schema.json": changed}, path))
+    with pytest.raises(PejaxError):
+        io.load(io.save({**arrays, "schema.json": np.array("[1]")}, path))
 
 
 def test_an_interrupted_write_leaves_the_old_file(tmp_path):

@@ -24,6 +24,7 @@ from jaxtyping import Float
 
 from ..._files import write_json
 from ..._fingerprint import fingerprint
+from ..._npz import digest_of
 from ..._types import Key
 from ..._validate import BadInputError, PejaxError, require
 from .._method import Start
@@ -31,6 +32,7 @@ from ..problem._problem import TargetProblem
 
 _IDENTITY, _STEPS = "identity.json", "steps"
 _SETTING = "setting of the method"
+_SEAL = "digest"
 _KEPT = 2
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError)
 
@@ -100,8 +102,9 @@ class Checkpoints:
     def _read(self, step: int, state: Any) -> Saved:
         arrays, rest = eqx.partition(state, eqx.is_array)
         leaves, structure = jax.tree.flatten(arrays)
-        blank = {"losses": np.zeros(step), **_named(leaves)}
+        blank = _sealed({"losses": np.zeros(step), **_named(leaves)})
         found = self._manager.restore(step, args=self._restore(blank))
+        _fail_if_changed(found)
         held = [jnp.asarray(found[name], leaf.dtype) for name, leaf in _named(leaves).items()]
         state = eqx.combine(jax.tree.unflatten(structure, held), rest)
         return Saved(step, state, np.asarray(found["losses"]))
@@ -113,7 +116,7 @@ class Checkpoints:
             CheckpointError: it cannot be written; the disk is full, for example.
         """
         leaves = jax.tree.leaves(eqx.filter(saved.state, eqx.is_array))
-        tree = {"losses": np.asarray(saved.losses, float), **_named(leaves)}
+        tree = _sealed({"losses": np.asarray(saved.losses, float), **_named(leaves)})
         try:
             self._manager.save(saved.epoch, args=self._save(tree))
             self._manager.wait_until_finished()
@@ -167,6 +170,18 @@ def _named(leaves: list[Any]) -> dict[str, np.ndarray]:
     return {f"leaf {k}": np.asarray(leaf) for k, leaf in enumerate(leaves)}
 
 
+def _sealed(tree: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays with a digest of theirs: orbax notices damage to its index, not to values."""
+    seal = np.frombuffer(bytes.fromhex(digest_of("", tree)), np.uint8)
+    return {**tree, _SEAL: seal.copy()}
+
+
+def _fail_if_changed(found: Mapping[str, Any]) -> None:
+    held = {name: np.asarray(value) for name, value in found.items() if name != _SEAL}
+    if _sealed(held)[_SEAL].tolist() != np.asarray(found[_SEAL]).tolist():
+        raise ValueError("its values differ from what was saved (the digest does not match)")
+
+
 def _claim(folder: Path, identity: dict[str, str]) -> None:
     """Make the folder this run's, or raise if it is another's."""
     path = folder / _IDENTITY
@@ -176,8 +191,8 @@ def _claim(folder: Path, identity: dict[str, str]) -> None:
         write_json(path, identity)
         return
     try:
-        known = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as problem:
+        known = dict(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as problem:
         raise CheckpointError(
             f"{path} is damaged ({problem}). Delete the folder to begin anew."
         ) from problem

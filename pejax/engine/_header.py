@@ -1,0 +1,76 @@
+"""What the header of a saved program must say, before a program is made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ._form import fail_if_other_form, row_of
+from ._parameters import LeafInfo
+from .graph._node import Node, reachable
+from .tracing._array import ORDER
+from .tracing._inputs import Column
+
+_FORM: dict[str, Any] = {
+    "outputs": list[tuple[str, str, list[str] | None]],
+    "decisions": list[tuple[str, str, Any]],
+    "leaves": list[row_of(LeafInfo)],
+    "static": dict[str, Any],
+    "period": tuple[str, str],
+    "columns": list[row_of(Column)],
+    "known": list[str],
+    "recipe": dict[str, Any],
+    "strata": tuple[str, list[int]] | None,
+}
+_KINDS = ("bool", "int", "float", "str", "array", "at most")
+"""The kinds of decisions, besides those that name a scale."""
+
+
+def fail_if_other_header(header: Mapping[str, Any], roots: list[Node]) -> None:
+    """Raise `ValueError` or `KeyError` for a header that does not describe these roots."""
+    for name, form in _FORM.items():
+        fail_if_other_form(header[name], form, name)
+    outputs, decisions = header["outputs"], header["decisions"]
+    if len(roots) != len(outputs) + len(decisions) or not outputs:
+        raise ValueError(
+            f"{len(outputs)} outputs and {len(decisions)} decisions, {len(roots)} roots"
+        )
+    _fail_if_other_entity(header, roots)
+    _fail_if_other_decision(decisions)
+    _fail_if_other_recipe(header["recipe"])
+    _fail_if_other_leaves(header["leaves"], roots)
+
+
+def _fail_if_other_entity(header: Mapping[str, Any], roots: list[Node]) -> None:
+    sizes = roots[0].graph.sizes
+    for (name, entity, _), root in zip(header["outputs"], roots, strict=False):
+        if entity not in sizes or root.shape != (sizes[entity],):
+            raise ValueError(f"the output {name} has no rows of {entity!r}")
+    for entity, name, kind, _ in header["columns"]:
+        if entity not in sizes or kind not in "biuf":
+            raise ValueError(f"a column {entity}.{name} of type {kind!r}")
+
+
+def _fail_if_other_decision(decisions: list[Any]) -> None:
+    for kind, variable, value in decisions:
+        known = kind in _KINDS or kind.startswith(ORDER)
+        if not known or np.asarray(value).dtype.kind not in "biuf":
+            raise ValueError(f"a decision of {variable} of the kind {kind!r} was {value!r}")
+
+
+def _fail_if_other_recipe(recipe: Mapping[str, Any]) -> None:
+    if recipe["dtype"] not in ("float32", "float64"):
+        raise ValueError(f"its dtype is {recipe['dtype']!r}")
+    fail_if_other_form(recipe["outputs"], list[str], "recipe.outputs")
+    fail_if_other_form(recipe["chunk"], int | None, "recipe.chunk")
+
+
+def _fail_if_other_leaves(leaves: list[Any], roots: list[Node]) -> None:
+    keys = [LeafInfo(*row).key for row in leaves]
+    if len(set(keys)) < len(keys):
+        raise ValueError("a number of the law is there twice")
+    read = {str(n.attr("name")) for n in reachable(roots) if n.op == "parameter"}
+    if not read <= set(keys):
+        raise ValueError(f"no number of the law is called {min(read - set(keys))}")
