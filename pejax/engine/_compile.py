@@ -19,7 +19,7 @@ from .._memory import reclaim
 from .._population import Population
 from .._validate import BadInputError
 from ._accept import fail_if_groups_missing
-from ._parameters import Parameters, index_of
+from ._parameters import Parameters, as_written, index_of
 from ._program import Decision, Output, Program, Recipe, _agrees
 from ._report import report_of
 from ._save import FORMAT
@@ -124,7 +124,7 @@ def _traced(
     columns = columns_for(system, population)
     population = recoded(population, columns)
     rows, host = sizes_of(population), host_arrays(population)
-    numbers = {} if parameters is None else _numbers(parameters)
+    numbers = {} if parameters is None else as_written(parameters)
 
     def values(shadow: dict[str, int]) -> Interpreter:
         sizes = {n: rows[e] for e, n in shadow.items()}
@@ -152,11 +152,6 @@ def _year(system: System, text: str) -> Any:
             "year; a monthly variable of a year is the sum of its months"
         )
     return period
-
-
-def _numbers(parameters: Parameters) -> dict[str, float]:
-    values = np.asarray(parameters.values, np.float64).tolist()
-    return {leaf.key: v for leaf, v in zip(parameters.index.leaves, values, strict=True)}
 
 
 def _strata(population: Population, columns: tuple[Column, ...]) -> Strata | None:

@@ -173,6 +173,16 @@ class Parameters(eqx.Module):
         return True
 
 
+def as_written(parameters: Parameters) -> dict[str, float]:
+    """The numbers by key, those that no reform has changed as the law writes them: 0.062, not the
+    nearest number of 32 bits."""
+    leaves, held = parameters.index.leaves, np.asarray(parameters.values)
+    written = np.array([leaf.value for leaf in leaves], np.float64)
+    same = written.astype(held.dtype) == held
+    values = np.where(same, written, held.astype(np.float64)).tolist()
+    return {leaf.key: value for leaf, value in zip(leaves, values, strict=True)}
+
+
 def _number(path: str, value: Any, dtype: Any) -> Array:
     """The new value, a number or an array of one for each stacked reform.
 

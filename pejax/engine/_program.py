@@ -19,7 +19,7 @@ from .._validate import PejaxError, unknown
 from . import _save
 from ._accept import accepted, fail_if_other_parameters
 from ._header import fail_if_other_header
-from ._parameters import LeafInfo, ParameterIndex, Parameters
+from ._parameters import LeafInfo, ParameterIndex, Parameters, as_written
 from ._report import Report
 from .graph._interpret import Interpreter
 from .graph._node import Node
@@ -142,16 +142,23 @@ class Program:
         raise unknown("output", name, [o.name for o in self.outputs])
 
     def interpreter(
-        self, population: Population, parameters: Parameters | None = None
+        self,
+        population: Population,
+        parameters: Parameters | None = None,
+        floats: str | None = None,
     ) -> Interpreter:
-        """The same program in numpy on one population, float64: the oracle."""
+        """The same program in numpy on one population: the oracle.
+
+        **Arguments:** `floats`, `"float32"` or `"float64"` for that width throughout; by default
+        every value is as wide as the source engine has it.
+        """
         rows, graph = sizes_of(population), self.outputs[0].node.graph
         given = self.parameters if parameters is None else parameters
-        names = [leaf.key for leaf in self.index.leaves]
         return Interpreter(
             host_arrays(recoded(population, self.columns)),
             {n: rows[e] for e, n in graph.sizes.items()},
-            dict(zip(names, np.asarray(given.values, np.float64).tolist(), strict=True)),
+            as_written(given),
+            floats=floats,
         )
 
     # ---- guards

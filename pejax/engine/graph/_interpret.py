@@ -1,6 +1,8 @@
 """The program in plain numpy: an oracle without a compiler, and the ground for guards.
 
-An `Interpreter` holds one population's inputs and evaluates nodes on demand, each once.
+An `Interpreter` holds one population's inputs and evaluates nodes on demand, each once. It computes
+in the widths of the source engine: a column is as wide as the source stores it, and numpy's own rules
+say the rest.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ._node import Node
-from ._ops import SIZES, apply
+from ._ops import SIZES, apply, is_weak
 
 
 def resolve(node: Node, sizes: Mapping[int, int]) -> dict[str, Any]:
@@ -34,7 +36,7 @@ class Interpreter:
 
     **Arguments:** `inputs`, arrays by input name; `sizes`, shadow size to row count; `parameters`,
     values by parameter name (default: the values traced); `memory`, bytes of columns to remember
-    between questions (default: all).
+    between questions (default: all); `floats`, one width for every float instead of the source's.
     """
 
     def __init__(
@@ -43,7 +45,9 @@ class Interpreter:
         sizes: Mapping[int, int],
         parameters: Mapping[str, float] | None = None,
         memory: float = math.inf,
+        floats: str | None = None,
     ) -> None:
+        self.floats = None if floats is None else np.dtype(floats)
         self.inputs = inputs
         self.sizes = sizes
         self.parameters = dict(parameters or {})
@@ -85,5 +89,15 @@ class Interpreter:
         if node.op == "parameter":
             return self.parameters.get(str(node.attr("name")), node.shadow)
         if node.op == "input":
-            return self.inputs[str(node.attr("name"))]
-        return apply(node.op, args, resolve(node, self.sizes))
+            return self._as_wide(np.asarray(self.inputs[str(node.attr("name"))]), node.dtype)
+        attrs = resolve(node, self.sizes)
+        if self.floats is not None and node.op == "astype" and node.dtype.kind == "f":
+            attrs = {"dtype": self.floats}
+        value = apply(node.op, args, attrs)
+        return value if self.floats is None else self._as_wide(value, self.floats)
+
+    def _as_wide(self, value: Any, dtype: np.dtype) -> Any:
+        """A float as wide as it is to be; anything else as it is."""
+        if is_weak(value) or value.dtype.kind != "f":
+            return value
+        return value.astype(self.floats or dtype, copy=False)

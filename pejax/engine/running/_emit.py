@@ -20,6 +20,7 @@ from jaxtyping import Array
 from ..graph._interpret import resolve
 from ..graph._node import Node
 from ..graph._ops import as_index, highest, lowest
+from ..graph._structure import is_link_of
 from . import _total, _wide
 
 Emit = Callable[["Emitter", Node], Array]
@@ -249,8 +250,10 @@ def _segments(e: Emitter, node: Node) -> Array:
     )
     start = jnp.full((e.attrs(node)["num"],), neutral, dtype)
     at = lax.expand_dims(ids, (1,))
-    in_order = node.attr("num") in e.ordered and node.args[1].op == "input"
-    mode = lax.GatherScatterMode.PROMISE_IN_BOUNDS
+    linked = is_link_of(node.args[1], node.attr("num"))
+    in_order = linked and node.attr("num") in e.ordered
+    modes = lax.GatherScatterMode
+    mode = modes.PROMISE_IN_BOUNDS if linked else modes.FILL_OR_DROP
     return scatter(start, at, x, dims, indices_are_sorted=in_order, mode=mode)
 
 
@@ -259,7 +262,8 @@ def _rank(e: Emitter, node: Node) -> Array:
     keep = e.get(node.args[3], np.dtype(bool))
     key = jnp.where(keep, e.get(node.args[2], e.floating), jnp.inf)
     apart = e.neighbours.get(int(node.attr("num")))
-    if apart is not None and apart <= _MOST_NEIGHBOURS and node.args[0].op == "input":
+    linked = is_link_of(node.args[0], node.attr("num"))
+    if apart is not None and apart <= _MOST_NEIGHBOURS and linked:
         return jnp.where(keep, _rank_among_neighbours(ids, key, apart), -1)
     return jnp.where(keep, _rank_by_sorting(ids, position, key, e.attrs(node)["num"]), -1)
 

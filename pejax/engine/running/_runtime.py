@@ -16,7 +16,8 @@ from jaxtyping import Array, Float
 from ..._layout import size_bucket
 from ..._population import Population
 from ..graph._node import Node, reachable
-from ..graph._strata import Homes, Strata, homes, name_of
+from ..graph._strata import Homes, Strata, homes
+from ..graph._structure import name_of
 from ..tracing._inputs import arrays
 from ._compact import Places, places_of, put_back, taken
 from ._emit import Emitter

@@ -24,7 +24,8 @@ from jaxtyping import Array, Float
 
 from ..graph._node import Node
 from ..graph._ops import SIZES
-from ..graph._strata import Homes, has_rows, is_structure, name_of
+from ..graph._strata import Homes
+from ..graph._structure import has_rows, is_structure, name_of
 from ._compact import Key, put_back, taken
 from ._emit import Emitter
 from ._extent import Extent

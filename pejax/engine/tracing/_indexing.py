@@ -13,6 +13,7 @@ import numpy as np
 from ..graph._ir import Graph
 from ..graph._node import Node
 from ..graph._ops import index_key
+from ..graph._structure import is_link_of
 from ._names import is_name, unify
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ def get(array: Traced, key: Any) -> Traced:
         return Traced(graph.getitem(array.node, key), array.vocabulary, array.mask)
     if key.node.dtype == np.bool_:
         return Traced(array.node, array.vocabulary, mask=_selected(array, key))
-    _fail_if_selected(array)
+    if not _is_beginning(array.mask):
+        _fail_if_selected(array)
     return Traced(graph.apply("take", array.node, key.node), array.vocabulary, key.mask)
 
 
@@ -128,6 +130,36 @@ def _fail_if_selected(array: Traced) -> None:
 
     if array.mask is not None:
         raise Untraceable("places among selected rows")
+
+
+def _is_beginning(mask: Node | None) -> bool:
+    """Whether a selection is of the first rows, among which places are those among all."""
+    return mask is not None and mask.op == "less" and mask.args[0].op == "arange"
+
+
+def fail_unless_within(groups: Node, num: int) -> None:
+    """Numbers of groups are those of `num` places; that they are is a decision on the population.
+
+    **Raises:** `Untraceable`.
+    """
+    from ._array import Traced, Untraceable
+    from ._rows import Rows
+
+    if _are_numbers_of(groups, num):
+        return
+    graph = groups.graph
+    most = Rows(graph, num).traced.node if graph.entities(num) else num
+    above, below = graph.apply("less", groups, most), graph.apply("greater_equal", groups, 0)
+    if not Traced(graph.apply("bitwise_and", above, below)).all():
+        raise Untraceable("numbers of groups beyond the places that there are")
+
+
+def _are_numbers_of(groups: Node, num: int) -> bool:
+    """Whether numbers of groups are rows of the entity that has `num`, whoever the people are."""
+    if groups.op == "where":
+        rest = groups.args[2]
+        return rest.op == "constant" and not rest.shadow and _are_numbers_of(groups.args[1], num)
+    return is_link_of(groups, num) or (groups.op == "kinds" and groups.shape == (num,))
 
 
 def _fail_if_other_rows(array: Traced, key: Any, value: Any) -> None:
@@ -205,9 +237,20 @@ def sorted_rows(node: Node) -> Node:
 
 
 def groups_of(graph: Graph, node: Node) -> Node:
-    """For every row the number of its kind: rows are of one kind when all their columns agree."""
+    """For every row the number of its kind: rows are of one kind when all their columns agree.
+
+    Kinds of padding come last, so that real rows have the numbers that they have without it.
+    """
     columns = columns_of(node) if node.ndim == 2 else [node]
-    return graph.apply("kinds", *columns)
+    return graph.apply("kinds", *padding(graph, node.shape[0]), *columns)
+
+
+def padding(graph: Graph, rows: int) -> list[Node]:
+    """Which rows are padding, as a key by which they come last; nothing for rows of a table."""
+    if not graph.entities(rows):
+        return []
+    nowhere = graph.broadcast(False, (rows,))
+    return [graph.apply("invert", graph.real_rows(graph.broadcast(True, (rows,)), nowhere))]
 
 
 def _pair(array: Traced, key: tuple[Any, ...]) -> tuple[Traced, Any]:

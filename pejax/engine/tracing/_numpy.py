@@ -16,7 +16,7 @@ from ..graph._ops import OPS
 from . import _indexing, _words
 from ._array import Traced, Untraceable, first_traced, has_traced, held, mask_of, to_node
 from ._names import is_name, unify
-from ._rows import shadow_length, shadow_shape
+from ._rows import Rows, shadow_length, shadow_shape
 
 Handler = Callable[..., Any]
 HANDLERS: dict[str, Handler] = {}
@@ -256,8 +256,12 @@ def _interp(x: Any, xp: Any, fp: Any, **other: Any) -> Traced:
 
 
 @handles("bincount")
-def _bincount(x: Traced, weights: Any = None, minlength: int = 0) -> Traced:
-    """Counts, or sums of weights, by group: only of rows that are real and selected."""
+def _bincount(x: Traced, weights: Any = None, minlength: Any = 0) -> Traced:
+    """Counts, or sums of weights, by group: only of rows that are real and selected.
+
+    How many groups there are is a value of the population where the formula does not say: the
+    result then has room for as many as there are rows, and selects those that there are.
+    """
     graph, where = x.graph, mask_of([x, weights])
     ones = graph.broadcast(1, x.node.shape)
     values = ones if weights is None else graph.astype(to_node(graph, weights), float)
@@ -265,9 +269,18 @@ def _bincount(x: Traced, weights: Any = None, minlength: int = 0) -> Traced:
     groups = x.node
     if where is not None:
         values, groups = (graph.apply("where", where, v, 0) for v in (values, groups))
-    most = isinstance(minlength, Traced)  # as many groups as rows at most
-    num = x.node.shape[0] if most else shadow_length(graph, minlength)
-    return Traced(graph.apply("segment_sum", values, groups, num=num))
+    if not isinstance(minlength, Traced) and (isinstance(minlength, Rows) or minlength > 0):
+        num = shadow_length(graph, minlength)
+        _indexing.fail_unless_within(groups, num)
+        return Traced(graph.apply("segment_sum", values, groups, num=num))
+    (num,) = groups.shape
+    _indexing.fail_unless_within(groups, num)
+    there = np.max(Traced(x.node, mask=where), initial=-1) + 1
+    count = to_node(graph, np.maximum(there, minlength))
+    room = graph.apply("arange", num=num)
+    return Traced(
+        graph.apply("segment_sum", values, groups, num=num), mask=graph.apply("less", room, count)
+    )
 
 
 @handles("searchsorted")
@@ -375,7 +388,8 @@ def _lexsort(keys: Any) -> Traced:
     graph = graph_of(list(keys))
     if mask_of(list(keys)) is not None:
         raise Untraceable("numpy.lexsort of selected rows")
-    return Traced(graph.apply("lexsort", *[to_node(graph, k) for k in keys]))
+    nodes = [graph.constant(to_node(graph, k)) for k in keys]
+    return Traced(graph.apply("lexsort", *nodes, *_indexing.padding(graph, nodes[0].shape[0])))
 
 
 @handles("nan_to_num")

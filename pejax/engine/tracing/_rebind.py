@@ -2,8 +2,7 @@
 
 numpy's protocols do most of the work. What remains are *names* in a function's globals that cannot
 dispatch: `np` itself (array creation, lists of arrays), its ufuncs (`.reduce` of a list) and
-Python's `max`, `min`, `len` and `range`. The code
-object is untouched; the function gets a copy of its globals with those names replaced, and so does
+Python's `max`, `min`, `len`, `range` and `int`. The code object is untouched; the function gets a copy of its globals with those names replaced, and so does
 every function of the same rules that it calls.
 """
 
@@ -58,7 +57,7 @@ class Rebinder:
         if known is None:
             known = self._globals[id(original)] = dict(original)
             known.update({k: self._replace(v) for k, v in original.items()})
-            known.update(max=largest, min=smallest, len=length, range=counted)
+            known.update(max=largest, min=smallest, len=length, range=counted, int=Whole)
         return known
 
     def _cells(self, closure: Any) -> Any:
@@ -117,6 +116,32 @@ def length(values: Any) -> int:
     if index is not None and isinstance(like, Node):
         values = Traced(like, mask=index.rows)
     return values.shape[0] if isinstance(values, Traced) and values.ndim else len(values)
+
+
+class _OfIntegers(type):
+    """Makes a class answer for `int` where a formula uses the type itself."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        found = held(args[0]) if len(args) == 1 else None
+        if isinstance(found, Traced) and found.node.data and not found.ndim:
+            return found.astype(np.int64)
+        return int(*args, **kwargs)
+
+    def __instancecheck__(cls, x: Any) -> bool:
+        return isinstance(x, int)
+
+    def __subclasscheck__(cls, kind: type) -> bool:
+        return issubclass(kind, int)
+
+    def __getattr__(cls, name: str) -> Any:
+        return getattr(int, name)
+
+
+class Whole(metaclass=_OfIntegers):
+    """`int`, which leaves a value of the population a value: what needs Python's own integer (the
+    length of a loop, say) then takes a decision, and what only computes with it does not."""
+
+    dtype = np.dtype(int)  # which numpy takes for the type
 
 
 largest = _extreme("maximum", max)

@@ -13,6 +13,7 @@ from ..graph._ir import Graph
 from ..graph._node import Node
 from ..graph._ops import neutral
 from ._array import Traced, Untraceable, has_traced, held, mask_of, to_node
+from ._indexing import fail_unless_within
 from ._names import by_name, is_name, unify
 from ._numpy import HANDLERS, only, stack
 from ._reduce import REDUCED_BY, ufunc_reduce
@@ -33,6 +34,7 @@ def _combined_at(name: str, target: Traced, index: Any, values: Any) -> Node:
         new = graph.apply("where", rows, new, nothing)
         groups = graph.apply("where", rows, groups, 0)
     new = graph.real_rows(new, nothing)
+    fail_unless_within(groups, target.node.shape[0])
     found = graph.apply(_AT[name], new, groups, num=target.node.shape[0])
     return graph.astype(graph.apply(name, target.node, found), target.node.dtype)
 

@@ -152,7 +152,9 @@ def _attempt(
 
 def is_place_count(node: Node) -> bool:
     """Whether a node is the largest place or size of a group, which no column can change."""
-    while node.op == "maximum" and node.args[1].op == "constant":
+    while node.op in ("maximum", "add", "astype") and all(
+        a.op == "constant" for a in node.args[1:]
+    ):
         node = node.args[0]
     if node.op != "max":
         return False
