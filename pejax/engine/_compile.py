@@ -52,6 +52,7 @@ def compile(
     dtype: str = "float32",
     chunk: int | None = None,
     cache: str | os.PathLike[str] | None = None,
+    check: bool = True,
 ) -> Program:
     """Compile variables of a country's rules for populations like `population`.
 
@@ -62,7 +63,8 @@ def compile(
     `period`, a year; `population`, whose columns are the inputs; `dtype`, `"float32"` or
     `"float64"`; `chunk`, households at a time, which bounds the memory of values and gradients;
     `cache`, a folder where the traced program is kept, so that the country package need not be
-    imported again.
+    imported again; `check`, whether the program compares itself with the law's own graph in numpy
+    the first time that it runs on people of a new kind.
 
     **Raises:** `UnknownNameError` for a variable that does not exist, with the nearest names;
     `UntraceableRule` for a formula that cannot become part of a program, with the reason.
@@ -82,8 +84,8 @@ def compile(
     path = None if cache is None else Path(cache) / f"{_key(recipe, population)}.pejax"
     program = None if path is None else _kept(path)
     if program is not None and _still_holds(program, program.parameters, population):
-        return dataclasses.replace(program, rules=_native(system))
-    program = _traced(system, recipe, population, None)
+        return dataclasses.replace(program, rules=_native(system), check=check)
+    program = dataclasses.replace(_traced(system, recipe, population, None), check=check)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
         program.save(path)
@@ -256,6 +258,6 @@ def _check_dtype(dtype: str) -> None:
         )
 
 
-def load(path: str | os.PathLike[str]) -> Program:
-    """Read a saved program; it needs no country package."""
-    return Program.load(Path(path))
+def load(path: str | os.PathLike[str], *, check: bool = True) -> Program:
+    """Read a saved program; it needs no country package. `check` is that of `compile`."""
+    return Program.load(Path(path), check)

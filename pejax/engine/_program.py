@@ -25,6 +25,7 @@ from .graph._interpret import Interpreter
 from .graph._node import Node
 from .graph._strata import Strata
 from .rules._system import System
+from .running._check import Checker
 from .running._chunks import Chunked, chunked, deal
 from .running._runtime import Runtime
 from .tracing._array import ORDER
@@ -85,9 +86,14 @@ class Program:
     >>> sorted(program(program.parameters, people))
     ['child_benefit', 'income_tax', 'net_income']
 
+    The first run on people of a new kind compares a sample with the law's own graph in numpy
+    (`check`; what it found is in `report.checks`). Inside `jit` there is no comparison: run the
+    program once outside.
+
     **Raises:** `BadInputError` for a population whose columns differ from the compiled ones;
-    `GuardMovedError` where a reform or new data moves a recorded decision (outside `jit` and
-    `grad`; inside, ask `program.guards_hold`).
+    `SelfCheckError` for values that the graph does not give; `GuardMovedError` where a reform or
+    new data moves a recorded decision (outside `jit` and `grad`; inside, ask
+    `program.guards_hold`).
     """
 
     outputs: tuple[Output, ...]
@@ -99,6 +105,7 @@ class Program:
     recipe: Recipe
     rules: System | None = None
     strata: Strata | None = None
+    check: bool = True
 
     def __call__(self, parameters: Parameters, population: Population) -> dict[str, Array]:
         population = self._accept(parameters, population)
@@ -217,8 +224,8 @@ class Program:
         }
 
     @classmethod
-    def load(cls, path: str | Path) -> Program:
-        """Read what `save` wrote.
+    def load(cls, path: str | Path, check: bool = True) -> Program:
+        """Read what `save` wrote; `check` as in `engine.compile`.
 
         **Raises:** `BadInputError`, naming the file, for one that is no program, of another
         format, damaged or changed since.
@@ -226,9 +233,8 @@ class Program:
         saved = _save.read(path)
         with _save.refused_if_damaged(path):
             fail_if_other_header(saved.header, saved.roots)
-            program = cls(
-                **_fields(saved.header, saved.roots), report=Report.from_json(saved.report)
-            )
+            report = Report.from_json(saved.report)
+            program = cls(**_fields(saved.header, saved.roots), report=report, check=check)
         vars(program)["digest"] = saved.digest
         return program
 
@@ -236,7 +242,8 @@ class Program:
 
     @functools.cached_property
     def _runtime(self) -> Runtime:
-        return self._run(self._roots)
+        names = (*(o.name for o in self.outputs), *(d.variable for d in self.decisions))
+        return self._run(self._roots, names)
 
     @functools.cached_property
     def _chunked(self) -> Chunked:
@@ -246,9 +253,14 @@ class Program:
     def _decision_runtime(self) -> Runtime:
         return self._run([d.node for d in self.decisions])
 
-    def _run(self, roots: list[Node]) -> Runtime:
-        leaves = len(self.index.leaves)
-        return Runtime(tuple(roots), self.index.position, leaves, self.dtype, self.strata)
+    def _run(self, roots: list[Node], names: tuple[str, ...] = ()) -> Runtime:
+        leaves, check = len(self.index.leaves), self._checker if self.check else None
+        position = self.index.position
+        return Runtime(tuple(roots), position, leaves, self.dtype, self.strata, names, check)
+
+    @functools.cached_property
+    def _checker(self) -> Checker:
+        return Checker(self.report.checks)
 
     @functools.cached_property
     def digest(self) -> str:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from .rules._system import System
+    from .running._check import Check
     from .tracing._trace import Outcome
 
 
@@ -44,10 +45,15 @@ class VariableReport:
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """A table of `VariableReport`s, with counts of the program they belong to."""
+    """A table of `VariableReport`s, with counts of the program they belong to.
+
+    `checks` has what the program found when it compared itself with its own graph in numpy, and
+    how long that took; it belongs to this process, and is not saved.
+    """
 
     variables: tuple[VariableReport, ...]
     counts: dict[str, int]
+    checks: list[Check] = dataclasses.field(default_factory=list, compare=False)
 
     def __iter__(self) -> Iterator[VariableReport]:
         return iter(self.variables)
@@ -60,6 +66,13 @@ class Report:
         import pandas as pd
 
         return pd.DataFrame([dataclasses.asdict(v) for v in self.variables])
+
+    def rounded(self) -> pd.DataFrame:
+        """The rows of self-checks that the float width decides: program's value beside numpy's."""
+        import pandas as pd
+
+        rows = [row for check in self.checks for row in check.rounded]
+        return pd.DataFrame(rows, columns=["variable", "row", "program", "numpy"])
 
     def to_json(self) -> str:
         return json.dumps(

@@ -1,19 +1,19 @@
 """The program in plain numpy: an oracle without a compiler, and the ground for guards.
 
-An `Interpreter` holds one population's inputs and evaluates nodes on demand, each once. It computes
-in the widths of the source engine: a column is as wide as the source stores it, and numpy's own rules
-say the rest.
+An `Interpreter` holds one population's inputs and evaluates nodes on demand, each once. It
+computes in the widths of the source engine: a column is as wide as the source stores it, and
+numpy's own rules say the rest.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from ._node import Node
+from ._node import Node, reachable
 from ._ops import SIZES, apply, is_weak
 
 
@@ -73,6 +73,25 @@ class Interpreter:
         if self._held > self.memory:
             self._forget()
         return found
+
+    def all(self, roots: Sequence[Node]) -> list[Any]:
+        """The values of several nodes at once; what lies between is dropped as soon as it can be.
+
+        Nothing that was asked before is used, and nothing is remembered.
+        """
+        nodes = reachable(list(roots))
+        last = {a.index: n.index for n in nodes for a in n.args}
+        ends: dict[int, list[int]] = {}
+        for index, user in last.items():
+            ends.setdefault(user, []).append(index)
+        kept = {r.index for r in roots}
+        values: dict[int, Any] = {}
+        for node in nodes:
+            values[node.index] = self._run(node, [values[a.index] for a in node.args])
+            for index in ends.get(node.index, ()):
+                if index not in kept:
+                    del values[index]
+        return [values[r.index] for r in roots]
 
     def _forget(self) -> None:
         """Drop columns; single values stay."""

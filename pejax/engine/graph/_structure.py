@@ -1,9 +1,9 @@
 """What a node takes from the structure of a population: rows, links, and numbers of rows.
 
-Links and places say how persons and groups hang together. Whole households that are set apart have
-the same links among themselves, but their rows have other numbers. What is computed from links alone
-they can compute for themselves, as long as numbers of rows are only followed, carried along or
-compared with each other; whatever else is computed from a number belongs to the population as it
+Links and places say how persons and groups hang together. Whole households that are set apart
+have the same links among themselves, but their rows have other numbers. What is computed from links
+alone they can compute for themselves, as long as numbers of rows are only followed, carried along
+or compared with each other; whatever else is computed from a number belongs to the population as it
 stands.
 """
 

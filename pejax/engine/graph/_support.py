@@ -1,9 +1,9 @@
 """In which strata a node may be anything but zero, and in which it may be zero.
 
-Both sets are bits, one a stratum, and both are generous: a stratum is left out only if no row of it,
-whatever its household looks like, can have such a value. A value counts as decided by the stratum
-only if it is computed from the stratum's column and literals by operations that act row by row, and
-is passed along links.
+Both sets are bits, one a stratum, and both are generous: a stratum is left out only if no row of
+it, whatever its household looks like, can have such a value. A value counts as decided by the
+stratum only if it is computed from the stratum's column and literals by operations that act row by
+row, and is passed along links.
 """
 
 from __future__ import annotations
@@ -33,6 +33,9 @@ _KEEPS_ZERO = {
     "astype", "negative", "positive", "absolute", "floor", "ceil", "rint", "trunc", "round",
     "sign", "sqrt", "square", "nan_to_num", "reshape", "getitem", "isnan", "isinf", "broadcast",
 }  # fmt: skip
+
+_TABLES = {"take": (0,), "search": (0,), "isin": (1,), "interp": (1, 2)}
+"""Arguments of which every row may see all."""
 
 Sets = dict[int, int]
 
@@ -76,31 +79,33 @@ def decided_by_stratum(
 
 
 def _decided(node: Node, column: str, values: tuple[int, ...], found: dict[int, np.ndarray]) -> Any:
+    """What a node is in every stratum, if its arguments are decided; else None."""
     literal = literal_of(node)
     if literal is not None:
-        return None if np.ndim(literal) else literal
+        return literal if np.ndim(literal) == 0 else None
     if node.op == "input":
         return np.array(values, node.dtype) if name_of(node) == column else None
     if node.ndim != 1 or not has_rows(node):
         return None
-    if node.op == "take":
-        return _looked_up(node, found)
+    if node.op == "take" and has_rows(node.args[0]):
+        return found.get(node.args[0].index) if _is_path(node.args[1]) else None
     if node.op in ("segment_max", "segment_min"):  # no group is without members
         return found.get(node.args[0].index) if is_link(node.args[1]) else None
-    if not (node.op == "broadcast" or OPS[node.op].elementwise):
+    return _row_by_row(node, found)
+
+
+def _row_by_row(node: Node, found: dict[int, np.ndarray]) -> Any:
+    """An operation that acts on each row by itself, with static tables."""
+    tables = _TABLES.get(node.op, ())
+    if not (tables or node.op == "broadcast" or OPS[node.op].elementwise):
         return None
-    if any(a.index not in found for a in node.args):
-        return None
-    arguments = [found[a.index] for a in node.args]
+    arguments = []
+    for place, argument in enumerate(node.args):
+        static = place in tables and argument.op == "constant" and not has_rows(argument)
+        if not static and (place in tables or argument.index not in found):
+            return None
+        arguments.append(argument.shadow if static else found[argument.index])
     return arguments[0] if node.op == "broadcast" else apply(node.op, arguments, dict(node.attrs))
-
-
-def _looked_up(node: Node, found: dict[int, np.ndarray]) -> np.ndarray | None:
-    """An entry of a static table, or the row at the other end of a link."""
-    table, index = node.args
-    if table.op == "constant" and not has_rows(table) and index.index in found:
-        return apply("take", [table.shadow, found[index.index]], {})
-    return found.get(table.index) if has_rows(table) and _is_path(index) else None
 
 
 def _is_path(node: Node) -> bool:

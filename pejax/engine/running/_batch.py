@@ -95,6 +95,8 @@ def _for_each(run: Run, laws: Laws) -> tuple[list[Array], list[bool]]:
     patterns = _patterns(run, laws)
     numbers, pieces = run.plan.deal(laws[0]), _moving_pieces(run, patterns, laws)
     once, each = run.functions(laws[0], run.inputs), _functions(run, patterns, pieces)
+    if run.runtime.check is not None:
+        run.runtime.check(run, laws[0], ())
     values: dict[int, Array] = dict(run.inputs)
     moved: set[int] = set()
     for k, (segment, pattern) in enumerate(zip(run.plan.segments, patterns, strict=True)):

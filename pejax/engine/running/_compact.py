@@ -89,6 +89,35 @@ def places_of(
     )
 
 
+def places_like(
+    population: Population, strata: Strata, extent: Extent, like: Places
+) -> Places | None:
+    """The strata's rows in a population, with the capacities that they have in another."""
+    entity, _, name = strata.column.partition(".")
+    stratum = _strata_of(population, strata, np.asarray(population.columns[entity][name]))
+    if stratum is None:
+        return None
+    homes = _stratum_of_every_row(population, stratum)
+    return _places(population, homes, [dict(e.sizes) for e in like.extents], extent)
+
+
+def own_rows(population: Population, strata: Strata) -> list[dict[str, np.ndarray]]:
+    """The rows of every stratum and their links to each other, without padding.
+
+    **Raises:** `ValueError` where a household belongs to none of the strata.
+    """
+    entity, _, name = strata.column.partition(".")
+    stratum = _strata_of(population, strata, np.asarray(population.columns[entity][name]))
+    if stratum is None:
+        raise ValueError(f"{strata.column} holds other values than {strata.values}")
+    homes = _stratum_of_every_row(population, stratum)
+    whole = Extent(tuple(sorted(population.schema.sizes.items())))
+    return [
+        _one(population, homes, k, {e: int((h == k).sum()) for e, h in homes.items()}, whole)
+        for k in range(len(strata.values))
+    ]
+
+
 def _worked_out(
     populations: Sequence[Population], strata: Strata, extent: Extent, entity: str, name: str
 ) -> list[Places] | None:
@@ -151,16 +180,23 @@ def _one(
     extent: Extent,
 ) -> dict[str, np.ndarray]:
     """The rows of one stratum, padded, and their links to each other."""
-    schema, full = population.schema, dict(extent.sizes)
+    full = dict(extent.sizes)
     rows = {e: np.flatnonzero(home == stratum) for e, home in homes.items()}
+    places = {f"{e}.rows": _padded(mine, sizes[e], full[e]) for e, mine in rows.items()}
+    return places | structure_of(population, rows, sizes)
+
+
+def structure_of(
+    population: Population, rows: Mapping[str, np.ndarray], sizes: Mapping[str, int]
+) -> dict[str, np.ndarray]:
+    """The links among some rows, which are whole households, by name; padded to `sizes`."""
     held: dict[str, np.ndarray] = {}
     place: dict[str, np.ndarray] = {}
     for entity, mine in rows.items():
-        held[f"{entity}.rows"] = _padded(mine, sizes[entity], full[entity])
         held[f"{entity}.real"] = np.arange(sizes[entity]) < len(mine)
-        place[entity] = np.full(schema.sizes[entity], sizes[entity] - 1)
+        place[entity] = np.full(population.schema.sizes[entity], sizes[entity] - 1)
         place[entity][mine] = np.arange(len(mine))
-    for group in schema.groups:
+    for group in population.schema.groups:
         held |= _links(population, group, rows, sizes, place)
     return held
 

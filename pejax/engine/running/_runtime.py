@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +19,7 @@ from ..graph._node import Node, reachable
 from ..graph._strata import Homes, Strata, homes
 from ..graph._structure import name_of
 from ..tracing._inputs import arrays
-from ._compact import Places, places_of, put_back, taken
+from ._compact import Places, places_like, places_of, put_back, taken
 from ._emit import Emitter
 from ._executables import Job, Prepared, executables
 from ._extent import Extent
@@ -34,6 +34,9 @@ from ._segments import (
     parameter_slots,
     traceable,
 )
+
+if TYPE_CHECKING:
+    from ._check import Checker
 
 SMALLEST_COMPACTED = 4_096
 """Households from which on it pays to compute a stratum's law on its own rows alone."""
@@ -62,7 +65,8 @@ class Runtime:
     """The executable form of some nodes.
 
     **Arguments:** `roots`; `position`, the place of each parameter in the law's vector of length
-    `total`; `dtype`, the float type; `strata`, a column by whose values rows may be set apart.
+    `total`; `dtype`, the float type; `strata`, a column by whose values rows may be set apart;
+    `names`, what roots are called; `check`, what compares an evaluation with numpy.
     """
 
     roots: tuple[Node, ...]
@@ -70,6 +74,8 @@ class Runtime:
     total: int
     dtype: str
     strata: Strata | None = None
+    names: tuple[str, ...] = ()
+    check: Checker | None = None
 
     @functools.cached_property
     def whole(self) -> Plan:
@@ -139,6 +145,8 @@ class Runtime:
             {self.inputs[n].index: v for n, v in inputs.items()},
             tuple(self.inputs[n] for n in moving),
             tuple(moving.values()),
+            population,
+            tuple(shared),
         )
 
     @functools.cached_property
@@ -166,15 +174,19 @@ class Run:
 
     **Arguments:** `extent`, the rows; `places`, where the strata lie, if they run on their own
     rows; `inputs`, arrays that no derivative passes through, by node; `moving` and `moved`, inputs
-    that depend on the law, and their values.
+    that depend on the law, and their values; `population`; `across`, names of the inputs that are
+    not its own; `kept`, whether machine code that was made before may be used.
     """
 
     runtime: Runtime
     extent: Extent
     places: Places | None
     inputs: dict[int, Array]
-    moving: tuple[Node, ...] = ()
-    moved: tuple[Array, ...] = ()
+    moving: tuple[Node, ...]
+    moved: tuple[Array, ...]
+    population: Population
+    across: tuple[str, ...] = ()
+    kept: bool = True
 
     def __call__(self, theta: Float[Array, " leaf"], again: bool = False) -> list[Array]:
         """The roots' values.
@@ -212,12 +224,52 @@ class Run:
         values = self.inputs | dict(zip([n.index for n in self.moving], moved, strict=True))
         numbers = self.plan.deal(theta)
         functions = self.functions(theta, values)
+        if self.runtime.check is not None and self.concrete((theta, values)):
+            self.runtime.check(self, theta, moved)
         for k, (segment, function) in enumerate(zip(self.plan.segments, functions, strict=True)):
             results = function(numbers[k], self.given(segment, values), self.places_for(segment))
             values.update(zip([n.index for n in segment.outputs], results, strict=True))
             if not keep:
                 self.forget(values, segment, k)
         return [self.root(r, theta, values) for r in self.runtime.roots], values
+
+    def on_sample(
+        self,
+        population: Population,
+        arrays: Mapping[str, np.ndarray],
+        across: Mapping[str, Any],
+        *,
+        kept: bool = True,
+        apart: bool = True,
+        ordered: bool = True,
+    ) -> Run:
+        """The same evaluation on others of equal size, with the executables of this one.
+
+        **Arguments:** `arrays`, the population's inputs; `across`, those that are not its own;
+        `kept`, `apart`, `ordered`, whether machine code is used, strata are set apart and the order
+        of links is made use of as here.
+        """
+        extent, places = self.extent, None
+        strata = self.runtime.strata
+        if apart and self.places is not None and strata is not None:
+            places = places_like(population, strata, extent, self.places)
+        if not ordered:
+            extent = dataclasses.replace(extent, ordered=frozenset(), largest=())
+        own = {n: v for n, v in self.runtime.inputs.items() if n not in across}
+        wide = {n: arrays[n] for n in own}
+        floats = {n: v.astype(self.runtime.dtype) for n, v in wide.items() if v.dtype.kind == "f"}
+        inputs = {own[n].index: jnp.asarray(v) for n, v in {**wide, **floats}.items()}
+        given = {self.runtime.inputs[n].index: jnp.asarray(v) for n, v in across.items()}
+        moving = {n.index for n in self.moving}
+        return dataclasses.replace(
+            self,
+            extent=extent,
+            places=places,
+            inputs=inputs | {i: v for i, v in given.items() if i not in moving},
+            moved=tuple(given[n.index] for n in self.moving),
+            population=population,
+            kept=kept,
+        )
 
     def forget(self, values: dict[int, Array], segment: Segment, k: int) -> None:
         """Drop what no segment after the `k`-th reads."""
@@ -279,7 +331,7 @@ class Run:
     def functions(self, theta: Array, values: Mapping[int, Array]) -> list[Any]:
         """Each segment as a function of its numbers, its inputs and the strata's places."""
         dtype = self.runtime.dtype
-        if not self.concrete((theta, values)):
+        if not (self.kept and self.concrete((theta, values))):
             return [
                 functools.partial(traceable(s, dtype), extent=self.extent_of(s))
                 for s in self.plan.segments

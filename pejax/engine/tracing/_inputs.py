@@ -142,16 +142,28 @@ def _link(population: Population, group: str, part: str) -> Array:
 
 
 def host_arrays(population: Population) -> Mapping[str, np.ndarray]:
-    """The same arrays in numpy, each fetched when first asked for."""
+    """The same arrays in numpy, each made when first asked for."""
 
     class Lazy(dict[str, np.ndarray]):
         def __missing__(self, name: str) -> np.ndarray:
-            value = np.asarray(_array(population, *name.split(".", 1)))
+            value = _host_array(population, *name.split(".", 1))
             wide = value.astype(np.float64) if value.dtype.kind == "f" else value
             self[name] = wide
             return wide
 
     return Lazy()
+
+
+def _host_array(population: Population, entity: str, part: str) -> np.ndarray:
+    if part not in ("first", "size") or entity not in population.links:
+        return np.asarray(_array(population, entity, part))
+    link, rows = np.asarray(population.links[entity]), population.schema.sizes[entity]
+    count = np.bincount(link, minlength=rows).astype(np.int32)
+    if part == "size":
+        return count
+    first = np.zeros(rows, np.int32)  # as `segment_first` has it for a group without rows
+    first[link[::-1]] = np.arange(len(link), dtype=np.int32)[::-1]
+    return first
 
 
 def link_nodes(graph: Graph, system: System) -> dict[str, Links]:

@@ -2,8 +2,9 @@
 
 numpy's protocols do most of the work. What remains are *names* in a function's globals that cannot
 dispatch: `np` itself (array creation, lists of arrays), its ufuncs (`.reduce` of a list) and
-Python's `max`, `min`, `len`, `range` and `int`. The code object is untouched; the function gets a copy of its globals with those names replaced, and so does
-every function of the same rules that it calls.
+Python's `max`, `min`, `len`, `range` and `int`. The code object is untouched; the function gets a
+copy of its globals with those names replaced, and so does every function of the same rules that it
+calls.
 """
 
 from __future__ import annotations

@@ -1,0 +1,283 @@
+"""A program checks itself: what it computes is compared with its own graph in numpy.
+
+Between the graph and a result lie passes that are not to change any value: strata on their own
+rows, links in order, padding, emission. The first time that a program runs on people of some kind,
+a sample with a household of every kind goes through the very executables that ran, and through
+numpy.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+
+from ..._validate import PejaxError
+from ..graph._interpret import Interpreter
+from ..graph._node import Node
+from ..tracing._inputs import host_arrays
+from ._sample import Sample, sample_of, unpadded
+
+if TYPE_CHECKING:
+    from ._runtime import Run
+
+_NOISE = 4.0
+"""Units in the last place by which a shaken interpreter moves every result."""
+
+_SHOWN = 5
+
+
+class SelfCheckError(PejaxError):
+    """A program computes something else than the law's own graph.
+
+    Attributes:
+        variable: the first output that differs.
+        rows: of the population, where it does.
+        found, expected: the program's values there and numpy's.
+        culprit: the pass without which the difference disappears.
+    """
+
+    variable: str
+    rows: np.ndarray
+    found: np.ndarray
+    expected: np.ndarray
+    culprit: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Check:
+    """One comparison of a program with its graph in numpy.
+
+    Attributes:
+        households: in the sample.
+        kinds: pairs of stratum and number of persons that it holds.
+        values: compared.
+        seconds: that it took.
+        rounded: rows that the float width decides: (variable, row, program, numpy). There numpy
+            itself gives the program's value when its results are moved by their last digits.
+        skipped: why nothing was compared, if so.
+    """
+
+    households: int
+    kinds: int
+    values: int
+    seconds: float
+    rounded: tuple[tuple[str, int, float, float], ...] = ()
+    skipped: str = ""
+
+
+@dataclasses.dataclass(eq=False)
+class Checker:
+    """What a program has checked already, and what it found.
+
+    **Arguments:** `checks`, where every comparison is noted.
+    """
+
+    checks: list[Check]
+    seen: dict[Any, frozenset[tuple[int, int]]] = dataclasses.field(default_factory=dict)
+    busy: bool = False
+
+    def __call__(self, run: Run, theta: Any, moved: Sequence[Any]) -> None:
+        """Compare an evaluation that has just run with numpy, on people of kinds not seen yet.
+
+        **Raises:** `SelfCheckError`.
+        """
+        if self.busy or not run.runtime.roots:
+            return
+        start = time.perf_counter()
+        key = (id(run.runtime), run.made_for)
+        seen = self.seen.get(key, frozenset())
+        sample = sample_of(run.population, run.extent, run.runtime.strata, seen)
+        if sample is None:
+            return
+        self.busy = True
+        try:
+            with jax.ensure_compile_time_eval():
+                count, rounded = _compared(run, theta, moved, sample)
+        finally:
+            self.busy = False
+        self.seen[key] = seen | sample.kinds
+        households = sample.counts[run.population.schema.household]
+        seconds = time.perf_counter() - start
+        self.checks.append(Check(households, len(sample.kinds), count, seconds, rounded))
+
+
+def _compared(
+    run: Run, theta: Any, moved: Sequence[Any], sample: Sample
+) -> tuple[int, tuple[tuple[str, int, float, float], ...]]:
+    """How many values were compared, and those that rounding decides."""
+    mine = _Values(run, theta, moved, sample)
+    found, expected = mine.compiled(), mine.numpy()
+    far = {
+        i for i, (a, b) in enumerate(zip(found, expected, strict=True)) if mine.apart(a, b).any()
+    }
+    rounded: list[tuple[str, int, float, float]] = []
+    for i, reached in _reached(mine, sorted(far), found).items():
+        wrong = mine.apart(found[i], expected[i])
+        if (wrong & ~reached).any():
+            raise _error(mine, i, found[i], expected[i], wrong & ~reached)
+        rounded += mine.listed(i, found[i], expected[i], wrong)
+    return sum(np.size(v) for v in found), tuple(rounded)
+
+
+class _Values:
+    """The roots' values on a sample, by the compiled program and by numpy."""
+
+    def __init__(self, run: Run, theta: Any, moved: Sequence[Any], sample: Sample) -> None:
+        self.run, self.theta, self.moved, self.sample = run, theta, moved, sample
+        self.roots = run.runtime.roots
+        self.graph = self.roots[0].graph
+        self.arrays = host_arrays(sample.population)
+
+    @property
+    def across(self) -> dict[str, Any]:
+        """Values of inputs that are not the population's own."""
+        nodes = self.run.runtime.inputs
+        moved = dict(zip([str(n.attr("name")) for n in self.run.moving], self.moved, strict=True))
+        given = {n: self.run.inputs[nodes[n].index] for n in self.run.across if n not in moved}
+        return {**given, **moved}
+
+    def compiled(self, **how: Any) -> list[np.ndarray]:
+        """The program's values; `how`, with which passes."""
+        found = self.run.on_sample(self.sample.population, self.arrays, self.across, **how)
+        values = jax.device_get(found.forward(self.theta, found.moved)[0])
+        return [self._real(root, v) for root, v in zip(self.roots, values, strict=True)]
+
+    def _real(self, root: Node, value: Any) -> np.ndarray:
+        entity = self.graph.entity_of.get(root.shape[0]) if root.ndim else None
+        return np.asarray(value if entity is None else value[: self.sample.counts[entity]])
+
+    def numpy(self, kind: Callable[..., Interpreter] = Interpreter, **how: Any) -> list[np.ndarray]:
+        """The graph's values."""
+        across = {n: np.asarray(v) for n, v in self.across.items()}
+        own = [n for n in self.run.runtime.inputs if n not in across]
+        inputs = {**unpadded(self.arrays, own, self.sample.counts), **across}
+        sizes = {n: self.sample.counts[e] for e, n in self.graph.sizes.items()}
+        theta = np.asarray(self.theta, np.float64)
+        numbers = {name: float(theta[i]) for name, i in self.run.runtime.position.items()}
+        found = kind(inputs, sizes, numbers, **how).all(self.roots)
+        return [np.asarray(v) for v in found]
+
+    def apart(self, found: np.ndarray, expected: np.ndarray) -> np.ndarray:
+        """Where two values differ by more than a few roundings of their own."""
+        if expected.dtype.kind != "f":
+            return found.astype(np.int64) != expected.astype(np.int64)
+        a, b = found.astype(np.float64), expected.astype(np.float64)
+        limit = 64 * np.finfo(self.run.runtime.dtype).eps
+        with np.errstate(all="ignore"):
+            close = np.abs(a - b) <= limit * np.maximum(np.abs(b), 1.0)
+        return ~(close | (a == b) | (np.isnan(a) & np.isnan(b)))
+
+    def name(self, i: int) -> str:
+        names = self.run.runtime.names
+        return names[i] if i < len(names) else self.roots[i].origin or self.roots[i].op
+
+    def rows(self, i: int, wrong: np.ndarray) -> np.ndarray:
+        """Rows of the population; a single value has none."""
+        root = self.roots[i]
+        entity = self.graph.entity_of.get(root.shape[0]) if root.ndim else None
+        return np.flatnonzero(wrong) if entity is None else self.sample.rows[entity][wrong]
+
+    def listed(
+        self, i: int, found: np.ndarray, expected: np.ndarray, wrong: np.ndarray
+    ) -> Iterable[tuple[str, int, float, float]]:
+        pairs = zip(found[wrong].astype(float), expected[wrong].astype(float), strict=True)
+        rows = self.rows(i, np.atleast_1d(wrong)).tolist()
+        return [(self.name(i), row, a, b) for row, (a, b) in zip(rows, pairs, strict=True)]
+
+
+# ---- what rounding decides
+
+
+class Shaken(Interpreter):
+    """Numpy with every rounded result moved by a few units in its last place."""
+
+    def __init__(self, *given: Any, seed: int, dtype: Any, whole: bool, **how: Any) -> None:
+        super().__init__(*given, **how)
+        self._rng = np.random.default_rng(seed)
+        self._unit = _NOISE * np.finfo(dtype).eps
+        self._whole = whole
+
+    def _run(self, node: Node, args: list[Any]) -> Any:
+        value = super()._run(node, args)
+        if node.op not in _ROUNDED or np.result_type(value).kind != "f":
+            return value
+        noise = self._rng.uniform(-self._unit, self._unit, np.shape(value))
+        with np.errstate(all="ignore"):
+            exact = (np.trunc(value) == value) & (not self._whole)
+            moved = np.where(exact, value, value * (1 + noise))
+        kind = np.result_type(value)
+        return float(moved) if isinstance(value, float) else moved.astype(kind)[()]
+
+
+_ROUNDED = {
+    "add", "subtract", "multiply", "divide", "power", "float_power", "sqrt", "exp", "log", "log10",
+    "square", "remainder", "floor_divide", "sum", "prod", "mean", "cumsum", "segment_sum", "interp",
+    "astype", "parameter",
+}  # fmt: skip
+
+
+def _reached(
+    mine: _Values, far: Sequence[int], found: Sequence[np.ndarray]
+) -> dict[int, np.ndarray]:
+    """For each root that differs, the rows in which other roundings give the program's value."""
+    if not far:
+        return {}
+    dtype = mine.run.runtime.dtype
+    ways: list[dict[str, Any]] = [{"floats": "float32"}, {"floats": "float64"}]
+    for seed in range(4):
+        ways += [{"kind": Shaken, "seed": seed, "dtype": dtype, "whole": w} for w in (False, True)]
+    low, high = {}, {}
+    for values in (mine.numpy(**way) for way in ways):
+        for i in far:
+            value = values[i].astype(np.float64)
+            low[i] = np.fmin(low.get(i, value), value)
+            high[i] = np.fmax(high.get(i, value), value)
+    return {i: _between(mine, low[i], high[i], found[i]) for i in far}
+
+
+def _between(mine: _Values, low: np.ndarray, high: np.ndarray, found: np.ndarray) -> np.ndarray:
+    value = found.astype(np.float64)
+    inside = (low <= value) & (value <= high) & (low < high)
+    return inside | ~mine.apart(value, low) | ~mine.apart(value, high)
+
+
+# ---- what is to blame
+
+
+PASSES: Mapping[str, Mapping[str, Any]] = {
+    "machine code that was kept": {"kept": False},
+    "the law of a stratum on its own rows": {"kept": False, "apart": False},
+    "the order of links": {"kept": False, "apart": False, "ordered": False},
+}
+"""What can be left out, each with those before it."""
+
+
+def _error(
+    mine: _Values, i: int, found: np.ndarray, expected: np.ndarray, wrong: np.ndarray
+) -> SelfCheckError:
+    culprit = _culprit(mine, i, expected, wrong)
+    rows, name = mine.rows(i, np.atleast_1d(wrong)), mine.name(i)
+    pairs = zip(rows[:_SHOWN], np.atleast_1d(found[wrong]), np.atleast_1d(expected[wrong]))  # noqa: B905
+    shown = ", ".join(f"row {row}: {a} instead of {b}" for row, a, b in pairs)
+    error = SelfCheckError(
+        f"the program's {name} is not what the law's own graph gives in {int(wrong.sum())} of "
+        f"{wrong.size} rows of a sample ({shown}). To blame: {culprit}. Please report it. "
+        "engine.compile(..., check=False) goes on without the comparison, with these values"
+    )
+    error.variable, error.rows, error.culprit = name, rows, culprit
+    error.found, error.expected = found[wrong], expected[wrong]
+    return error
+
+
+def _culprit(mine: _Values, i: int, expected: np.ndarray, wrong: np.ndarray) -> str:
+    """The pass without which the program is right; else the emission in JAX itself."""
+    for name, how in PASSES.items():
+        again = mine.compiled(**how)[i]
+        if not (mine.apart(again, expected) & wrong).any():
+            return name
+    return "the operations' meaning in JAX"
