@@ -246,7 +246,10 @@ def _kept(path: Path) -> Program | None:
 def _still_holds(program: Program, parameters: Parameters, population: Population) -> bool:
     """Whether a program from the cache takes its decisions the same way for these people."""
     interpreter = program.interpreter(population, parameters)
-    return all(bool(_agrees(d, jnp.asarray(interpreter(d.node)))) for d in program.decisions)
+    answers = interpreter.all([d.node for d in program.decisions])
+    return all(
+        bool(_agrees(d, np.asarray(a), np)) for d, a in zip(program.decisions, answers, strict=True)
+    )
 
 
 def _check_dtype(dtype: str) -> None:

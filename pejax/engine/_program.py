@@ -24,6 +24,7 @@ from ._report import Report
 from .graph._interpret import Interpreter
 from .graph._node import Node
 from .graph._strata import Strata
+from .graph._support import decides_in
 from .rules._system import System
 from .running._check import Checker
 from .running._chunks import Chunked, chunked, deal
@@ -112,7 +113,7 @@ class Program:
         if self.recipe.chunk is not None:
             return self._in_chunks(parameters, population)
         values = self._runtime(parameters.values, population)
-        self._check_decisions(parameters, values[len(self.outputs) :])
+        self._check_decisions(parameters, values[len(self.outputs) :], population)
         return {
             o.name: _trim(population, v, o.entity)
             for o, v in zip(self.outputs, values, strict=False)
@@ -121,7 +122,7 @@ class Program:
     def _in_chunks(self, parameters: Parameters, population: Population) -> dict[str, Array]:
         dealt = deal(population, self.recipe.chunk or 1)
         values, answers = self._chunked(parameters.values, dealt)
-        self._check_decisions(parameters, answers)
+        self._check_decisions(parameters, answers, population)
         return {o.name: dealt.trim(v, o.entity) for o, v in zip(self.outputs, values, strict=True)}
 
     @property
@@ -174,16 +175,33 @@ class Program:
         """Whether each recorded decision would be taken again; pure, for use inside `jit`."""
         population = self._accept(parameters, population)
         answers = self._decision_runtime(parameters.values, population)
-        return jnp.array([_agrees(d, v) for d, v in zip(self.decisions, answers, strict=True)])
+        pairs = zip(self.decisions, answers, strict=True)
+        return jnp.array([_agrees(d, v) | self._concerns_nobody(d, population) for d, v in pairs])
 
-    def _check_decisions(self, parameters: Parameters, answers: list[Array]) -> None:
-        if not _is_traced((answers, parameters)):
-            self._fail_if_moved(answers)
-
-    def _fail_if_moved(self, answers: list[Array]) -> None:
+    def _check_decisions(
+        self, parameters: Parameters, answers: list[Array], population: Population
+    ) -> None:
+        if _is_traced((answers, parameters)):
+            return
         for decision, answer in zip(self.decisions, jax.device_get(answers), strict=True):
-            if not _agrees(decision, answer, np):
+            if not _agrees(decision, answer, np) and not self._concerns_nobody(
+                decision, population
+            ):
                 raise GuardMovedError(_moved(decision, answer))
+
+    def _concerns_nobody(self, decision: Decision, population: Population) -> Any:
+        """Whether a decision asked if anybody is so (or all are not) where nobody lives now.
+
+        The law of a state that is absent is computed for nobody, and nobody misses it.
+        """
+        node, strata = decision.node, self.strata
+        asked = {"any": True, "all": False}.get(node.op)
+        if strata is None or decision.kind != "bool" or asked is not bool(decision.value):
+            return False
+        entity, _, name = strata.column.partition(".")
+        where = decides_in(node, strata.column, strata.values)
+        held = population.columns[entity][name]
+        return ~jnp.any(jnp.isin(held, jnp.array(where, held.dtype)) & population.mask(entity))
 
     def respecialise(
         self, parameters: Parameters, population: Population, system: System | None = None

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ._node import Node, literal_of
+from ._node import Node, literal_of, reachable
 from ._ops import OPS, apply
 from ._structure import (
     Numbers,
@@ -22,9 +22,12 @@ from ._structure import (
     is_structure,
     looks_across,
     name_of,
+    row_numbers,
+    structural,
 )
 
 AND = {"bitwise_and", "logical_and"}
+_OR = {"bitwise_or", "logical_or"}
 _EITHER = {
     "add", "subtract", "bitwise_or", "logical_or", "maximum", "minimum",
     "not_equal", "greater", "less", "stack",
@@ -44,13 +47,13 @@ def support(
     nodes: list[Node],
     column: str,
     values: tuple[int, ...],
-    structural: set[int],
+    own: set[int],
     numbers: Numbers,
 ) -> tuple[Sets, Sets]:
     """For every node the strata where it may be nonzero, and where it may be zero.
 
     **Arguments:** `nodes`, arguments first; `column`, whose values `values` are the strata;
-    `structural` and `numbers`, of those nodes.
+    `own`, those that whole households compute for themselves; `numbers`, those of rows.
     """
     every = (1 << len(values)) - 1
     decided = decided_by_stratum(nodes, column, values)
@@ -61,7 +64,7 @@ def support(
         if known is not None:
             nonzero[node.index], zero[node.index] = _bits(known != 0), _bits(known == 0)
             continue
-        nonzero[node.index] = _may_be_nonzero(node, structural, numbers, nonzero, zero, every)
+        nonzero[node.index] = _may_be_nonzero(node, own, numbers, nonzero, zero, every)
         zero[node.index] = _may_be_zero(node, nonzero, zero, every)
     return nonzero, zero
 
@@ -116,7 +119,7 @@ def _is_path(node: Node) -> bool:
 
 
 def _may_be_nonzero(
-    node: Node, structural: set[int], numbers: Numbers, nonzero: Sets, zero: Sets, every: int
+    node: Node, own: set[int], numbers: Numbers, nonzero: Sets, zero: Sets, every: int
 ) -> int:
     op, of = node.op, [nonzero[a.index] for a in node.args]
     if looks_across(node):
@@ -129,18 +132,16 @@ def _may_be_nonzero(
         return zero[node.args[0].index]
     if op in _EITHER:
         return union(of)
-    return of[0] if _is_zero_where_its_first_argument_is(node, structural, numbers) else every
+    return of[0] if _is_zero_where_its_first_argument_is(node, own, numbers) else every
 
 
-def _is_zero_where_its_first_argument_is(
-    node: Node, structural: set[int], numbers: Numbers
-) -> bool:
+def _is_zero_where_its_first_argument_is(node: Node, own: set[int], numbers: Numbers) -> bool:
     if node.op == "segment_sum":
         return is_link(node.args[1])
     if node.op == "divide":
         return _is_never_zero(node.args[1])
     if node.op == "take":
-        return has_rows(node.args[0]) and follows_links(node, structural, numbers)
+        return has_rows(node.args[0]) and follows_links(node, own, numbers)
     return node.op in _KEEPS_ZERO
 
 
@@ -154,13 +155,25 @@ def _is_never_zero(node: Node) -> bool:
 
 
 def _may_be_zero(node: Node, nonzero: Sets, zero: Sets, every: int) -> int:
-    if node.op in AND:
-        return zero[node.args[0].index] | zero[node.args[1].index]
+    of = [zero[a.index] for a in node.args]
+    if looks_across(node):
+        return every
+    if node.op in AND | _OR:
+        return of[0] | of[1] if node.op in AND else of[0] & of[1]
+    if node.op == "where":
+        return (nonzero[node.args[0].index] & of[1]) | (of[0] & of[2])
     if node.op in ("invert", "logical_not") and node.dtype == np.bool_:
         return nonzero[node.args[0].index]
-    if node.op == "broadcast" and has_rows(node):
-        return zero[node.args[0].index]
-    return every
+    return of[0] if node.op == "broadcast" and has_rows(node) else every
+
+
+def decides_in(node: Node, column: str, values: tuple[int, ...]) -> list[int]:
+    """The strata whose rows can turn an `any` true or an `all` false; any other rows leave it."""
+    nodes = reachable([node])
+    numbers = row_numbers(nodes)
+    sets = support(nodes, column, values, structural(nodes, numbers), numbers)
+    held = sets[0 if node.op == "any" else 1][node.args[0].index]
+    return [value for k, value in enumerate(values) if held >> k & 1]
 
 
 def union(sets: list[int]) -> int:

@@ -18,6 +18,7 @@ from jaxtyping import Array, Int
 from ..._layout import size_bucket
 from ..._population import Population
 from ..graph._strata import Strata
+from ..tracing._inputs import host_arrays
 from ._extent import Extent
 from ._remember import remembered
 
@@ -163,13 +164,8 @@ def _places(
 
 def _stratum_of_every_row(population: Population, households: np.ndarray) -> dict[str, np.ndarray]:
     """Each entity's rows by the stratum of their household; -1 for padding."""
-    schema = population.schema
-    homes = {schema.household: households}
-    for entity in schema.entities:
-        if entity != schema.household:
-            home = households[np.asarray(population.household_of(entity))]
-            homes[entity] = np.where(np.asarray(population.mask(entity)), home, -1)
-    return homes
+    homes = {e: households[home] for e, home in households_of(population).items()}
+    return {e: np.where(np.asarray(population.mask(e)), h, -1) for e, h in homes.items()}
 
 
 def _one(
@@ -184,6 +180,16 @@ def _one(
     rows = {e: np.flatnonzero(home == stratum) for e, home in homes.items()}
     places = {f"{e}.rows": _padded(mine, sizes[e], full[e]) for e, mine in rows.items()}
     return places | structure_of(population, rows, sizes)
+
+
+def households_of(population: Population) -> dict[str, np.ndarray]:
+    """The household row of each row of every entity, on the host."""
+    schema, arrays = population.schema, host_arrays(population)
+    of_person = arrays[f"{schema.household}.group"]
+    homes = {schema.person: of_person}
+    for group in schema.groups:
+        homes[group] = of_person[arrays[f"{group}.first"]]
+    return homes | {schema.household: np.arange(schema.sizes[schema.household])}
 
 
 def structure_of(

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..._population import Population
 from ..graph._strata import Strata
-from ._compact import structure_of
+from ._compact import households_of, structure_of
 from ._extent import Extent
 
 MOST = 800
@@ -38,7 +38,7 @@ def sample_of(
 ) -> Sample | None:
     """A household of every pair of stratum and number of persons that there is and that is not in
     `seen`, and of every make-up of groups; None where nothing is new."""
-    homes = {e: np.asarray(population.household_of(e)) for e in population.schema.entities}
+    homes = households_of(population)
     real = {e: np.asarray(population.mask(e)) for e in population.schema.entities}
     households = np.flatnonzero(real[population.schema.household])
     stratum, make_up = _kinds(population, homes, real, strata)
@@ -129,7 +129,7 @@ def _taken(
 def unpadded(
     arrays: Mapping[str, np.ndarray], names: Sequence[str], counts: Mapping[str, int]
 ) -> dict[str, np.ndarray]:
-    """Named inputs of a sample without its padding."""
+    """Named inputs of a sample without its padding; `counts` begins with the persons."""
     person = next(iter(counts))
     found = {}
     for name in names:
