@@ -282,3 +282,65 @@ def test_pieces_on_other_joined_lengths_do_not_share_their_code():
         return cut([graph.apply("multiply", both, 2.0)], size=1)[-1].digest
 
     assert last_digest("person", "unit", "household") != last_digest("person", "household", "unit")
+
+
+# ---- how many kinds there are is a value of the population
+
+
+def _pooled(person, income, age):
+    """What people of the same age have together, in as many pools as there are ages."""
+    _, pool = np.unique(np.column_stack([age, age % 2]), axis=0, return_inverse=True)
+    count = int(np.max(pool, initial=-1)) + 1
+    shares = np.bincount(pool, weights=income, minlength=count)
+    return shares[pool] + 1000 * pool + 1e6 * count
+
+
+@pytest.mark.parametrize("rows", [1, 2, 7, 60, 100, 101, 103, 120, 128, 256])
+@pytest.mark.parametrize("padded", [False, True])
+def test_numbers_of_pools_owe_nothing_to_sizes_or_padding(rows, padded):
+    program = program_of("pooled", rule(entity="person", name="pooled")(_pooled))
+    population = people(np.linspace(1.0, 90.0, rows), max(1, rows // 2))
+    ages = (np.arange(rows) * 7) % 11
+    population = population.with_columns({"person": {"age": ages}})
+    expected = _pooled(None, np.linspace(1.0, 90.0, rows), ages)
+    run = population.pad_to() if padded else population
+    found = program(program.parameters, run)["pooled"]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_an_order_of_rows_begins_with_the_real_ones():
+    def ordered(person, income):
+        order = np.lexsort((income, -income))
+        return income[order]
+
+    population = people(np.array([-5.0, -7.0, -6.0]), 2).pad_to({"person": 64, "household": 16})
+    program = program_of("ordered", rule(entity="person", name="ordered")(ordered))
+    found = program(program.parameters, population)["ordered"]
+    np.testing.assert_allclose(found, [-5.0, -6.0, -7.0])
+
+
+def test_groups_beyond_their_number_are_a_moved_decision():
+    def counted(person, household, age):
+        return np.bincount(age, minlength=40)[age] + 0.0
+
+    program = program_of("counted", rule(entity="person", name="counted")(counted))
+    found = program(program.parameters, people())["counted"]
+    np.testing.assert_allclose(found, 1.0)
+    older = people().with_columns({"person": {"age": np.array([7, 8, 30, 90])}})
+    with pytest.raises(GuardMovedError, match="counted"):
+        program(program.parameters, older)
+
+
+def test_numpy_computes_in_the_widths_of_the_source():
+    """Columns are as wide as the source stores them: 32 bits, which sums in 64 would hide."""
+
+    def raised(person, income):
+        return income.astype(np.float32) * np.float32(1.1)
+
+    program = program_of("raised", rule(entity="person", name="raised")(raised))
+    income = np.array([0.1, 0.2, 0.3, 16_777_217.0])
+    found = program.interpreter(people(income))(program.outputs[0].node)
+    np.testing.assert_array_equal(found, income.astype(np.float32) * np.float32(1.1))
+    wide = program.interpreter(people(income), floats="float64")(program.outputs[0].node)
+    np.testing.assert_array_equal(wide, income.astype(np.float32).astype(float) * np.float32(1.1))
+    assert (wide != found).any()

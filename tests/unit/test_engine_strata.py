@@ -9,7 +9,15 @@ import pandas as pd
 import pytest
 
 from pejax import Population
-from pejax.engine import Parameters, build_system, compile, input_variable, load, rule
+from pejax.engine import (
+    GuardMovedError,
+    Parameters,
+    build_system,
+    compile,
+    input_variable,
+    load,
+    rule,
+)
 from pejax.engine.graph._strata import Strata, homes
 from pejax.engine.running import _runtime
 
@@ -69,6 +77,19 @@ def neighbour_gift(person, period, parameters):
     return person("income", period)[last] * 0.001 * person.household("in_north", period)
 
 
+def couple_credit(tax_unit, period, parameters):
+    """Of the South's couples, whom only the number of members tells apart."""
+    return np.where(tax_unit.nb_persons() == 2, tax_unit("income", period) * 0.5, 1.0)
+
+
+def isles_grant(household, period, parameters):
+    """Skipped as a whole where nobody lives in the Isles."""
+    there = household("in_isles", period)
+    if not there.any():
+        return np.zeros(household.count)
+    return np.where(there, 10.0 + household("income", period), 0)
+
+
 def tax(tax_unit, period, parameters):
     return (
         tax_unit("north_tax", period)
@@ -87,6 +108,8 @@ SYSTEM = build_system(
         regional(south_tax, "tax_unit", "south_tax", "south"),
         regional(isles_tax, "tax_unit", "isles_tax", "isles"),
         rule(entity="person")(neighbour_gift),
+        regional(couple_credit, "tax_unit", "couple_credit", "south"),
+        rule(entity="household")(isles_grant),
         rule(entity="tax_unit")(tax),
     ),
     inputs=(
@@ -173,6 +196,38 @@ def test_they_are_also_those_of_numpy(program):
         program.outputs, program(program.parameters, population).values(), strict=True
     ):
         np.testing.assert_allclose(value, interpreter(output.node), rtol=1e-5, atol=1e-3)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_couples_are_not_taken_for_nobody(apart, seed):
+    """A condition on the number of members is no matter of the stratum."""
+    program, population = compile(SYSTEM, ["couple_credit"], 2025, people()), people(seed)
+    found = np.asarray(program(program.parameters, population)["couple_credit"])
+    unit = np.asarray(population.links["tax_unit"])
+    income = np.bincount(unit, np.asarray(population.column("income")))
+    south = population.labels("region")[np.asarray(population.household_of("tax_unit"))] == "SOUTH"
+    expected = np.where(south, np.where(np.bincount(unit) == 2, income * 0.5, 1.0), 0.0)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert (found[np.bincount(unit) == 2] > 1).any()
+
+
+@pytest.mark.parametrize("regions", [("NORTH",), ("SOUTH", "NORTH")])
+def test_a_decision_about_a_region_holds_where_nobody_lives_there(regions):
+    program = compile(SYSTEM, ["isles_grant", "tax"], 2025, people())
+    population = people(3, regions=regions)
+    found = program(program.parameters, population)
+    assert not np.asarray(found["isles_grant"]).any()
+    assert bool(program.guards_hold(program.parameters, population).all())
+    again = compile(SYSTEM, ["isles_grant", "tax"], 2025, population)
+    own = again(again.parameters, population)
+    for name, value in found.items():
+        np.testing.assert_allclose(value, own[name], rtol=1e-6)
+
+
+def test_a_decision_that_somebody_moves_is_still_found():
+    program = compile(SYSTEM, ["isles_grant"], 2025, people(3, regions=("NORTH", "SOUTH")))
+    with pytest.raises(GuardMovedError, match="isles_grant"):
+        program(program.parameters, people(4, regions=("NORTH", "ISLES")))
 
 
 def test_derivatives_are_those_of_all_rows(program, monkeypatch):
