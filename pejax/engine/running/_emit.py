@@ -24,10 +24,8 @@ from ..graph._structure import is_link_of
 from . import _total, _wide
 
 Emit = Callable[["Emitter", Node], Array]
-_SMALL_SEARCH = 32
-_MOST_NEIGHBOURS = 31
-
-# ---- the emitter
+_SMALL_SEARCH, _MOST_NEIGHBOURS = 32, 31
+_MODE = {True: "promise_in_bounds", False: "drop"}  # links are in bounds, numbers may not be
 
 
 class Emitter:
@@ -252,9 +250,7 @@ def _segments(e: Emitter, node: Node) -> Array:
     at = lax.expand_dims(ids, (1,))
     linked = is_link_of(node.args[1], node.attr("num"))
     in_order = linked and node.attr("num") in e.ordered
-    modes = lax.GatherScatterMode
-    mode = modes.PROMISE_IN_BOUNDS if linked else modes.FILL_OR_DROP
-    return scatter(start, at, x, dims, indices_are_sorted=in_order, mode=mode)
+    return scatter(start, at, x, dims, indices_are_sorted=in_order, mode=_MODE[linked])
 
 
 def _rank(e: Emitter, node: Node) -> Array:

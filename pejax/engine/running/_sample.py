@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
 
 from ..._population import Population
 from ..graph._strata import Strata
@@ -100,28 +100,27 @@ def _taken(
     chosen = np.isin(np.arange(population.schema.sizes[population.schema.household]), households)
     rows = {e: np.flatnonzero(chosen[home] & real[e]) for e, home in homes.items()}
     sizes = dict(extent.sizes)
-    links = structure_of(population, rows, sizes)
+    links = {n: jnp.asarray(v) for n, v in structure_of(population, rows, sizes).items()}
     schema = population.schema
     full = type(schema.sizes)(sizes)
 
-    def placed(values: np.ndarray, entity: str) -> np.ndarray:
+    def placed(values: Array, entity: str) -> Array:
         moved = np.zeros((sizes[entity], *values.shape[1:]), values.dtype)
-        moved[: len(rows[entity])] = values[rows[entity]]
-        return moved
+        moved[: len(rows[entity])] = np.asarray(values)[rows[entity]]
+        return jnp.asarray(moved)
 
-    arrays = (
-        {
-            e: {name: placed(np.asarray(v), e) for name, v in held.items()}
-            for e, held in population.columns.items()
-        },
-        {g: links[f"{g}.group"] for g in schema.groups},
-        {g: links[f"{g}.position"] for g in schema.groups},
-        placed(np.asarray(population.weights), schema.household),
-        {e: placed(np.asarray(v), e) for e, v in population.ids.items()},
-        {e: links[f"{e}.real"] for e in schema.entities},
-    )
+    columns = {
+        e: {name: placed(v, e) for name, v in held.items()}
+        for e, held in population.columns.items()
+    }
     some = Population(
-        *jax.tree.map(jnp.asarray, arrays), schema.replace(sizes=full, counts=full, blocks=1)
+        columns=columns,
+        links={g: links[f"{g}.group"] for g in schema.groups},
+        positions={g: links[f"{g}.position"] for g in schema.groups},
+        weights=placed(population.weights, schema.household),
+        ids={e: placed(v, e) for e, v in population.ids.items()},
+        real={e: links[f"{e}.real"] for e in schema.entities},
+        schema=schema.replace(sizes=full, counts=full, blocks=1),
     )
     return Sample(some, {e: len(r) for e, r in rows.items()}, rows, kinds)
 
