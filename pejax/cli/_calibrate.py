@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from .._validate import BadInputError, unknown
-from ._options import Country, Households, Out, People, Saved, Seed, Year, read_population
+from ._options import (
+    Country,
+    Households,
+    Out,
+    People,
+    Saved,
+    Seed,
+    Year,
+    fail_if_no_people,
+    read_population,
+)
 
 if TYPE_CHECKING:
     from ..calibrate import Method, Progress
@@ -14,6 +24,8 @@ if TYPE_CHECKING:
 
 _METHODS = ("linear", "entropy", "logit", "raking", "l0", "cube")
 _CHOOSING = ("l0", "cube")
+_SUMS = ("keep", "rake", "refuse")
+_EPOCHS = 500
 
 
 def calibrate(
@@ -36,7 +48,9 @@ def calibrate(
         int | None,
         typer.Option("--budget", min=1, help="Records that keep a weight; for l0 and cube."),
     ] = None,
-    epochs: Annotated[int, typer.Option("--epochs", min=1, help="For l0.")] = 500,
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", min=1, help=f"For l0; {_EPOCHS} if omitted.")
+    ] = None,
     checkpoint: Annotated[
         Path | None,
         typer.Option(
@@ -45,8 +59,8 @@ def calibrate(
     ] = None,
     out: Out = Path("out/calibrate"),
     program: Saved = None,
-    country: Country = "policyengine_us",
-    year: Year = 2025,
+    country: Country = None,
+    year: Year = None,
     population: People = None,
     households: Households = None,
     seed: Seed = 0,
@@ -57,20 +71,27 @@ def calibrate(
     import numpy as np
 
     from .. import calibrate as room
-    from ._law import get_program
+    from ._law import ask, facts_of, year_of
     from ._work import work
 
     with work("calibrate", out, options, seed) as task:
         chosen = _method(method, budget, epochs)
-        wanted = room.load_targets(targets, period=year, only=only or None)
+        if sums not in _SUMS:
+            raise unknown("choice of --sums", sums, _SUMS)
+        fail_if_no_people(population, households)
+        asked = ask(program, country, outputs, year) if outputs or program or country else None
+        period = asked.year if asked else year_of(year)
+        wanted = room.load_targets(targets, period=period, only=only or None)
         with task.run.step("population"):
-            people = read_population(population, households, year, seed)
+            people = read_population(population, households, period, seed)
             task.run.digest(people)
         found: dict = {}
-        if outputs or program:
+        if asked:
             with task.run.step("law"):
-                law = get_program(program, country, outputs or [], year, people)
-                found = {name: np.asarray(v) for name, v in law(law.parameters, people).items()}
+                law = asked.program(people)
+                task.run.note(law=facts_of(law))
+                every = law(law.parameters, people)
+                found = {name: np.asarray(every[name]) for name in asked.outputs}
         with task.run.step("weights"):
             problem = room.build_problem(wanted, found, people, sums=cast("Sums", sums))
             solution = room.calibrate(
@@ -94,15 +115,21 @@ def calibrate(
         solution.check()
 
 
-def _method(name: str, budget: int | None, epochs: int) -> "Method":
+def _method(name: str, budget: int | None, epochs: int | None) -> "Method":
     from .. import calibrate as room
 
     if name not in _METHODS:
         raise unknown("method", name, _METHODS)
+    if epochs is not None and name != "l0":
+        raise BadInputError(f"--epochs is for --method l0. Leave it out for {name}.")
     if name in _CHOOSING:
         if budget is None:
             raise BadInputError(f"{name} keeps a number of records. Say how many with --budget.")
-        return room.Cube(budget) if name == "cube" else room.L0(budget=budget, epochs=epochs)
+        return (
+            room.Cube(budget)
+            if name == "cube"
+            else room.L0(budget=budget, epochs=epochs or _EPOCHS)
+        )
     if budget is not None:
         raise BadInputError(f"--budget is for --method l0 and cube; {name} keeps every record.")
     plain = {"linear": room.Linear, "entropy": room.Entropy, "logit": room.Logit}

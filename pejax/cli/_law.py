@@ -1,52 +1,173 @@
-"""The program and the law that a command's options name."""
+"""The law that a command's options ask for, checked before anything slow begins."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from .._validate import BadInputError
+from .._validate import BadInputError, PejaxError, unknown
 
 if TYPE_CHECKING:
     from .._population import Population
-    from ..engine import Parameters, Program
+    from ..engine import Country, Program
+
+_COUNTRY = "policyengine_us"
+_YEAR = 2025
 
 
-def get_program(
+class Asked(Protocol):
+    """What is to be computed, and for which year."""
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The variables that are asked for."""
+        ...
+
+    @property
+    def year(self) -> int:
+        """The year of the law, and of the dollars of the people."""
+        ...
+
+    def program(self, population: "Population") -> "Program":
+        """The program that computes the outputs, and others maybe."""
+        ...
+
+    def check(self, reform: Mapping[str, Any]) -> None:
+        """Refuse a reform, as far as can be told at once."""
+        ...
+
+
+class OfFile(NamedTuple):
+    """A program that was saved."""
+
+    saved: "Program"
+    outputs: tuple[str, ...]
+    year: int
+
+    def program(self, population: "Population") -> "Program":
+        return self.saved
+
+    def check(self, reform: Mapping[str, Any]) -> None:
+        law = self.saved.parameters
+        law.with_reform({path: value for path, value in reform.items() if path not in law})
+
+
+class OfCountry(NamedTuple):
+    """The law of an installed package, to be compiled; its trace is kept in the cache."""
+
+    country: "Country"
+    outputs: tuple[str, ...]
+    year: int
+
+    def program(self, population: "Population") -> "Program":
+        from .. import engine
+        from ._cache import program_folder
+
+        folder = program_folder()
+        return engine.compile(self.country, self.outputs, self.year, population, cache=folder)
+
+    def check(self, reform: Mapping[str, Any]) -> None:
+        self.country.with_reform(reform)
+
+
+def ask(
     saved: Path | None,
-    country: str,
-    outputs: Sequence[str],
-    year: int,
-    population: "Population",
-) -> "Program":
-    """A saved program, or one compiled for the population with its trace kept in the cache."""
-    from .. import engine
-    from ._cache import program_folder
+    country: str | None,
+    outputs: Sequence[str] | None,
+    year: int | None,
+    reforms: Sequence[Mapping[str, Any]] = (),
+) -> Asked:
+    """What the options ask for, under `reforms`.
 
+    Raises:
+        UnknownNameError: an output that the saved program does not have, or that no variable of
+            the country can be; with the names there are or the nearest ones.
+        BadInputError: a country or a year beside a saved program of another one; no outputs; a
+            reform that is none.
+        FileNotFoundError: there is no such program.
+    """
+    asked = _asked(saved, country, tuple(dict.fromkeys(outputs or ())), year)
+    for number, reform in enumerate(reforms):
+        try:
+            asked.check(reform)
+        except PejaxError as error:
+            if len(reforms) > 1:
+                error.add_note(f"in reform number {number}")
+            raise
+    return asked
+
+
+def _asked(
+    saved: Path | None, country: str | None, outputs: tuple[str, ...], year: int | None
+) -> Asked:
     if saved is not None:
-        if not saved.exists():
-            raise FileNotFoundError(f"There is no program {saved}. Write one with `pejax compile`.")
-        return engine.load(saved)
+        return _of_file(saved, country, outputs, year)
     if not outputs:
         raise BadInputError("Name the variables to compute, or give --program with a saved one.")
-    rules = engine.import_country(country)
-    return engine.compile(rules, outputs, year, population, cache=program_folder())
+    from .. import engine
+
+    package = engine.import_country(country or _COUNTRY)
+    package.fail_if_no_variable(outputs)
+    return OfCountry(package, outputs, year_of(year))
 
 
-def reformed(program: "Program", reform: Path | None) -> "Parameters":
-    """The program's law, with a reform from a file if one is given."""
-    if reform is None:
-        return program.parameters
-    content = read_json(reform)
+def year_of(given: int | None) -> int:
+    """The year of an option, or the one that is meant without it."""
+    return _YEAR if given is None else given
+
+
+def _of_file(path: Path, country: str | None, outputs: tuple[str, ...], year: int | None) -> OfFile:
+    from .. import engine
+
+    if not path.exists():
+        raise FileNotFoundError(f"There is no program {path}. Write one with `pejax compile`.")
+    program = engine.load(path)
+    package, period = program.recipe.package, int(program.index.period[0][:4])
+    for option, given, own in (("--country", country, package), ("--year", year, period)):
+        if given is not None and given != own:
+            raise BadInputError(
+                f"{option} {given} does not go with {path}, a program of {package} for {period}."
+                f" Leave out {option}, or leave out --program to compile that law."
+            )
+    names = [output.name for output in program.outputs]
+    for name in outputs:
+        if name not in names:
+            error = unknown("output", name, names)
+            error.add_note(f"{path} computes {', '.join(names)}")
+            raise error
+    return OfFile(program, outputs or tuple(names), period)
+
+
+def facts_of(program: "Program") -> dict[str, Any]:
+    """Whose law a program is, for the manifest."""
+    made = program.recipe
+    return {"package": made.package, "version": made.version, "period": made.period}
+
+
+def read_reform(path: Path | None) -> dict[str, Any]:
+    """A reform from a file; one that changes nothing if none is given."""
+    content = {} if path is None else _read_json(path)
     if not isinstance(content, dict):
         raise BadInputError(
-            f'{reform} holds no reform. Write an object: {{"path.of.a.parameter": value}}.'
+            f'{path} holds no reform. Write an object: {{"path.of.a.parameter": value}}.'
         )
-    return program.parameters.with_reform(content)
+    return content
 
 
-def read_json(path: Path) -> Any:
+def read_reforms(path: Path) -> list[dict[str, Any]]:
+    """A list of reforms from a file."""
+    content = _read_json(path)
+    if not isinstance(content, list) or not all(isinstance(each, dict) for each in content):
+        raise BadInputError(
+            f'{path} holds no list of reforms. Write [{{"path.of.a.parameter": value}}, ...].'
+        )
+    return content
+
+
+def _read_json(path: Path) -> Any:
     """A JSON file, with a message that names the place if it is broken."""
+    if not path.exists():
+        raise FileNotFoundError(f"There is no file {path}. Check the name.")
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:

@@ -14,7 +14,12 @@ Households = Annotated[
     typer.Option("--households", min=1, help="Draw so many households of the CPS; all if omitted."),
 ]
 Seed = Annotated[int, typer.Option("--seed", help="Every random draw is a function of it.")]
-Year = Annotated[int, typer.Option("--year", help="Year of the law and of the dollars.")]
+Year = Annotated[
+    int | None,
+    typer.Option(
+        "--year", help="Year of the law and of the dollars: the program's own, or else 2025."
+    ),
+]
 People = Annotated[
     Path | None,
     typer.Option(
@@ -23,7 +28,9 @@ People = Annotated[
         " a PolicyEngine .h5. The public CPS if omitted.",
     ),
 ]
-Country = Annotated[str, typer.Option("--country", help="Installed country package.")]
+Country = Annotated[
+    str | None, typer.Option("--country", help="Installed country package: policyengine_us.")
+]
 Saved = Annotated[
     Path | None,
     typer.Option("--program", help="A program saved by `pejax compile`; needs no country package."),
@@ -32,6 +39,18 @@ Reform = Annotated[
     Path | None,
     typer.Option("--reform", help="JSON file in PolicyEngine's form: path to value or to dates."),
 ]
+
+
+def fail_if_no_people(path: Path | None, households: int | None) -> None:
+    """Refuse options that name no population, before anything is read."""
+    from .._validate import BadInputError
+
+    if path is not None and households is not None:
+        raise BadInputError(
+            "--households samples the CPS. Leave it out, or leave out --population."
+        )
+    if path is not None and not path.exists():
+        raise FileNotFoundError(f"There is no file or folder {path}. Check --population.")
 
 
 def read_population(
@@ -43,12 +62,6 @@ def read_population(
 
     if path is None:
         return datasets.load_cps(households=households, year=year, seed=seed)
-    if households is not None:
-        raise BadInputError(
-            "--households samples the CPS. Leave it out, or leave out --population."
-        )
-    if not path.exists():
-        raise FileNotFoundError(f"There is no file or folder {path}. Check --population.")
     if path.suffix in (".h5", ".hdf5"):
         return io.read_policyengine_h5(path, year)
     found = io.load(path)

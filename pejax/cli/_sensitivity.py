@@ -14,6 +14,7 @@ from ._options import (
     Saved,
     Seed,
     Year,
+    fail_if_no_people,
     read_population,
 )
 
@@ -25,8 +26,8 @@ def sensitivity(
     out: Out = Path("out/sensitivity"),
     program: Saved = None,
     reform: Reform = None,
-    country: Country = "policyengine_us",
-    year: Year = 2025,
+    country: Country = None,
+    year: Year = None,
     population: People = None,
     households: Households = None,
     seed: Seed = 0,
@@ -34,16 +35,20 @@ def sensitivity(
     """Rank every parameter of the law by what one percent of it is worth, in one reverse pass."""
     options = dict(locals())
     from .. import engine
-    from ._law import get_program, reformed
+    from ._law import ask, facts_of, read_reform
     from ._work import work
 
     with work("sensitivity", out, options, seed) as task:
+        fail_if_no_people(population, households)
+        change = read_reform(reform)
+        asked = ask(program, country, [statistic], year, [change])
         with task.run.step("population"):
-            people = read_population(population, households, year, seed)
+            people = read_population(population, households, asked.year, seed)
             task.run.digest(people)
         with task.run.step("law"):
-            law = get_program(program, country, [statistic], year, people)
-            parameters = reformed(law, reform)
+            law = asked.program(people)
+            task.run.note(law=facts_of(law))
+            parameters = law.parameters.with_reform(change)
         with task.run.step("sensitivity"):
             table = engine.sensitivity(law, people, statistic, parameters)
         task.write("sensitivity", table)

@@ -15,6 +15,7 @@ from ._options import (
     Saved,
     Seed,
     Year,
+    fail_if_no_people,
     read_population,
 )
 
@@ -30,26 +31,31 @@ def simulate(
     out: Out = Path("out/simulate"),
     program: Saved = None,
     reform: Reform = None,
-    country: Country = "policyengine_us",
-    year: Year = 2025,
+    country: Country = None,
+    year: Year = None,
     population: People = None,
     households: Households = None,
     seed: Seed = 0,
 ) -> None:
     """Compute variables for every row and write a table an entity, with weighted totals."""
     options = dict(locals())
-    from ._law import get_program, reformed
+    from ._law import ask, facts_of, read_reform
     from ._work import work
 
     with work("simulate", out, options, seed) as task:
+        fail_if_no_people(population, households)
+        change = read_reform(reform)
+        asked = ask(program, country, outputs, year, [change])
         with task.run.step("population"):
-            people = read_population(population, households, year, seed)
+            people = read_population(population, households, asked.year, seed)
             task.run.digest(people)
         with task.run.step("law"):
-            law = get_program(program, country, outputs or [], year, people)
-            parameters = reformed(law, reform)
+            law = asked.program(people)
+            task.run.note(law=facts_of(law))
+            parameters = law.parameters.with_reform(change)
         with task.run.step("simulate"):
-            found = {name: np.asarray(v) for name, v in law(parameters, people).items()}
+            every = law(parameters, people)
+            found = {name: np.asarray(every[name]) for name in asked.outputs}
         tables = by_entity(law, people, found)
         for entity, frame in tables.items():
             task.write(entity, frame)

@@ -5,8 +5,20 @@ from typing import Annotated
 
 import typer
 
-from .._validate import BadInputError
-from ._options import Country, Households, Out, People, Saved, Seed, Year, read_population
+from .._validate import require, unknown
+from ._options import (
+    Country,
+    Households,
+    Out,
+    People,
+    Saved,
+    Seed,
+    Year,
+    fail_if_no_people,
+    read_population,
+)
+
+_EXECUTORS = ("local", "ray")
 
 
 def sweep(
@@ -19,8 +31,8 @@ def sweep(
     workers: Annotated[int, typer.Option("--workers", min=1, help="Ray workers.")] = 2,
     batch: Annotated[int, typer.Option("--batch", min=1, help="Reforms run at a time.")] = 8,
     program: Saved = None,
-    country: Country = "policyengine_us",
-    year: Year = 2025,
+    country: Country = None,
+    year: Year = None,
     population: People = None,
     households: Households = None,
     seed: Seed = 0,
@@ -28,18 +40,20 @@ def sweep(
     """Run reforms through one program; an interrupted sweep goes on where it stopped."""
     options = dict(locals())
     from .. import engine
-    from ._law import get_program, read_json
+    from ._law import ask, facts_of, read_reforms
     from ._work import work
 
     with work("sweep", out, options, seed) as task:
+        fail_if_no_people(population, households)
+        _check(executor)
+        wanted = read_reforms(reforms)
+        asked = ask(program, country, statistics, year, wanted)
         with task.run.step("population"):
-            people = read_population(population, households, year, seed)
+            people = read_population(population, households, asked.year, seed)
             task.run.digest(people)
         with task.run.step("law"):
-            law = get_program(program, country, statistics, year, people)
-        wanted = read_json(reforms)
-        if not isinstance(wanted, list):
-            raise BadInputError(f"{reforms} holds no list. Write [{{reform}}, {{reform}}, ...].")
+            law = asked.program(people)
+            task.run.note(law=facts_of(law))
         with task.run.step("sweep"):
             table = engine.sweep(
                 law,
@@ -54,3 +68,11 @@ def sweep(
             )
         task.write("sweep", table)
         task.display.table(table)
+
+
+def _check(executor: str) -> None:
+    """Refuse a way of running that there is not, or that is not installed."""
+    if executor not in _EXECUTORS:
+        raise unknown("executor", executor, _EXECUTORS)
+    if executor == "ray":
+        require("ray", "ray")

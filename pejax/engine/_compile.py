@@ -85,6 +85,8 @@ def compile(
     program = None if path is None else _kept(path)
     if program is not None and _still_holds(program, program.parameters, population):
         return dataclasses.replace(program, rules=_native(system), check=check)
+    if isinstance(system, Country):
+        system.fail_if_no_variable(names)  # before half a minute of import
     program = dataclasses.replace(_traced(system, recipe, population, None), check=check)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)

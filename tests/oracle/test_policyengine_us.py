@@ -158,3 +158,7 @@ def test_a_clone_of_the_country_changes_alone(country):
     changed.update(start="2025-01-01", stop=None, value=before + 100.0)
     assert value(clone)[1] == before + 100.0
     assert value(system.source)[1] == before
+
+
+def test_no_variable_that_the_country_has_is_refused_by_its_text(country):
+    country.fail_if_no_variable(country.load().variables)

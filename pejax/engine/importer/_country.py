@@ -9,13 +9,14 @@ import importlib
 import importlib.metadata
 import importlib.util
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..._validate import BadInputError, MissingExtraError
 from ..rules._law import Children, LawNode, LawParameter, LawScale, read_reform
 from ..rules._system import System, Variable
 from ._formulas import tracing
+from ._names import fail_if_no_variable
 from ._structure import restructured
 
 _EXTRA = {"policyengine_us": "us"}
@@ -32,6 +33,15 @@ class Country:
     package: str
     version: str
     reform: str = "{}"
+
+    def fail_if_no_variable(self, names: Iterable[str]) -> None:
+        """Refuse names that no variable of the package can have, without importing it.
+
+        A name that passes may still turn out unknown when the package is imported.
+
+        **Raises:** `UnknownNameError` with the nearest names.
+        """
+        fail_if_no_variable(self.package, names)
 
     def load(self) -> System:
         """Import the package (once a process) and adapt it."""
