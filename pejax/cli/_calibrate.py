@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from .._validate import BadInputError, unknown
+from ._law import Asked, ask, facts_of, year_of
 from ._options import (
     Country,
     Households,
@@ -19,8 +20,12 @@ from ._options import (
 )
 
 if TYPE_CHECKING:
-    from ..calibrate import Method, Progress
+    import numpy as np
+
+    from .._population import Population
+    from ..calibrate import Method, Progress, Solution
     from ..calibrate.problem._sums import Sums
+    from ._work import Work
 
 _METHODS = ("linear", "entropy", "logit", "raking", "l0", "cube")
 _CHOOSING = ("l0", "cube")
@@ -71,13 +76,11 @@ def calibrate(
     import numpy as np
 
     from .. import calibrate as room
-    from ._law import ask, facts_of, year_of
     from ._work import work
 
     with work("calibrate", out, options, seed) as task:
         chosen = _method(method, budget, epochs)
-        if sums not in _SUMS:
-            raise unknown("choice of --sums", sums, _SUMS)
+        _check(sums)
         fail_if_no_people(population, households)
         asked = ask(program, country, outputs, year) if outputs or program or country else None
         period = asked.year if asked else year_of(year)
@@ -85,13 +88,7 @@ def calibrate(
         with task.run.step("population"):
             people = read_population(population, households, period, seed)
             task.run.digest(people)
-        found: dict = {}
-        if asked:
-            with task.run.step("law"):
-                law = asked.program(people)
-                task.run.note(law=facts_of(law))
-                every = law(law.parameters, people)
-                found = {name: np.asarray(every[name]) for name in asked.outputs}
+        found = {} if asked is None else _computed(task, asked, people)
         with task.run.step("weights"):
             problem = room.build_problem(wanted, found, people, sums=cast("Sums", sums))
             solution = room.calibrate(
@@ -102,17 +99,38 @@ def calibrate(
                 progress=lambda at: task.display.progress(_told(at)),
                 checkpoint=checkpoint,
             )
-        report = solution.report()
-        task.run.note(summary=report.summary)
         task.write("weights", _weights(people, np.asarray(solution.weights, float)))
-        task.write("targets", report.targets)
-        task.write("refused", report.refused)
-        task.write("adjusted", report.adjusted)
-        report.to_html(out / "report.html")
-        solution.write_log(out / "log.jsonl")
-        for line in str(report).splitlines():
-            task.display.say(line)
+        _write(task, solution)
         solution.check()
+
+
+def _check(sums: str) -> None:
+    if sums not in _SUMS:
+        raise unknown("choice of --sums", sums, _SUMS)
+
+
+def _computed(task: "Work", asked: "Asked", people: "Population") -> dict[str, "np.ndarray"]:
+    """What the law gives the people, for targets to be about."""
+    import numpy as np
+
+    with task.run.step("law"):
+        law = asked.program(people)
+        task.run.note(law=facts_of(law))
+        every = law(law.parameters, people)
+        return {name: np.asarray(every[name]) for name in asked.outputs}
+
+
+def _write(task: "Work", solution: "Solution") -> None:
+    """What became of the targets, as tables, as a page, and on the screen."""
+    report = solution.report()
+    task.run.note(summary=report.summary)
+    task.write("targets", report.targets)
+    task.write("refused", report.refused)
+    task.write("adjusted", report.adjusted)
+    report.to_html(task.run.out / "report.html")
+    solution.write_log(task.run.out / "log.jsonl")
+    for line in str(report).splitlines():
+        task.display.say(line)
 
 
 def _method(name: str, budget: int | None, epochs: int | None) -> "Method":
