@@ -32,6 +32,8 @@ RESOURCES = {
 }
 LINE = "spm_unit_fpg"
 CHILD = "is_child"
+COLUMNS = ("other_resources", "poverty_line", "children")
+"""Columns of SPM units that statistics read and the law does not."""
 
 Outputs = Mapping[str, Array]
 Statistic = Callable[[Outputs, Population], Float[Array, ""]]
@@ -58,8 +60,7 @@ def with_poverty_columns(
 
     **Arguments:** `fixed`, entity and values of `RESOURCES`, `LINE` and `CHILD`.
 
-    **Returns:** new columns by SPM unit: `other_resources` and `poverty_line` in dollars and
-    `children`.
+    **Returns:** `COLUMNS` by SPM unit: resources and line in dollars, and the number of children.
     """
 
     def total(name: str) -> Float[Array, " spm_unit"]:

@@ -60,8 +60,15 @@ def prepare(config: Mapping[str, Any], cache: Path, given: Population, progress:
     )
 
     def compiled(rules: engine.Country, names: tuple[str, ...]) -> engine.Program:
-        kept = cache / "programs"
-        return engine.compile(rules, names, year, families, dtype="float64", cache=kept)
+        return engine.compile(
+            rules,
+            names,
+            year,
+            families,
+            dtype="float64",
+            cache=cache / "programs",
+            extra=poverty.COLUMNS,
+        )
 
     law = compiled(country, FIXED)
     _fail_if_credit_reaches(law)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import dataclasses
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from .._population import Population
 from .._validate import BadInputError
 from ._parameters import ParameterIndex, Parameters
-from .tracing._inputs import NUMBERS, Column, columns_of, recoded
+from .rules._names import Names
+from .tracing._inputs import NUMBERS, Column, columns_of, recoded, weight_column
 
 
 def accepted(
@@ -16,21 +18,44 @@ def accepted(
     columns: tuple[Column, ...],
     known: frozenset[str],
     entities: Iterable[str],
+    names: Names,
+    extra: Collection[str] = (),
 ) -> Population:
     """The population as a program codes it, if it has what the program needs.
 
     **Arguments:** `columns`, those that the program reads; `known`, every variable it reaches;
-    `entities`, those of its rules.
+    `entities`, those of its rules; `names`, what its country knows; `extra`, columns that nobody
+    reads.
 
-    **Raises:** `BadInputError` naming the group or column that is missing or not understood.
+    **Raises:** `BadInputError` naming the group or column that is missing or not understood;
+    `UnknownNameError` for a column that the country does not know.
     """
     fail_if_groups_missing(population, entities)
-    given = {c.key: c for c in columns_of(population)}
+    given = {c.key: c for c in columns_taken(population, names, extra)}
     for column in columns:
         _fail_if_missing(column, given)
         _fail_if_another_type(column, given[column.key])
     _fail_if_ignored(columns, known, given)
     return recoded(population, columns)
+
+
+def columns_taken(
+    population: Population, names: Names, extra: Collection[str] = ()
+) -> tuple[Column, ...]:
+    """The columns of a population that rules may read, each with the variable it gives.
+
+    **Raises:** `UnknownNameError` for a column that the rules do not know and that is not `extra`;
+    `BadInputError` for one on another entity, and for two that give one variable.
+    """
+    columns = [c for c in columns_of(population) if c.name not in extra]
+    _fail_if_variable_is_a_link(population, names)
+    names.fail_if_unknown([(c.entity, c.name) for c in columns])
+    variables = names.variables([c.name for c in columns])
+    taken = [dataclasses.replace(c, variable=variables[c.name]) for c in columns]
+    weight = weight_column(population, names)
+    if weight is not None and weight.variable not in variables.values():
+        taken.append(weight)
+    return tuple(taken)
 
 
 def fail_if_groups_missing(population: Population, entities: Iterable[str]) -> None:
@@ -56,6 +81,20 @@ def fail_if_other_parameters(parameters: Any, index: ParameterIndex) -> None:
         )
 
 
+def _fail_if_variable_is_a_link(population: Population, names: Names) -> None:
+    """Tables read every `<group>_id` of the persons as a link, but a country may ask for such a
+    number itself."""
+    person = population.schema.person
+    for group in population.schema.groups:
+        name = f"{group}_id"
+        if names.entities.get(name) == person and group not in names.entities.values():
+            raise BadInputError(
+                f"{person} column {name!r} was read as a link to a group {group!r}, but it is a "
+                f"variable of {names.country}. Leave it out of the table and add it afterwards: "
+                f"population.with_columns({person!r}, {name}=...)"
+            )
+
+
 def _fail_if_missing(column: Column, given: Mapping[str, Column]) -> None:
     if column.key not in given:
         raise BadInputError(
@@ -68,7 +107,7 @@ def _fail_if_another_type(column: Column, found: Column) -> None:
     same = found.kind == column.kind or (column.kind == "f" and found.kind in NUMBERS)
     if not same or (found.vocabulary is None) != (column.vocabulary is None):
         raise BadInputError(
-            f"column {column.key} has another type than the program was compiled for. "
+            f"column {column.place} has another type than the program was compiled for. "
             "Convert it, or compile for this population"
         )
 
@@ -77,9 +116,10 @@ def _fail_if_ignored(
     columns: tuple[Column, ...], known: frozenset[str], given: Mapping[str, Column]
 ) -> None:
     mine = {c.key for c in columns}
-    ignored = [c for key, c in given.items() if key not in mine and c.name in known]
+    others = [c for key, c in given.items() if key not in mine]
+    ignored = [c for c in others if not known.isdisjoint((c.name, c.variable))]
     if ignored:
         raise BadInputError(
-            f"column {ignored[0].key} is a variable that the program computes and would ignore. "
+            f"column {ignored[0].place} is a variable that the program computes and would ignore. "
             "Drop it, or compile for this population"
         )

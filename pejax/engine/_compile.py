@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import numpy as np
 from .._memory import reclaim
 from .._population import Population
 from .._validate import BadInputError
-from ._accept import fail_if_groups_missing
+from ._accept import columns_taken, fail_if_groups_missing
 from ._parameters import Parameters, as_written, index_of
 from ._program import Decision, Output, Program, Recipe, _agrees
 from ._report import report_of
@@ -30,7 +30,7 @@ from .importer import Country, import_country
 from .rules._system import System
 from .running._chunks import fail_if_households_meet
 from .tracing._array import Traced
-from .tracing._inputs import Column, columns_for, columns_of, host_arrays, recoded, sizes_of
+from .tracing._inputs import Column, columns_of, host_arrays, recoded, sizes_of, with_all_names
 from .tracing._names import names_of
 from .tracing._trace import Outcome, trace
 
@@ -53,6 +53,7 @@ def compile(
     chunk: int | None = None,
     cache: str | os.PathLike[str] | None = None,
     check: bool = True,
+    extra: Collection[str] = (),
 ) -> Program:
     """Compile variables of a country's rules for populations like `population`.
 
@@ -64,10 +65,12 @@ def compile(
     `"float64"`; `chunk`, households at a time, which bounds the memory of values and gradients;
     `cache`, a folder where the traced program is kept, so that the country package need not be
     imported again; `check`, whether the program compares itself with the law's own graph in numpy
-    the first time that it runs on people of a new kind.
+    the first time that it runs on people of a new kind; `extra`, columns of the population that
+    the law does not read.
 
-    **Raises:** `UnknownNameError` for a variable that does not exist, with the nearest names;
-    `UntraceableRule` for a formula that cannot become part of a program, with the reason.
+    **Raises:** `UnknownNameError` for a variable that does not exist, and for a column that is
+    neither a variable of the country nor `extra`, with the nearest names; `UntraceableRule` for a
+    formula that cannot become part of a program, with the reason.
 
     >>> from pejax.testing import toy_population, toy_system
     >>> program = compile(toy_system(), ["income_tax"], 2025, toy_population())
@@ -80,7 +83,7 @@ def compile(
     names = list(dict.fromkeys([outputs] if isinstance(outputs, str) else outputs))
     if not names:
         raise BadInputError("give the names of the variables to compile: ['income_tax', ...]")
-    recipe = _recipe(system, names, str(period), dtype, chunk)
+    recipe = _recipe(system, names, str(period), dtype, chunk, extra)
     path = None if cache is None else Path(cache) / f"{_key(recipe, population)}.pejax"
     program = None if path is None else _kept(path)
     if program is not None and _still_holds(program, program.parameters, population):
@@ -125,7 +128,8 @@ def _traced(
         system.variable(name)
     fail_if_groups_missing(population, (system.person, *system.groups))
     period = _year(system, recipe.period)
-    columns = columns_for(system, population)
+    taken = columns_taken(population, system.names, recipe.extra)
+    columns = tuple(with_all_names(system, column) for column in taken)
     population = recoded(population, columns)
     rows, host = sizes_of(population), host_arrays(population)
     numbers = {} if parameters is None else as_written(parameters)
@@ -185,7 +189,8 @@ def _program(
     if recipe.chunk is not None:
         fail_if_households_meet(nodes, decided)
     used = set(outcome.given)
-    used_inputs = {c.key for c in columns if c.name in used}
+    columns = tuple(c for c in columns if c.variable in used)
+    used_inputs = {c.key for c in columns}
     return Program(
         outputs=tuple(
             Output(name, node, system.variable(name).entity, _names(traced))
@@ -196,8 +201,9 @@ def _program(
             for g, node in zip(outcome.guards, decided, strict=True)
         ),
         index=index_of(outcome.leaves, outcome.static, period),
-        columns=tuple(c for c in columns if c.name in used),
-        known=frozenset(outcome.evaluated) | frozenset(outcome.given),
+        columns=columns,
+        names=system.names,
+        known=frozenset(outcome.evaluated) | frozenset(outcome.given) | outcome.asked,
         report=report_of(system, outcome),
         recipe=recipe,
         rules=system if recipe.native else None,
@@ -211,7 +217,12 @@ def _names(traced: Traced) -> tuple[str, ...] | None:
 
 
 def _recipe(
-    system: Rules, outputs: list[str], period: str, dtype: str, chunk: int | None
+    system: Rules,
+    outputs: list[str],
+    period: str,
+    dtype: str,
+    chunk: int | None,
+    extra: Collection[str],
 ) -> Recipe:
     package = system.package if isinstance(system, Country) else system.name
     reform = system.reform if isinstance(system, Country) else "{}"
@@ -224,6 +235,7 @@ def _recipe(
         dtype=dtype,
         chunk=chunk,
         native=isinstance(system, System),
+        extra=tuple(sorted({extra} if isinstance(extra, str) else extra)),
     )
 
 

@@ -20,9 +20,15 @@ _FORM: dict[str, Any] = {
     "static": dict[str, Any],
     "period": tuple[str, str],
     "columns": list[row_of(Column)],
+    "names": dict[str, Any],
     "known": list[str],
     "recipe": dict[str, Any],
     "strata": tuple[str, list[int]] | None,
+}
+_NAMES: dict[str, Any] = {
+    "country": str,
+    "variables": dict[str, list[str]],
+    "moved": dict[str, tuple[str, bool]],
 }
 _KINDS = ("bool", "int", "float", "str", "array", "at most")
 """The kinds of decisions, besides those that name a scale."""
@@ -32,6 +38,8 @@ def fail_if_other_header(header: Mapping[str, Any], roots: list[Node]) -> None:
     """Raise `ValueError` or `KeyError` for a header that does not describe these roots."""
     for name, form in _FORM.items():
         fail_if_other_form(header[name], form, name)
+    for name, form in _NAMES.items():
+        fail_if_other_form(header["names"][name], form, f"names.{name}")
     outputs, decisions = header["outputs"], header["decisions"]
     if len(roots) != len(outputs) + len(decisions) or not outputs:
         raise ValueError(
@@ -48,7 +56,7 @@ def _fail_if_other_entity(header: Mapping[str, Any], roots: list[Node]) -> None:
     for (name, entity, _), root in zip(header["outputs"], roots, strict=False):
         if entity not in sizes or root.shape != (sizes[entity],):
             raise ValueError(f"the output {name} has no rows of {entity!r}")
-    for entity, name, kind, _ in header["columns"]:
+    for entity, name, kind, *_ in header["columns"]:
         if entity not in sizes or kind not in "biuf":
             raise ValueError(f"a column {entity}.{name} of type {kind!r}")
 
@@ -65,6 +73,7 @@ def _fail_if_other_recipe(recipe: Mapping[str, Any]) -> None:
         raise ValueError(f"its dtype is {recipe['dtype']!r}")
     fail_if_other_form(recipe["outputs"], list[str], "recipe.outputs")
     fail_if_other_form(recipe["chunk"], int | None, "recipe.chunk")
+    fail_if_other_form(recipe["extra"], list[str], "recipe.extra")
 
 
 def _fail_if_other_leaves(leaves: list[Any], roots: list[Node]) -> None:

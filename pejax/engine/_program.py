@@ -25,12 +25,15 @@ from .graph._interpret import Interpreter
 from .graph._node import Node
 from .graph._strata import Strata
 from .graph._support import decides_in
+from .rules._names import Names
 from .rules._system import System
 from .running._check import Checker
 from .running._chunks import Chunked, chunked, deal
 from .running._runtime import Runtime
 from .tracing._array import ORDER
 from .tracing._inputs import Column, host_arrays, recoded, sizes_of
+
+_TUPLES = ("outputs", "extra")
 
 
 class GuardMovedError(PejaxError):
@@ -49,7 +52,8 @@ class Output:
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-    """How a program was made, for making it again: country, outputs, period, dtype.
+    """How a program was made, for making it again: country, outputs, period, dtype, and columns
+    that are passed on unread.
 
     `native` rules were given as a `System`, not by the name of a package.
     """
@@ -62,6 +66,7 @@ class Recipe:
     dtype: str
     native: bool = False
     chunk: int | None = None
+    extra: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,6 +106,7 @@ class Program:
     decisions: tuple[Decision, ...]
     index: ParameterIndex
     columns: tuple[Column, ...]
+    names: Names
     known: frozenset[str]
     report: Report
     recipe: Recipe
@@ -236,6 +242,7 @@ class Program:
             "static": self.index.static,
             "period": list(self.index.period),
             "columns": [list(dataclasses.astuple(c)) for c in self.columns],
+            "names": self.names.to_json(),
             "known": sorted(self.known),
             "recipe": dataclasses.asdict(self.recipe),
             "strata": self.strata and [self.strata.column, list(self.strata.values)],
@@ -299,7 +306,8 @@ class Program:
         """The population as the program codes it, if it has what the program needs."""
         fail_if_other_parameters(parameters, self.index)
         entities = self.outputs[0].node.graph.sizes
-        return accepted(population, self.columns, self.known, entities)
+        extra = self.recipe.extra
+        return accepted(population, self.columns, self.known, entities, self.names, extra)
 
 
 def _fields(header: Mapping[str, Any], roots: list[Node]) -> dict[str, Any]:
@@ -317,10 +325,12 @@ def _fields(header: Mapping[str, Any], roots: list[Node]) -> dict[str, Any]:
         ),
         "index": ParameterIndex(leaves, header["static"], tuple(header["period"])),
         "columns": tuple(
-            Column(e, n, k, tuple(v) if v else None) for e, n, k, v in header["columns"]
+            Column(e, n, k, tuple(words) if words else None, variable)
+            for e, n, k, words, variable in header["columns"]
         ),
+        "names": Names.from_json(header["names"]),
         "known": frozenset(header["known"]),
-        "recipe": Recipe(**{**recipe, "outputs": tuple(recipe["outputs"])}),
+        "recipe": Recipe(**{k: tuple(v) if k in _TUPLES else v for k, v in recipe.items()}),
         "strata": header["strata"] and Strata(header["strata"][0], tuple(header["strata"][1])),
     }
 

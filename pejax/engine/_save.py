@@ -30,7 +30,7 @@ from .graph._ir import Graph
 from .graph._node import Node, reachable
 from .graph._ops import LEAVES, OPS, as_index
 
-FORMAT = 3
+FORMAT = 4
 _WEAK = {"bool": bool, "int": int, "float": float}
 _PROGRAM, _ARRAYS, _REPORT, _DIGESTS = "program.json", "arrays.npz", "report.json", "digests.json"
 

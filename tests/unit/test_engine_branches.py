@@ -227,7 +227,6 @@ def test_a_value_that_asks_for_its_branch_is_that_branch_s():
 
 
 ASKED = {
-    "names": lambda simulation, period: "rent" in simulation.input_variables,
     "keys": lambda simulation, period: any(k[0] == "rent" for k in simulation._user_input_keys),
     "periods": lambda simulation, period: period in simulation.known_periods("rent"),
     "stored": lambda simulation, period: simulation.get_array("rent", period) is not None,
@@ -250,6 +249,21 @@ def test_a_value_that_asks_for_its_inputs_is_that_branch_s(asked, first):
         found = {s.branch_name == "bare": s.calculate("credit", period) for s in order}
         return found[False] + 1e3 * found[True]
 
+    np.testing.assert_allclose(run("total", credit, total), INCOME)
+
+
+def test_the_list_of_inputs_is_that_of_the_beginning():
+    """It is made when a simulation is built, and a branch has its parent's."""
+
+    @rule(entity="person")
+    def total(person, income, period):
+        branch = person.simulation.get_branch("other")
+        branch.delete_arrays("rent")
+        branch.set_input("credit", period, income)
+        known = branch.input_variables
+        return income * ("rent" in known) + 1e3 * ("credit" in known)
+
+    credit = rule(entity="person", name="credit")(lambda income: income)
     np.testing.assert_allclose(run("total", credit, total), INCOME)
 
 

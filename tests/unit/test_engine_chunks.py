@@ -12,6 +12,7 @@ from pejax.engine.running import _runtime
 from pejax.testing import toy_population
 
 OUTPUTS = ("levy", "grant", "bonus")
+UNREAD = ("age", "disabled", "rent", "savings")
 
 
 @rule(entity="person")
@@ -58,8 +59,8 @@ def people():
 
 @pytest.fixture(scope="module")
 def pair(system, people):
-    whole = compile(system, OUTPUTS, 2025, people)
-    return whole, compile(system, OUTPUTS, 2025, people, chunk=5)
+    whole = compile(system, OUTPUTS, 2025, people, extra=(*UNREAD, "region"))
+    return whole, compile(system, OUTPUTS, 2025, people, chunk=5, extra=(*UNREAD, "region"))
 
 
 def test_values_are_those_of_all_households_together(pair, people):
@@ -123,7 +124,7 @@ def test_a_guard_holds_if_one_block_makes_it_hold(people):
         parameters={"rate": 0.5},
         rules=[input_variable("earnings", entity="person"), gift],
     )
-    cut = compile(system, ["gift"], 2025, people, chunk=5)
+    cut = compile(system, ["gift"], 2025, people, chunk=5, extra=(*UNREAD, "region"))
     found = cut(cut.parameters, people)["gift"]
     np.testing.assert_allclose(found, held * 0.5, rtol=1e-6)
 
@@ -150,8 +151,8 @@ def test_strata_have_the_same_capacities_in_every_block(monkeypatch, people):
             tax,
         ],
     )
-    whole = compile(system, ["tax"], 2025, people)
-    cut = compile(system, ["tax"], 2025, people, chunk=4)
+    whole = compile(system, ["tax"], 2025, people, extra=UNREAD)
+    cut = compile(system, ["tax"], 2025, people, chunk=4, extra=UNREAD)
     expected, found = (p(p.parameters, people)["tax"] for p in (whole, cut))
     np.testing.assert_allclose(found, expected, rtol=1e-6)
     runtime = cut._chunked.outputs
@@ -163,4 +164,4 @@ def test_strata_have_the_same_capacities_in_every_block(monkeypatch, people):
 
 def test_an_order_of_all_households_is_refused(system, people):
     with pytest.raises(BadInputError, match="place put all of them in an order"):
-        compile(system, ["place"], 2025, people, chunk=5)
+        compile(system, ["place"], 2025, people, chunk=5, extra=(*UNREAD, "region"))

@@ -1,5 +1,8 @@
 """Persons and groups, as formulas of the OpenFisca family ask them."""
 
+import dataclasses
+import types
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -18,7 +21,7 @@ ORDER = np.array([4, 0, 3, 2, 5, 1])
 def people(order=ORDER) -> Population:
     links = {"person_id": range(6), "household_id": HOME, "tax_unit_id": UNIT}
     person = pd.DataFrame({**links, "age": AGE, "income": INCOME})
-    household = {"household_id": range(3), "household_weight": 1.0, "size": [3.0, 1.0, 2.0]}
+    household = {"household_id": range(3), "household_weight": 1.0, "size": [7.0, 5.0, 6.0]}
     frames = {
         "person": person.iloc[order],
         "tax_unit": pd.DataFrame({"tax_unit_id": range(4), "claim": [1.0, 2.0, 4.0, 8.0]}),
@@ -27,9 +30,9 @@ def people(order=ORDER) -> Population:
     return Population.from_frames(frames)
 
 
-def run(body, entity, population=None):
+def system_of(body, entity):
     body.__name__ = "result"
-    system = build_system(
+    return build_system(
         "test",
         entities=("person", "tax_unit", "household"),
         parameters={},
@@ -41,8 +44,11 @@ def run(body, entity, population=None):
             input_variable("size", entity="household"),
         ],
     )
+
+
+def run(body, entity, population=None):
     population = population or people()
-    program = compile(system, ["result"], 2025, population)
+    program = compile(system_of(body, entity), ["result"], 2025, population)
     return np.asarray(program(program.parameters, population)["result"])
 
 
@@ -83,7 +89,7 @@ OF_HOUSEHOLDS = {
         lambda household, period: household.sum(household.members("age", period)),
         [119, 33, 65],
     ),
-    "own variable": (lambda household, period: household("size", period) + 1, [4, 2, 3]),
+    "own variable": (lambda household, period: household("size", period) + 1, [8, 6, 7]),
     "filled": (lambda household: household.filled_array(2.0) + household.empty_array(), [2, 2, 2]),
 }
 
@@ -123,7 +129,7 @@ def test_a_group_within_a_larger_one():
     def size(tax_unit, period):
         return tax_unit.household("size", period)
 
-    np.testing.assert_allclose(run(size, "tax_unit"), [3, 3, 1, 2])
+    np.testing.assert_allclose(run(size, "tax_unit"), [7, 7, 5, 6])
 
 
 # ---- from groups to persons
@@ -131,7 +137,7 @@ def test_a_group_within_a_larger_one():
 OF_PERSONS = {
     "a group's variable": (
         lambda person, period: person.household("size", period),
-        [3, 3, 3, 1, 2, 2],
+        [7, 7, 7, 5, 6, 6],
     ),
     "a group's sum": (
         lambda person, period: person.household.sum(person("income", period)),
@@ -148,7 +154,7 @@ OF_PERSONS = {
     ),
     "a group's group": (
         lambda person, period: person.tax_unit.household("size", period),
-        [3, 3, 3, 1, 2, 2],
+        [7, 7, 7, 5, 6, 6],
     ),
     "any in a group": (
         lambda person, period: person.household.any(person("age", period) > 60) * 1,
@@ -156,10 +162,9 @@ OF_PERSONS = {
     ),
     "projected by hand": (
         lambda person, household, period: household.project(household("size", period)),
-        [3, 3, 3, 1, 2, 2],
+        [7, 7, 7, 5, 6, 6],
     ),
     "a role": (lambda person: person.has_role("member") * 1, [1] * 6),
-    "no role": (lambda person: person.has_role("parent") * 1, [0] * 6),
 }
 
 
@@ -217,14 +222,72 @@ def test_has_any_input():
         (lambda household: household.village, "household has no 'village'"),
         (lambda household, person: person.village, "persons have no 'village'"),
         (lambda household, period: household("agee", period), "no variable 'agee'.*Nearest: age"),
-        (
-            lambda household, period: household.value_from_person(
-                household.members("age", period), "parent"
-            ),
-            "the person with role 'parent'",
-        ),
     ],
 )
 def test_what_does_not_exist_is_named(body, message):
     with pytest.raises(UntraceableRule, match=rf"(?s)result.*{message}"):
         run(body, "household")
+
+
+# ---- roles
+
+ROLES = {
+    "asked of persons": lambda household, person: household.sum(person.has_role("parent")),
+    "sum": lambda household, person: household.sum(person("age", 2025), role="parent"),
+    "any": lambda household, person: household.any(person("age", 2025) > 17, role="parent"),
+    "all": lambda household, person: household.all(person("age", 2025) > 17, role="parent"),
+    "max": lambda household, person: household.max(person("age", 2025), role="parent"),
+    "min": lambda household, person: household.min(person("age", 2025), role="parent"),
+    "nb_persons": lambda household: household.nb_persons(role="parent"),
+    "project": lambda household, person: household.sum(
+        household.project(household("size", 2025), role="parent")
+    ),
+    "value_from_person": lambda household, person: household.value_from_person(
+        person("age", 2025), "parent"
+    ),
+}
+
+
+@pytest.mark.parametrize("body", ROLES.values(), ids=ROLES)
+def test_a_role_that_the_country_does_not_have_is_refused(body):
+    """It was silently nobody's."""
+    with pytest.raises(UntraceableRule, match=r"(?s)result.*role 'parent'.*member"):
+        run(body, "household")
+
+
+class Role:
+    """A role as the OpenFisca family declares it."""
+
+    def __init__(self, key, entity=None, subroles=None):
+        self.key, self.entity, self.subroles = key, entity, subroles
+
+
+def with_roles(*roles):
+    """Toy rules whose households declare roles, and the sum of ages by the first of them."""
+
+    def result(household, period):
+        return household.sum(household.members("age", period), role=roles[0])
+
+    system = system_of(result, "household")
+    declared = types.SimpleNamespace(key="household", roles=roles, plural="households")
+    return dataclasses.replace(system, entities={"household": declared})
+
+
+def test_the_only_role_that_a_country_declares_is_everybody_s():
+    system = with_roles(Role("inhabitant"))
+    program = compile(system, ["result"], 2025, people())
+    found = program(program.parameters, people())["result"]
+    np.testing.assert_allclose(found, [119, 33, 65])
+
+
+@pytest.mark.parametrize(
+    ("roles", "names"),
+    [
+        ((Role("member"), Role("child")), "member, child"),
+        ((Role("adult", subroles=(Role("first"), Role("second"))),), "first, second"),
+    ],
+)
+def test_one_of_several_roles_is_refused_by_their_names(roles, names):
+    """A population says who belongs to a group, not as what: `member` is then not everybody."""
+    with pytest.raises(UntraceableRule, match=rf"(?s)role '{roles[0].key}' .* household.*{names}"):
+        compile(with_roles(*roles), ["result"], 2025, people())

@@ -229,11 +229,6 @@ def _doubled(people: Population) -> Population:
     )
 
 
-def test_columns_that_are_no_variable_do_not_matter(program, people):
-    more = people.with_columns("person", shoe_size=np.arange(people.count()))
-    assert_equal(values(program, more), values(program, people), rtol=0, atol=0)
-
-
 def test_a_missing_column_is_refused(program, people):
     frames = people.to_frames()
     frames["person"] = frames["person"].drop(columns="earnings")

@@ -13,6 +13,8 @@ from pejax.engine.running._segments import cut, is_table
 from pejax.engine.tracing._inputs import recoded
 from pejax.testing import toy_oracle, toy_population, toy_program
 
+UNREAD = ("age", "disabled", "region", "rent", "savings")
+
 
 @pytest.fixture(scope="module")
 def people():
@@ -88,7 +90,7 @@ def _tax_on(name, factor=2):
 def test_pieces_of_equal_content_share_their_code(people):
     """Names do not count: the same arithmetic on another column is the same code."""
     programs = {
-        key: compile(_tax_on(*key), [f"tax_on_{key[0]}"], 2025, people)
+        key: compile(_tax_on(*key), [f"tax_on_{key[0]}"], 2025, people, extra=UNREAD[:-1])
         for key in (("earnings",), ("savings",), ("savings", 3))
     }
     digests = [cut(_roots(p))[0].digest for p in programs.values()]
@@ -121,7 +123,7 @@ def test_outputs_that_need_no_operation(people):
         rules=[column, literal, law],
         inputs=[input_variable("earnings", entity="person")],
     )
-    program = compile(system, ["column", "literal", "law"], 2025, people)
+    program = compile(system, ["column", "literal", "law"], 2025, people, extra=UNREAD)
     found = program(program.parameters, people)
     np.testing.assert_array_equal(found["column"], people.column("earnings"))
     np.testing.assert_array_equal(found["literal"], np.full(people.count(), 2.5))
@@ -159,7 +161,9 @@ def test_another_formula_makes_few_other_segments(people):
     def longer(earnings, params):
         return np.maximum(np.abs(earnings - params.other), params.rate) + 3
 
-    programs = [compile(_chain(f), ["step_59"], 2025, people) for f in (step_0, longer)]
+    programs = [
+        compile(_chain(f), ["step_59"], 2025, people, extra=UNREAD) for f in (step_0, longer)
+    ]
     before, after = ([s.digest for s in cut(_roots(p), size=24)] for p in programs)
     new = set(after) - set(before)
     assert len(after) > 10 and 1 <= len(new) <= 3

@@ -151,7 +151,7 @@ def test_no_derivative_at_the_edges_is_lost():
         inputs=[input_variable(n, entity="person") for n in ("earnings", "savings")],
     )
     people = toy_population(6)
-    program = compile(system, ["odd"], 2025, people)
+    program = compile(system, ["odd"], 2025, people, extra=["age", "disabled", "region", "rent"])
     _, slope = gradient(program, people, lambda outputs, _: outputs["odd"].sum())
     assert bool(jnp.isfinite(slope.values).all())
     earnings, savings = (np.asarray(people.column(n), float) for n in ("earnings", "savings"))

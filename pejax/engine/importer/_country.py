@@ -14,8 +14,10 @@ from typing import Any
 
 from ..._validate import BadInputError, MissingExtraError
 from ..rules._law import Children, LawNode, LawParameter, LawScale, read_reform
+from ..rules._names import Moved
 from ..rules._system import System, Variable
 from ._formulas import tracing
+from ._moved import moved_inputs
 from ._names import fail_if_no_variable
 from ._structure import restructured
 
@@ -116,7 +118,14 @@ def _system(package: str, version: str, source: Any) -> System:
         abolished=functools.partial(_abolished, source),
         carry=bool(getattr(source, "auto_carry_over_input_variables", False)),
         missing=_missing,
+        moved=functools.partial(_moved, package),
     )
+
+
+def _moved(package: str) -> Mapping[str, Moved]:
+    """A structural reform changes rules, not the class that reads inputs: ask it of the country's
+    own system, once."""
+    return moved_inputs(package, _source_system(package)) if _has_system(package) else {}
 
 
 def _clone(source: Any) -> Any:

@@ -4,41 +4,41 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..._population import Population
+from .._accept import columns_taken, fail_if_groups_missing
+from ..rules._names import Names
 from ..rules._system import System
-from ._country import Country, _source_system
+from ..tracing._inputs import WEIGHT, Column
+from ._country import Country, _source_system, import_country
+from ._moved import built
 
 
-def source_simulation(package: str | System, population: Population, year: int = 2025) -> Any:
+def source_simulation(
+    package: str | System, population: Population, year: int = 2025, extra: Collection[str] = ()
+) -> Any:
     """The country package's own simulation of the same people.
 
     **Arguments:** `package`, its name, or its rules after a structural reform; `population`, whose
-    columns are the package's input variables; `year`, the year those columns describe.
+    columns are the package's input variables, given as those of a situation are; `year`, the year
+    those columns describe; `extra`, columns that are no variables.
 
     **Returns:** its `Simulation`; `.calculate(name, year)` gives numpy arrays in the population's
     row order.
+
+    **Raises:** what `engine.compile` raises for these columns.
     """
-    system = _source_system(package) if isinstance(package, str) else package.source
-    name = package if isinstance(package, str) else package.name
-    module = importlib.import_module(f"{name}.system")
-    builder = importlib.import_module("policyengine_core.simulations.simulation_builder")
-    build = builder.SimulationBuilder()
-    build.create_entities(system)
-    persons = population.count("person")
-    build.declare_person_entity("person", np.arange(persons))
-    for group in (e.key for e in system.group_entities):
-        view = build.declare_entity(group, np.arange(population.count(group)))
-        links = np.asarray(population.links[group])[:persons]
-        build.join_with_persons(view, links, np.full(persons, "member"))
-    simulation = module.Simulation(tax_benefit_system=system, populations=build.populations)
-    for name, values in given_columns(population, system.variables).items():
-        simulation.set_input(name, str(year), values)
-    return simulation
+    system = import_country(package).load() if isinstance(package, str) else package
+    module = importlib.import_module(f"{system.name}.system")
+    fail_if_groups_missing(population, system.groups)
+    population = population.unpadded() if population.is_padded else population
+    inputs = given_columns(population, system.names, extra)
+    links = {group: np.asarray(population.links[group]) for group in system.groups}
+    return built(module.Simulation, system.source, inputs, str(year), links)
 
 
 def source_values(simulation: Any, names: Iterable[str], year: int = 2025) -> dict[str, np.ndarray]:
@@ -51,30 +51,40 @@ def _decoded(values: Any) -> np.ndarray:
     return np.asarray(values.decode_to_str() if hasattr(values, "decode_to_str") else values)
 
 
-def given_columns(population: Population, variables: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """The population's columns that are variables, decoded, in row order."""
-    texts = population.schema.vocabularies
+def given_columns(
+    population: Population, names: Names, extra: Collection[str] = ()
+) -> dict[str, np.ndarray]:
+    """The population's columns and weights by the names that the country gives them, decoded, in
+    row order."""
     return {
-        name: np.asarray(
-            population.labels(name, entity)
-            if (entity, name) in texts
-            else population.column(name, entity)
-        )
-        for entity, columns in population.columns.items()
-        for name in columns
-        if name in variables
+        column.variable if column.name == WEIGHT else column.name: _values(population, column)
+        for column in columns_taken(population, names, extra)
     }
 
 
+def _values(population: Population, column: Column) -> np.ndarray:
+    if column.name == WEIGHT:
+        return np.asarray(population.trim(population.weights, column.entity))
+    if column.vocabulary is not None:
+        return np.asarray(population.labels(column.name, column.entity))
+    return np.asarray(population.column(column.name, column.entity))
+
+
 def hoist(
-    country: Country, population: Population, names: Sequence[str], year: int = 2025
+    country: Country,
+    population: Population,
+    names: Sequence[str],
+    year: int = 2025,
+    extra: Collection[str] = (),
 ) -> Population:
     """The population with variables computed by the source engine, as columns.
 
     For formulas that cannot be traced. The program then takes them as given: no number of the law
     reaches them, and its report says so.
+
+    **Arguments:** `extra`, columns of the population that are no variables.
     """
-    simulation = source_simulation(country.package, population, year)
+    simulation = source_simulation(country.package, population, year, extra)
     system = _source_system(country.package)
     columns: dict[str, dict[str, np.ndarray]] = {}
     for name in names:

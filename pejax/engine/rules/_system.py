@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from ..._validate import BadInputError, UnknownNameError, suggest
 from . import _calendar
 from ._calendar import Period
 from ._law import LawNode, edited, fail_if_another_kind, read_reform
+from ._names import Moved, Names
 
 if TYPE_CHECKING:
     from ..tracing._stand_in import Numpy
@@ -73,7 +75,8 @@ class System:
     trace and gives the function that prepares formulas for it; `source`, the country's own object,
     which some formulas ask for; `clone`, another such object, to be changed; `of_source`, the same
     country by another such object; `abolished`, whether the law switches a variable off; `carry`,
-    whether inputs carry over to later periods; `missing`, the error for a path without a value.
+    whether inputs carry over to later periods; `missing`, the error for a path without a value;
+    `moved`, the inputs that the country's own simulation keeps under another name.
     """
 
     name: str
@@ -94,6 +97,18 @@ class System:
     missing: Callable[[str, str], Exception] = lambda path, instant: UnknownNameError(
         f"{path} has no value on {instant}"
     )
+    moved: Callable[[], Mapping[str, Moved]] = dict
+
+    @functools.cached_property
+    def names(self) -> Names:
+        """What the rules know of a population's columns."""
+        entities = {name: self.variables[name].entity for name in self.variables}
+        moved = {
+            name: to
+            for name, to in self.moved().items()
+            if name in entities and to.to in (*entities, "")
+        }
+        return Names(self.name, entities, moved)
 
     def variable(self, name: str) -> Variable:
         """Look a variable up.

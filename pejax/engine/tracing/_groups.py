@@ -100,8 +100,10 @@ class PersonView(EntityView):
         raise AttributeError(f"persons have no {name!r}")
 
     def has_role(self, role: Any) -> Traced:
-        """Membership by role: populations carry the one role `member`."""
-        return self.filled_array(getattr(role, "key", role) == "member")
+        """Membership by role: everybody's, if it is the only one."""
+        entity = getattr(role, "entity", None)
+        _fail_unless_the_only_role(role, entity, getattr(entity, "key", "group"))
+        return self.filled_array(True)
 
     def get_rank(self, entity: Any, criteria: Any, condition: Any = True) -> Traced:
         """Rank within a group by ascending `criteria`; -1 where `condition` fails."""
@@ -158,17 +160,17 @@ class GroupView(EntityView):
 
     def _segment(self, op: str, x: Any, fill: Any, role: Any, dtype: Any = None) -> Traced:
         graph = self.simulation.graph
+        self._check(role)
         rows = self.members._rows(x)
         node = rows.node if dtype is None else graph.astype(rows.node, dtype)
-        keep = [m for m in (rows.mask, self._role_mask(role)) if m is not None]
-        for mask in keep:
-            node = graph.apply("where", mask, node, fill)
+        if rows.mask is not None:
+            node = graph.apply("where", rows.mask, node, fill)
         return Traced(graph.apply(op, node, self.links.group, num=self.rows))
 
-    def _role_mask(self, role: Any) -> Node | None:
-        if role is None or getattr(role, "key", role) == "member":
-            return None
-        return self.members.has_role(role).node
+    def _check(self, role: Any) -> None:
+        """A role may be asked for if every member has it."""
+        if role is not None:
+            _fail_unless_the_only_role(role, self.entity, self.key)
 
     def sum(self, array: Any, role: Any = None) -> Traced:
         return self._segment("segment_sum", array, 0.0, role, np.float64)
@@ -187,8 +189,8 @@ class GroupView(EntityView):
         return self._segment("segment_min", array, np.inf, role, np.float64)
 
     def nb_persons(self, role: Any = None) -> Traced:
-        mask = self._role_mask(role)
-        return Traced(self.links.size) if mask is None else self.sum(Traced(mask))
+        self._check(role)
+        return Traced(self.links.size)
 
     def value_nth_person(self, n: int, array: Any, default: Any = 0) -> Traced:
         """The value of each group's n-th member, `default` where there is none."""
@@ -208,16 +210,33 @@ class GroupView(EntityView):
         return self.value_nth_person(0, array)
 
     def value_from_person(self, array: Any, role: Any, default: Any = 0) -> Traced:
-        raise Untraceable(f"the value of the person with role {getattr(role, 'key', role)!r}")
+        self._check(role)
+        raise Untraceable(f"the value of the one person with role {getattr(role, 'key', role)!r}")
 
     # ---- from groups to persons
 
     def project(self, array: Any, role: Any = None) -> Traced:
         rows = self._rows(array)
+        self._check(role)
         graph = self.simulation.graph
-        value = Traced(graph.apply("take", rows.node, self.links.group), rows.vocabulary)
-        mask = self._role_mask(role)
-        return value if mask is None else Traced(graph.apply("where", mask, value.node, 0))
+        return Traced(graph.apply("take", rows.node, self.links.group), rows.vocabulary)
+
+
+def _fail_unless_the_only_role(role: Any, entity: Any, group: str) -> None:
+    """A population says who belongs to a group, but not as what."""
+    key, declared = getattr(role, "key", role), _roles(entity)
+    if declared != (key,):
+        raise Untraceable(
+            f"the role {key!r} in a {group}, whose roles are {', '.join(declared)}: a population "
+            "says who belongs to a group, but not as what"
+        )
+
+
+def _roles(entity: Any) -> tuple[str, ...]:
+    """The roles that an entity declares, those within a role in its place."""
+    declared = getattr(entity, "roles", None) or ()
+    flat = [part for role in declared for part in (role.subroles or (role,))]
+    return tuple(role.key for role in flat) or ("member",)
 
 
 def _truth(array: Any) -> Any:

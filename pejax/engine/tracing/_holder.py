@@ -39,9 +39,9 @@ class Bookkeeping:
 
     @property
     def input_variables(self) -> list[str]:
-        """Variables with an input."""
-        self.trace_state.read(self.trace_state.keys)
-        return list(dict.fromkeys(name for name, _ in self.inputs))
+        """The inputs that a simulation was built with, by the names under which they were given;
+        what a formula sets later is not among them."""
+        return list(self.trace_state.columns)
 
     @property
     def _user_input_keys(self) -> set[tuple[str, str, Any]]:
@@ -55,6 +55,7 @@ class Bookkeeping:
     def known_periods(self, name: str) -> list[Any]:
         """Periods for which an input of `name` is visible on this branch."""
         self.trace_state.read(self.trace_state.bits[name])
+        self.trace_state.asked.add(name)
         return [p for n, p in self.inputs if n == name]
 
     def _get_visible_branch_names(self) -> list[str]:

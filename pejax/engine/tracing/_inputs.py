@@ -16,12 +16,18 @@ from ..._segment import segment_first, segment_sum
 from ..._validate import BadInputError, suggest
 from ..graph._ir import Graph
 from ..rules import _calendar
+from ..rules._names import Names
 from ..rules._system import System, Variable
 from ._array import Traced
 from ._groups import Links
 from ._names import names_of
 
 _PARTS = ("group", "position", "first", "size")
+_STRUCTURE = (*_PARTS, "real")
+WEIGHT = "population's weight"
+"""The name of the weights among columns; the spaces keep it apart from a variable's."""
+
+_OF_ITS_OWN = "column "
 NUMBERS = "iub"
 """Kinds whose values a float can hold."""
 
@@ -30,15 +36,24 @@ _SHADOW = {"f": np.float32, "i": np.int32, "u": np.int32, "b": np.bool_}
 
 @dataclasses.dataclass(frozen=True)
 class Column:
-    """A column that a program was compiled for: its place, kind and vocabulary."""
+    """A column that a program was compiled for: its place, kind, vocabulary, and the variable
+    whose values it gives."""
 
     entity: str
     name: str
     kind: str
     vocabulary: tuple[str, ...] | None = None
+    variable: str = ""
 
     @property
     def key(self) -> str:
+        """Its name among the inputs of a graph, where an entity's structure has names too."""
+        own = _OF_ITS_OWN if self.name in _STRUCTURE else ""
+        return f"{self.entity}.{own}{self.name}"
+
+    @property
+    def place(self) -> str:
+        """Where a reader of a message finds it."""
         return f"{self.entity}.{self.name}"
 
 
@@ -46,23 +61,27 @@ def columns_of(population: Population) -> tuple[Column, ...]:
     """Every column of a population, in a fixed order."""
     texts = population.schema.vocabularies
     return tuple(
-        Column(entity, name, np.dtype(values.dtype).kind, texts.get((entity, name)))
+        Column(entity, name, np.dtype(values.dtype).kind, texts.get((entity, name)), name)
         for entity, held in sorted(population.columns.items())
         for name, values in sorted(held.items())
     )
 
 
-def columns_for(system: System, population: Population) -> tuple[Column, ...]:
-    """The columns that a program of `system` asks for: those of an enum with all its names."""
-    return tuple(_with_all_names(system, column) for column in columns_of(population))
+def weight_column(population: Population, names: Names) -> Column | None:
+    """The population's weights as a column, where the rules have a variable for them."""
+    schema = population.schema
+    for name in (schema.weight_name, f"{schema.household}_weight"):
+        if names.entities.get(name) == schema.household:
+            return Column(schema.household, WEIGHT, "f", None, name)
+    return None
 
 
-def _with_all_names(system: System, column: Column) -> Column:
-    known = column.name in system.variables and column.vocabulary is not None
-    if not known or system.variable(column.name).kind != "enum":
+def with_all_names(system: System, column: Column) -> Column:
+    """The column as a program of `system` asks for it: that of an enum with all its names."""
+    variable = system.variable(column.variable)
+    if column.vocabulary is None or variable.kind != "enum":
         return column
-    names = names_of(system.variable(column.name).vocabulary)
-    return dataclasses.replace(column, vocabulary=tuple(names))
+    return dataclasses.replace(column, vocabulary=tuple(names_of(variable.vocabulary)))
 
 
 def recoded(population: Population, columns: Iterable[Column]) -> Population:
@@ -106,7 +125,7 @@ def _codes(column: Column, given: tuple[str, ...]) -> np.ndarray:
         if name not in code:
             near = suggest(name, code) or list(code)[:8]
             raise BadInputError(
-                f"column {column.key} holds {name!r}, which the rules do not know. Nearest: "
+                f"column {column.place} holds {name!r}, which the rules do not know. Nearest: "
                 f"{', '.join(near)}. Correct it, or compile for this population"
             )
     return np.array([code[name] for name in given], np.int32)
@@ -125,9 +144,11 @@ def arrays(population: Population, names: Iterable[str]) -> dict[str, Array]:
 def _array(population: Population, entity: str, part: str) -> Array:
     if part == "real":
         return population.mask(entity)
+    if part == WEIGHT:
+        return population.weights
     if entity in population.links and part in _PARTS:
         return _link(population, entity, part)
-    return population.columns[entity][part]
+    return population.columns[entity][part.removeprefix(_OF_ITS_OWN)]
 
 
 def _link(population: Population, group: str, part: str) -> Array:
@@ -185,19 +206,11 @@ def link_nodes(graph: Graph, system: System) -> dict[str, Links]:
 def input_values(
     graph: Graph, system: System, columns: tuple[Column, ...], period: Any
 ) -> dict[tuple[str, Any], Traced]:
-    """Traced inputs by (variable, period) for every column that is a variable."""
+    """Traced inputs by (variable, period) for every column."""
     values: dict[tuple[str, Any], Traced] = {}
     for column in columns:
-        if column.name not in system.variables:
-            continue
-        variable = system.variable(column.name)
-        if variable.entity != column.entity:
-            raise BadInputError(
-                f"column {column.name!r} is on {column.entity}, but {system.name} defines it on "
-                f"{variable.entity}: move it to the {variable.entity} table"
-            )
-        traced = _traced_column(graph, variable, column)
-        values.update(_dated(system, variable, traced, period))
+        variable = system.variable(column.variable)
+        values.update(_dated(system, variable, _traced_column(graph, variable, column), period))
     return values
 
 
@@ -208,7 +221,7 @@ def _traced_column(graph: Graph, variable: Variable, column: Column) -> Traced:
         return Traced(graph.astype(node, np.int16), variable.vocabulary)
     if variable.kind == "str":
         if column.vocabulary is None:
-            raise BadInputError(f"column {column.key} holds numbers, but it is a text variable")
+            raise BadInputError(f"column {column.place} holds numbers, but it is a text variable")
         return Traced(node, column.vocabulary)
     return Traced(graph.astype(node, variable.dtype))
 

@@ -26,7 +26,9 @@ class Trace:
 
     **Arguments:** `links`, by group; `ledger`, the numbers of the law read; `prepare`, makes a
     formula ready to run on traced arrays; `final`, whether there
-    are no other shadow sizes to try; `refused`, why formulas could not be traced.
+    are no other shadow sizes to try; `refused`, why formulas could not be traced; `columns`, what
+    the population gives, by the names that it has there; `asked`, the variables of which a formula
+    asked whether they are given.
     """
 
     system: System
@@ -44,6 +46,8 @@ class Trace:
     refused: dict[str, str] = dataclasses.field(default_factory=dict)
 
     names: dict[str, int] = dataclasses.field(default_factory=dict)
+    columns: tuple[str, ...] = ()
+    asked: set[str] = dataclasses.field(default_factory=set)
 
     @property
     def name(self) -> int:

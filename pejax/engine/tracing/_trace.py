@@ -17,7 +17,7 @@ from ..rules._system import System
 from ._array import Traced, deciding
 from ._evaluate import Simulation
 from ._groups import Links
-from ._inputs import Column, input_values, link_nodes
+from ._inputs import WEIGHT, Column, input_values, link_nodes
 from ._law_traced import Law
 from ._ledger import Leaf, Ledger
 from ._reads import Trace
@@ -61,7 +61,8 @@ class Outcome:
 
     **Arguments:** `graph`; `outputs`, the node and vocabulary of each; `guards`; `leaves`, the
     numbers of the law read; `evaluated`, the periods for which each variable was computed;
-    `given`, the columns that were used as inputs.
+    `given`, the variables that columns gave; `asked`, those of which formulas asked whether they
+    are given.
     """
 
     graph: Graph
@@ -72,6 +73,7 @@ class Outcome:
     evaluated: dict[str, set[str]]
     given: tuple[str, ...]
     period: Any
+    asked: frozenset[str] = frozenset()
 
 
 Values = Callable[[dict[str, int]], Interpreter]
@@ -133,6 +135,7 @@ def _attempt(
     with system.tracing(numpy) as prepare, deciding(decide):
         state = _state(system, graph, numpy, prepare, period, link_nodes(graph, system))
         state.final = final
+        state.columns = tuple(c.name if c.name != WEIGHT else c.variable for c in columns)
         inputs = input_values(graph, system, columns, period)
         simulation = Simulation(state, inputs)
         results = {name: simulation.calculate(name, period) for name in outputs}
@@ -147,6 +150,7 @@ def _attempt(
         evaluated=state.evaluated,
         given=tuple(sorted({name for name, _ in inputs})),
         period=period,
+        asked=frozenset(state.asked),
     )
 
 
