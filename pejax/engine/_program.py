@@ -312,7 +312,9 @@ class Program:
 
 def _fields(header: Mapping[str, Any], roots: list[Node]) -> dict[str, Any]:
     """What a header says of a program, as `Program` takes it."""
-    names, recipe = header["outputs"], header["recipe"]
+    names = header["outputs"]
+    recipe: dict[str, Any] = {**header["recipe"]}
+    recipe |= {name: tuple(recipe[name]) for name in _TUPLES}
     leaves = tuple(LeafInfo(*row) for row in header["leaves"])
     return {
         "outputs": tuple(
@@ -330,7 +332,7 @@ def _fields(header: Mapping[str, Any], roots: list[Node]) -> dict[str, Any]:
         ),
         "names": Names.from_json(header["names"]),
         "known": frozenset(header["known"]),
-        "recipe": Recipe(**{k: tuple(v) if k in _TUPLES else v for k, v in recipe.items()}),
+        "recipe": Recipe(**recipe),
         "strata": header["strata"] and Strata(header["strata"][0], tuple(header["strata"][1])),
     }
 
