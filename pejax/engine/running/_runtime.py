@@ -258,8 +258,8 @@ class Run:
         own = {n: v for n, v in self.runtime.inputs.items() if n not in across}
         wide = {n: arrays[n] for n in own}
         floats = {n: v.astype(self.runtime.dtype) for n, v in wide.items() if v.dtype.kind == "f"}
-        inputs = {own[n].index: jnp.asarray(v) for n, v in {**wide, **floats}.items()}
-        given = {self.runtime.inputs[n].index: jnp.asarray(v) for n, v in across.items()}
+        inputs = {own[n].index: jax.device_put(v) for n, v in {**wide, **floats}.items()}
+        given = {self.runtime.inputs[n].index: jax.device_put(v) for n, v in across.items()}
         moving = {n.index for n in self.moving}
         return dataclasses.replace(
             self,

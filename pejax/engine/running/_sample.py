@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-import jax.numpy as jnp
+import jax
 import numpy as np
 from jaxtyping import Array
 
@@ -100,14 +100,14 @@ def _taken(
     chosen = np.isin(np.arange(population.schema.sizes[population.schema.household]), households)
     rows = {e: np.flatnonzero(chosen[home] & real[e]) for e, home in homes.items()}
     sizes = dict(extent.sizes)
-    links = {n: jnp.asarray(v) for n, v in structure_of(population, rows, sizes).items()}
+    links = {n: jax.device_put(v) for n, v in structure_of(population, rows, sizes).items()}
     schema = population.schema
     full = type(schema.sizes)(sizes)
 
     def placed(values: Array, entity: str) -> Array:
         moved = np.zeros((sizes[entity], *values.shape[1:]), values.dtype)
         moved[: len(rows[entity])] = np.asarray(values)[rows[entity]]
-        return jnp.asarray(moved)
+        return jax.device_put(moved)
 
     columns = {
         e: {name: placed(v, e) for name, v in held.items()}
