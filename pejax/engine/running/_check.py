@@ -59,7 +59,6 @@ class Check:
         seconds: that it took.
         rounded: rows that the float width decides: (variable, row, program, numpy). There numpy
             itself gives the program's value when its results are moved by their last digits.
-        skipped: why nothing was compared, if so.
     """
 
     households: int
@@ -67,7 +66,6 @@ class Check:
     values: int
     seconds: float
     rounded: tuple[tuple[str, int, float, float], ...] = ()
-    skipped: str = ""
 
 
 @dataclasses.dataclass(eq=False)
