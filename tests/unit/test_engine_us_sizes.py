@@ -26,7 +26,8 @@ def parents(households: int) -> Population:
         **{f"{g}_id": rows // 2 for g in ("household", "tax_unit", "spm_unit", "family")},
         "marital_unit_id": rows,
         "age": np.where(child, 8, 35),
-        "is_disabled": child,
+        "is_ssi_disabled": child,
+        "own_children_in_household": np.where(child, 0, 1),
         "is_tax_unit_head": ~child,
         "is_tax_unit_dependent": child,
         "ssi_countable_resources": np.where(child, 0.0, 4_001.0),
@@ -41,11 +42,9 @@ def test_pools_of_deemed_resources_owe_nothing_to_the_number_of_rows(country, ho
     name, population = "ssi_resources_deemed_from_ineligible_parent", parents(households)
     program = compile(country, [name], 2025, population)
     found = np.asarray(program(program.parameters, population)[name])
-    assert found.sum() == 12 * households * 2_001 or found.sum() == households * 2_001
-    other = parents(37)
-    assert np.asarray(program(program.parameters, other)[name]).sum() * households == (
-        found.sum() * 37
-    )
+    np.testing.assert_array_equal(found, np.tile([0.0, 2_001.0], households))
+    other = program(program.parameters, parents(37))[name]
+    np.testing.assert_array_equal(other, np.tile([0.0, 2_001.0], 37))
 
 
 def test_a_program_of_all_states_runs_on_the_people_of_one(country):
@@ -93,7 +92,8 @@ def test_couples_of_many_states_keep_their_own_limit(country):
     unit = np.asarray(population.links["marital_unit"])
     couple = np.bincount(unit)[unit] == 2
     limit = np.asarray(found[COUPLES[1]])
-    assert couple.sum() == 7_740 and (limit[couple] > 0).all()
+    assert couple.sum() > 7_000 and (limit[couple] > limit[~couple].min()).all()
+    assert np.isclose(limit[couple], 29_187).any()
     (check,) = program.report.checks
     assert check.rounded == ()
 
