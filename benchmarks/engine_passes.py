@@ -176,7 +176,7 @@ def in_numpy(program: Program, population: Population) -> dict[str, Any]:
     differ = {}
     for output in program.outputs:
         a, b = apart(output.node), whole(output.node)
-        rows = np.flatnonzero(~((a == b) | ((a != a) & (b != b))))
+        rows = np.flatnonzero(~np.isclose(a, b, rtol=0, atol=0, equal_nan=True))
         if rows.size:
             differ[output.name] = {"rows": int(rows.size), "first": int(rows[0])}
     return {

@@ -6,10 +6,14 @@ import dataclasses
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+import numpy as np
+from jax.core import Tracer
+
 from .._population import Population
 from .._validate import BadInputError
 from ._parameters import ParameterIndex, Parameters
 from .rules._names import Names
+from .running._remember import remembered
 from .tracing._inputs import NUMBERS, Column, columns_of, recoded, weight_column
 
 
@@ -35,6 +39,7 @@ def accepted(
     for column in columns:
         _fail_if_missing(column, given)
         _fail_if_another_type(column, given[column.key])
+        _fail_if_not_finite(given[column.key], population)
     _fail_if_ignored(columns, known, given)
     return recoded(population, columns)
 
@@ -110,6 +115,24 @@ def _fail_if_another_type(column: Column, found: Column) -> None:
             f"column {column.place} has another type than the program was compiled for. "
             "Convert it, or compile for this population"
         )
+
+
+def _fail_if_not_finite(column: Column, population: Population) -> None:
+    """The graph relies on it: nothing times zero is nothing. Each array is looked at once."""
+    values = population.columns[column.entity].get(column.name)
+    if column.kind != "f" or values is None or isinstance(values, Tracer):
+        return
+    row = remembered([values], "finite", lambda: _first_not_finite(np.asarray(values)))
+    if row is not None:
+        raise BadInputError(
+            f"column {column.place} is {np.asarray(values).ravel()[row]} in row {row}: a program "
+            "computes with finite numbers. Correct the row, or drop it"
+        )
+
+
+def _first_not_finite(values: np.ndarray) -> int | None:
+    finite = np.isfinite(values)
+    return None if finite.all() else int((~finite).argmax())
 
 
 def _fail_if_ignored(

@@ -273,6 +273,15 @@ def test_another_type_is_refused(program, people):
         values(program, aged)
 
 
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+def test_a_column_that_is_not_finite_is_refused(program, people, value):
+    earnings = np.asarray(people.column("earnings")).copy()
+    earnings[3] = value
+    odd = people.with_columns({"person": {"earnings": jax.numpy.asarray(earnings)}})
+    with pytest.raises(BadInputError, match=r"person\.earnings is .* in row 3"):
+        program(program.parameters, odd)
+
+
 def test_whole_numbers_are_fine_where_there_were_floats(program, people):
     whole = people.with_columns("person", earnings=np.arange(people.count()) * 1_000)
     assert_equal(values(program, whole), toy_oracle(whole), atol=0.01)
