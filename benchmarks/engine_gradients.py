@@ -70,7 +70,7 @@ class Setting:
         return {n: float(np.asarray(values[n], float) @ self.weights(n)) for n in OUTPUTS}
 
     def program_totals(self, path: str, value: float) -> Totals:
-        law = self.program.parameters.with_reform({path: value})
+        law = self.program.parameters.with_reform({path: {f"year:{YEAR}": value}})
         return self.totals(self.program(law, self.population))
 
     def source_totals(self, path: str, value: float) -> Totals:

@@ -49,7 +49,8 @@ class Setting:
         return np.bincount(self.state[name], np.asarray(values[name], float), minlength=57)
 
     def program_totals(self, changes: Mapping[str, float]) -> dict[str, np.ndarray]:
-        law = self.program.parameters.with_reform(dict(changes))
+        reform = {path: {f"year:{YEAR}": value} for path, value in changes.items()}
+        law = self.program.parameters.with_reform(reform)
         values = self.program(law, self.population)
         return {name: self.by_state(values, name) for name in OUTPUTS}
 

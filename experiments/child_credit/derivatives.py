@@ -99,7 +99,8 @@ def central(
     """The central difference of a statistic in one number of the law."""
 
     def total(value: float) -> float:
-        law = program.parameters.with_reform({path: value})
+        year = f"year:{program.recipe.period}"  # as the derivative: no other year moves
+        law = program.parameters.with_reform({path: {year: value}})
         return float(engine.evaluate(program, families, statistic, law))
 
     at = float(program.parameters[path])

@@ -2,7 +2,7 @@
 
 from . import importer as importer
 from ._compile import compile as compile, load as load
-from ._parameters import Parameters as Parameters, StructuralReformError as StructuralReformError
+from ._parameters import Parameters as Parameters
 from ._program import GuardMovedError as GuardMovedError, Program as Program
 from ._report import Report as Report, VariableReport as VariableReport
 from ._sensitivity import (
@@ -13,6 +13,10 @@ from ._sensitivity import (
     weighted_total as weighted_total,
 )
 from ._sweep import sweep as sweep
+from ._unread import (
+    ReformWarning as ReformWarning,
+    StructuralReformError as StructuralReformError,
+)
 from .importer import Country as Country, import_country as import_country
 from .native._rules import (
     build_system as build_system,

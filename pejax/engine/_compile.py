@@ -19,14 +19,17 @@ from .._memory import reclaim
 from .._population import Population
 from .._validate import BadInputError
 from ._accept import columns_taken, fail_if_groups_missing
-from ._parameters import Parameters, as_written, index_of
+from ._parameters import ParameterIndex, Parameters, as_written, index_of
 from ._program import Decision, Output, Program, Recipe, _agrees
 from ._report import report_of
 from ._save import FORMAT
+from ._unread import Unread, warn_of_idle_reforms
 from .graph._copy import copied
 from .graph._interpret import Interpreter
 from .graph._strata import Strata
 from .importer import Country, import_country
+from .rules._law import FOR_GOOD
+from .rules._reform import EVER
 from .rules._system import System
 from .running._chunks import fail_if_households_meet
 from .tracing._array import Traced
@@ -105,7 +108,8 @@ def recompile(
     **Raises:** `BadInputError` for native rules that are not at hand, or have changed.
     """
     if not recipe.native:
-        country = dataclasses.replace(import_country(recipe.package), reform=recipe.reform)
+        country = import_country(recipe.package, start_instant=recipe.start_instant)
+        country = dataclasses.replace(country, reform=recipe.reform)
         return _traced(country, recipe, population, parameters)
     if rules is None or rules.version != recipe.version:
         lost = "are not in the file" if rules is None else "have changed since"
@@ -200,7 +204,7 @@ def _program(
             Decision(node, g.kind, g.variable, g.value)
             for g, node in zip(outcome.guards, decided, strict=True)
         ),
-        index=index_of(outcome.leaves, outcome.static, period),
+        index=_index(system, outcome, recipe, period),
         columns=columns,
         names=system.names,
         known=frozenset(outcome.evaluated) | frozenset(outcome.given) | outcome.asked,
@@ -209,6 +213,25 @@ def _program(
         rules=system if recipe.native else None,
         strata=strata if strata is not None and strata.column in used_inputs else None,
     )
+
+
+def _index(system: System, outcome: Outcome, recipe: Recipe, period: Any) -> ParameterIndex:
+    """What the trace read of the law, and what is known of the rest."""
+    switches = tuple(sorted(system.switches(system.law)))
+    unread = Unread(system.paths(), switches, tuple(recipe.outputs))
+    index = index_of(outcome.leaves, outcome.static, period, unread)
+    warn_of_idle_reforms(system.reforms, index.period, _read(index, outcome), unread.outputs)
+    return index
+
+
+def _read(index: ParameterIndex, outcome: Outcome) -> dict[str, list[tuple[str, str]]]:
+    """By path, the days for which it was read: always, if the country makes formulas of it."""
+    days = {path: [(EVER, FOR_GOOD)] for path in index.unread.switches}
+    for path, looked in outcome.looked.items():
+        days.setdefault(path, []).extend((day, day) for day in looked)
+    for leaf in index.leaves:
+        days.setdefault(leaf.path, []).append((leaf.start, leaf.stop))
+    return days
 
 
 def _names(traced: Traced) -> tuple[str, ...] | None:
@@ -225,7 +248,7 @@ def _recipe(
     extra: Collection[str],
 ) -> Recipe:
     package = system.package if isinstance(system, Country) else system.name
-    reform = system.reform if isinstance(system, Country) else "{}"
+    reform = system.reform if isinstance(system, Country) else "[]"
     return Recipe(
         package=package,
         version=system.version,
@@ -236,6 +259,7 @@ def _recipe(
         chunk=chunk,
         native=isinstance(system, System),
         extra=tuple(sorted({extra} if isinstance(extra, str) else extra)),
+        start_instant=system.start_instant,
     )
 
 

@@ -18,6 +18,8 @@ _FORM: dict[str, Any] = {
     "decisions": list[tuple[str, str, Any]],
     "leaves": list[row_of(LeafInfo)],
     "static": dict[str, Any],
+    "paths": str,
+    "switches": list[str],
     "period": tuple[str, str],
     "columns": list[row_of(Column)],
     "names": dict[str, Any],

@@ -20,23 +20,22 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
-from .._validate import BadInputError, PejaxError, unknown
+from .._validate import BadInputError
+from ._unread import StructuralReformError, Unread, warn_that_nothing_changes
 from .rules._calendar import last_day
-from .rules._law import read_reform
+from .rules._reform import Edit, read_reform
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class StructuralReformError(PejaxError):
-    """A reform changes the shape of the program: it needs a new compile."""
-
-
 @dataclasses.dataclass(frozen=True)
 class LeafInfo:
-    """One entry of the vector: `[start, stop)` is when its value is in force.
+    """One entry of the vector: the law's value from `start` to `stop`, both days included.
 
-    `era` is empty for values in force within the program's period.
+    `era` is empty for values in force within the program's period. Those of another year are
+    `"before"` or `"after"`; `"pinned"` ones a formula took from other rules, at a date at which
+    the law has them.
     """
 
     path: str
@@ -54,14 +53,23 @@ class LeafInfo:
 
 
 class ParameterIndex:
-    """What each entry of the vector is; hashes by content."""
+    """What each entry of the vector is; hashes by content.
+
+    **Arguments:** `static`, values that decided the shape of the program; `period`, its first and
+    last day; `unread`, what is known of the rest of the law.
+    """
 
     def __init__(
-        self, leaves: tuple[LeafInfo, ...], static: Mapping[str, Any], period: tuple[str, str]
+        self,
+        leaves: tuple[LeafInfo, ...],
+        static: Mapping[str, Any],
+        period: tuple[str, str],
+        unread: Unread | None = None,
     ) -> None:
         self.leaves = leaves
         self.static = dict(static)
         self.period = period
+        self.unread = Unread() if unread is None else unread
         content = [(leaf.path, leaf.start, leaf.stop, leaf.era) for leaf in leaves]
         self.digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
@@ -74,14 +82,18 @@ class ParameterIndex:
     @functools.cached_property
     def places(self) -> dict[str, tuple[int, ...]]:
         """Entries of each path within the period, in order of date."""
-        found: dict[str, list[int]] = {}
-        for i, leaf in enumerate(self.leaves):
-            if not leaf.era:
-                found.setdefault(leaf.path, []).append(i)
-        return {
-            path: tuple(sorted(at, key=lambda i: self.leaves[i].start))
-            for path, at in found.items()
+        within = {
+            path: tuple(i for i in at if not self.leaves[i].era) for path, at in self.every.items()
         }
+        return {path: at for path, at in within.items() if at}
+
+    @functools.cached_property
+    def every(self) -> dict[str, tuple[int, ...]]:
+        """Entries of each path, those of other years included, in order of date."""
+        found: dict[str, list[int]] = {}
+        for i in sorted(range(len(self.leaves)), key=lambda i: self.leaves[i].start):
+            found.setdefault(self.leaves[i].path, []).append(i)
+        return {path: tuple(at) for path, at in found.items()}
 
     @functools.cached_property
     def position(self) -> dict[str, int]:
@@ -93,8 +105,8 @@ class Parameters(eqx.Module):
     """The numbers of a law, or their derivatives.
 
     `params[path]` is a scalar where the value is constant over the period, else one value for each
-    of its dated intervals in the period. Values that the law reads outside the period (last
-    year's, say) are separate entries that no reform of the period touches.
+    of its dated intervals in the period. Values that the law reads for another year (last year's,
+    say) are separate entries, which a reform moves if its dates cover them.
 
     >>> from pejax.testing import toy_program
     >>> params = toy_program().parameters
@@ -110,30 +122,39 @@ class Parameters(eqx.Module):
         return list(self.index.places)
 
     def __getitem__(self, path: str) -> Float[Array, "..."]:
-        at = self._places(path)
+        at = self.index.places.get(path)
+        if at is None:
+            raise self._refusal(path)
         return self.values[..., at[0]] if len(at) == 1 else self.values[..., jnp.array(at)]
 
     def __contains__(self, path: str) -> bool:
         return path in self.index.places
 
     def with_reform(self, reform: Mapping[str, Any]) -> Parameters:
-        """The law with some numbers changed.
+        """The law with some numbers changed, for every year that the program reads.
 
-        **Arguments:** `reform`, PolicyEngine's own form: path to a number, or to `{dates: number}`
-        with dates such as `2025-01-01.2025-12-31`. A bare number holds for the whole period.
+        **Arguments:** `reform`, PolicyEngine's own form: path to a number, or to `{dates: number}`.
+        A date, as `2025` or `2025-01-01`, is from then on; `2025-01-01.2025-12-31` and
+        `year:2025:1` end. A bare number holds from 2000 to 2099.
 
-        **Raises:** `UnknownNameError` with the nearest paths; `BadInputError` for dates that
-        split an interval or values that are not numbers; `StructuralReformError` for booleans,
-        texts and lists, which decide the program's shape.
+        **Raises:** `UnknownNameError` with the nearest paths; `BadInputError` for a parameter that
+        the program does not read, dates that split an interval or values that are not numbers;
+        `StructuralReformError` for what decides the program's shape: booleans, texts, lists and
+        whatever switches a structural reform on. **Warns:** `ReformWarning` where the dates of a
+        path miss all of its entries.
         """
         values = self.values
         for path, edits in read_reform(reform).items():
-            at = self._places(path)
+            at = self._entries(path)
+            moved = False
             for edit in edits:
-                chosen = [i for i in at if self._covers(path, i, edit.start, edit.stop)]
+                chosen = [i for i in at if self._covers(path, i, edit)]
                 number = _number(path, edit.value, values.dtype)
                 if chosen:
-                    values = values.at[..., jnp.array(chosen)].set(number)
+                    values, moved = values.at[..., jnp.array(chosen)].set(number), True
+            if not moved:
+                read = [(self.index.leaves[i].start, self.index.leaves[i].stop) for i in at]
+                warn_that_nothing_changes(path, edits, self.index.period, read)
         return Parameters(values, self.index)
 
     def to_frame(self) -> pd.DataFrame:
@@ -147,28 +168,35 @@ class Parameters(eqx.Module):
         """A gradient's entry as one number: the sum over the path's intervals."""
         return jnp.sum(jnp.atleast_1d(self[path]), axis=-1)
 
-    def _places(self, path: str) -> tuple[int, ...]:
-        places = self.index.places
-        if path in places:
-            return places[path]
-        if path in self.index.static:
-            raise StructuralReformError(
-                f"{path} is {self.index.static[path]!r}: it decides the shape of the program. "
-                "Compile again: engine.compile(country.with_reform({...}), ...)"
-            )
-        raise unknown("parameter", path, places)
+    def _entries(self, path: str) -> tuple[int, ...]:
+        """Where a reform of a path may change something."""
+        self.index.unread.fail_if_structural(path, self.index.static)
+        if path not in self.index.every:
+            raise self._refusal(path)
+        return self.index.every[path]
 
-    def _covers(self, path: str, place: int, start: str, stop: str | None) -> bool:
+    def _refusal(self, path: str) -> Exception:
+        """Why there is no number of a path within the period."""
+        if path in self.index.every:
+            return BadInputError(
+                f"{path} is read for other years than the program's alone: see to_frame()"
+            )
+        try:
+            self.index.unread.fail_if_structural(path, self.index.static)
+        except StructuralReformError as structural:
+            return structural
+        return self.index.unread.refusal(path, self.index.every)
+
+    def _covers(self, path: str, place: int, edit: Edit) -> bool:
         """Whether an edit sets an interval; half of one is refused."""
         leaf = self.index.leaves[place]
-        first, last = max(leaf.start, self.index.period[0]), leaf.stop
-        end = "9999-12-31" if stop is None else stop
-        if start > last or end < first:
+        if not edit.meets(leaf.start, leaf.stop):
             return False
-        if start > first or end < last:
+        if not edit.covers(leaf.start, leaf.stop):
             raise BadInputError(
-                f"{path}: {start} to {end} covers only part of {first} to {last}, for which the "
-                "program has one number. Compile again: engine.compile(country.with_reform({...}))"
+                f"{path}: {edit.dates} covers only part of {leaf.start} to {leaf.stop}, for which "
+                "the program has one number. Compile again: "
+                "engine.compile(country.with_reform({...}))"
             )
         return True
 
@@ -201,30 +229,21 @@ def _number(path: str, value: Any, dtype: Any) -> Array:
     return number
 
 
-def index_of(leaves: Mapping[str, Any], static: Mapping[str, Any], period: Any) -> ParameterIndex:
+def index_of(
+    leaves: Mapping[str, Any], static: Mapping[str, Any], period: Any, unread: Unread
+) -> ParameterIndex:
     """Describe the leaves that a trace read."""
-    first, last = str(period.start), last_day(period)
-    described = []
-    for leaf in leaves.values():
-        p = leaf.parameter
-        later = [start for start, _ in p.entries if start > leaf.start]
-        stop = min([_day_before(later[0])] if later else [last], default=last)
-        described.append(
-            LeafInfo(
-                path=p.path,
-                start=leaf.start,
-                stop=min(stop, last) if not leaf.era else stop,
-                era=leaf.era,
-                value=leaf.value,
-                label=p.label,
-                unit=p.unit,
-                reference=p.reference,
-            )
+    described = tuple(
+        LeafInfo(
+            path=leaf.parameter.path,
+            start=leaf.start,
+            stop=leaf.stop,
+            era=leaf.era,
+            value=leaf.value,
+            label=leaf.parameter.label,
+            unit=leaf.parameter.unit,
+            reference=leaf.parameter.reference,
         )
-    return ParameterIndex(tuple(described), static, (first, last))
-
-
-def _day_before(date: str) -> str:
-    import datetime
-
-    return str(datetime.date.fromisoformat(date) - datetime.timedelta(days=1))
+        for leaf in leaves.values()
+    )
+    return ParameterIndex(described, static, (str(period.start), last_day(period)), unread)

@@ -21,11 +21,13 @@ from ._accept import accepted, fail_if_other_parameters
 from ._header import fail_if_other_header
 from ._parameters import LeafInfo, ParameterIndex, Parameters, as_written
 from ._report import Report
+from ._unread import Unread
 from .graph._interpret import Interpreter
 from .graph._node import Node
 from .graph._strata import Strata
 from .graph._support import decides_in
 from .rules._names import Names
+from .rules._paths import Paths
 from .rules._system import System
 from .running._check import Checker
 from .running._chunks import Chunked, chunked, deal
@@ -55,7 +57,8 @@ class Recipe:
     """How a program was made, for making it again: country, outputs, period, dtype, and columns
     that are passed on unread.
 
-    `native` rules were given as a `System`, not by the name of a package.
+    `native` rules were given as a `System`, not by the name of a package. `start_instant`, as
+    `import_country` takes it.
     """
 
     package: str
@@ -67,6 +70,7 @@ class Recipe:
     native: bool = False
     chunk: int | None = None
     extra: tuple[str, ...] = ()
+    start_instant: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -240,6 +244,8 @@ class Program:
             ],
             "leaves": [list(dataclasses.astuple(leaf)) for leaf in self.index.leaves],
             "static": self.index.static,
+            "paths": self.index.unread.paths.text,
+            "switches": list(self.index.unread.switches),
             "period": list(self.index.period),
             "columns": [list(dataclasses.astuple(c)) for c in self.columns],
             "names": self.names.to_json(),
@@ -316,6 +322,8 @@ def _fields(header: Mapping[str, Any], roots: list[Node]) -> dict[str, Any]:
     recipe: dict[str, Any] = {**header["recipe"]}
     recipe |= {name: tuple(recipe[name]) for name in _TUPLES}
     leaves = tuple(LeafInfo(*row) for row in header["leaves"])
+    paths, switches = Paths.from_text(header["paths"]), tuple(header["switches"])
+    unread = Unread(paths, switches, recipe["outputs"])
     return {
         "outputs": tuple(
             Output(name, node, entity, tuple(words) if words else None)
@@ -325,7 +333,7 @@ def _fields(header: Mapping[str, Any], roots: list[Node]) -> dict[str, Any]:
             Decision(node, *row)
             for row, node in zip(header["decisions"], roots[len(names) :], strict=True)
         ),
-        "index": ParameterIndex(leaves, header["static"], tuple(header["period"])),
+        "index": ParameterIndex(leaves, header["static"], tuple(header["period"]), unread),
         "columns": tuple(
             Column(e, n, k, tuple(words) if words else None, variable)
             for e, n, k, words, variable in header["columns"]

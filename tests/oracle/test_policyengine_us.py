@@ -105,7 +105,7 @@ def test_every_variable_agrees_where_no_input_is_left_at_its_default(country, pr
     ],
 )
 def test_a_reform_agrees(program, people, source, path, value):
-    law = program.parameters.with_reform({path: value})
+    law = program.parameters.with_reform({path: {f"year:{YEAR}": value}})
     outputs = program(law, people)
     theirs = importer.source_under(PACKAGE, people, path, value, OUTPUTS, YEAR)
     before = importer.source_values(source, OUTPUTS, YEAR)

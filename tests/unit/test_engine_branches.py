@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from _engine_world import INCOME, people, run, system_of
 
-from pejax.engine import CircularRule, UntraceableRule, compile, rule
+from pejax._validate import BadInputError
+from pejax.engine import CircularRule, StructuralReformError, UntraceableRule, compile, rule
 
 
 class Size(enum.Enum):
@@ -291,9 +292,59 @@ def test_a_branch_under_other_rules_is_no_reform_s():
         return person("levy", period) - other
 
     program = _under_another_rate(0.1, levy, change, law={"rate": 0.5})
-    reformed = program.parameters.with_reform({"rate": 0.6})
+    reformed = program.parameters.with_reform({"rate": {"2025": 0.6}})
     np.testing.assert_allclose(program(program.parameters, people())["change"], 0.4 * INCOME)
     np.testing.assert_allclose(program(reformed, people())["change"], 0.5 * INCOME, rtol=1e-6)
+    with pytest.raises(BadInputError, match="covers only part of 0000-01-01 to 2024-12-31"):
+        program.parameters.with_reform({"rate": {"2017": 0.6}})
+
+
+@pytest.mark.parametrize(
+    ("dates", "expected"),
+    [
+        ({"2025": 0.6}, 0.5),
+        ({"2018-01-01": 0.6}, 0.5),
+        ({"2005": 0.6}, 0.0),
+        ({"2010-01-01.2017-12-31": 0.2}, 0.3),
+        (0.6, 0.0),
+        ({"2017-01-01": 0.6}, None),
+    ],
+)
+def test_rules_of_another_year_follow_a_reform_of_that_year(dates, expected):
+    """The other rules are a copy of those of some day from 2010 to 2017."""
+
+    @rule(entity="person")
+    def change(person, period):
+        branch = person.simulation.get_branch("other law")
+        branch.tax_benefit_system = types.SimpleNamespace(source="of another year")
+        other = branch.calculate("levy", period)
+        return person("levy", period) - other
+
+    law = {"rate": {2010: 0.1, 2018: 0.5}}
+    program = _under_another_rate(0.1, levy, change, law=law)
+    if expected is None:
+        with pytest.raises(BadInputError, match="covers only part of 2010-01-01 to 2017-12-31"):
+            program.parameters.with_reform({"rate": dates})
+        return
+    reformed = program.parameters.with_reform({"rate": dates})
+    found = program(reformed, people())["change"]
+    np.testing.assert_allclose(found, expected * INCOME, rtol=1e-6)
+
+
+def test_rules_that_keep_a_value_beyond_a_change_are_their_own():
+    """The rate is the same in both, but under the other rules no later one replaces it."""
+
+    @rule(entity="person")
+    def change(person, period):
+        branch = person.simulation.get_branch("other law")
+        branch.tax_benefit_system = types.SimpleNamespace(source="of another year")
+        other = branch.calculate("levy", period)
+        return person("levy", period) + 10 * other
+
+    law = {"rate": {2010: 0.5, 2026: 0.7}}
+    program = _under_another_rate(0.5, levy, change, law=law)
+    reformed = program.parameters.with_reform({"rate": {"2025": 0.6}})
+    np.testing.assert_allclose(program(reformed, people())["change"], 5.6 * INCOME, rtol=1e-6)
 
 
 def test_below_a_branch_under_other_rules_the_rules_are_the_other():
@@ -320,6 +371,23 @@ def test_other_rules_are_for_branches():
         _under_another_rate(0.1, levy, change, law={"rate": 0.5})
 
 
+def test_formulas_may_compare_with_the_law_before_a_reform():
+    @rule(entity="person")
+    def change(person, period):
+        before = person.simulation.baseline
+        if before is None:
+            return person("levy", period)
+        return person("levy", period) - before.populations["person"]("levy", period)
+
+    system = system_of(levy, change, law={"rate": {2020: 0.5}})
+    for rules, expected in ((system, 0.5), (system.with_reform({"rate": {"2025": 0.8}}), 0.3)):
+        program = compile(rules, ["change"], 2025, people())
+        found = program(program.parameters, people())["change"]
+        np.testing.assert_allclose(found, expected * INCOME, rtol=1e-5)
+    further = program.parameters.with_reform({"rate": {"2025-01-01.2025-12-31": 0.9}})
+    np.testing.assert_allclose(program(further, people())["change"], 0.4 * INCOME, rtol=1e-5)
+
+
 # ---- a parameter with its dates
 
 
@@ -331,8 +399,10 @@ def test_a_series_is_its_value_at_a_period():
 
     law = {"tax": {"rate": {2020: 0.25, 2025: 0.5}}}
     np.testing.assert_allclose(run("change", change, law=law), INCOME / 4, rtol=1e-6)
-    reformed = run("change", change, law=law, reform={"tax.rate": 1.0})
+    reformed = run("change", change, law=law, reform={"tax.rate": {"2025": 1.0}})
     np.testing.assert_allclose(reformed, 0.75 * INCOME, rtol=1e-6)
+    both = run("change", change, law=law, reform={"tax.rate": {"2024": 0.75, "2025": 1.0}})
+    np.testing.assert_allclose(both, INCOME / 4, rtol=1e-6)
 
 
 def test_the_values_of_a_series_are_newest_first():
@@ -346,32 +416,27 @@ def test_the_values_of_a_series_are_newest_first():
     np.testing.assert_allclose(run("newest", newest, law=law), 3.0)
 
 
-def test_an_edited_series_is_of_another_time():
-    """The last rate before this one: a reform of this year's rate leaves it alone."""
-
+def _last_rate_below(limit):
     @rule(entity="person")
     def levy(income, period, parameters):
         series = parameters.tax.rate
         copy = series.clone()
-        copy.values_list = [e for e in copy.values_list if e.value < 0.4]
+        copy.values_list = [e for e in copy.values_list if e.value < limit]
         return income * (copy(period) + 10 * series(period))
 
-    law = {"tax": {"rate": {2020: 0.25, 2025: 0.5}}}
-    np.testing.assert_allclose(run("levy", levy, law=law), 5.25 * INCOME, rtol=1e-6)
-    reformed = run("levy", levy, law=law, reform={"tax.rate": 1.0})
-    np.testing.assert_allclose(reformed, 10.25 * INCOME, rtol=1e-6)
+    return levy
 
 
-def test_an_edited_series_that_is_not_changed_follows_a_reform():
-    @rule(entity="person")
-    def levy(income, period, parameters):
-        copy = parameters.tax.rate.clone()
-        copy.values_list = [e for e in copy.values_list if e.value > 0]
-        return income * copy(period)
-
-    law = {"tax": {"rate": {2020: 0.25, 2025: 0.5}}}
-    found = run("levy", levy, law=law, reform={"tax.rate": 1.0})
-    np.testing.assert_allclose(found, INCOME)
+@pytest.mark.parametrize(("limit", "expected"), [(0.4, 5.25), (9.0, 5.5)])
+def test_an_edited_series_is_written_into_the_law(limit, expected):
+    """The last rate below a limit: which one it is, is decided by the dates of the law."""
+    levy, law = _last_rate_below(limit), {"tax": {"rate": {2020: 0.25, 2025: 0.5}}}
+    np.testing.assert_allclose(run("levy", levy, law=law), expected * INCOME, rtol=1e-6)
+    reform = {"tax.rate": {"2025": 0.3}}
+    with pytest.raises(StructuralReformError, match=r"tax\.rate is .* decides the shape"):
+        run("levy", levy, law=law, reform=reform)
+    program = compile(system_of(levy, law=law).with_reform(reform), ["levy"], 2025, people())
+    np.testing.assert_allclose(program(program.parameters, people())["levy"], 3.3 * INCOME)
 
 
 def test_a_copy_of_an_edited_series_is_edited():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pejax._validate import BadInputError, UnknownNameError
-from pejax.engine import Parameters, StructuralReformError
+from pejax.engine import Parameters, ReformWarning, StructuralReformError
 from pejax.testing import NUMBERS, toy_population, toy_program
 
 ALLOWANCE = "child.monthly[0].amount"  # 140 to June, 150 from July
@@ -51,14 +51,35 @@ def test_the_table_says_what_each_number_is(params):
 
 
 def test_values_of_another_year_are_entries_of_their_own(params):
-    """The rent index of 2026 is read, but no reform of 2025 touches it."""
+    """The rent index of 2026 is read as well as that of 2025: each has its own dates."""
     table = params.to_frame()
-    indices = table[table["path"] == "index.rents"].set_index("era")["value"]
-    assert indices.to_dict() == {"": 100.0, "after": 103.0}
+    indices = table[table["path"] == "index.rents"].set_index("era")
+    assert indices["value"].to_dict() == {"": 100.0, "after": 103.0}
+    assert indices.loc["after", ["start", "stop"]].tolist() == ["2026-01-01", "2026-12-31"]
     assert params["index.rents"].shape == ()
-    doubled = params.with_reform({"index.rents": 200.0}).to_frame()
-    indices = doubled[doubled["path"] == "index.rents"].set_index("era")["value"]
-    assert indices.to_dict() == {"": 200.0, "after": 103.0}
+
+
+@pytest.mark.parametrize(
+    ("dates", "expected"),
+    [
+        ({"2025-01-01.2025-12-31": 200.0}, {"": 200.0, "after": 103.0}),
+        ({"year:2025:1": 200.0}, {"": 200.0, "after": 103.0}),
+        ({"2025": 200.0}, {"": 200.0, "after": 200.0}),
+        ({"2026-01-01": 200.0}, {"": 100.0, "after": 200.0}),
+        ({"2025": 200.0, "2026": 201.0}, {"": 200.0, "after": 201.0}),
+        ({"ETERNITY": 200.0}, {"": 200.0, "after": 200.0}),
+        (200.0, {"": 200.0, "after": 200.0}),
+    ],
+)
+def test_a_reform_moves_the_years_that_its_dates_cover(params, dates, expected):
+    table = params.with_reform({"index.rents": dates}).to_frame()
+    indices = table[table["path"] == "index.rents"].set_index("era")["value"]
+    assert indices.to_dict() == expected
+
+
+def test_half_of_another_year_is_refused_too(params):
+    with pytest.raises(BadInputError, match="from 2026-07-01 covers only part of 2026-01-01 to"):
+        params.with_reform({"index.rents": {"2026-07-01": 1.0}})
 
 
 # ---- reforming
@@ -85,9 +106,26 @@ def test_a_scalar_sets_every_interval_and_a_dated_value_its_own(params):
     np.testing.assert_array_equal(params.with_reform(both)[ALLOWANCE], [1, 2])
 
 
-def test_a_reform_of_another_year_changes_nothing(params):
-    reform = {"tax.rate": {"2020-01-01.2024-12-31": 0.9, "2026-01-01": 0.8}}
-    np.testing.assert_array_equal(params.with_reform(reform).values, params.values)
+@pytest.mark.parametrize(
+    ("path", "dates", "message"),
+    [
+        (
+            "tax.rate",
+            {"2026-01-01.2026-12-31": 0.8},
+            r"tax\.rate: the reform's dates \(2026-01-01 ",
+        ),
+        ("tax.rate", {"2020-01-01.2024-12-31": 0.9, "2026": 0.8}, "2024-12-31, from 2026-01-01"),
+        (
+            "index.rents",
+            {"2027": 1.0},
+            "computes 2025-01-01 to 2025-12-31 and reads it for 2026-01",
+        ),
+    ],
+)
+def test_a_reform_of_other_years_alone_changes_nothing_and_says_so(params, path, dates, message):
+    with pytest.warns(ReformWarning, match=message):
+        new = params.with_reform({path: dates})
+    np.testing.assert_array_equal(new.values, params.values)
 
 
 def test_half_an_interval_is_refused(params):
@@ -102,6 +140,37 @@ def test_a_path_that_does_not_exist_names_its_neighbours(params):
         params.with_reform({"tax.rat": 0.3})
     with pytest.raises(UnknownNameError, match=r"'tax\.rate'"):
         params["tax.rat"]
+
+
+@pytest.mark.parametrize(
+    ("path", "near"),
+    [
+        ("tax.surtax[0].rte", r"'tax\.surtax\[0\]\.rate'"),
+        ("tax.surtx[1].threshold", r"'tax\.surtax\[1\]\.threshold'"),
+        ("band.midle", r"'band\.middle'"),
+        ("housing.limit.SOUTHERN", r"'housing\.limit\.SOUTH'"),
+    ],
+)
+def test_near_names_come_from_the_branch_at_which_a_path_goes_astray(params, path, near):
+    with pytest.raises(UnknownNameError, match=near):
+        params.with_reform({path: 0.3})
+
+
+def test_a_parameter_that_nothing_reads_is_told_from_one_that_does_not_exist(params):
+    """`income_band` is not among the outputs, so nothing reads the bands."""
+    message = (
+        r"band\.middle is a parameter of the law, but none of the outputs \(income_tax, child_"
+    )
+    with pytest.raises(BadInputError, match=message):
+        params.with_reform({"band.middle": 0.3})
+    with pytest.raises(BadInputError, match=message):
+        params["band.middle"]
+
+
+@pytest.mark.parametrize("path", ["tax", "tax.surtax", "housing.limit"])
+def test_a_branch_is_not_one_parameter(params, path):
+    with pytest.raises(BadInputError, match=f"{path} is not one parameter. Those under it begin"):
+        params.with_reform({path: 1.0})
 
 
 @pytest.mark.parametrize("path", ["winter.in_force", "income.sources"])

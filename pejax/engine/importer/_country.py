@@ -13,13 +13,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..._validate import BadInputError, MissingExtraError
-from ..rules._law import Children, LawNode, LawParameter, LawScale, read_reform
+from ..rules._law import Children, LawNode, LawParameter, LawScale
 from ..rules._names import Moved
+from ..rules._paths import Paths
+from ..rules._reform import read_reform
 from ..rules._system import System, Variable
 from ._formulas import tracing
 from ._moved import moved_inputs
 from ._names import fail_if_no_variable
 from ._structure import restructured
+from ._switches import (
+    OwnReforms,
+    fail_if_built_in,
+    is_switched,
+    made_series,
+    own_reforms,
+    reformed_source,
+)
 
 _EXTRA = {"policyengine_us": "us"}
 
@@ -29,12 +39,14 @@ class Country:
     """A country package, not yet imported.
 
     **Arguments:** `package`; `version`, from the package's metadata; `reform`, changes written into
-    its law before tracing, as JSON.
+    its law before tracing, a list of them as JSON; `start_instant`, the day on which the package
+    looks at its own structural reforms, if not the one it says itself.
     """
 
     package: str
     version: str
-    reform: str = "{}"
+    reform: str = "[]"
+    start_instant: str = ""
 
     def fail_if_no_variable(self, names: Iterable[str]) -> None:
         """Refuse names that no variable of the package can have, without importing it.
@@ -47,19 +59,26 @@ class Country:
 
     def load(self) -> System:
         """Import the package (once a process) and adapt it."""
-        system = _load(self.package, self.version)
-        reform = json.loads(self.reform)
-        return system.with_reform(reform) if reform else system
+        return _loaded(self) if self.reforms else self.as_it_stands()
+
+    def as_it_stands(self) -> System:
+        """The rules without the reforms."""
+        return _load(self.package, self.version, self.start_instant)
+
+    @property
+    def reforms(self) -> list[dict[str, Any]]:
+        """What is written into the law, one after the other."""
+        return json.loads(self.reform)
 
     def with_reform(self, reform: Mapping[str, Any]) -> Country:
         """The country with a reform written into its law.
 
-        For booleans, strings, lists and dates inside the period: what `Parameters.with_reform`
-        cannot change without compiling again.
+        For what `Parameters.with_reform` cannot change without compiling again: booleans, strings,
+        lists, dates inside the period, and parameters by which the country switches on structural
+        reforms of its own (`gov.contrib.streamlined_eitc.in_effect`), which are then applied.
         """
         read_reform(reform)
-        merged = {**json.loads(self.reform), **reform}
-        return dataclasses.replace(self, reform=json.dumps(merged, sort_keys=True))
+        return dataclasses.replace(self, reform=json.dumps([*self.reforms, dict(reform)]))
 
     def with_structure(self, *changes: type, neutralized: Sequence[str] = ()) -> System:
         """The rules after a structural reform, ready to compile.
@@ -73,11 +92,17 @@ class Country:
         >>> country = import_country("policyengine_us")  # doctest: +SKIP
         >>> system = country.with_structure(neutralized=["eitc"])  # doctest: +SKIP
         """
-        return restructured(self, changes, neutralized, _system)
+        base = self.as_it_stands()
+        source, version = restructured(base, changes, neutralized)
+        system = _ready(self.package, version, source, self.start_instant)
+        return functools.reduce(System.with_reform, self.reforms, system)
 
 
-def import_country(package: str) -> Country:
+def import_country(package: str, start_instant: str = "") -> Country:
     """Name an installed OpenFisca-family country package, such as `"policyengine_us"`.
+
+    **Arguments:** `start_instant`, as the package's own simulation takes it: the day on which it
+    looks at parameters that switch on structural reforms (policyengine_us: 2024-01-01).
 
     >>> import_country("policyengine_us").package  # doctest: +SKIP
     'policyengine_us'
@@ -89,12 +114,62 @@ def import_country(package: str) -> Country:
         install = f'pip install "pejax[{extra}]"' if extra else f"pip install {package}"
         raise MissingExtraError(f"the country package {package!r} is not installed. {install}")
     distribution = package.replace("_", "-")
-    return Country(package, importlib.metadata.version(distribution))
+    return Country(package, importlib.metadata.version(distribution), "[]", start_instant)
 
 
 @functools.lru_cache(maxsize=4)
-def _load(package: str, version: str) -> System:
-    return _system(package, version, _source_system(package))
+def _load(package: str, version: str, start: str) -> System:
+    return _ready(package, version, _source_system(package), start)
+
+
+@functools.lru_cache(maxsize=1)
+def _loaded(country: Country) -> System:
+    return functools.reduce(System.with_reform, country.reforms, country.as_it_stands())
+
+
+def _ready(package: str, version: str, source: Any, start: str = "") -> System:
+    """The rules, with what makes others of them when a reform switches structures on."""
+    base, own = _system(package, version, source), own_reforms(package, start)
+    if own is not None and start:
+        usual = own_reforms(package)
+        built = usual.changed_by(base, base.law) if usual is not None else frozenset()
+        if built != own.changed_by(base, base.law):
+            fail_if_built_in(base, built, own, base, f"start_instant={start!r}")
+            base = _system(package, version, reformed_source(_clone(source), (), own)[0])
+    return dataclasses.replace(
+        base,
+        restructured=functools.partial(_restructured, base, own),
+        switches=functools.partial(_switches, base, own, frozenset()),
+        start_instant=start,
+    )
+
+
+def _restructured(base: System, own: OwnReforms | None, written: System) -> System:
+    """The rules after reforms of the law: what the country itself makes of such a law."""
+    reforms = written.reforms
+    series = {p.partition(".")[0] for p in made_series(base.source)}
+    remade = any(path.partition(".")[0] in series for reform in reforms for path in reform)
+    if not remade and (own is None or not is_switched(own, base, written)):
+        return dataclasses.replace(
+            written, clone=lambda: reformed_source(_clone(base.source), reforms)[0]
+        )
+    source, used = reformed_source(_clone(base.source), reforms, own)
+    return dataclasses.replace(
+        _system(base.name, written.version, source),
+        reforms=reforms,
+        before=written.before,
+        restructured=written.restructured,
+        switches=functools.partial(_switches, base, own, used),
+        start_instant=written.start_instant,
+    )
+
+
+def _switches(
+    base: System, own: OwnReforms | None, used: frozenset[str], law: LawNode
+) -> frozenset[str]:
+    """The parameters of which the country makes formulas or other numbers."""
+    looked = () if own is None else {*own.looked_at(base, base.law), *own.looked_at(base, law)}
+    return made_series(base.source).union(looked, used)
 
 
 def _system(package: str, version: str, source: Any) -> System:
@@ -115,7 +190,8 @@ def _system(package: str, version: str, source: Any) -> System:
         source=source,
         clone=functools.partial(_clone, source),
         of_source=functools.partial(_system, package, version),
-        abolished=functools.partial(_abolished, source),
+        abolitions="gov.abolitions",
+        listed=functools.cache(lambda: _paths(source)),
         carry=bool(getattr(source, "auto_carry_over_input_variables", False)),
         missing=_missing,
         moved=functools.partial(_moved, package),
@@ -168,16 +244,9 @@ def _missing(path: str, instant: str) -> Exception:
     return errors.ParameterNotFoundError(path, instant)
 
 
-@functools.lru_cache(maxsize=100_000)
-def _abolition(source: Any, name: str) -> Any:
-    node = source.parameters.children.get("gov")
-    abolitions = None if node is None else node.children.get("abolitions")
-    return None if abolitions is None else abolitions.children.get(name)
-
-
-def _abolished(source: Any, name: str, instant: str) -> bool:
-    switch = _abolition(source, name)
-    return bool(switch is not None and switch._get_at_instant(instant))
+def _paths(source: Any) -> Paths:
+    nodes = source.parameters.get_descendants()
+    return Paths.of(node.name for node in nodes if hasattr(node, "values_list"))
 
 
 def _variable(source: Any) -> Variable:

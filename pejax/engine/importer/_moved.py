@@ -77,13 +77,15 @@ def built(
     inputs: Mapping[str, Any],
     period: str,
     links: Mapping[str, np.ndarray] | None = None,
+    **options: Any,
 ) -> Any:
     """A simulation of a country's class with inputs that are there when it is built.
 
     A situation or a data set is read while a simulation is built, and what the country does with
     inputs comes after. Setting them on a finished simulation would be too late.
 
-    **Arguments:** `links`, the group row of every person, by group; without it there is one person.
+    **Arguments:** `links`, the group row of every person, by group; without it there is one person;
+    `options`, of the class.
     """
     given = links or {e.key: np.zeros(1, int) for e in system.group_entities}
 
@@ -93,7 +95,7 @@ def built(
             self.set_input(name, period, values)
 
     fed = type(kind.__name__, (kind,), {"build_from_populations": build_from_populations})
-    return fed(tax_benefit_system=system, populations=_populations(system, given))
+    return fed(tax_benefit_system=system, populations=_populations(system, given), **options)
 
 
 def _populations(system: Any, links: Mapping[str, np.ndarray]) -> Any:

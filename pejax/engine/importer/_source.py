@@ -19,11 +19,14 @@ from ._moved import built
 
 
 def source_simulation(
-    package: str | System, population: Population, year: int = 2025, extra: Collection[str] = ()
+    package: str | Country | System,
+    population: Population,
+    year: int = 2025,
+    extra: Collection[str] = (),
 ) -> Any:
     """The country package's own simulation of the same people.
 
-    **Arguments:** `package`, its name, or its rules after a structural reform; `population`, whose
+    **Arguments:** `package`, its name, or its rules after a reform of any kind; `population`, whose
     columns are the package's input variables, given as those of a situation are; `year`, the year
     those columns describe; `extra`, columns that are no variables.
 
@@ -32,13 +35,16 @@ def source_simulation(
 
     **Raises:** what `engine.compile` raises for these columns.
     """
-    system = import_country(package).load() if isinstance(package, str) else package
+    country = import_country(package) if isinstance(package, str) else package
+    system = country.load() if isinstance(country, Country) else country
     module = importlib.import_module(f"{system.name}.system")
     fail_if_groups_missing(population, system.groups)
     population = population.unpadded() if population.is_padded else population
     inputs = given_columns(population, system.names, extra)
     links = {group: np.asarray(population.links[group]) for group in system.groups}
-    return built(module.Simulation, system.source, inputs, str(year), links)
+    source = system.clone() if system.reforms else system.source
+    start = {"start_instant": system.start_instant} if system.start_instant else {}
+    return built(module.Simulation, source, inputs, str(year), links, **start)
 
 
 def source_values(simulation: Any, names: Iterable[str], year: int = 2025) -> dict[str, np.ndarray]:
@@ -84,8 +90,8 @@ def hoist(
 
     **Arguments:** `extra`, columns of the population that are no variables.
     """
-    simulation = source_simulation(country.package, population, year, extra)
-    system = _source_system(country.package)
+    system = country.load().source
+    simulation = source_simulation(country, population, year, extra)
     columns: dict[str, dict[str, np.ndarray]] = {}
     for name in names:
         entity = system.variables[name].entity.key

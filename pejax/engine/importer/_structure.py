@@ -6,39 +6,32 @@ They change which formulas there are, so they make another `System`, which is co
 from __future__ import annotations
 
 import importlib
-import json
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..._validate import BadInputError, unknown
 from ..rules._system import System
 
-if TYPE_CHECKING:
-    from ._country import Country
-
 
 def restructured(
-    country: Country, changes: Iterable[type], neutralized: Iterable[str], of_source: Any
-) -> System:
-    """The country's rules after structural changes.
+    base: System, changes: Iterable[type], neutralized: Iterable[str]
+) -> tuple[Any, str]:
+    """The country's own object after structural changes, and a name for its version.
 
     **Arguments:** `changes`, the country's own `Reform` classes, applied in order, and `Variable`
     classes, each added or put in the place of the one of its name; `neutralized`, names of
-    variables that are their default for everybody; `of_source`, adapts the country's own object.
+    variables that are their default for everybody.
     """
-    base = country.load()
     changes, neutralized = tuple(changes), tuple(neutralized)
     for name in neutralized:
         if name not in base.variables:
             raise unknown("variable", name, base.variables)
-    source = base.source
-    for reform in _reforms(changes, neutralized):
-        source = reform(source)
+    reforms = _reforms(changes, neutralized)
+    source = base.clone()
+    for reform in reforms:
+        source.apply_reform_set(reform)
     names = [c.__name__ for c in changes] + [f"without {name}" for name in neutralized]
-    version = f"{country.version}+{', '.join(names)}"
-    system = of_source(country.package, version, source)
-    edits = json.loads(country.reform)
-    return system.with_reform(edits) if edits else system
+    return source, f"{base.version}+{', '.join(names)}"
 
 
 def _reforms(changes: tuple[type, ...], neutralized: tuple[str, ...]) -> list[Any]:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import bisect
 import dataclasses
-import re
+import datetime
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ..._validate import BadInputError, UnknownNameError, suggest
+from ._reform import Edit, Edits, Value
 
-Value = bool | int | float | str | list | None
+FOR_GOOD = "9999-12-31"
+"""The last day of a value that nothing follows."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +42,15 @@ class LawParameter:
         """When the value in force at `instant` came into force."""
         return self.entries[self._place(instant)][0]
 
+    def stop(self, instant: str) -> str:
+        """The last day of the value in force at `instant`."""
+        later = self.after(instant)
+        return day_before(later[0][0]) if later else FOR_GOOD
+
+    def after(self, instant: str) -> tuple[tuple[str, Value], ...]:
+        """The entries that follow the value in force at `instant`."""
+        return self.entries[self._place(instant) + 1 :]
+
     def _place(self, instant: str) -> int:
         return bisect.bisect_right([s for s, _ in self.entries], instant) - 1
 
@@ -47,18 +58,21 @@ class LawParameter:
         """The parameter with dated values laid over it, in order."""
         entries = list(self.entries)
         for edit in edits:
-            after = self._after(entries, edit.stop)
             kept = [e for e in entries if e[0] < edit.start]
-            later = [e for e in entries if edit.stop is not None and e[0] > edit.stop]
-            entries = [*kept, (edit.start, edit.value), *after, *later]
+            entries = [*kept, (edit.start, edit.value), *self._after(entries, edit.stop)]
         return dataclasses.replace(self, entries=tuple(entries))
 
     @staticmethod
     def _after(entries: list[tuple[str, Value]], stop: str | None) -> list[tuple[str, Value]]:
+        """The entries behind an edit: the value that it interrupts is taken up again."""
         if stop is None:
             return []
+        later = [e for e in entries if e[0] > stop]
+        resumed = next_day(stop)
+        if later and later[0][0] == resumed:
+            return later
         before = [v for s, v in entries if s <= stop]
-        return [(_next_day(stop), before[-1] if before else None)]
+        return [(resumed, before[-1] if before else None), *later]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,21 +153,6 @@ def _unknown_step(path: str, walked: str, name: str, options: Any) -> UnknownNam
     return UnknownNameError(f"no parameter {path!r}: nothing is called {name!r}. Nearest: {hint}")
 
 
-@dataclasses.dataclass(frozen=True)
-class Edit:
-    """A value from `start` to `stop` (inclusive; None for good)."""
-
-    start: str
-    stop: str | None
-    value: Value
-
-
-Edits = Mapping[str, tuple[Edit, ...]]
-
-_NO_LAW_BEFORE, _NO_LAW_AFTER = "1800-01-01", "2200-12-31"
-"""An edit that ends before or starts after these dates can only be a slip."""
-
-
 def fail_if_another_kind(parameter: Any, path: str, edits: tuple[Edit, ...]) -> None:
     """An edit keeps what its parameter is: a number, a boolean, a text or a list.
 
@@ -182,63 +181,6 @@ def _kind(value: Any) -> str:
     return "list" if isinstance(value, list | tuple | set) else "number"
 
 
-def read_reform(
-    reform: Mapping[str, Any], since: str = "0000-01-01"
-) -> dict[str, tuple[Edit, ...]]:
-    """Read PolicyEngine's reform dictionary: path to value, or path to `{dates: value}`.
-
-    Dates are `YYYY`, `YYYY-MM-DD` (from then on) or `YYYY-MM-DD.YYYY-MM-DD`. A bare value holds
-    from `since`.
-
-    >>> read_reform({"tax.rate": {"2025-01-01.2025-12-31": 0.2}})["tax.rate"][0].stop
-    '2025-12-31'
-    """
-    edits: dict[str, tuple[Edit, ...]] = {}
-    for path, given in reform.items():
-        dated = given if isinstance(given, Mapping) else {since: given}
-        edits[path] = tuple(
-            _read_edit(path, str(k), v) for k, v in sorted(dated.items(), key=lambda kv: str(kv[0]))
-        )
-    return edits
-
-
-def _read_edit(path: str, dates: str, value: Any) -> Edit:
-    start, stop = _span(path, dates)
-    if stop is not None and stop < start:
-        raise BadInputError(f"{path}: {dates!r} ends before it starts; swap the dates")
-    if start > _NO_LAW_AFTER or (stop is not None and stop < _NO_LAW_BEFORE):
-        raise BadInputError(
-            f"{path}: {dates!r} is outside the law, which is read for dates from "
-            f"{_NO_LAW_BEFORE} to {_NO_LAW_AFTER}"
-        )
-    return Edit(start, stop, value)
-
-
-def _span(path: str, dates: str) -> tuple[str, str | None]:
-    """First and last day of `2025`, `year:2025:3`, `2025-01-01` or `2025-01-01.2025-12-31`."""
-    start, _, stop = dates.partition(".")
-    years = re.fullmatch(r"(?:year:)?(\d{4})(?::(\d+))?", start)
-    if years and not stop:
-        last = int(years[1]) + int(years[2] or 1) - 1
-        return f"{years[1]}-01-01", f"{last:04}-12-31"
-    if not all(_is_day(day) for day in (start, *([stop] if stop else []))):
-        raise BadInputError(
-            f"{path}: {dates!r} is not a date; write 2025, 2025-01-01 or 2025-01-01.2025-12-31"
-        )
-    return start, stop or None
-
-
-def _is_day(text: str) -> bool:
-    """Whether it is a day of the calendar, `YYYY-MM-DD`; the year 0000 stands for ever since."""
-    import datetime
-
-    try:
-        day = datetime.date.fromisoformat(text.replace("0000-", "0004-", 1))
-    except ValueError:
-        return False
-    return str(day)[4:] == text[4:]
-
-
 def edited(law: Any, edits: Edits) -> Any:
     """`law` with `edits` laid over the parameters that they name."""
     if isinstance(law, LawParameter):
@@ -264,7 +206,11 @@ def parameters_under(node: LawNode | LawScale | LawParameter) -> Iterator[LawPar
             yield from parameters_under(child)
 
 
-def _next_day(date: str) -> str:
-    import datetime
-
+def next_day(date: str) -> str:
+    """The day after an ISO date."""
     return str(datetime.date.fromisoformat(date) + datetime.timedelta(days=1))
+
+
+def day_before(date: str) -> str:
+    """The day before an ISO date."""
+    return str(datetime.date.fromisoformat(date) - datetime.timedelta(days=1))

@@ -16,8 +16,10 @@ from ..._fingerprint import fingerprint
 from ..._validate import BadInputError, UnknownNameError, suggest
 from . import _calendar
 from ._calendar import Period
-from ._law import LawNode, edited, fail_if_another_kind, read_reform
+from ._law import LawNode, LawParameter, edited, fail_if_another_kind, parameters_under
 from ._names import Moved, Names
+from ._paths import Paths
+from ._reform import read_reform
 
 if TYPE_CHECKING:
     from ..tracing._stand_in import Numpy
@@ -73,10 +75,14 @@ class System:
     **Arguments:** `name` and `version`; `person` and `groups`, entity keys; `containing`, the
     groups that contain a group; `variables`; `law`; `period`, reads a period; `tracing`, opens a
     trace and gives the function that prepares formulas for it; `source`, the country's own object,
-    which some formulas ask for; `clone`, another such object, to be changed; `of_source`, the same
-    country by another such object; `abolished`, whether the law switches a variable off; `carry`,
-    whether inputs carry over to later periods; `missing`, the error for a path without a value;
-    `moved`, the inputs that the country's own simulation keeps under another name.
+    which some formulas ask for; `clone`, another such object under the same law, to be changed;
+    `of_source`, the same country by another such object; `abolitions`, the branch of the law with
+    a switch for each variable; `reforms`, those that are written into the law, in PolicyEngine's
+    form, and `before`, the rules without them; `restructured`, makes what the country itself makes
+    of such a law; `switches`, the parameters of which it does; `start_instant`, the day on which it
+    looks at them; `listed`, the paths of all parameters; `carry`, whether inputs carry over to
+    later periods; `missing`, the error for a path without a value; `moved`, the inputs that the
+    country's own simulation keeps under another name.
     """
 
     name: str
@@ -92,7 +98,13 @@ class System:
     source: Any = None
     clone: Callable[[], Any] = _no_other_rules
     of_source: Callable[[Any], System] = lambda source: _no_other_rules()
-    abolished: Callable[[str, str], bool] = lambda name, instant: False
+    abolitions: str = ""
+    reforms: tuple[Mapping[str, Any], ...] = ()
+    before: System | None = None
+    restructured: Callable[[System], System] = lambda system: system
+    switches: Callable[[LawNode], frozenset[str]] = lambda law: frozenset()
+    start_instant: str = ""
+    listed: Callable[[], Paths] | None = None
     carry: bool = True
     missing: Callable[[str, str], Exception] = lambda path, instant: UnknownNameError(
         f"{path} has no value on {instant}"
@@ -128,7 +140,8 @@ class System:
 
         Numbers can be changed without compiling anything, by `program.parameters.with_reform`.
         Booleans, strings, lists and dates inside the period decide the shape of the program: they
-        are changed here, and the system is compiled again.
+        are changed here, and the system is compiled again. If a country's own function makes other
+        formulas of the law so changed, the system has those.
 
         **Raises:** `UnknownNameError` with the nearest paths; `BadInputError` for dates outside the
         law and for values of another kind than the law's.
@@ -136,5 +149,26 @@ class System:
         edits = read_reform(reform)
         for path, dated in edits.items():
             fail_if_another_kind(self.law.find(path), path, dated)
-        version = f"{self.version}+{fingerprint(dict(reform))[:8]}"
-        return dataclasses.replace(self, law=edited(self.law, edits), version=version)
+        return self.restructured(
+            dataclasses.replace(
+                self,
+                law=edited(self.law, edits),
+                reforms=(*self.reforms, dict(reform)),
+                before=self.before or self,
+                version=f"{self.version}+{fingerprint(dict(reform))[:8]}",
+            )
+        )
+
+    def paths(self) -> Paths:
+        """The names of all parameters of the law."""
+        if self.listed is not None:
+            return self.listed()
+        return Paths.of(p.path for p in parameters_under(self.law))
+
+    def abolition(self, name: str) -> LawParameter | None:
+        """The switch by which the law makes a variable its default for everybody, if there is
+        one."""
+        at: Any = self.law
+        for step in (*self.abolitions.split("."), name) if self.abolitions else ():
+            at = at.children.get(step) if isinstance(at, LawNode) else None
+        return at if isinstance(at, LawParameter) else None

@@ -88,6 +88,16 @@ class Simulation(Bookkeeping):
         self.law = self.trace_state.law.of(self.system.law)
         self.own_law = True
 
+    @property
+    def baseline(self) -> Simulation | None:
+        """The same people under the law before the reforms that are written into it; formulas
+        that describe a response compare with it."""
+        state, before = self.trace_state, self.trace_state.system.before
+        if before is not None and state.before is None:
+            state.before = Simulation(state, state.given, "baseline")
+            state.before.system, state.before.law = before, state.law.of(before.law)
+        return state.before
+
     def get_holder(self, name: str) -> Holder:
         return Holder(self, name)
 
@@ -211,7 +221,7 @@ class Simulation(Bookkeeping):
         if name in self.neutralized:
             state.frames[-1] |= bit
             return self._default(variable)
-        if variable.neutralized or self.system.abolished(name, str(period.start)):
+        if variable.neutralized or self._is_abolished(name, period):
             return self._default(variable)
         if key in self.inputs:
             state.frames[-1] |= bit
@@ -221,6 +231,13 @@ class Simulation(Bookkeeping):
         if (other := self._other_period(variable, period)) is not None:
             return other
         return self._fresh(variable, key)
+
+    def _is_abolished(self, name: str, period: Any) -> bool:
+        """Whether the law switches the variable off."""
+        switch = self.system.abolition(name)
+        if switch is None or switch.at(str(period.start)) is None:
+            return False
+        return bool(self.trace_state.ledger.read(switch, str(period.start)))
 
     def _remembered(self, key: Key) -> Traced | None:
         """A value of this branch, or an ancestor's that no override in between touches."""

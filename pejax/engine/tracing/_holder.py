@@ -23,7 +23,6 @@ class Bookkeeping:
     dataset = None
     branch_period: Any = None
     branch_overrides: Any = None
-    baseline = None
     reform = None
     is_over_dataset = False
     has_axes = False

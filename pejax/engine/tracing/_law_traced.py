@@ -31,6 +31,16 @@ def view(law: Any, instant: str, ledger: Ledger) -> Any:
     return ledger.read(law, instant)
 
 
+def instant_reader(period_of: Callable[[Any], Any]) -> Callable[[Any], str]:
+    """What turns a period, an instant or a text into the day at which the law is read."""
+
+    def read(given: Any) -> str:
+        bare = isinstance(given, str | int) and len(str(given)) < len("2025-01-01")
+        return str(getattr(period_of(given) if bare else given, "start", given))
+
+    return read
+
+
 class Law:
     """The undated root: `parameters(period)` or `parameters.gov.irs(period)`."""
 
@@ -75,6 +85,7 @@ class Series:
     """A parameter with its dates: `parameters.gov.irs.rate`, called with a period for its value.
 
     Formulas that look for the last value of a kind copy it and edit `values_list`, newest first.
+    Which entries there are is then fixed for the program: a reform adds some.
     """
 
     def __init__(
@@ -83,15 +94,25 @@ class Series:
         self._parameter = parameter
         self._ledger = ledger
         self._instant_of = instant_of
-        self.values_list = [Entry(*entry) for entry in reversed(parameter.entries)]
+        self._entries = [Entry(*entry) for entry in reversed(parameter.entries)]
+
+    @property
+    def values_list(self) -> list[Entry]:
+        for entry in self._entries:
+            self._ledger.fixed(self._parameter, "a series", entry.instant_str)
+        return self._entries
+
+    @values_list.setter
+    def values_list(self, entries: list[Entry]) -> None:
+        self._entries = entries
 
     def clone(self) -> Series:
         copy = Series(self._parameter, self._ledger, self._instant_of)
-        copy.values_list = list(self.values_list)
+        copy._entries = list(self._entries)
         return copy
 
     def __call__(self, period: Any) -> Any:
-        entries = tuple((e.instant_str, e.value) for e in reversed(self.values_list))
+        entries = tuple((e.instant_str, e.value) for e in reversed(self._entries))
         own = self._parameter
         edited = own if entries == own.entries else dataclasses.replace(own, entries=entries)
         return self._ledger.read(edited, self._instant_of(period))

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable
 from typing import Any
 
 from ..graph._ir import Graph
-from ..rules._law import LawNode, LawParameter
+from ..rules._law import FOR_GOOD, LawNode, LawParameter, day_before, next_day
+from ..rules._reform import EVER
 from ._array import Traced
+
+_PINNED_SINCE = "2000-01-01"
+"""Rules of an earlier day are not what formulas look back to."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Leaf:
-    """A traced number: its parameter, the start of its value, and when it was read.
+    """A traced number: its parameter, its value, and from when to when the law has it.
 
-    `era` is `""` for a value in force within the program's period, `"before"` or `"after"` for one
-    that a formula read at another time, so that a reform of the period never leaks into it.
+    `start` and `stop` lie within one year: the program's period, for which `era` is `""`, or a
+    year `"before"` or `"after"` it that a formula looked at. `"pinned"` is a number that a formula
+    took from other rules: its dates are those at which the law in force has it.
     """
 
     parameter: LawParameter
     start: str
+    stop: str
     era: str
     value: float
 
@@ -30,7 +37,7 @@ class Leaf:
 
 
 class Ledger:
-    """Collects every number of the law that a trace reads.
+    """Collects every number of the law that a trace reads; `looked`, when it read a static value.
 
     **Arguments:** `graph`; `law`, as it is in force; `first` and `last`, the program's period as
     ISO dates; `missing`, the error a country raises for a path without a value.
@@ -50,6 +57,7 @@ class Ledger:
         self.missing = missing
         self.leaves: dict[str, Leaf] = {}
         self.static: dict[str, Any] = {}
+        self.looked: dict[str, set[str]] = {}
 
     def read(self, parameter: LawParameter, instant: str) -> Any:
         """The value in force: traced if it is a number."""
@@ -57,7 +65,7 @@ class Ledger:
         if value is None:
             raise self.not_in_force(parameter, instant)
         if isinstance(value, bool) or not isinstance(value, int | float):
-            self.static[parameter.path] = value
+            self.fixed(parameter, value, instant)
             return value
         leaf = self._leaf(parameter, instant, float(value))
         return Traced(self.graph.parameter(leaf.key, leaf.value))
@@ -77,17 +85,44 @@ class Ledger:
         problem.add_note(f"{begins}: compile for a year in which every number has a value")
         return problem
 
+    def fixed(self, parameter: LawParameter, value: Any, instant: str) -> None:
+        """Note a value that a formula takes as it is: no reform of the program can change it."""
+        self.static[parameter.path] = value
+        self.looked.setdefault(parameter.path, set()).add(instant)
+
     def _leaf(self, parameter: LawParameter, instant: str, value: float) -> Leaf:
-        era = "before" if instant < self.first else "after" if instant > self.last else ""
-        start = parameter.start(instant)
-        if not era and self._is_of_another_time(parameter, instant, value):
-            era = "before"
-        if not era:
-            start = max(start, self.first)
-        leaf = Leaf(parameter, start, era, value)
+        if self._is_of_other_rules(parameter, instant, value):
+            return self._pinned(parameter, value)
+        era, first, last = self._year(instant)
+        start = max(parameter.start(instant), first)
+        leaf = Leaf(parameter, start, min(parameter.stop(instant), last), era, value)
         return self.leaves.setdefault(leaf.key, leaf)
 
-    def _is_of_another_time(self, parameter: LawParameter, instant: str, value: float) -> bool:
-        """Whether a formula reads a value that the law in force does not have at this instant."""
-        current = self.law.find(parameter.path)
-        return current is not parameter and current.at(instant) != value  # type: ignore[union-attr]
+    def _year(self, instant: str) -> tuple[str, str, str]:
+        """The program's period, or the days of another year: its era, first and last day."""
+        if self.first <= instant <= self.last:
+            return "", self.first, self.last
+        first, last = f"{instant[:4]}-01-01", f"{instant[:4]}-12-31"
+        if instant < self.first:
+            return "before", first, min(last, day_before(self.first))
+        return "after", max(first, next_day(self.last)), last
+
+    def _pinned(self, parameter: LawParameter, value: float) -> Leaf:
+        """A number of other rules, dated by when the law in force has it: a reform of all those
+        days would have been copied, one of other days would not."""
+        current: Any = self.law.find(parameter.path)
+        spans = [(s, current.stop(s)) for s, v in current.entries if v == value and s < self.first]
+        start = max(spans[0][0], _PINNED_SINCE) if spans else EVER
+        stop = min(spans[-1][1] if spans else FOR_GOOD, day_before(self.first))
+        leaf = Leaf(parameter, start, stop, "pinned", value)
+        others = itertools.count(2)
+        while self.leaves.setdefault(leaf.key, leaf).value != value:
+            leaf = dataclasses.replace(leaf, era=f"pinned {next(others)}")
+        return self.leaves[leaf.key]
+
+    def _is_of_other_rules(self, parameter: LawParameter, instant: str, value: float) -> bool:
+        """Whether other rules than those in force have set this value, or an end to it."""
+        current: Any = self.law.find(parameter.path)
+        if current is parameter or current.entries == parameter.entries:
+            return False
+        return current.at(instant) != value or current.after(instant) != parameter.after(instant)

@@ -26,7 +26,8 @@ class Trace:
 
     **Arguments:** `links`, by group; `ledger`, the numbers of the law read; `prepare`, makes a
     formula ready to run on traced arrays; `final`, whether there
-    are no other shadow sizes to try; `refused`, why formulas could not be traced; `columns`, what
+    are no other shadow sizes to try; `refused`, why formulas could not be traced; `given`, the
+    population's inputs; `before`, its simulation under the law before a reform; `columns`, what
     the population gives, by the names that it has there; `asked`, the variables of which a formula
     asked whether they are given.
     """
@@ -44,6 +45,8 @@ class Trace:
     frames: list[int] = dataclasses.field(default_factory=lambda: [0])
     evaluated: dict[str, set[str]] = dataclasses.field(default_factory=dict)
     refused: dict[str, str] = dataclasses.field(default_factory=dict)
+    given: Mapping[tuple[str, Any], Any] = dataclasses.field(default_factory=dict)
+    before: Any = None
 
     names: dict[str, int] = dataclasses.field(default_factory=dict)
     columns: tuple[str, ...] = ()

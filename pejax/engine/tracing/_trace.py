@@ -18,7 +18,7 @@ from ._array import Traced, deciding
 from ._evaluate import Simulation
 from ._groups import Links
 from ._inputs import WEIGHT, Column, input_values, link_nodes
-from ._law_traced import Law
+from ._law_traced import Law, instant_reader
 from ._ledger import Leaf, Ledger
 from ._reads import Trace
 from ._stand_in import Numpy
@@ -60,9 +60,9 @@ class Outcome:
     """What a trace leaves.
 
     **Arguments:** `graph`; `outputs`, the node and vocabulary of each; `guards`; `leaves`, the
-    numbers of the law read; `evaluated`, the periods for which each variable was computed;
-    `given`, the variables that columns gave; `asked`, those of which formulas asked whether they
-    are given.
+    numbers of the law read; `static`, its values that are none, and `looked`, the days for which
+    they were read; `evaluated`, the periods for which each variable was computed; `given`, the
+    variables that columns gave; `asked`, those of which formulas asked whether they are given.
     """
 
     graph: Graph
@@ -70,6 +70,7 @@ class Outcome:
     guards: tuple[Guard, ...]
     leaves: dict[str, Leaf]
     static: dict[str, Any]
+    looked: dict[str, set[str]]
     evaluated: dict[str, set[str]]
     given: tuple[str, ...]
     period: Any
@@ -137,6 +138,7 @@ def _attempt(
         state.final = final
         state.columns = tuple(c.name if c.name != WEIGHT else c.variable for c in columns)
         inputs = input_values(graph, system, columns, period)
+        state.given = inputs
         simulation = Simulation(state, inputs)
         results = {name: simulation.calculate(name, period) for name in outputs}
     if state.refused:
@@ -147,6 +149,7 @@ def _attempt(
         guards=tuple(guards),
         leaves=state.ledger.leaves,
         static=state.ledger.static,
+        looked=state.ledger.looked,
         evaluated=state.evaluated,
         given=tuple(sorted({name for name, _ in inputs})),
         period=period,
@@ -177,7 +180,7 @@ def _state(
     first = str(period.start)
     last = last_day(period)
     ledger = Ledger(graph, system.law, first, last, system.missing)
-    law = Law(system.law, ledger, lambda p: str(system.period(p).start) if _bare(p) else _start(p))
+    law = Law(system.law, ledger, instant_reader(system.period))
     return Trace(
         system=system,
         graph=graph,
@@ -188,11 +191,3 @@ def _state(
         law=law,
         bits={name: 1 << i for i, name in enumerate(system.variables)},
     )
-
-
-def _bare(period: Any) -> bool:
-    return isinstance(period, str | int) and len(str(period)) < len("2025-01-01")
-
-
-def _start(period: Any) -> str:
-    return str(getattr(period, "start", period))

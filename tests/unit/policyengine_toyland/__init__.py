@@ -1,0 +1,1 @@
+"""A country package of two taxes, for tests of what the importer does with any package."""
