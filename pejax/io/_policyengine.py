@@ -1,7 +1,7 @@
 """PolicyEngine's HDF5 data sets: one array a variable and period, rows by entity."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
@@ -69,10 +69,18 @@ def read_policyengine_h5(
             refused[name] = reason
         else:
             frames[entity][name] = values
+    # In a table of persons every other `_id` would be a link to a group of that name.
+    person = frames["person"]
+    numbers = {name: person.pop(name) for name in [*person] if _looks_like_a_link(name, ids)}
     population = Population.from_frames({e: pd.DataFrame(held) for e, held in frames.items()})
+    population = population.with_columns("person", **numbers)
     if not return_report:
         return population
     return population, pd.DataFrame(refused.items(), columns=["variable", "reason"])
+
+
+def _looks_like_a_link(name: str, entities: Collection[str]) -> bool:
+    return name.endswith("_id") and name.removesuffix("_id") not in entities
 
 
 def _read(path: str | os.PathLike, year: int) -> tuple[dict[str, np.ndarray], dict[str, str]]:

@@ -38,6 +38,14 @@ def test_variables_links_and_weights(tmp_path):
     assert pop.column("household_size").tolist() == [2, 1]
 
 
+def test_a_number_of_a_person_is_no_link(tmp_path):
+    """`parent_1_id` names a parent, 0 where none is known: no group of persons."""
+    path = write(tmp_path / "cps.h5", parent_1_id=np.array([0, 1, 0]))
+    pop = io.read_policyengine_h5(path, 2024)
+    assert pop.schema.entities == ("person", "household", "tax_unit")
+    assert pop.column("parent_1_id").tolist() == [0, 1, 0]
+
+
 def test_a_variable_whose_entity_is_open(tmp_path):
     path = write(tmp_path / "cps.h5", rent=np.array([1.0, 2.0]))
     with pytest.raises(BadInputError, match=r"rent \(2 rows: household or tax_unit\).*entities="):

@@ -198,6 +198,7 @@ def _system(package: str, version: str, source: Any) -> System:
     )
 
 
+@functools.lru_cache(maxsize=4)
 def _moved(package: str) -> Mapping[str, Moved]:
     """A structural reform changes rules, not the class that reads inputs: ask it of the country's
     own system, once."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import functools
 import importlib
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -22,7 +21,6 @@ from ..rules._names import Moved
 _YEAR = 2025
 
 
-@functools.lru_cache(maxsize=4)
 def moved_inputs(package: str, system: Any) -> dict[str, Moved]:
     """The moves that the class of an installed package makes.
 
