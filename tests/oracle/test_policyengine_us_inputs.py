@@ -133,8 +133,10 @@ def test_the_moves_are_read_from_the_package(country):
 
 
 def test_asking_for_them_leaves_the_dice_alone(country):
+    from policyengine_us import Simulation
+
     state = np.random.get_state()[1].tolist()
-    moved_inputs("policyengine_us", country.load().source)
+    assert moved_inputs(Simulation, country.load().source) == country.load().names.moved
     assert np.random.get_state()[1].tolist() == state
 
 

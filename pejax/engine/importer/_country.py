@@ -202,7 +202,9 @@ def _system(package: str, version: str, source: Any) -> System:
 def _moved(package: str) -> Mapping[str, Moved]:
     """A structural reform changes rules, not the class that reads inputs: ask it of the country's
     own system, once."""
-    return moved_inputs(package, _source_system(package)) if _has_system(package) else {}
+    module = importlib.import_module(f"{package}.system") if _has_system(package) else None
+    own = getattr(module, "Simulation", None)
+    return {} if own is None else moved_inputs(own, _source_system(package))
 
 
 def _clone(source: Any) -> Any:

@@ -21,14 +21,11 @@ from ..rules._names import Moved
 _YEAR = 2025
 
 
-def moved_inputs(package: str, system: Any) -> dict[str, Moved]:
-    """The moves that the class of an installed package makes.
+def moved_inputs(own: type, system: Any) -> dict[str, Moved]:
+    """The moves that a country's class makes.
 
-    **Arguments:** `system`, the country's own tax and benefit system.
+    **Arguments:** `own`, the class; `system`, the country's own tax and benefit system.
     """
-    own = getattr(importlib.import_module(f"{package}.system"), "Simulation", None)
-    if own is None:
-        return {}
     core = importlib.import_module("policyengine_core.simulations").Simulation
     with _same_dice():
         bare = built(own, system, {}, str(_YEAR))
