@@ -70,6 +70,7 @@ REFORMS = {
         "gov.contrib.flat.rate": {"2025": 0.6},
     },
     "a switch of a later year": {"gov.contrib.flat.in_effect": {"2027-01-01": True}},
+    "a switch that stays off": {"gov.contrib.flat.in_effect": {"2029": False}},
     "a switch of one day": {"gov.contrib.bonus.in_effect": {"2024-01-01": True}},
     "a number that is a switch": {"gov.contrib.levy.amount": {"2024-01-01": 0.25}},
     "what a reform reads": {

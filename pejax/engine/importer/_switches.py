@@ -148,7 +148,9 @@ def _fail_if_missed(
     """Refuse a switch that is thrown on days on which nobody looks."""
     was: Any = base.law.find(path)
     now: Any = written.law.find(path)
-    if was.entries == now.entries or any(was.at(day) != now.at(day) for day in looked):
+    starts = {start for start, _ in (*was.entries, *now.entries)}
+    moved = {day for day in starts.union(looked) if was.at(day) != now.at(day)}
+    if not moved or moved & set(looked):
         return
     days = sorted(looked)
     until = f" to {days[-1]}, once a year" if len(days) > 1 else ""
