@@ -30,11 +30,12 @@ from _harness import RESULTS, write
 
 from pejax import Population, engine
 from pejax.engine import Program
+from pejax.engine._accept import columns_taken
 from pejax.engine._compile import _program, _recipe, _strata, _year
 from pejax.engine.graph._interpret import Interpreter
 from pejax.engine.running import _runtime, _sample
 from pejax.engine.tracing import _evaluate
-from pejax.engine.tracing._inputs import columns_for, host_arrays, recoded, sizes_of
+from pejax.engine.tracing._inputs import host_arrays, recoded, sizes_of, with_all_names
 from pejax.engine.tracing._trace import trace
 from pejax.testing import with_every_input
 from pejax.testing._apart import Apart
@@ -129,8 +130,9 @@ def traced(
 
     _evaluate.Simulation._fresh, _evaluate.Simulation._refuse = fresh, noted
     try:
-        recipe = _recipe(country, names, str(YEAR), "float32", None)
-        columns = columns_for(system, population)
+        recipe = _recipe(country, names, str(YEAR), "float32", None, ())
+        taken = columns_taken(population, system.names)
+        columns = tuple(with_all_names(system, column) for column in taken)
         population = recoded(population, columns)
         rows, host = sizes_of(population), host_arrays(population)
         period = _year(system, str(YEAR))
