@@ -11,21 +11,21 @@ CREDIT = "gov.irs.credits.ctc.amount.base[0].amount"
 
 
 def main(households: int | None = 2_000) -> tuple[float, np.ndarray]:
-    people = pejax.datasets.load_cps(households=households)
+    people = pejax.datasets.load_cps(households=households, reported=True)
     country = engine.import_country("policyengine_us")
-    program = engine.compile(country, ["adjusted_gross_income", "ctc"], 2025, people)
+    program = engine.compile(country, ["adjusted_gross_income", "income_tax"], 2025, people)
     law = program.parameters
     reform = law.with_reform({CREDIT: 3_000})
 
     # What would another law cost? The weights stay: targets were observed under their year's law.
-    _, slope = engine.gradient(program, people, "ctc", reform)
-    by_law = float(slope[CREDIT])
+    _, slope = engine.gradient(program, people, "income_tax", reform)
+    by_law = -float(slope[CREDIT])  # what the tax loses
     print(f"one more dollar of the credit costs {by_law / 1e6:,.1f} million dollars")
 
     # How does the estimate lean on the targets? Through the calibration, by implicit
     # differentiation: no effect of a policy.
     outputs = program(law, people)
-    change = np.asarray(program(reform, people)["ctc"] - outputs["ctc"], float)
+    change = np.asarray(outputs["income_tax"] - program(reform, people)["income_tax"], float)
     household = np.asarray(people.household_of("tax_unit"))
     per_household = np.bincount(household, change, people.count("household"))
     problem = cal.build_problem(cal.load_targets(), outputs, people)

@@ -7,9 +7,10 @@ from pejax import engine
 
 
 def main(households: int | None = 2_000) -> engine.Program:
-    people = pejax.datasets.load_cps(households=households)
+    # State taxes and child care that are deducted as reported: federal tax is federal law alone.
+    people = pejax.datasets.load_cps(households=households, reported=True)
     country = engine.import_country("policyengine_us")
-    outputs = ["adjusted_gross_income", "ctc", "eitc"]
+    outputs = ["adjusted_gross_income", "income_tax", "eitc"]
     program = engine.compile(country, outputs, period=2025, population=people)
 
     # A pure function of (parameters, population): jit, grad and vmap apply.

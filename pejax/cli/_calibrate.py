@@ -12,11 +12,11 @@ from ._options import (
     Households,
     Out,
     People,
+    Reported,
     Saved,
     Seed,
     Year,
-    fail_if_no_people,
-    read_population,
+    whom,
 )
 
 if TYPE_CHECKING:
@@ -68,6 +68,7 @@ def calibrate(
     year: Year = None,
     population: People = None,
     households: Households = None,
+    reported: Reported = False,
     seed: Seed = 0,
 ) -> None:
     """Solve for weights and write them with the fit by target and what was set aside, and why."""
@@ -81,12 +82,12 @@ def calibrate(
     with work("calibrate", out, options, seed) as task:
         chosen = _method(method, budget, epochs)
         _check(sums)
-        fail_if_no_people(population, households)
+        who = whom(population, households, reported, seed)
         asked = ask(program, country, outputs, year) if outputs or program or country else None
         period = asked.year if asked else year_of(year)
         wanted = room.load_targets(targets, period=period, only=only or None)
         with task.run.step("population"):
-            people = read_population(population, households, period, seed)
+            people = who.read(period)
             task.run.digest(people)
         found = {} if asked is None else _computed(task, asked, people)
         with task.run.step("weights"):

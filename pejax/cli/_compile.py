@@ -10,10 +10,10 @@ from ._options import (
     Households,
     Out,
     People,
+    Reported,
     Seed,
     Year,
-    fail_if_no_people,
-    read_population,
+    whom,
 )
 
 
@@ -24,6 +24,7 @@ def compile_law(
     year: Year = None,
     population: People = None,
     households: Households = None,
+    reported: Reported = False,
     seed: Seed = 0,
 ) -> None:
     """Compile variables of a country package into program.pejax, which runs without the package."""
@@ -32,10 +33,10 @@ def compile_law(
     from ._work import work
 
     with work("compile", out, options, seed) as task:
-        fail_if_no_people(population, households)
+        who = whom(population, households, reported, seed)
         asked = ask(None, country, outputs, year)
         with task.run.step("population"):
-            people = read_population(population, households, asked.year, seed)
+            people = who.read(asked.year)
             task.run.digest(people)
         with task.run.step("law"):
             program = asked.program(people)

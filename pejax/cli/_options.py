@@ -1,9 +1,11 @@
 """Options that several commands share, and the population they describe."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
+
+from .._validate import BadInputError
 
 if TYPE_CHECKING:
     from .._population import Population
@@ -28,6 +30,13 @@ People = Annotated[
         " a PolicyEngine .h5. The public CPS if omitted.",
     ),
 ]
+Reported = Annotated[
+    bool,
+    typer.Option(
+        "--reported",
+        help="State taxes and child care as the CPS has them: federal tax needs no state's law.",
+    ),
+]
 Country = Annotated[
     str | None, typer.Option("--country", help="Installed country package: policyengine_us.")
 ]
@@ -41,33 +50,39 @@ Reform = Annotated[
 ]
 
 
-def fail_if_no_people(path: Path | None, households: int | None) -> None:
-    """Refuse options that name no population, before anything is read."""
-    from .._validate import BadInputError
+class Whom(NamedTuple):
+    """The people that the options describe."""
 
-    if path is not None and households is not None:
-        raise BadInputError(
-            "--households samples the CPS. Leave it out, or leave out --population."
-        )
+    path: Path | None
+    households: int | None
+    reported: bool
+    seed: int
+
+    def read(self, year: int) -> "Population":
+        """The population, of this year if it is the CPS or a file of several years."""
+        from .. import datasets, io
+
+        if self.path is None:
+            return datasets.load_cps(self.households, year, self.seed, reported=self.reported)
+        if self.path.suffix in (".h5", ".hdf5"):
+            return io.read_policyengine_h5(self.path, year)
+        found = io.load(self.path)
+        if not hasattr(found, "schema"):
+            raise BadInputError(
+                f"{self.path} holds no population. Give a folder with one .parquet an entity, or a"
+                " .npz that pejax.io.save wrote."
+            )
+        return found
+
+
+def whom(path: Path | None, households: int | None, reported: bool, seed: int) -> Whom:
+    """The people of the options, which are refused where they do not go together."""
+    chosen = {"--households": households is not None, "--reported": reported}
+    for option, is_chosen in chosen.items():
+        if path is not None and is_chosen:
+            raise BadInputError(
+                f"{option} is for the CPS. Leave it out, or leave out --population."
+            )
     if path is not None and not path.exists():
         raise FileNotFoundError(f"There is no file or folder {path}. Check --population.")
-
-
-def read_population(
-    path: Path | None, households: int | None, year: int, seed: int
-) -> "Population":
-    """The population that the options name."""
-    from .. import datasets, io
-    from .._validate import BadInputError
-
-    if path is None:
-        return datasets.load_cps(households=households, year=year, seed=seed)
-    if path.suffix in (".h5", ".hdf5"):
-        return io.read_policyengine_h5(path, year)
-    found = io.load(path)
-    if not hasattr(found, "schema"):
-        raise BadInputError(
-            f"{path} holds no population. Give a folder with one .parquet an entity, or a .npz"
-            " that pejax.io.save wrote."
-        )
-    return found
+    return Whom(path, households, reported, seed)

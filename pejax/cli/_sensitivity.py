@@ -11,11 +11,11 @@ from ._options import (
     Out,
     People,
     Reform,
+    Reported,
     Saved,
     Seed,
     Year,
-    fail_if_no_people,
-    read_population,
+    whom,
 )
 
 _SHOWN = ["path", "value", "gradient", "dollars_per_percent", "elasticity", "status"]
@@ -30,6 +30,7 @@ def sensitivity(
     year: Year = None,
     population: People = None,
     households: Households = None,
+    reported: Reported = False,
     seed: Seed = 0,
 ) -> None:
     """Rank every parameter of the law by what one percent of it is worth, in one reverse pass."""
@@ -39,11 +40,11 @@ def sensitivity(
     from ._work import work
 
     with work("sensitivity", out, options, seed) as task:
-        fail_if_no_people(population, households)
+        who = whom(population, households, reported, seed)
         change = read_reform(reform)
         asked = ask(program, country, [statistic], year, [change])
         with task.run.step("population"):
-            people = read_population(population, households, asked.year, seed)
+            people = who.read(asked.year)
             task.run.digest(people)
         with task.run.step("law"):
             law = asked.program(people)

@@ -12,11 +12,11 @@ from ._options import (
     Out,
     People,
     Reform,
+    Reported,
     Saved,
     Seed,
     Year,
-    fail_if_no_people,
-    read_population,
+    whom,
 )
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def simulate(
     year: Year = None,
     population: People = None,
     households: Households = None,
+    reported: Reported = False,
     seed: Seed = 0,
 ) -> None:
     """Compute variables for every row and write a table an entity, with weighted totals."""
@@ -43,11 +44,11 @@ def simulate(
     from ._work import work
 
     with work("simulate", out, options, seed) as task:
-        fail_if_no_people(population, households)
+        who = whom(population, households, reported, seed)
         change = read_reform(reform)
         asked = ask(program, country, outputs, year, [change])
         with task.run.step("population"):
-            people = read_population(population, households, asked.year, seed)
+            people = who.read(asked.year)
             task.run.digest(people)
         with task.run.step("law"):
             law = asked.program(people)

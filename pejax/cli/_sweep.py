@@ -11,11 +11,11 @@ from ._options import (
     Households,
     Out,
     People,
+    Reported,
     Saved,
     Seed,
     Year,
-    fail_if_no_people,
-    read_population,
+    whom,
 )
 
 _EXECUTORS = ("local", "ray")
@@ -35,6 +35,7 @@ def sweep(
     year: Year = None,
     population: People = None,
     households: Households = None,
+    reported: Reported = False,
     seed: Seed = 0,
 ) -> None:
     """Run reforms through one program; an interrupted sweep goes on where it stopped."""
@@ -44,12 +45,12 @@ def sweep(
     from ._work import work
 
     with work("sweep", out, options, seed) as task:
-        fail_if_no_people(population, households)
+        who = whom(population, households, reported, seed)
         _check(executor)
         wanted = read_reforms(reforms)
         asked = ask(program, country, statistics, year, wanted)
         with task.run.step("population"):
-            people = read_population(population, households, asked.year, seed)
+            people = who.read(asked.year)
             task.run.digest(people)
         with task.run.step("law"):
             law = asked.program(people)

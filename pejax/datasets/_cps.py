@@ -1,6 +1,7 @@
 """The CPS file that Tax-Calculator ships, as a population of persons in households."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
@@ -11,7 +12,16 @@ from .._tables import Tables
 from .._validate import BadInputError
 from . import _ages as ages
 from ._aging import growth_factor, growth_factors
-from ._cps_columns import FACTS, FILE_YEAR, LEFT_OUT, MONEY, Money, field_labels, fields
+from ._cps_columns import (
+    FACTS,
+    FILE_YEAR,
+    LEFT_OUT,
+    MONEY,
+    REPORTED,
+    Money,
+    field_labels,
+    fields,
+)
 from ._hash import uniform
 from ._installed import installed_file, population_total
 
@@ -29,6 +39,7 @@ def load_cps(
     seed: int = 0,
     person_total: float | None = None,
     *,
+    reported: bool = False,
     return_report: Literal[False] = False,
 ) -> Population: ...
 @overload
@@ -38,6 +49,7 @@ def load_cps(
     seed: int = 0,
     person_total: float | None = None,
     *,
+    reported: bool = False,
     return_report: Literal[True],
 ) -> tuple[Population, "pd.DataFrame"]: ...
 def load_cps(
@@ -46,6 +58,7 @@ def load_cps(
     seed: int = 0,
     person_total: float | None = None,
     *,
+    reported: bool = False,
     return_report: bool = False,
 ) -> "Population | tuple[Population, pd.DataFrame]":
     """Real US households: the public CPS file inside the installed `taxcalc`, aged to a year.
@@ -61,6 +74,9 @@ def load_cps(
         year: the year of the dollars and of the population figure.
         seed: ages within a band and the sample are functions of (seed, record).
         person_total: persons that the weights shall represent, instead of policyengine-us' figure.
+        reported: also fill what policyengine-us would compute from the law of every state, with
+            what the file reports instead: state and local taxes that are deducted, and child care
+            after subsidies. Federal income tax is then federal law alone.
         return_report: also return a table of what was imputed, clipped or set aside, with reasons.
 
     Raises:
@@ -71,7 +87,8 @@ def load_cps(
     persons = population_total(year) if person_total is None else person_total
     units = _sample(_read(), households, seed)
     people = _People.of(units, seed)
-    tables = _tables(units, people, growth, persons)
+    money = (*MONEY, *REPORTED) if reported else MONEY
+    tables = _tables(units, people, money, growth, persons)
     check(tables)
     population = Population.from_tables(tables)
     return (population, _report(units, people)) if return_report else population
@@ -80,7 +97,8 @@ def load_cps(
 def cps_mapping() -> "pd.DataFrame":
     """A row for every column that `load_cps` fills: its fields, their labels and the growth factor.
 
-    Fields that are left behind come last, with the reason in `label` and no column.
+    Those that `reported=True` adds come last; after them fields that are left behind, with the
+    reason in `label` and no column.
     """
     import pandas as pd
 
@@ -98,7 +116,7 @@ def cps_mapping() -> "pd.DataFrame":
 
     household = ("state_fips", "household_weight")
     rows = [row(c, "household" if c in household else "person", f) for c, f in FACTS.items()]
-    rows += [row(m.column, m.entity, m.fields, m.growth) for m in MONEY]
+    rows += [row(m.column, m.entity, m.fields, m.growth) for m in (*MONEY, *REPORTED)]
     rows += [row(None, "", (name,)) | {"label": why} for name, why in LEFT_OUT.items()]
     return pd.DataFrame(rows)
 
@@ -184,7 +202,13 @@ def _spouse_ages(units: Units) -> np.ndarray:
     return np.where(units["age_spouse"] == 0, units["age_head"], units["age_spouse"])
 
 
-def _tables(units: Units, people: _People, growth: dict[str, float], persons: float) -> Tables:
+def _tables(
+    units: Units,
+    people: _People,
+    money: Sequence[Money],
+    growth: dict[str, float],
+    persons: float,
+) -> Tables:
     household_ids, household_of_unit = np.unique(_household_ids(units), return_inverse=True)
     family_keys = household_of_unit * _MEMBERS + units["ffpos"]
     family_of_unit = np.unique(family_keys, return_inverse=True)[1]
@@ -208,10 +232,10 @@ def _tables(units: Units, people: _People, growth: dict[str, float], persons: fl
     columns["person"] = _facts(units, people)
     first_unit = np.unique(household_of_unit, return_index=True)[1]
     columns["household"]["state_fips"] = units["fips"][first_unit].astype(np.int32)
-    for item in MONEY:
+    for item in money:
         columns[item.entity][item.column] = _aged(item, units, people, household, growth)
     origin = {(e, name): "derived" for e, held in columns.items() for name in held}
-    origin |= {(item.entity, item.column): "aged" for item in MONEY}
+    origin |= {(item.entity, item.column): "aged" for item in money}
     origin |= {("person", "age"): "drawn", ("household", "state_fips"): "given"}
     return Tables(
         person="person",
@@ -262,13 +286,15 @@ def _aged(
     growth: dict[str, float],
 ) -> np.ndarray:
     """One dollar column in the target year's dollars."""
-    amount = np.zeros(people.count())
     own = units[item.fields[0]].astype(float)
     if item.minus is not None:
         own = np.maximum(own - units[item.minus], 0)
+    amount = np.zeros(people.count())
     amount[people.head] = own
     if item.split:
         amount[people.spouse] = units[item.fields[1]][people.married]
+    if item.entity == "tax_unit":
+        amount = own
     if item.entity == "spm_unit":
         amount = np.bincount(household, amount)
     gain = growth_factor(item.growth, growth)

@@ -63,6 +63,12 @@ MONEY = (
     Money("spm_unit_pre_subsidy_childcare_expenses", "e32800", "ATXPY", entity="spm_unit"),
 )
 
+# Amounts that the file reports too and policyengine-us computes, from the law of every state.
+REPORTED = (
+    Money("state_and_local_sales_or_income_tax", "e18400", "ATXPY", entity="tax_unit"),
+    Money("childcare_expenses", "e32800", "ATXPY", entity="spm_unit"),
+)
+
 FACTS = {
     "age": ("age_head", "age_spouse", "nu06", "nu13", "n24", "nu18", "n1820", "n21",
             "elderly_dependents", "XTOT"),
@@ -86,7 +92,6 @@ LEFT_OUT = {
     "e03270": "self-employed health insurance deduction; most who have it are not self-employed",
     "e03240": "domestic production deduction, repealed after 2017",
     "e20400": "miscellaneous deductions, suspended after 2017 and repealed",
-    "e18400": "state income or sales tax; policyengine-us computes it",
     "mcaid_ben": "imputed benefit; policyengine-us computes it",
     "mcare_ben": "imputed benefit, no input of the tax law",
     "ssi_ben": "imputed benefit; policyengine-us computes it",
@@ -110,7 +115,7 @@ LEFT_OUT = {
 def fields() -> list[str]:
     """Every field that `load_cps` reads."""
     facts = [name for names in FACTS.values() for name in names]
-    money = [name for item in MONEY for name in item.fields]
+    money = [name for item in (*MONEY, *REPORTED) for name in item.fields]
     return list(dict.fromkeys([*KEYS, *facts, *money]))
 
 

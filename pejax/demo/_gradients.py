@@ -13,14 +13,17 @@ import numpy as np
 
 from .. import calibrate, engine
 from .._population import Population
+from ._law import Law
 from ._measure import summed_to, weight_of
-from ._reform import Reform, cost_of_credits, credits_of_units
+from ._reform import Reform, cost_from, gain_of_units
+from ._settings import TAX
 from ._weights import DENSE, Weights
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_PARAMETERS = 8  # those worth most
+_CREDIT = "gov.irs.credits.ctc."
+_PARAMETERS = 8  # of the credit, those worth most, at most
 _TARGETS = 2  # each takes two further calibrations
 _STEP = 5e-4  # relative step of a parameter
 _TARGET_STEP = 1e-3  # relative step of a target
@@ -41,7 +44,7 @@ class Gradients(NamedTuple):
 
 def both_gradients(
     population: Population,
-    program: engine.Program,
+    law: Law,
     reform: Reform,
     weights: Weights,
 ) -> Gradients:
@@ -52,29 +55,30 @@ def both_gradients(
     return Gradients(
         float(base @ per_household),
         float(dense @ per_household),
-        reform_gradient(population, program, reform),
+        reform_gradient(population, law, reform),
         target_gradient(weights.problem, base, per_household),
     )
 
 
-def reform_gradient(
-    population: Population, program: engine.Program, reform: Reform
-) -> "pd.DataFrame":
-    """d(cost of the reform)/d(parameter of the reformed law), weights fixed.
+def reform_gradient(population: Population, law: Law, reform: Reform) -> "pd.DataFrame":
+    """d(cost of the reform)/d(number of the reformed credit), weights fixed.
 
     Current law is no function of the reform's numbers, so the cost of the reform moves as the
-    cost of the reformed law does.
+    tax under the reformed law falls.
     """
     import pandas as pd
 
-    law = reform.parameters
-    _, slope = engine.gradient(program, population, cost_of_credits, law)
-    slopes, values = np.asarray(slope.values, float), np.asarray(law.values, float)
-    worth = np.where(np.isfinite(values), np.abs(slopes * values), 0.0)
+    program, reformed = law.program, reform.parameters
+    _, slope = engine.gradient(program, population, cost_from(law.outputs[TAX]), reformed)
+    slopes, values = np.asarray(slope.values, float), np.asarray(reformed.values, float)
+    leaves = program.index.leaves
+    credit = np.array([leaf.path.startswith(_CREDIT) for leaf in leaves])
+    worth = np.where(credit & np.isfinite(values), np.abs(slopes * values), 0.0)
     rows = []
-    for place in np.argsort(-worth, kind="stable")[:_PARAMETERS]:
-        leaf, step = program.index.leaves[place], float(abs(values[place])) * _STEP
-        difference = _difference(population, program, law, int(place), step)
+    ranked = np.argsort(-worth, kind="stable")
+    for place in ranked[worth[ranked] > 0][:_PARAMETERS]:
+        leaf, step = leaves[place], float(abs(values[place])) * _STEP
+        difference = _difference(population, program, reformed, int(place), step)
         rows.append((leaf.path, leaf.start, values[place], slopes[place], difference))
     columns = ["path", "start", "value", "gradient", "finite_difference"]
     table = pd.DataFrame(rows, columns=columns)
@@ -92,9 +96,10 @@ def _difference(
     ends = []
     for sign in (1, -1):
         moved = engine.Parameters(law.values.at[place].add(sign * step), law.index)
-        ends.append((credits_of_units(program(moved, population)), float(moved.values[place])))
+        ends.append((program(moved, population), float(moved.values[place])))
     (above, high), (below, low) = ends
-    return float(weight_of(population, "tax_unit") @ (above - below)) / (high - low)
+    weights = weight_of(population, "tax_unit")
+    return float(weights @ gain_of_units(below, above)) / (high - low)
 
 
 def target_gradient(

@@ -7,14 +7,16 @@ import numpy as np
 from .. import datasets, engine
 from .._population import Population
 from ._measure import deciles, means_by, summed_to, weight_of
-from ._settings import CREDITS, INCOME, OUTPUTS, TAXES, YEAR, Settings
+from ._settings import CREDITS, ENTITLEMENT, INCOME, OUTPUTS, PAYROLL, TAX, YEAR, Settings
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _LABELS = {
     INCOME: "Adjusted gross income",
-    "ctc": "Child tax credit (before its limit by tax owed)",
+    TAX: "Federal income tax, less refunds",
+    "ctc_value": "Child tax credit that is paid",
+    ENTITLEMENT: "Child tax credit before its limit by the tax owed",
     "eitc": "Earned income tax credit",
     "employee_payroll_tax": "Payroll tax of employees",
     "self_employment_tax": "Self-employment tax",
@@ -45,8 +47,16 @@ class Law(NamedTuple):
 
 
 def load_people(settings: Settings) -> People:
-    """The public CPS, or a part of it."""
-    return People(*datasets.load_cps(settings.households, YEAR, settings.seed, return_report=True))
+    """The public CPS, or a part of it.
+
+    State taxes and child care that are deducted are as reported: computing them takes the law of
+    every state.
+    """
+    return People(
+        *datasets.load_cps(
+            settings.households, YEAR, settings.seed, reported=True, return_report=True
+        )
+    )
 
 
 def compile_law(settings: Settings, population: Population) -> Law:
@@ -89,6 +99,8 @@ def _by_decile(
 
     weights = weight_of(population, "tax_unit")
     tenth = deciles(outputs[INCOME].astype(float), weights)
-    columns = {name: unit_values(program, population, outputs, name) for name in (*CREDITS, *TAXES)}
+    columns = {
+        name: unit_values(program, population, outputs, name) for name in (*CREDITS, *PAYROLL)
+    }
     found = means_by(tenth, weights, columns | {INCOME: outputs[INCOME].astype(float)})
     return pd.DataFrame({"decile": np.arange(1, 11), **found})

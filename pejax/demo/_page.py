@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from .. import io, report as rp
 from ._page_imputation import imputation_section
 from ._page_weights import weight_section
-from ._settings import CREDITS, REFORM, REFORM_IN_WORDS, TAXES, YEAR
+from ._settings import CREDITS, PAYROLL, REFORM, REFORM_IN_WORDS, YEAR
 
 if TYPE_CHECKING:
     from ._gradients import Gradients
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from ._sweep import Sweep
 
 _SHOWN = 15
-_TITLE = "From households to gradients: the US child and earned income credits"
+_NAMES = 3
+_TITLE = "From households to gradients: a reform of the US child tax credit"
 
 
 def write_page(path: Path, results: "Results", manifest: io.Manifest) -> Path:
@@ -55,7 +56,7 @@ def _people_and_law(people: "People", law: "Law") -> rp.Section:
         {
             "Child tax credit": tenths[CREDITS[0]],
             "Earned income tax credit": tenths[CREDITS[1]],
-            "Payroll and self-employment tax": tenths[TAXES[0]] + tenths[TAXES[1]],
+            "Payroll and self-employment tax": tenths[PAYROLL[0]] + tenths[PAYROLL[1]],
         },
         "Tenth of tax units, ranked by adjusted gross income",
         f"Dollars a tax unit, {YEAR}",
@@ -68,13 +69,11 @@ def _people_and_law(people: "People", law: "Law") -> rp.Section:
                 "The formulas of the installed package are unmodified. They became one pure"
                 " function of the law's numbers and the people, so that a reform is an edit of an"
                 " input and a derivative is one reverse pass. `tables/variables.parquet` lists"
-                " every variable that was reached and what became of it."
+                " every variable that was reached and what became of it. State and local taxes and"
+                " child care that are deducted are those that the survey file reports; computing"
+                " them would take the law of every state."
             ),
-            rp.figure(
-                chart,
-                "Credits and taxes by income under current law. The child tax credit is shown"
-                " before its limit by the tax owed.",
-            ),
+            rp.figure(chart, "Credits that are paid, and payroll taxes, under current law."),
             rp.table(
                 law.totals.drop(columns="variable"),
                 "Weighted totals under current law, survey weights.",
@@ -93,14 +92,20 @@ def _reform_section(reform: "Reform", law: "Law") -> rp.Section:
         "lose": tenths["share_losing"],
     }
     top = reform.sensitivity.head(_SHOWN)
-    numbers = {"cost a year, $ billion": _billions(reform.cost)} | {
+    cliffs = reform.sensitivity[reform.sensitivity["status"] == "cliff"]
+    numbers = {"cost a year, $ billion of federal income tax": _billions(reform.cost)} | {
         f"parameters: {name}": f"{count:,}" for name, count in status.items()
     }
     return rp.Section(
         "A reform, and what every number of the law is worth",
         [
             rp.paragraph(
-                REFORM_IN_WORDS + " People do not respond to it. Weights are the survey's."
+                f"{REFORM_IN_WORDS} What it costs is what federal income tax, less refunds, falls"
+                " by, and a tax unit gains what its own tax falls by. State taxes that follow the"
+                " federal credit are left out. Entitlements alone would tell another story: they"
+                f" rise by ${_billions(reform.entitlement)} billion, but the credit is limited by"
+                " the tax owed, and only a part of the rest is refunded. People do not respond to"
+                " the reform. Weights are the survey's."
             ),
             rp.facts(numbers),
             rp.figure(
@@ -114,28 +119,28 @@ def _reform_section(reform: "Reform", law: "Law") -> rp.Section:
                     axis,
                     f"Mean change, dollars a tax unit, {YEAR}",
                 ),
-                "The change in both credits together.",
+                "The fall of federal income tax.",
             ),
             rp.figure(
                 rp.ranked(
                     [_short(path) for path in top["path"]],
                     top["dollars_per_percent"] / 1e6,
-                    "Million dollars a year for one percent more of the parameter",
+                    "Million dollars of tax a year for one percent more of the parameter",
                 ),
-                f"The {_SHOWN} parameters of current law that move the cost of both credits most,"
-                " from one reverse pass over all of them.",
+                f"The {_SHOWN} parameters of current law that move federal income tax most, from"
+                " one reverse pass over all of them.",
             ),
             rp.paragraph(
                 "A derivative of zero has two meanings. `cliff`: some household's result jumps"
                 " when the number takes a small finite step, such as an age limit or a rounding."
                 " `unreached`: no household's result changes. `unused`: no path leads from the"
-                " number to a credit."
+                " number to the tax."
             ),
             rp.table(
-                reform.sensitivity[reform.sensitivity["status"] == "cliff"][
-                    ["path", "value", "discontinuities"]
-                ],
-                "Parameters at a cliff, and the variables that jump.",
+                cliffs[["path", "value"]].assign(
+                    discontinuities=[_few(names) for names in cliffs["discontinuities"]]
+                ),
+                "Parameters at a cliff, and variables that jump.",
                 {"value": ",.10g"},
                 rows=10,
             ),
@@ -167,7 +172,7 @@ def _gradient_section(gradients: "Gradients") -> rp.Section:
             ),
             rp.table(
                 per_parameter.drop(columns="start"),
-                "Reform gradient, weights fixed: dollars per unit of the reformed law's number,"
+                "Reform gradient, weights fixed: dollars per unit of the reformed credit's number,"
                 " beside its central finite difference.",
                 form,
             ),
@@ -200,20 +205,20 @@ def _sweep_section(sweep: "Sweep") -> rp.Section:
         "Many reforms at once",
         [
             rp.paragraph(
-                f"{len(table)} random reforms of both credits, run by `vmap` through the program"
-                f" that ran current law, on {sweep.households:,} households: nothing is compiled"
-                f" for a reform. {told[0].upper() + told[1:]}."
+                f"{len(table)} random reforms of the child and the earned income credit, run by"
+                f" `vmap` through the program that ran current law, on {sweep.households:,}"
+                f" households: nothing is compiled for a reform. {told[0].upper() + told[1:]}."
             ),
             rp.figure(
                 rp.scatter(
                     table[path],
-                    table[CREDITS[0]] / 1e9,
+                    table["cost"] / 1e9,
                     [f"reform {n}" for n in table["reform"]],
                     "Child tax credit a child, dollars",
-                    "Cost of the credit, billion dollars a year",
+                    "Cost of the reform, billion dollars a year",
                 ),
                 "Each dot is one reform; what spreads dots of like amounts is where the phase-out"
-                " starts.",
+                " starts and the earned income credit.",
             ),
         ],
     )
@@ -251,6 +256,13 @@ def _billions(dollars: float) -> str:
     return f"{dollars / 1e9:,.1f}"
 
 
+def _few(names: str) -> str:
+    """The first of many names."""
+    every = names.split(", ")
+    more = len(every) - _NAMES
+    return names if more <= 0 else ", ".join(every[:_NAMES]) + f" and {more} more"
+
+
 def _short(path: str) -> str:
-    """A parameter's path without the part that all federal credits share."""
+    """A parameter's path without the part that all of the federal income tax shares."""
     return path.removeprefix("gov.irs.").removeprefix("credits.")

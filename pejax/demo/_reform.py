@@ -11,7 +11,7 @@ from .. import engine
 from .._population import Population
 from ._law import Law
 from ._measure import deciles, means_by, weight_of
-from ._settings import CREDITS, INCOME, REFORM
+from ._settings import ENTITLEMENT, INCOME, REFORM, TAX
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,40 +22,50 @@ _CENT = 0.005
 class Reform(NamedTuple):
     """The reformed law and what it changes; dollars are of the year, weights the survey's.
 
-    `change` is the gain of each tax unit; `sensitivity` ranks the parameters of current law by
-    what one percent of them adds to the cost of both credits.
+    `change` is the gain of each tax unit, the fall of its income tax; `cost` the sum of them;
+    `entitlement`, what the credit alone rises by, before its limit by the tax owed; `sensitivity`
+    ranks the parameters of current law by what one percent of them adds to the tax.
     """
 
     parameters: engine.Parameters
     change: Float[np.ndarray, " tax_unit"]
     cost: float
+    entitlement: float
     by_decile: "pd.DataFrame"
     sensitivity: "pd.DataFrame"
 
 
-def cost_of_credits(outputs: Mapping[str, Array], population: Population) -> Float[Array, ""]:
-    """Weighted dollars of the child credit and the earned income credit together."""
-    weights = population.trim(population.weight("tax_unit"), "tax_unit")
-    return jnp.sum((outputs[CREDITS[0]] + outputs[CREDITS[1]]) * weights)
+def cost_from(before: Float[np.ndarray, " tax_unit"]) -> engine.Statistic:
+    """The cost of a law: how far the weighted tax falls from what it was before."""
+
+    def cost(outputs: Mapping[str, Array], population: Population) -> Float[Array, ""]:
+        weights = population.trim(population.weight("tax_unit"), "tax_unit")
+        return jnp.sum((before - outputs[TAX]) * weights)
+
+    return cost
 
 
-def credits_of_units(outputs: Mapping[str, Array | np.ndarray]) -> Float[np.ndarray, " tax_unit"]:
-    """Both credits of each tax unit, in float64."""
-    return np.sum([np.asarray(outputs[name], float) for name in CREDITS], axis=0)
+def gain_of_units(
+    before: Mapping[str, Array | np.ndarray], after: Mapping[str, Array | np.ndarray]
+) -> Float[np.ndarray, " tax_unit"]:
+    """What the tax of each tax unit falls by, in float64."""
+    return np.asarray(before[TAX], float) - np.asarray(after[TAX], float)
 
 
 def reform_law(population: Population, law: Law) -> Reform:
     """Run the reform through the same compiled program and rank the law's parameters."""
     parameters = law.program.parameters.with_reform(REFORM)
     after = law.program(parameters, population)
-    change = credits_of_units(after) - credits_of_units(law.outputs)
+    change = gain_of_units(law.outputs, after)
+    entitled = np.asarray(after[ENTITLEMENT], float) - law.outputs[ENTITLEMENT]
     weights = weight_of(population, "tax_unit")
     return Reform(
         parameters,
         change,
         float(weights @ change),
+        float(weights @ entitled),
         _by_decile(law.outputs[INCOME].astype(float), weights, change),
-        engine.sensitivity(law.program, population, cost_of_credits),
+        engine.sensitivity(law.program, population, TAX),
     )
 
 

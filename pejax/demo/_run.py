@@ -119,7 +119,7 @@ def _steps(settings: Settings, record: io.Run, screen: Screen) -> Results:
     record.note(imputation=_imputation_facts(imputation))
     screen.say(_imputation_line(imputation))
     with record.step("gradients"):
-        gradients = both_gradients(population, law.program, reform, weights)
+        gradients = both_gradients(population, law, reform, weights)
     record.note(gradients=_gradient_facts(gradients))
     screen.say(_gradient_line(gradients))
     with record.step("sweep"):
@@ -172,6 +172,7 @@ def _weight_table(population: Population, weights: Weights):
 def _reform_facts(reform: Reform) -> dict[str, Any]:
     return {
         "cost": reform.cost,
+        "entitlement": reform.entitlement,
         "parameters": reform.sensitivity["status"].value_counts().to_dict(),
     }
 
@@ -221,7 +222,10 @@ def _population_line(population: Population) -> str:
 def _reform_line(reform: Reform) -> str:
     status = reform.sensitivity["status"].value_counts()
     found = ", ".join(f"{count:,} {name}" for name, count in status.items())
-    return f"the reform costs ${reform.cost / 1e9:,.1f} billion; parameters: {found}"
+    return (
+        f"the reform costs ${reform.cost / 1e9:,.1f} billion of federal income tax (entitlements"
+        f" rise by ${reform.entitlement / 1e9:,.1f} billion); parameters: {found}"
+    )
 
 
 def _weight_lines(weights: Weights) -> list[str]:

@@ -19,14 +19,19 @@ REFORM_IN_WORDS = (
     " $200,000 of income for couples (from $400,000) and at $100,000 for others (from $200,000)."
 )
 
-# The credits come first: they are what the reform changes. The rest are what targets ask for.
-CREDITS = ("ctc", "eitc")
-TAXES = ("employee_payroll_tax", "self_employment_tax")
+# What a reform costs is what it takes from this tax, refunds included. An entitlement is not what
+# is paid: whoever owes too little tax gets a part of it.
+TAX = "income_tax"
+CREDITS = ("ctc_value", "eitc")
+ENTITLEMENT = "ctc"
+PAYROLL = ("employee_payroll_tax", "self_employment_tax")
 INCOME = "adjusted_gross_income"
 OUTPUTS = (
     INCOME,
+    TAX,
     *CREDITS,
-    *TAXES,
+    ENTITLEMENT,
+    *PAYROLL,
     "taxable_social_security",
     "net_capital_gain",
     "above_the_line_deductions",

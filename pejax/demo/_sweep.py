@@ -9,7 +9,8 @@ import numpy as np
 from .. import engine
 from .._population import Population
 from ._measure import sample_of
-from ._settings import CREDITS, Settings
+from ._reform import cost_from
+from ._settings import TAX, Settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +32,7 @@ NO_RAY = (
 
 
 class Sweep(NamedTuple):
-    """A row a reform: the drawn numbers and the totals in dollars.
+    """A row a reform: its cost in dollars and the numbers that were drawn.
 
     `on_ray` is the largest difference between the two tables, or None where Ray is not installed.
     """
@@ -50,19 +51,20 @@ def sweep_reforms(
     """Run the reforms by `vmap`, and once more on two Ray workers if Ray is there."""
     people = sample_of(population, settings.sweep_households)
     reforms = random_reforms(program, settings.reforms, settings.seed)
+    before = np.asarray(program(program.parameters, people)[TAX])
+    cost = {"cost": cost_from(before)}
     table = engine.sweep(
         program,
         people,
         reforms,
-        CREDITS,
+        cost,
         progress=lambda done, of: progress(f"sweep: batch {done} of {of}"),
     )
     difference = None
     if importlib.util.find_spec("ray") is not None:
         progress("sweep: the same on two Ray workers")
-        again = engine.sweep(program, people, reforms, CREDITS, executor="ray", workers=2)
-        gaps = [np.abs(table[name].to_numpy() - again[name].to_numpy()) for name in CREDITS]
-        difference = float(np.max(gaps))
+        again = engine.sweep(program, people, reforms, cost, executor="ray", workers=2)
+        difference = float(np.max(np.abs(table["cost"].to_numpy() - again["cost"].to_numpy())))
     drawn = {path: [reform[path] for reform in reforms] for path in DRAWN}
     return Sweep(table.assign(**drawn), people.count(people.schema.household), difference)
 

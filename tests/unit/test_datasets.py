@@ -12,9 +12,18 @@ import pytest
 
 from pejax import datasets
 from pejax._validate import BadInputError
-from pejax.datasets._cps_columns import FACTS, FILE_YEAR, KEYS, LEFT_OUT, MONEY, field_labels
+from pejax.datasets._cps_columns import (
+    FACTS,
+    FILE_YEAR,
+    KEYS,
+    LEFT_OUT,
+    MONEY,
+    REPORTED,
+    field_labels,
+)
 from pejax.datasets._installed import installed_file, installed_folder
 
+DOLLARS = (*MONEY, *REPORTED)
 INSTALLED = all(importlib.util.find_spec(name) for name in ("taxcalc", "policyengine_us"))
 pytestmark = [
     pytest.mark.us,
@@ -62,8 +71,8 @@ def test_the_population_figure_is_the_one_in_force():
 
 
 def test_dollars_are_the_files_dollars_in_its_own_year(raw):
-    pop, _ = datasets.load_cps(year=FILE_YEAR, person_total=3.2e8, return_report=True)
-    for item in MONEY:
+    pop = datasets.load_cps(year=FILE_YEAR, person_total=3.2e8, reported=True)
+    for item in DOLLARS:
         named = raw[list(item.fields)].to_numpy(dtype=float)
         expected = named[:, 0] - named[:, 1] if item.minus else named.sum(axis=1)
         found = np.asarray(pop.column(item.column), np.float64)
@@ -82,14 +91,22 @@ def test_dollars_of_a_unit_belong_to_its_head(full):
 
 def test_aging_multiplies_by_the_growth_of_the_field(raw):
     growth = datasets.growth_factors(FILE_YEAR, 2025)
-    base = datasets.load_cps(2000, year=FILE_YEAR, person_total=1e6)
-    aged = datasets.load_cps(2000, year=2025, person_total=1e6)
-    for item in MONEY:
+    base = datasets.load_cps(2000, year=FILE_YEAR, person_total=1e6, reported=True)
+    aged = datasets.load_cps(2000, year=2025, person_total=1e6, reported=True)
+    for item in DOLLARS:
         before = np.asarray(base.column(item.column), np.float64)
         after = np.asarray(aged.column(item.column), np.float64)
         loss = growth[item.losses or item.growth]
         expected = before * np.where(before < 0, loss, growth[item.growth])
         np.testing.assert_allclose(after, expected, rtol=1e-6, err_msg=item.column)
+
+
+def test_reported_amounts_are_added_on_request_and_nothing_else_changes(small):
+    more = datasets.load_cps(households=500, reported=True).to_frames()
+    for item in REPORTED:
+        assert more[item.entity].pop(item.column).sum() > 0
+    for entity, frame in small.to_frames().items():
+        pd.testing.assert_frame_equal(more[entity], frame)
 
 
 def test_growth_multiplies_year_by_year():
@@ -104,7 +121,7 @@ def test_growth_multiplies_year_by_year():
 def test_growth_factors_are_those_that_taxcalc_applies():
     source = installed_file("taxcalc", "records.py").read_text()
     applied = dict(re.findall(r"self\.(\w+) \*= gfv\['(\w+)'\]", source))
-    for item in MONEY:
+    for item in DOLLARS:
         for name in item.fields:
             if name in applied:
                 assert applied[name] == item.growth, name
@@ -114,7 +131,7 @@ def test_growth_factors_are_those_that_taxcalc_applies():
 
 def test_every_field_is_described_and_accounted_for(raw):
     labels = field_labels()
-    used = {name for item in MONEY for name in item.fields}
+    used = {name for item in DOLLARS for name in item.fields}
     used |= {name for names in FACTS.values() for name in names} | set(KEYS)
     assert used <= labels.keys()
     assert used.isdisjoint(LEFT_OUT)
@@ -136,6 +153,7 @@ def test_every_field_is_described_and_accounted_for(raw):
         ("e02300", "unemployment"),
         ("e02400", "social security"),
         ("e17500", "medical"),
+        ("e18400", "state and local income/sales taxes"),
         ("e18500", "real-estate taxes"),
         ("e19200", "interest paid"),
         ("e19800", "cash/check"),
@@ -153,11 +171,17 @@ def test_fields_mean_what_the_mapping_takes_them_for(name, words):
 
 def test_columns_are_input_variables_of_policyengine_us():
     """Read as text: importing the country package takes a minute."""
-    wanted = {item.column: item.entity for item in MONEY}
+    wanted = {item.column: item.entity for item in DOLLARS}
     wanted |= dict.fromkeys(FACTS, "person")
     wanted |= {"state_fips": "household", "household_weight": "household"}
     given_by_the_file = {"is_tax_unit_head", "is_tax_unit_spouse", "is_tax_unit_dependent"}
-    kinds = {"person": "Person", "household": "Household", "spm_unit": "SPMUnit"}
+    given_by_the_file |= {item.column for item in REPORTED}
+    kinds = {
+        "person": "Person",
+        "tax_unit": "TaxUnit",
+        "household": "Household",
+        "spm_unit": "SPMUnit",
+    }
     found = {}
     for path in installed_folder("policyengine_us").glob("variables/**/*.py"):
         for body in re.split(r"(?m)^(?=class )", path.read_text(encoding="utf-8")):
