@@ -73,7 +73,7 @@ def reform_gradient(population: Population, law: Law, reform: Reform) -> "pd.Dat
     slopes, values = np.asarray(slope.values, float), np.asarray(reformed.values, float)
     leaves = program.index.leaves
     credit = np.array([leaf.path.startswith(_CREDIT) for leaf in leaves])
-    worth = np.where(credit & np.isfinite(values), np.abs(slopes * values), 0.0)
+    worth = np.abs(slopes * np.where(credit & np.isfinite(values), values, 0.0))
     rows = []
     ranked = np.argsort(-worth, kind="stable")
     for place in ranked[worth[ranked] > 0][:_PARAMETERS]:

@@ -113,7 +113,7 @@ def sensitivity(
     slopes = np.asarray(slope.values, np.float64)
     _fail_if_not_finite(program, slopes)
     worth = np.asarray(law.values, np.float64)
-    change = np.where(np.isfinite(worth), slopes * worth, 0.0)
+    change = slopes * np.where(np.isfinite(worth), worth, 0.0)
     roots = _roots(program, population, statistic, law)
     jumps = jumps_met(roots)
     leaves = program.index.leaves

@@ -5,7 +5,16 @@ import numpy as np
 import pytest
 
 from pejax._validate import UnknownNameError
-from pejax.engine import evaluate, gradient, sensitivity, weighted_total
+from pejax.engine import (
+    build_system,
+    compile,
+    evaluate,
+    gradient,
+    input_variable,
+    rule,
+    sensitivity,
+    weighted_total,
+)
 from pejax.testing import toy_oracle, toy_population, toy_program
 
 
@@ -139,3 +148,25 @@ def test_a_statistic_of_one_s_own(program, people):
     assert value > 0 and slope["tax.rate"] > 0 > slope["housing.share"]
     table = sensitivity(program, people, poor).set_index("path")
     np.testing.assert_allclose(table.loc["tax.rate", "gradient"], slope["tax.rate"], rtol=1e-5)
+
+
+def test_a_threshold_that_nobody_reaches_is_worth_nothing():
+    """`inf` times a derivative of zero is no number, and no warning either."""
+    people = toy_population(6)
+    others = ("region", "rent", "age", "disabled", "savings")
+
+    @rule(entity="person")
+    def duty(earnings, params):
+        return np.minimum(earnings, params.ceiling) * params.rate
+
+    system = build_system(
+        "capped",
+        entities=("person", "tax_unit", "household"),
+        parameters={"ceiling": np.inf, "rate": 0.1},
+        rules=[duty],
+        inputs=[input_variable("earnings", entity="person")],
+    )
+    program = compile(system, ["duty"], 2025, people, extra=others)
+    table = sensitivity(program, people, "duty").set_index("path")
+    assert table.loc["ceiling", ["gradient", "dollars_per_percent"]].tolist() == [0, 0]
+    assert table.loc["rate", "dollars_per_percent"] > 0
