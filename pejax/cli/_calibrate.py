@@ -9,6 +9,7 @@ from .._validate import BadInputError, unknown
 from ._law import Asked, ask, facts_of, year_of
 from ._options import (
     Country,
+    Extra,
     Households,
     Out,
     People,
@@ -69,6 +70,7 @@ def calibrate(
     population: People = None,
     households: Households = None,
     reported: Reported = False,
+    extra: Extra = None,
     seed: Seed = 0,
 ) -> None:
     """Solve for weights and write them with the fit by target and what was set aside, and why."""
@@ -83,7 +85,9 @@ def calibrate(
         chosen = _method(method, budget, epochs)
         _check(sums)
         who = whom(population, households, reported, seed)
-        asked = ask(program, country, outputs, year) if outputs or program or country else None
+        asked = None
+        if outputs or program or country or extra:
+            asked = ask(program, country, outputs, year, extra=extra)
         period = asked.year if asked else year_of(year)
         wanted = room.load_targets(targets, period=period, only=only or None)
         with task.run.step("population"):

@@ -7,6 +7,7 @@ import typer
 
 from ._options import (
     Country,
+    Extra,
     Households,
     Out,
     People,
@@ -25,6 +26,7 @@ def compile_law(
     population: People = None,
     households: Households = None,
     reported: Reported = False,
+    extra: Extra = None,
     seed: Seed = 0,
 ) -> None:
     """Compile variables of a country package into program.pejax, which runs without the package."""
@@ -34,7 +36,7 @@ def compile_law(
 
     with work("compile", out, options, seed) as task:
         who = whom(population, households, reported, seed)
-        asked = ask(None, country, outputs, year)
+        asked = ask(None, country, outputs, year, extra=extra)
         with task.run.step("population"):
             people = who.read(asked.year)
             task.run.digest(people)

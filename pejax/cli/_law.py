@@ -58,13 +58,20 @@ class OfCountry(NamedTuple):
     country: "Country"
     outputs: tuple[str, ...]
     year: int
+    extra: tuple[str, ...] = ()
 
     def program(self, population: "Population") -> "Program":
         from .. import engine
         from ._cache import program_folder
 
-        folder = program_folder()
-        return engine.compile(self.country, self.outputs, self.year, population, cache=folder)
+        return engine.compile(
+            self.country,
+            self.outputs,
+            self.year,
+            population,
+            cache=program_folder(),
+            extra=self.extra,
+        )
 
     def check(self, reform: Mapping[str, Any]) -> None:
         self.country.with_reform(reform)
@@ -75,18 +82,24 @@ def ask(
     country: str | None,
     outputs: Sequence[str] | None,
     year: int | None,
+    *,
+    extra: Sequence[str] | None = None,
     reforms: Sequence[Mapping[str, Any]] = (),
 ) -> Asked:
-    """What the options ask for, under `reforms`.
+    """What the options ask for, under `reforms`; `extra`, columns that are not looked at.
 
     Raises:
         UnknownNameError: an output that the saved program does not have, or that no variable of
             the country can be; with the names there are or the nearest ones.
-        BadInputError: a country or a year beside a saved program of another one; no outputs; a
-            reform that is none.
+        BadInputError: a country, a year or columns beside a saved program, which has its own; no
+            outputs; a reform that is none.
         FileNotFoundError: there is no such program.
     """
-    asked = _asked(saved, country, tuple(dict.fromkeys(outputs or ())), year)
+    wanted, aside = tuple(dict.fromkeys(outputs or ())), tuple(extra or ())
+    if saved is None:
+        asked = _of_country(country, wanted, year, aside)
+    else:
+        asked = _of_file(saved, country, wanted, year, aside)
     for number, reform in enumerate(reforms):
         try:
             asked.check(reform)
@@ -97,18 +110,16 @@ def ask(
     return asked
 
 
-def _asked(
-    saved: Path | None, country: str | None, outputs: tuple[str, ...], year: int | None
-) -> Asked:
-    if saved is not None:
-        return _of_file(saved, country, outputs, year)
+def _of_country(
+    country: str | None, outputs: tuple[str, ...], year: int | None, extra: tuple[str, ...]
+) -> OfCountry:
     if not outputs:
         raise BadInputError("Name the variables to compute, or give --program with a saved one.")
     from .. import engine
 
     package = engine.import_country(country or _COUNTRY)
     package.fail_if_no_variable(outputs)
-    return OfCountry(package, outputs, year_of(year))
+    return OfCountry(package, outputs, year_of(year), extra)
 
 
 def year_of(given: int | None) -> int:
@@ -116,7 +127,13 @@ def year_of(given: int | None) -> int:
     return _YEAR if given is None else given
 
 
-def _of_file(path: Path, country: str | None, outputs: tuple[str, ...], year: int | None) -> OfFile:
+def _of_file(
+    path: Path,
+    country: str | None,
+    outputs: tuple[str, ...],
+    year: int | None,
+    extra: tuple[str, ...],
+) -> OfFile:
     from .. import engine
 
     if not path.exists():
@@ -129,6 +146,11 @@ def _of_file(path: Path, country: str | None, outputs: tuple[str, ...], year: in
                 f"{option} {given} does not go with {path}, a program of {package} for {period}."
                 f" Leave out {option}, or leave out --program to compile that law."
             )
+    if extra:
+        raise BadInputError(
+            f"--extra is for compiling, and {path} is compiled: it passes on"
+            f" {', '.join(program.recipe.extra) or 'no column'}. Leave out --extra or --program."
+        )
     names = [output.name for output in program.outputs]
     for name in outputs:
         if name not in names:

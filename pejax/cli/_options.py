@@ -37,6 +37,10 @@ Reported = Annotated[
         help="State taxes and child care as the CPS has them: federal tax needs no state's law.",
     ),
 ]
+Extra = Annotated[
+    list[str] | None,
+    typer.Option("--extra", help="Column that the country need not know, unread; repeatable."),
+]
 Country = Annotated[
     str | None, typer.Option("--country", help="Installed country package: policyengine_us.")
 ]

@@ -7,6 +7,7 @@ import typer
 
 from ._options import (
     Country,
+    Extra,
     Households,
     Out,
     People,
@@ -31,6 +32,7 @@ def sensitivity(
     population: People = None,
     households: Households = None,
     reported: Reported = False,
+    extra: Extra = None,
     seed: Seed = 0,
 ) -> None:
     """Rank every parameter of the law by what one percent of it is worth, in one reverse pass."""
@@ -42,7 +44,7 @@ def sensitivity(
     with work("sensitivity", out, options, seed) as task:
         who = whom(population, households, reported, seed)
         change = read_reform(reform)
-        asked = ask(program, country, [statistic], year, [change])
+        asked = ask(program, country, [statistic], year, extra=extra, reforms=[change])
         with task.run.step("population"):
             people = who.read(asked.year)
             task.run.digest(people)

@@ -8,6 +8,7 @@ import typer
 
 from ._options import (
     Country,
+    Extra,
     Households,
     Out,
     People,
@@ -36,6 +37,7 @@ def simulate(
     population: People = None,
     households: Households = None,
     reported: Reported = False,
+    extra: Extra = None,
     seed: Seed = 0,
 ) -> None:
     """Compute variables for every row and write a table an entity, with weighted totals."""
@@ -46,7 +48,7 @@ def simulate(
     with work("simulate", out, options, seed) as task:
         who = whom(population, households, reported, seed)
         change = read_reform(reform)
-        asked = ask(program, country, outputs, year, [change])
+        asked = ask(program, country, outputs, year, extra=extra, reforms=[change])
         with task.run.step("population"):
             people = who.read(asked.year)
             task.run.digest(people)

@@ -8,6 +8,7 @@ import typer
 from .._validate import require, unknown
 from ._options import (
     Country,
+    Extra,
     Households,
     Out,
     People,
@@ -36,6 +37,7 @@ def sweep(
     population: People = None,
     households: Households = None,
     reported: Reported = False,
+    extra: Extra = None,
     seed: Seed = 0,
 ) -> None:
     """Run reforms through one program; an interrupted sweep goes on where it stopped."""
@@ -48,7 +50,7 @@ def sweep(
         who = whom(population, households, reported, seed)
         _check(executor)
         wanted = read_reforms(reforms)
-        asked = ask(program, country, statistics, year, wanted)
+        asked = ask(program, country, statistics, year, extra=extra, reforms=wanted)
         with task.run.step("population"):
             people = who.read(asked.year)
             task.run.digest(people)

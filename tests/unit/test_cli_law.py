@@ -89,11 +89,14 @@ def test_an_output_that_a_program_lacks_is_refused(pejax, toy, command):
 @pytest.mark.usefixtures("nothing_is_read")
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize(
-    ("option", "value"), [("--year", "2026"), ("--country", "policyengine_us")]
+    ("option", "value"),
+    [("--year", "2026"), ("--country", "policyengine_us"), ("--extra", "hat")],
 )
 def test_a_program_of_another_law_is_refused(pejax, toy, command, option, value):
     result = pejax(*COMMANDS[command], "--program", toy / "toy.pejax", option, value)
-    refused(result, f"{option} {value}", "toyland", "2025")
+    refused(
+        result, *([option] if option == "--extra" else [f"{option} {value}", "toyland", "2025"])
+    )
 
 
 def test_outputs_that_are_named_are_the_only_ones(pejax, toy):
@@ -204,6 +207,16 @@ def test_the_nearest_names_are_told(wonderland):
 def test_a_library_call_checks_names_before_the_import_too(wonderland):
     with pytest.raises(UnknownNameError, match="Did you mean 'wage'"):
         engine.compile(wonderland, ["wagee"], 2025, toy_population())
+
+
+def test_columns_that_are_not_looked_at_are_handed_on(wonderland):
+    asked = ask(None, "wonderland", ["wage"], 2026, extra=["hat"])
+    assert (asked.country, asked.year, asked.extra) == (wonderland, 2026, ("hat",))
+
+
+@pytest.mark.usefixtures("nothing_is_read")
+def test_what_the_cps_reports_is_not_asked_of_other_people(pejax, toy):
+    refused(pejax("simulate", "--program", toy / "toy.pejax", "--reported"), "--reported is for")
 
 
 @pytest.mark.usefixtures("nothing_is_read", "wonderland")
