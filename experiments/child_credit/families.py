@@ -49,8 +49,8 @@ def with_liability(
     """The families with their `ctc_limiting_tax_liability` as a column.
 
     The source engine computes it under the law as it stands, in chunks of households that are kept
-    in `cache`. No number of the credit reaches it but through the choice to itemise, which stays as
-    it is.
+    in `cache`. No number of the credit reaches it but through the choice to itemise and state taxes
+    that follow the federal credit, which stay as they are.
     """
     count = families.count("household")
     starts = range(0, count, chunk)

@@ -52,7 +52,8 @@ class Study:
 
 
 def prepare(config: Mapping[str, Any], cache: Path, given: Population, progress: Progress) -> Study:
-    """Ask the source engine for what is not traced, and compile one program a structure."""
+    """Ask the source engine for what takes the law of every state, and compile one program a
+    structure."""
     country, year = engine.import_country(config["country"]), config["year"]
     designs = designs_of(config)
     families = people.with_liability(
