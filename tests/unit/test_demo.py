@@ -146,6 +146,16 @@ class TestTheMainJob:
         assert len(by_target) == 2
         assert by_target["relative_gap"].max() < 1e-2
 
+    def test_the_price_is_what_the_tax_loses_not_the_entitlement(self, finished):
+        _, folder = finished
+        facts = json.loads((folder / "out" / "manifest.json").read_text())["facts"]
+        cost, entitlement = facts["reform"]["cost"], facts["reform"]["entitlement"]
+        assert 0 < cost < 0.7 * entitlement
+        assert facts["gradients"]["cost"] == pytest.approx(cost, rel=1e-9)
+        tenths = table(folder, "reform_by_decile")
+        assert (tenths.loc[:1, "share_gaining"] == 0).all()  # they owe no tax, but are entitled
+        assert tenths["mean_change"].max() > 0
+
     def test_every_parameter_has_a_status(self, finished):
         _, folder = finished
         found = table(folder, "sensitivity")
