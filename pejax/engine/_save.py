@@ -29,6 +29,7 @@ from .graph._copy import blank
 from .graph._ir import Graph
 from .graph._node import Node, reachable
 from .graph._ops import LEAVES, OPS, as_index
+from .graph._trend import Trend
 
 FORMAT = 4
 _WEAK = {"bool": bool, "int": int, "float": float}
@@ -103,7 +104,7 @@ def _row(node: Node, place: dict[int, int], arrays: dict[str, np.ndarray]) -> li
         type(node.shadow).__name__ if node.weak else str(node.dtype),
         None if node.weak else [entity.get(n, n) for n in node.shape],
         value,
-        [node.data, node.law, node.finite],
+        [node.data, node.law, node.finite, *node.trend],
         node.origin,
     ]
 
@@ -174,7 +175,7 @@ def _roots(body: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> list[No
 
 
 _ROW = tuple[str, list[int], list[tuple[str, Any]], str, list[Any] | None, str | None, Any, str]
-_FLAGS = tuple[bool, bool, bool]
+_FLAGS = tuple[bool, bool, bool, int, int, int]
 _ATTRIBUTES = {
     "name": str,
     "num": int,
@@ -190,7 +191,7 @@ def _append(graph: Graph, row: list[Any], arrays: Any) -> None:
     op, args, attrs, dtype, shape, value, flags, origin = row
     place = len(graph.nodes)
     fail_if_other_form(flags, _FLAGS, f"the flags of node {place}")
-    data, law, finite = flags
+    data, law, finite, *trend = flags
     nodes = tuple(graph.nodes[_place(i, place)] for i in args)
     _fail_if_no_operation(op, len(args), attrs)
     if op == "concatenate":
@@ -205,6 +206,7 @@ def _append(graph: Graph, row: list[Any], arrays: Any) -> None:
             data=data,
             law=law,
             finite=finite,
+            trend=Trend(*trend),
             origin=origin,
             graph=graph,
         )

@@ -301,23 +301,26 @@ def test_jax_means_what_numpy_means(op, row):
 
 
 def _floats(columns: dict[str, Any], numbers: dict[str, Any]) -> dict[str, Any]:
-    held = {**columns, **numbers}
-    return {k: jnp.asarray(v) for k, v in held.items() if np.asarray(v).dtype.kind == "f"}
+    held = {k: jnp.asarray(v) for k, v in {**columns, **numbers}.items()}
+    return {k: v for k, v in held.items() if v.dtype.kind == "f"}
 
 
-def _slopes(made: Call, columns: dict[str, Any]) -> dict[str, jax.Array]:
+def _slopes(
+    made: Call, columns: dict[str, Any], numbers: dict[str, Any] | None = None
+) -> dict[str, jax.Array]:
     """The derivative of every entry of the result, weighted by 1, 2, 3, 1, ..."""
+    numbers = made.numbers if numbers is None else numbers
 
     def total(floats: dict[str, Any]) -> jax.Array:
         new_columns = {k: floats.get(k, v) for k, v in columns.items()}
-        new_numbers = {k: floats.get(k, v) for k, v in made.numbers.items()}
+        new_numbers = {k: floats.get(k, v) for k, v in numbers.items()}
         result = made.jax(new_columns, new_numbers)
         weights = 1.0 + jnp.arange(result.size, dtype=float).reshape(result.shape) % 3
         if result.dtype.kind != "f":
             return jnp.sum(weights * jax.lax.stop_gradient(result))
         return jnp.sum(weights * jnp.where(jnp.isfinite(result), result, 0.0))
 
-    return jax.grad(total)(_floats(columns, made.numbers))
+    return jax.grad(total)(_floats(columns, numbers))
 
 
 @pytest.mark.parametrize(("op", "row"), SMOOTH)
@@ -351,6 +354,21 @@ def test_derivative_is_a_number_at_every_edge(op, row):
     for columns in [ordinary(made), *extremes(made)]:
         for name, slope in _slopes(made, columns).items():
             assert np.isfinite(np.asarray(slope)).all(), f"{name} in {columns}"
+
+
+@pytest.mark.parametrize(("op", "row"), CASES)
+def test_second_derivative_is_a_number_at_every_edge(op, row):
+    made = call(op, row)
+    for columns in extremes(made):
+        held = _floats(columns, made.numbers)
+
+        def slopes(floats, columns=columns):
+            new = {k: floats.get(k, v) for k, v in columns.items()}
+            return _slopes(made, new, {k: floats.get(k, v) for k, v in made.numbers.items()})
+
+        steps = jax.tree.map(jnp.ones_like, held)
+        for name, second in jax.jvp(slopes, (held,), (steps,))[1].items():
+            assert np.isfinite(np.asarray(second)).all(), f"{name} in {columns}"
 
 
 @pytest.mark.parametrize("op", [op.name for op in OPS.values() if op.jumps])

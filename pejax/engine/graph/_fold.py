@@ -6,6 +6,7 @@ Every rule is exact on its stated assumption. Rows that a rule needs to be finit
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +66,32 @@ def _where(graph: Graph, args: tuple[Node, ...], attrs: Attrs, result: Result) -
         a, b = literal_of(yes), literal_of(no)
         if a is not None and b is not None:
             return result(condition) if a and not b else None
+    return _chosen_extreme(graph, condition, yes, no, result)
+
+
+_LARGER = {"greater": True, "greater_equal": True, "less": False, "less_equal": False}
+
+
+def _chosen_extreme(graph: Graph, test: Node, yes: Node, no: Node, result: Result) -> Node | None:
+    """`where(x > y, x, y)` is their maximum: a kink, where a comparison would hide it."""
+    test = scalar_of(test) or test
+    if test.op not in _LARGER or not all(a.finite for a in test.args):
+        return None
+    if np.result_type(yes.shadow, no.shadow).kind != "f":
+        return None
+    for picked, other, straight in ((yes, no, True), (no, yes, False)):
+        if _same(picked, test.args[0]) and _same(other, test.args[1]):
+            larger = _LARGER[test.op] == straight
+            return result(graph.apply("maximum" if larger else "minimum", picked, other))
     return None
+
+
+def _same(a: Node, b: Node) -> bool:
+    """Whether two nodes hold the same number in every row."""
+    a, b = scalar_of(a) or a, scalar_of(b) or b
+    if a is b:
+        return True
+    return a.op == b.op == "constant" and a.ndim == b.ndim == 0 and bool(a.shadow == b.shadow)
 
 
 def _boolean(neutral: bool) -> Rule:
@@ -100,6 +126,10 @@ def _multiply(graph: Graph, args: tuple[Node, ...], attrs: Attrs, result: Result
             return result(other)
         if _equals(this, 0) and other.finite:
             return result(graph.constant(0))
+        if other.dtype == np.bool_ and this.dtype.kind == "f":
+            extreme = _chosen_extreme(graph, other, this, graph.constant(0), result)
+            if extreme is not None:
+                return extreme
     return None
 
 
@@ -153,6 +183,23 @@ def _uniform_reduction(
     return None
 
 
+def _extreme_reduction(op: str) -> Rule:
+    """The extreme along the axis of a stack is that of its parts, two by two."""
+
+    def rule(graph: Graph, args: tuple[Node, ...], attrs: Attrs, result: Result) -> Node | None:
+        stack, axis = args[0], dict(attrs).get("axis")
+        if stack.op == "stack" and axis is not None and axis % stack.ndim == _axis_of(stack):
+            parts = [graph.astype(a, stack.dtype) for a in stack.args]
+            return result(functools.reduce(functools.partial(graph.apply, op), parts))
+        return _uniform_reduction(graph, args, attrs, result)
+
+    return rule
+
+
+def _axis_of(stack: Node) -> int:
+    return int(stack.attr("axis", 0)) % stack.ndim
+
+
 def _equals(node: Node, value: float) -> bool:
     known = literal_of(node)
     return known is not None and not isinstance(known, np.ndarray) and bool(known == value)
@@ -173,7 +220,7 @@ RULES: dict[str, Rule] = {
     "segment_sum": _segment_sum,
     "any": _uniform_reduction,
     "all": _uniform_reduction,
-    "max": _uniform_reduction,
-    "min": _uniform_reduction,
+    "max": _extreme_reduction("maximum"),
+    "min": _extreme_reduction("minimum"),
 }
 """The rule for each operation that has one."""

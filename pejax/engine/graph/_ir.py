@@ -21,6 +21,7 @@ import numpy as np
 from ._fold import simplify
 from ._node import Attrs, Node, literal_of, scalar_of
 from ._ops import OPS, apply, index_key, is_weak, neutral
+from ._trend import trend_of
 
 
 class DimensionClash(Exception):
@@ -192,6 +193,7 @@ class Graph:
             data=op == "input" or any(a.data for a in args),
             law=op == "parameter" or any(a.law for a in args),
             finite=_finite(op, args, shadow),
+            trend=trend_of(op, args, shadow),
             origin=self.origin[-1] if self.origin else "",
             graph=self,
         )

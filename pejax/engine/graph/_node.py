@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ._ops import is_weak
+from ._trend import Trend
 
 if TYPE_CHECKING:
     from ._ir import Graph
@@ -22,8 +23,9 @@ class Node:
 
     **Arguments:** `index`, its place in the graph (arguments come first); `op`, `args`, `attrs`;
     `shadow`, its value on the shadow population; `data` and `law`, whether it depends on the
-    population and on a parameter; `finite`, whether it is finite whenever inputs are; `origin`,
-    the variable whose formula asked for it; `graph`, where it lives.
+    population and on a parameter; `finite`, whether it is finite whenever inputs are; `trend`,
+    which way it goes when those rise; `origin`, the variable whose formula asked for it; `graph`,
+    where it lives.
     """
 
     index: int
@@ -34,6 +36,7 @@ class Node:
     data: bool
     law: bool
     finite: bool
+    trend: Trend
     origin: str
     graph: Graph = dataclasses.field(repr=False)
 

@@ -24,7 +24,8 @@ class Op:
     """One array operation.
 
     **Arguments:** `name`; `run`, its meaning in numpy; `elementwise`, whether it maps over rows;
-    `symmetric`, whether its two arguments commute; `jumps`, whether it is discontinuous.
+    `symmetric`, whether its two arguments commute; `jumps`, whether it is discontinuous; `kinks`,
+    whether its derivative is.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Op:
     elementwise: bool = False
     symmetric: bool = False
     jumps: bool = False
+    kinks: bool = False
 
 
 def _segment_sum(x: Any, ids: np.ndarray, num: int) -> np.ndarray:
@@ -150,6 +152,7 @@ _LOGICAL = (
     "logical_and logical_or logical_xor logical_not"
 )
 _COMPARE = "greater greater_equal less less_equal equal not_equal isnan isinf isfinite"
+_KINKED = "maximum minimum fmax fmin absolute"
 _SYMMETRIC = {
     "add",
     "multiply",
@@ -167,7 +170,14 @@ def _ufuncs() -> dict[str, Op]:
     jumps = set(_COMPARE.split()) | set(_INTEGER.split())
     names = " ".join([_ARITHMETIC, _SMOOTH, _INTEGER, _LOGICAL, _COMPARE]).split()
     return {
-        n: Op(n, getattr(np, n), elementwise=True, symmetric=n in _SYMMETRIC, jumps=n in jumps)
+        n: Op(
+            n,
+            getattr(np, n),
+            elementwise=True,
+            symmetric=n in _SYMMETRIC,
+            jumps=n in jumps,
+            kinks=n in _KINKED.split(),
+        )
         for n in names
     }
 
@@ -189,11 +199,11 @@ def _others() -> dict[str, Op]:
         Op("transpose", np.transpose),
         Op("arange", _arange),
         Op("isin", np.isin, jumps=True),
-        Op("interp", np.interp),
+        Op("interp", np.interp, kinks=True),
         Op("search", lambda t, x, side: np.searchsorted(t, x, side=side), jumps=True),
         Op("segment_sum", _segment_sum),
-        Op("segment_max", _segment_extreme(np.maximum, lowest)),
-        Op("segment_min", _segment_extreme(np.minimum, highest)),
+        Op("segment_max", _segment_extreme(np.maximum, lowest), kinks=True),
+        Op("segment_min", _segment_extreme(np.minimum, highest), kinks=True),
         Op("rank", _rank, jumps=True),
         Op("nth", _nth),
         Op("kinds", _kinds, jumps=True),
@@ -201,7 +211,7 @@ def _others() -> dict[str, Op]:
         Op("cumsum", lambda x, axis=None: np.cumsum(x, axis=axis)),
     ]
     table += [
-        Op(n, _reduction(getattr(np, n)))
+        Op(n, _reduction(getattr(np, n)), kinks=n in ("max", "min"))
         for n in ["sum", "prod", "mean", "max", "min", "any", "all"]
     ]
     return {op.name: op for op in table}

@@ -20,7 +20,7 @@ from ..._population import Population
 from ..._validate import BadInputError
 from ..graph._copy import copied
 from ..graph._node import Node, reachable
-from ._emit import extreme
+from ._kinks import extreme
 from ._remember import remembered
 from ._reverse import is_reverse
 from ._runtime import Run, Runtime, extent_of, traced

@@ -21,7 +21,7 @@ from ..graph._interpret import resolve
 from ..graph._node import Node
 from ..graph._ops import as_index, highest, lowest
 from ..graph._structure import is_link_of
-from . import _total, _wide
+from . import _kinks, _ranks, _total, _wide
 
 Emit = Callable[["Emitter", Node], Array]
 _SMALL_SEARCH, _MOST_NEIGHBOURS = 32, 31
@@ -33,7 +33,8 @@ class Emitter:
 
     **Arguments:** `values`, what is known by node index; `sizes`, shadow size to row count;
     `dtype`, the program's float type; `ordered`, shadow sizes of groups whose members stand
-    together; `neighbours`, how far apart two of them can stand.
+    together; `neighbours`, how far apart two of them can stand; `law`, the numbers of the law, for
+    kinks to see whether they move.
     """
 
     def __init__(
@@ -43,12 +44,14 @@ class Emitter:
         dtype: Any,
         ordered: frozenset[int] = frozenset(),
         neighbours: Mapping[int, int] | None = None,
+        law: Array | None = None,
     ) -> None:
         self.values = values
         self.sizes = sizes
         self.ordered = ordered
         self.neighbours = neighbours or {}
         self.floating = jnp.dtype(dtype)
+        self.law = jnp.zeros(0, self.floating) if law is None else law
         self._cast: dict[Any, Any] = {}
 
     def width(self, dtype: np.dtype) -> np.dtype:
@@ -139,6 +142,17 @@ def _arithmetic(numeric: Callable[..., Array], boolean: Callable[..., Array] | N
         if node.dtype == np.bool_ and boolean is not None:
             return boolean(*operands)
         return numeric(*operands)
+
+    return emit
+
+
+def _kinked(real: Callable[..., Array], otherwise: Emit) -> Emit:
+    """A function of real operands, the numbers of the law and the sides of the kink."""
+
+    def emit(e: Emitter, node: Node) -> Array:
+        if node.dtype.kind != "f":
+            return otherwise(e, node)
+        return real(*e.operands(node), e.law, _kinks.sides_of(node))
 
     return emit
 
@@ -246,11 +260,15 @@ def _segments(e: Emitter, node: Node) -> Array:
     dims = lax.ScatterDimensionNumbers(
         update_window_dims=(), inserted_window_dims=(0,), scatter_dims_to_operand_dims=(0,)
     )
-    start = jnp.full((e.attrs(node)["num"],), neutral, dtype)
-    at = lax.expand_dims(ids, (1,))
-    linked = is_link_of(node.args[1], node.attr("num"))
+    num, linked = e.attrs(node)["num"], is_link_of(node.args[1], node.attr("num"))
     in_order = linked and node.attr("num") in e.ordered
-    return scatter(start, at, x, dims, indices_are_sorted=in_order, mode=_MODE[linked])
+
+    def run(x: Array, ids: Array) -> Array:
+        start, at = jnp.full((num,), neutral, dtype), lax.expand_dims(ids, (1,))
+        return scatter(start, at, x, dims, indices_are_sorted=in_order, mode=_MODE[linked])
+
+    real = node.dtype.kind == "f" and node.op != "segment_sum"
+    return _kinks.segment_extreme(x, ids, run) if real else run(x, ids)
 
 
 def _rank(e: Emitter, node: Node) -> Array:
@@ -260,32 +278,8 @@ def _rank(e: Emitter, node: Node) -> Array:
     apart = e.neighbours.get(int(node.attr("num")))
     linked = is_link_of(node.args[0], node.attr("num"))
     if apart is not None and apart <= _MOST_NEIGHBOURS and linked:
-        return jnp.where(keep, _rank_among_neighbours(ids, key, apart), -1)
-    return jnp.where(keep, _rank_by_sorting(ids, position, key, e.attrs(node)["num"]), -1)
-
-
-def _rank_among_neighbours(ids: Array, key: Array, apart: int) -> Array:
-    """How many members of the same group come before: they all stand within `apart` rows."""
-    rank = jnp.zeros_like(ids)
-    for step in range(1, min(apart, ids.size - 1) + 1):
-        together = ids[step:] == ids[:-step]
-        later_first = _sorts_before(key[step:], key[:-step])
-        rank = rank.at[step:].add((together & ~later_first).astype(rank.dtype))
-        rank = rank.at[:-step].add((together & later_first).astype(rank.dtype))
-    return rank
-
-
-def _sorts_before(a: Array, b: Array) -> Array:
-    """The order in which numpy sorts, NaN last."""
-    return (a < b) | (jnp.isnan(b) & ~jnp.isnan(a))
-
-
-def _rank_by_sorting(ids: Array, position: Array, key: Array, num: int) -> Array:
-    order = jnp.lexsort((position, key, ids))
-    size = jax.ops.segment_sum(jnp.ones_like(ids), ids, num)
-    start = jnp.cumsum(size) - size
-    rank = jnp.zeros_like(ids).at[order].set(jnp.arange(ids.size, dtype=ids.dtype))
-    return rank - start[ids]
+        return jnp.where(keep, _ranks.among_neighbours(ids, key, apart), -1)
+    return jnp.where(keep, _ranks.by_sorting(ids, position, key, e.attrs(node)["num"]), -1)
 
 
 def _nth(e: Emitter, node: Node) -> Array:
@@ -319,30 +313,18 @@ def _product(e: Emitter, node: Node) -> Array:
 
 def _extreme(name: str) -> Emit:
     def emit(e: Emitter, node: Node) -> Array:
-        x, axis = e.get(node.args[0], e.width(node.dtype)), node.attr("axis")
-        if node.args[0].finite or node.dtype.kind != "f":
-            return getattr(jnp, name)(x, axis=axis)
-        return extreme(name, x, axis)
+        return _kinks.extreme(name, e.get(node.args[0], e.width(node.dtype)), node.attr("axis"))
 
     return emit
-
-
-def extreme(name: str, x: Array, axis: int | None) -> Array:
-    """The largest (`max`) or smallest (`min`); NaN if there is one, with derivative zero."""
-    reduce = getattr(jnp, name)
-    if not jnp.issubdtype(x.dtype, jnp.floating):
-        return reduce(x, axis=axis)
-    hole = jnp.isnan(x)
-    found = reduce(jnp.where(hole, -jnp.inf if name == "max" else jnp.inf, x), axis=axis)
-    return jnp.where(jnp.any(hole, axis=axis), jnp.nan, found)
 
 
 def _interp(e: Emitter, node: Node) -> Array:
     """Beyond its ends the table is flat, at infinity too."""
     x, points, values = (e.get(a, e.floating) for a in node.args)
     hole = jnp.isnan(x)
-    inside = jnp.clip(jnp.where(hole, points[0], x), points[0], points[-1])
-    return jnp.where(hole, jnp.nan, jnp.interp(inside, points, values))
+    known = jnp.where(hole, points[0], x)
+    found = _kinks.interp(known, points, values, e.law, _kinks.sides_of(node))
+    return jnp.where(hole, jnp.nan, found)
 
 
 def _joined(join: Callable[..., Array]) -> Emit:
@@ -375,15 +357,15 @@ EMITTERS: dict[str, Emit] = {
     "subtract": _arithmetic(lax.sub, None),
     "multiply": _multiply,
     "divide": _divide,
-    "maximum": _arithmetic(lax.max, lax.bitwise_or),
-    "minimum": _arithmetic(lax.min, lax.bitwise_and),
-    "fmax": _arithmetic(jnp.fmax, None),
-    "fmin": _arithmetic(jnp.fmin, None),
+    "maximum": _kinked(_kinks.maximum, _arithmetic(lax.max, lax.bitwise_or)),
+    "minimum": _kinked(_kinks.minimum, _arithmetic(lax.min, lax.bitwise_and)),
+    "fmax": _kinked(_kinks.fmax, _arithmetic(jnp.fmax, None)),
+    "fmin": _kinked(_kinks.fmin, _arithmetic(jnp.fmin, None)),
     "power": _arithmetic(_total.power, None),
     "float_power": _floating(_total.power),
     "negative": _arithmetic(lax.neg, None),
     "positive": _arithmetic(lambda x: x, None),
-    "absolute": _arithmetic(lax.abs, lambda x: x),
+    "absolute": _kinked(_kinks.absolute, _arithmetic(lax.abs, lambda x: x)),
     "square": _square,
     "sign": _arithmetic(lax.sign, None),
     "sqrt": _floating(_total.sqrt),

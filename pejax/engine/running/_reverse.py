@@ -228,7 +228,7 @@ def _pull(
         for place, value in zip(pull.wanted, some, strict=True):
             given[place] = value
         parts = parts_of(segment, numbers)
-        outputs = body(segment, dtype, parts, tuple(given), places, extent=extent)
+        outputs = body(segment, dtype, parts, tuple(given), places, extent=extent, law=numbers)
         return [outputs[i] for i in pull.active]
 
     back = jax.vjp(forward, numbers, [values[i] for i in pull.wanted])[1]

@@ -29,6 +29,7 @@ from ..graph._structure import has_rows, is_structure, name_of
 from ._compact import Key, put_back, taken
 from ._emit import Emitter
 from ._extent import Extent
+from ._kinks import DIRECTED, sides_of
 from ._schedule import NOWHERE, is_table, runs_of
 from ._store import emitter
 
@@ -141,6 +142,7 @@ def _digest(
         ],
         [local[n.index] for n in outputs],
         sorted(local[n.index] for n in run if not n.finite),
+        [[local[n.index], sides_of(n)] for n in run if n.op in DIRECTED and n.dtype.kind == "f"],
         [stratum is not None, ["all" if h is None else h == stratum or h for h in homes]],
     ]
     return hashlib.sha256(json.dumps(content, default=str).encode()).hexdigest()
@@ -221,7 +223,8 @@ def from_numbers(
     segment: Segment, dtype: Any, numbers: Array, *arguments: Any, extent: Extent
 ) -> list[Array]:
     """A segment's outputs, its numbers given as one vector."""
-    return body(segment, dtype, parts_of(segment, numbers), *arguments, extent=extent)
+    parts = parts_of(segment, numbers)
+    return body(segment, dtype, parts, *arguments, extent=extent, law=numbers)
 
 
 def parts_of(segment: Segment, numbers: Array) -> list[Array]:
@@ -237,12 +240,13 @@ def body(
     places: tuple[Array, ...],
     *,
     extent: Extent,
+    law: Array,
 ) -> list[Array]:
-    """A segment's outputs on the rows of `extent`."""
+    """A segment's outputs on the rows of `extent`; `law` has the numbers that make up `parts`."""
     graph = segment.nodes[0].graph
     known: dict[int, Any] = {}
     ordered, apart = extent.in_order(graph), extent.neighbours(graph)
-    emitter = Emitter(known, extent.rows(graph), dtype, ordered, apart)
+    emitter = Emitter(known, extent.rows(graph), dtype, ordered, apart, law)
     held = dict(zip(segment.places, places, strict=True))
     for node, home, value in zip(segment.inputs, segment.homes, values, strict=True):
         known[node.index] = _brought(emitter, segment.stratum, node, home, value, held)

@@ -17,23 +17,9 @@ from jax import lax
 from jaxtyping import Array
 
 
-def _number(x: Array) -> Array:
+def number(x: Array) -> Array:
     """`x` where it is finite, else 0."""
     return jnp.where(jnp.isfinite(x), x, 0)
-
-
-@jax.custom_jvp
-def divide(a: Array, b: Array) -> Array:
-    """`a / b`, infinite or NaN where `b` is 0."""
-    return lax.div(a, b)
-
-
-@divide.defjvp
-def _divide_jvp(primals: Any, tangents: Any) -> tuple[Array, Array]:
-    (a, b), (da, db) = primals, tangents
-    usable = (b != 0) & jnp.isfinite(b)  # masked before dividing, for second derivatives
-    inverse = jnp.where(usable, 1 / jnp.where(usable, b, 1), 0)
-    return lax.div(a, b), da * inverse - db * _number(_number(a) * inverse * inverse)
 
 
 @jax.custom_jvp
@@ -45,11 +31,11 @@ def multiply(a: Array, b: Array) -> Array:
 @multiply.defjvp
 def _multiply_jvp(primals: Any, tangents: Any) -> tuple[Array, Array]:
     (a, b), (da, db) = primals, tangents
-    return lax.mul(a, b), da * _number(b) + db * _number(a)
+    return multiply(a, b), da * number(b) + db * number(a)
 
 
 def total(function: Callable[..., Array]) -> Callable[..., Array]:
-    """An elementwise function with total derivatives."""
+    """An elementwise function with total derivatives, of every order."""
 
     @jax.custom_jvp
     def wrapped(*args: Array) -> Array:
@@ -57,18 +43,50 @@ def total(function: Callable[..., Array]) -> Callable[..., Array]:
 
     @wrapped.defjvp
     def _jvp(primals: Any, tangents: Any) -> tuple[Array, Array]:
-        value = function(*primals)
+        value = wrapped(*primals)
         change = jnp.zeros_like(value)
         for i, tangent in enumerate(tangents):
-
-            def along(x: Array, place: int = i) -> Array:
-                return function(*primals[:place], x, *primals[place + 1 :])
-
-            _, partial = jax.jvp(along, (primals[i],), (jnp.ones_like(primals[i]),))
-            change = change + _number(partial) * tangent
+            change = change + _partial(function, i)(*primals) * tangent
         return value, change
 
     return wrapped
+
+
+@functools.cache
+def _partial(function: Callable[..., Array], place: int) -> Callable[..., Array]:
+    """The derivative in one argument, zero where it is not a number."""
+
+    def partial(*args: Array) -> Array:
+        def along(x: Array) -> Array:
+            return function(*args[:place], x, *args[place + 1 :])
+
+        return number(jax.jvp(along, (args[place],), (jnp.ones_like(args[place]),))[1])
+
+    return total(partial)
+
+
+@total
+def _inverse(b: Array) -> Array:
+    usable = (b != 0) & jnp.isfinite(b)
+    return jnp.where(usable, 1 / jnp.where(usable, b, 1), 0)
+
+
+@total
+def _against(a: Array, inverse: Array) -> Array:
+    return number(number(a) * inverse * inverse)
+
+
+@jax.custom_jvp
+def divide(a: Array, b: Array) -> Array:
+    """`a / b`, infinite or NaN where `b` is 0."""
+    return lax.div(a, b)
+
+
+@divide.defjvp
+def _divide_jvp(primals: Any, tangents: Any) -> tuple[Array, Array]:
+    (a, b), (da, db) = primals, tangents
+    inverse = _inverse(b)
+    return divide(a, b), da * inverse - db * _against(a, inverse)
 
 
 power = total(jnp.power)
@@ -88,4 +106,4 @@ def product(x: Array, axis: int | None) -> Array:
 def _product_jvp(axis: int | None, primals: Any, tangents: Any) -> tuple[Array, Array]:
     value, back = jax.vjp(lambda x: jnp.prod(x, axis=axis), *primals)
     (others,) = back(jnp.ones_like(value))
-    return value, jnp.sum(_number(others) * tangents[0], axis=axis)
+    return value, jnp.sum(number(others) * tangents[0], axis=axis)
