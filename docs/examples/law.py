@@ -22,7 +22,7 @@ def main(households: int | None = 2_000) -> engine.Program:
     # What became of every variable that the outputs reach.
     report = program.report.to_frame()
     print(report["status"].value_counts().to_string())
-    print("rounds a number of the law:", report.loc[report["cuts_gradient"], "variable"].tolist())
+    print("rounds, or was hoisted:", report.loc[report["cuts_gradient"], "variable"].tolist())
 
     # A saved program runs where the country package is not installed.
     # program.save("us.pejax"); program = engine.load("us.pejax")

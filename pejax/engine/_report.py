@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from .tracing._trace import Outcome
 
 
+ROUNDING = ("round", "rint", "floor", "ceil", "trunc", "floor_divide", "sign")
+"""Operations that round, besides a conversion to whole numbers. A comparison jumps too, but what it
+chooses between keeps its derivative."""
+
+
 @dataclasses.dataclass(frozen=True)
 class VariableReport:
     """One variable.
@@ -26,9 +31,9 @@ class VariableReport:
     **Arguments:** `status`, `traced`, `given` (an input) or `hoisted` (a column given in place of a
     formula). A formula that is neither is refused: compiling raises, with the reasons.
     `reason`; `nodes`, operations that its formula left in the program; `jumps`, how many of them
-    are discontinuous in a number of the law; `cuts_gradient`, whether it rounds a number of the
-    law to an integer or was hoisted, so that a derivative stops there; `periods` it was computed
-    for.
+    are discontinuous in a number of the law; `cuts_gradient`, whether it rounds a real number that
+    depends on the law or on the population, or was hoisted, so that a derivative stops there;
+    `periods` it was computed for.
     """
 
     variable: str
@@ -101,10 +106,9 @@ def report_of(system: System, outcome: Outcome) -> Report:
         by_origin[node.origin].append(node)
     # What only a guard looks at is no part of the results: it neither jumps nor cuts.
     returned = {n.index for n in reachable(roots[: len(outcome.outputs)])}
-    law = {n.index for n in live if n.law} & returned
     guards = collections.Counter(g.variable for g in outcome.guards)
     names = sorted({*outcome.evaluated, *outcome.given})
-    rows = tuple(_row(system, outcome, n, by_origin.get(n, []), law, guards[n]) for n in names)
+    rows = tuple(_row(system, outcome, n, by_origin.get(n, []), returned, guards[n]) for n in names)
     status = collections.Counter(r.status for r in rows)
     counts: dict[str, Any] = {
         **{s: status[s] for s in ("traced", "given", "hoisted")},
@@ -117,20 +121,20 @@ def report_of(system: System, outcome: Outcome) -> Report:
 
 
 def _row(
-    system: System, outcome: Outcome, name: str, nodes: list[Node], law: set[int], guards: int
+    system: System, outcome: Outcome, name: str, nodes: list[Node], returned: set[int], guards: int
 ) -> VariableReport:
     variable = system.variable(name)
     status, reason = _status(system, outcome, name)
     stands_for_numbers = status == "hoisted" and variable.kind == "float"
-    of_law = [n for n in nodes if n.index in law]
+    counting = [n for n in nodes if n.index in returned]
     return VariableReport(
         variable=name,
         entity=variable.entity,
         status=status,
         reason=reason,
         nodes=len(nodes),
-        jumps=sum(jumps_in_law(n) for n in of_law),
-        cuts_gradient=stands_for_numbers or any(rounds_law(n) for n in of_law),
+        jumps=sum(jumps_in_law(n) for n in counting),
+        cuts_gradient=stands_for_numbers or any(rounds(n) for n in counting),
         guards=guards,
         periods=tuple(sorted(outcome.evaluated.get(name, set()))),
         label=variable.label,
@@ -150,12 +154,16 @@ def _status(system: System, outcome: Outcome, name: str) -> tuple[str, str]:
 def jumps_in_law(node: Node) -> bool:
     """Whether a node is a discontinuous function of a number of the law."""
     op = OPS.get(node.op)
-    jumps = (op is not None and op.jumps) or rounds_law(node)
+    jumps = (op is not None and op.jumps) or _is_rounding(node)
     return jumps and any(a.law and a.dtype.kind == "f" for a in node.args)
 
 
-def rounds_law(node: Node) -> bool:
-    """Whether a node turns a real number that depends on the law into an integer."""
-    if node.op != "astype" or node.dtype.kind not in "iu":
-        return False
-    return node.args[0].law and node.args[0].dtype.kind == "f"
+def rounds(node: Node) -> bool:
+    """Whether a node turns a real number that depends on the law or on the population into one of
+    a few steps: no derivative passes."""
+    moving = (a for a in node.args if (a.law or a.data) and a.dtype.kind == "f")
+    return _is_rounding(node) and any(True for _ in moving)
+
+
+def _is_rounding(node: Node) -> bool:
+    return node.op in ROUNDING or (node.op == "astype" and node.dtype.kind in "iu")

@@ -21,7 +21,7 @@ import numpy as np
 from ._fold import simplify
 from ._node import Attrs, Node, literal_of, scalar_of
 from ._ops import OPS, apply, index_key, is_weak, neutral
-from ._trend import trend_of
+from ._trend import Trend, against, trend_of
 
 
 class DimensionClash(Exception):
@@ -193,13 +193,20 @@ class Graph:
             data=op == "input" or any(a.data for a in args),
             law=op == "parameter" or any(a.law for a in args),
             finite=_finite(op, args, shadow),
-            trend=trend_of(op, args, shadow),
+            trend=self._trend(op, args, shadow),
             origin=self.origin[-1] if self.origin else "",
             graph=self,
         )
         self.nodes.append(node)
         self._table[key] = node
         return node
+
+    def _trend(self, op: str, args: tuple[Node, ...], shadow: Any) -> Trend:
+        if op == "subtract":
+            opposite = self._table.get((op, (args[1].index, args[0].index), ()))
+            if opposite is not None and opposite.op == op:
+                return against(opposite.trend)
+        return trend_of(op, args, shadow)
 
 
 def _logical(op: str, nodes: tuple[Node, ...]) -> str:

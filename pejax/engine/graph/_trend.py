@@ -3,8 +3,9 @@
 Where `max(u, 0)` has `u = 0`, its derivative is that of the side to which `u` goes. The graph says
 which that is: an income rises with itself, `limit - income` falls. Two kinds of things may rise,
 the population's columns and the numbers of the law, and a value may go up with one and down with
-the other. Where arguments disagree, the one that was computed first decides, so that `a - b` and
-`b - a` always go opposite ways.
+the other. Where arguments disagree one of them decides: in a difference what is left of the minus
+sign, as in a credit less its reduction, elsewhere what was computed first. Of `a - b` and `b - a`
+the second always goes against the first.
 """
 
 from __future__ import annotations
@@ -44,12 +45,20 @@ def trend_of(op: str, args: tuple[Node, ...], shadow: Any) -> Trend:
     if not real:
         return Trend(0, 0, 1)
     parts = _PARTS.get(op, _with_all)(args)
-    data = _together((way * a.trend.data, a.index) for a, way in parts)
-    law = _together((way * a.trend.law, a.index) for a, way in parts)
+    order = [k if op == "subtract" else a.index for k, (a, _) in enumerate(parts)]
+    data, law = (
+        _together((way * a.trend[kind], at) for (a, way), at in zip(parts, order, strict=True))
+        for kind in (0, 1)
+    )
     if op in _TURN:
         data, law = abs(data), abs(law)
     sign = _sign_of(shadow) if fixed else _SIGNS.get(op, _usual_sign)(args)
     return Trend(data, law, sign)
+
+
+def against(trend: Trend) -> Trend:
+    """The trend of a value's opposite."""
+    return Trend(*(-way for way in trend))
 
 
 def leads(a: Node, b: Node, kind: int) -> int:
@@ -58,8 +67,8 @@ def leads(a: Node, b: Node, kind: int) -> int:
 
 
 def _together(ways: Iterable[tuple[int, int]]) -> int:
-    """The way of a sum: what all agree on, else that of the argument that was there first."""
-    moving = [(index, way) for way, index in ways if way]
+    """The way of a sum: what all agree on, else that of the argument of the lowest order."""
+    moving = [(order, way) for way, order in ways if way]
     return min(moving)[1] if moving else 0
 
 
@@ -122,7 +131,7 @@ def _is_real(node: Node) -> bool:
 
 def _sign_of_difference(args: tuple[Node, ...]) -> int:
     a, b = args
-    signs = [(a.data, a.index, a.trend.sign), (b.data, b.index, -b.trend.sign)]
+    signs = [(a.data, 0, a.trend.sign), (b.data, 1, -b.trend.sign)]
     return min((s for s in signs if s[2]), default=(0, 0, 1))[2]
 
 

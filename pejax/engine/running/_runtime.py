@@ -367,7 +367,8 @@ def traced(tree: Any) -> bool:
 
 def _on_usual_device(tree: Any) -> bool:
     """Executables compiled ahead are for one device; rows that lie elsewhere go through `jit`."""
-    usual = jnp.zeros(()).devices()
+    with jax.ensure_compile_time_eval():
+        usual = jnp.zeros(()).devices()
     return all(x.devices() == usual for x in jax.tree.leaves(tree))
 
 

@@ -25,7 +25,7 @@ from jaxtyping import Array, Float
 from ..graph._node import Node
 from ..graph._ops import SIZES
 from ..graph._strata import Homes
-from ..graph._structure import has_rows, is_structure, name_of
+from ..graph._structure import has_rows, is_link, is_structure, name_of
 from ._compact import Key, put_back, taken
 from ._emit import Emitter
 from ._extent import Extent
@@ -134,7 +134,10 @@ def _digest(
         return [graph.entities(v) or v for v in whole]
 
     content = [
-        [[n.op, str(n.dtype), _dims(n)] for n in (*inputs, *pieces)],
+        [
+            [n.op, str(n.dtype), _dims(n), name_of(n) if is_link(n) else ""]
+            for n in (*inputs, *pieces)
+        ],
         [
             [n.op, str(n.dtype), n.weak, _dims(n), [ref(a) for a in n.args]]
             + [[k, attr(k, v)] for k, v in n.attrs]
