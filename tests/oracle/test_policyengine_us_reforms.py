@@ -6,7 +6,7 @@ import pytest
 
 from pejax import Population, engine
 from pejax._validate import BadInputError
-from pejax.engine import StructuralReformError, importer
+from pejax.engine import ReformWarning, StructuralReformError, importer
 
 pytestmark = [pytest.mark.oracle, pytest.mark.us]
 
@@ -53,7 +53,8 @@ def by_the_package(people, reform, name):
         "families": {"all": {"members": members}},
         "households": {"all": {"members": members, "state_fips": {"2025": 48}}},
     }
-    return Simulation(situation=situation, reform=reform).calculate(name, 2025)
+    simulation = Simulation(situation=situation, reform=reform)
+    return importer.source_values(simulation, [name])[name]
 
 
 def compiled(rules, people, name):
@@ -76,8 +77,8 @@ def test_a_policy_that_a_parameter_switches_on(country, path, expected):
     reform = {path: ON} if path else {}
     rules = country.with_reform(reform) if reform else country
     assert float(compiled(rules, COUPLE, "eitc")[0]) == pytest.approx(expected, abs=0.01)
-    source = importer.source_simulation(rules, COUPLE).calculate("eitc", 2025)
-    assert float(source[0]) == pytest.approx(expected, abs=0.01)
+    source = importer.source_values(importer.source_simulation(rules, COUPLE), ["eitc"])
+    assert float(source["eitc"][0]) == pytest.approx(expected, abs=0.01)
     if path == "gov.contrib.streamlined_eitc.in_effect":
         own = by_the_package(COUPLE, reform, "eitc")
         assert float(own[0]) == pytest.approx(expected, abs=0.01)
@@ -124,17 +125,18 @@ def test_every_switch_gives_the_reforms_that_the_package_makes(country):
 def test_a_poverty_line_of_last_year_moves_with_a_reform_from_then_on(country):
     """Marketplace credits look at the year before: 30,000 of income over 20,000."""
     people = family([40], [30_000])
-    line = "gov.hhs.fpg.first_person.CONTIGUOUS_US"
-    program = engine.compile(country, ["aca_magi_fraction"], 2025, people)
+    line, name = "gov.hhs.fpg.first_person.CONTIGUOUS_US", "aca_magi_fraction"
+    program = engine.compile(country, [name], 2025, people)
     law = program.parameters
 
     def fraction(parameters):
-        return float(program(parameters, people)["aca_magi_fraction"][0])
+        return float(program(parameters, people)[name][0])
 
     assert fraction(law) == pytest.approx(1.99)
     assert fraction(law.with_reform({line: {"2024-01-01": 20_000}})) == pytest.approx(1.5)
-    of_this_year = law.with_reform({line: {"2025-01-01.2025-12-31": 20_000}})
+    with pytest.warns(ReformWarning, match="and reads it for 2024-01-01 to 2024-12-31"):
+        of_this_year = law.with_reform({line: {"2025-01-01.2025-12-31": 20_000}})
     assert fraction(of_this_year) == pytest.approx(1.99)
     rules = country.with_reform({line: {"2024-01-01": 20_000}})
-    source = importer.source_simulation(rules, people).calculate("aca_magi_fraction", 2025)
-    assert float(source[0]) == pytest.approx(1.5)
+    source = importer.source_values(importer.source_simulation(rules, people), [name])
+    assert float(source[name][0]) == pytest.approx(1.5)
