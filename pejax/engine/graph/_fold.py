@@ -187,7 +187,8 @@ def _extreme_reduction(op: str) -> Rule:
     """The extreme along the axis of a stack is that of its parts, two by two."""
 
     def rule(graph: Graph, args: tuple[Node, ...], attrs: Attrs, result: Result) -> Node | None:
-        stack, axis = args[0], dict(attrs).get("axis")
+        stack = args[0]
+        axis: Any = dict(attrs).get("axis")
         if stack.op == "stack" and axis is not None and axis % stack.ndim == _axis_of(stack):
             parts = [graph.astype(a, stack.dtype) for a in stack.args]
             return result(functools.reduce(functools.partial(graph.apply, op), parts))

@@ -140,6 +140,10 @@ def _sign_of_product(args: tuple[Node, ...]) -> int:
     return (a.trend.sign or 1) * (b.trend.sign or 1)
 
 
+def _positive(args: tuple[Node, ...]) -> int:
+    return 1
+
+
 _SIGNS: dict[str, Callable[[tuple[Node, ...]], int]] = {
     "subtract": _sign_of_difference,
     "negative": lambda args: -args[0].trend.sign,
@@ -147,4 +151,5 @@ _SIGNS: dict[str, Callable[[tuple[Node, ...]], int]] = {
     "divide": _sign_of_product,
     "maximum": lambda args: max(a.trend.sign for a in args) or 1,
     "minimum": lambda args: min(a.trend.sign for a in args) or -1,
-} | dict.fromkeys(("absolute", "square", "sqrt", "exp"), lambda args: 1)
+    **dict.fromkeys(("absolute", "square", "sqrt", "exp"), _positive),
+}
