@@ -1,6 +1,7 @@
 """The eight steps in order, inside one run with its manifest."""
 
 import importlib.util
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -103,7 +104,8 @@ def _steps(settings: Settings, record: io.Run, screen: Screen) -> Results:
     with record.step("law"):
         screen.progress("law: tracing policyengine_us, about a minute the first time")
         law = compile_law(settings, population)
-    record.note(law=law.program.report.counts)
+    imported = "policyengine_us" in sys.modules  # else the cache had the program
+    record.note(law=law.program.report.counts, country_imported=imported)
     screen.say(repr(law.program))
     with record.step("reform"):
         reform = reform_law(population, law)
