@@ -5,6 +5,7 @@ that solving for weights again is no effect of a policy. The gradient through th
 how an estimate would move had a target been another number.
 """
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 import jax
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _CREDIT = "gov.irs.credits.ctc."
 _PARAMETERS = 8  # of the credit, those worth most, at most
 _TARGETS = 2  # each takes two further calibrations
+_SIDES = ("difference_below", "difference_above")
 _STEP = 5e-4  # relative step of a parameter
 _TARGET_STEP = 1e-3  # relative step of a target
 
@@ -64,7 +66,9 @@ def reform_gradient(population: Population, law: Law, reform: Reform) -> "pd.Dat
     """d(cost of the reform)/d(number of the reformed credit), weights fixed.
 
     Current law is no function of the reform's numbers, so the cost of the reform moves as the
-    tax under the reformed law falls.
+    tax under the reformed law falls. Beside each derivative stand the differences to a smaller and
+    to a larger number: where people stand at a kink of the statute the two are not the same, the
+    derivative is one of them, and its gap is to the nearer.
     """
     import pandas as pd
 
@@ -74,32 +78,34 @@ def reform_gradient(population: Population, law: Law, reform: Reform) -> "pd.Dat
     leaves = program.index.leaves
     credit = np.array([leaf.path.startswith(_CREDIT) for leaf in leaves])
     worth = np.abs(slopes * np.where(credit & np.isfinite(values), values, 0.0))
-    rows = []
+    here, rows = program(reformed, population), []
     ranked = np.argsort(-worth, kind="stable")
     for place in ranked[worth[ranked] > 0][:_PARAMETERS]:
         leaf, step = leaves[place], float(abs(values[place])) * _STEP
-        difference = _difference(population, program, reformed, int(place), step)
-        rows.append((leaf.path, leaf.start, values[place], slopes[place], difference))
-    columns = ["path", "start", "value", "gradient", "finite_difference"]
+        sides = [
+            _difference(population, program, reformed, here, int(place), sign * step)
+            for sign in (-1, 1)
+        ]
+        rows.append((leaf.path, leaf.start, values[place], slopes[place], *sides))
+    columns = ["path", "start", "value", "gradient", *_SIDES]
     table = pd.DataFrame(rows, columns=columns)
-    return table.assign(relative_gap=_gap(table))
+    below, above = (_gap(table["gradient"], table[side]) for side in _SIDES)
+    return table.assign(relative_gap=np.minimum(below, above))
 
 
 def _difference(
     population: Population,
     program: engine.Program,
     law: engine.Parameters,
+    here: Mapping[str, jax.Array],
     place: int,
     step: float,
 ) -> float:
-    """The central difference of the cost, its rows summed in float64."""
-    ends = []
-    for sign in (1, -1):
-        moved = engine.Parameters(law.values.at[place].add(sign * step), law.index)
-        ends.append((program(moved, population), float(moved.values[place])))
-    (above, high), (below, low) = ends
-    weights = weight_of(population, "tax_unit")
-    return float(weights @ gain_of_units(below, above)) / (high - low)
+    """The difference of the cost to one side of `here`, its rows summed in float64."""
+    moved = engine.Parameters(law.values.at[place].add(step), law.index)
+    gain = gain_of_units(here, program(moved, population))
+    taken = float(moved.values[place]) - float(law.values[place])
+    return float(weight_of(population, "tax_unit") @ gain) / taken
 
 
 def target_gradient(
@@ -132,7 +138,8 @@ def target_gradient(
             "finite_difference": [differences.get(k, np.nan) for k in range(len(slopes))],
         }
     )
-    frame = frame.assign(relative_gap=_gap(frame)).iloc[np.argsort(-worth, kind="stable")]
+    gap = _gap(frame["gradient"], frame["finite_difference"])
+    frame = frame.assign(relative_gap=gap).iloc[np.argsort(-worth, kind="stable")]
     return frame.reset_index(drop=True)
 
 
@@ -142,5 +149,5 @@ def _target_difference(cost, values: jax.Array, place: int) -> float:
     return float(above - below) / (2 * step)
 
 
-def _gap(table: "pd.DataFrame") -> "pd.Series":
-    return (table["gradient"] / table["finite_difference"] - 1).abs()
+def _gap(gradient: "pd.Series", difference: "pd.Series") -> "pd.Series":
+    return (gradient / difference - 1).abs()

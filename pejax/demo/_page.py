@@ -173,7 +173,8 @@ def _gradient_section(gradients: "Gradients") -> rp.Section:
             rp.table(
                 per_parameter.drop(columns="start"),
                 "Reform gradient, weights fixed: dollars per unit of the reformed credit's number,"
-                " beside its central finite difference.",
+                " beside its differences to a smaller and a larger number. Where people stand"
+                " at a kink of the statute the two differ, and the derivative is one of them.",
                 form,
             ),
             rp.table(
