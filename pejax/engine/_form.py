@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import types
 import typing
+from collections.abc import Iterable
 from typing import Any, Union
 
 
@@ -53,12 +54,24 @@ def _misfits(value: Any, hint: Any, where: str) -> Any:
     else:
         yield from _misfits(value, list, where)
         if origin is list or args[-1] is Ellipsis:
-            args = (args[0],) * len(value)
+            for i in _one_of_each(value, args[0]):
+                yield from _misfits(value[i], args[0], f"{where}[{i}]")
         elif len(value) != len(args):
             yield where, value, f"a row of {len(args)}"
-        if tuple(map(type, value)) != args:  # the usual row costs one comparison
+        else:
             for i, (held, one) in enumerate(zip(value, args, strict=True)):
                 yield from _misfits(held, one, f"{where}[{i}]")
+
+
+def _one_of_each(values: list[Any], hint: Any) -> Iterable[int]:
+    """Places that stand for all: where types decide, one of each combination of them."""
+    inner = typing.get_args(hint)
+    if not inner:
+        return {type(one): i for i, one in enumerate(values)}.values()
+    if typing.get_origin(hint) is not tuple or any(typing.get_origin(one) for one in inner):
+        return range(len(values))
+    rows = (tuple(map(type, one)) if type(one) is list else type(one) for one in values)
+    return {row: i for i, row in enumerate(rows)}.values()
 
 
 def _is(value: Any, kind: Any) -> bool:

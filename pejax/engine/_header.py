@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from ._form import fail_if_other_form, row_of
-from ._parameters import LeafInfo
-from .graph._node import Node, reachable
+from ._parameters import LeafInfo, ParameterIndex
+from .graph._ir import Graph
+from .graph._node import Node
 from .tracing._array import ORDER
 from .tracing._inputs import Column
 
@@ -50,7 +51,6 @@ def fail_if_other_header(header: Mapping[str, Any], roots: list[Node]) -> None:
     _fail_if_other_entity(header, roots)
     _fail_if_other_decision(decisions)
     _fail_if_other_recipe(header["recipe"])
-    _fail_if_other_leaves(header["leaves"], roots)
 
 
 def _fail_if_other_entity(header: Mapping[str, Any], roots: list[Node]) -> None:
@@ -78,10 +78,10 @@ def _fail_if_other_recipe(recipe: Mapping[str, Any]) -> None:
     fail_if_other_form(recipe["extra"], list[str], "recipe.extra")
 
 
-def _fail_if_other_leaves(leaves: list[Any], roots: list[Node]) -> None:
-    keys = [LeafInfo(*row).key for row in leaves]
-    if len(set(keys)) < len(keys):
+def fail_if_other_leaves(index: ParameterIndex, graph: Graph) -> None:
+    """Raise `ValueError` unless every number that a graph reads is there, and once."""
+    if len(index.position) < len(index.leaves):
         raise ValueError("a number of the law is there twice")
-    read = {str(n.attr("name")) for n in reachable(roots) if n.op == "parameter"}
-    if not read <= set(keys):
-        raise ValueError(f"no number of the law is called {min(read - set(keys))}")
+    for node in graph.nodes:
+        if node.op == "parameter" and node.attr("name") not in index.position:
+            raise ValueError(f"no number of the law is called {node.attr('name')!r}")

@@ -18,7 +18,7 @@ from .._population import Population
 from .._validate import PejaxError, unknown
 from . import _save
 from ._accept import accepted, fail_if_other_parameters
-from ._header import fail_if_other_header
+from ._header import fail_if_other_header, fail_if_other_leaves
 from ._parameters import LeafInfo, ParameterIndex, Parameters, as_written
 from ._report import Report
 from ._unread import Unread
@@ -266,6 +266,7 @@ class Program:
             fail_if_other_header(saved.header, saved.roots)
             report = Report.from_json(saved.report)
             program = cls(**_fields(saved.header, saved.roots), report=report, check=check)
+            fail_if_other_leaves(program.index, saved.roots[0].graph)
         vars(program)["digest"] = saved.digest
         return program
 

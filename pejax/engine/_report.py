@@ -159,10 +159,9 @@ def jumps_in_law(node: Node) -> bool:
 
 
 def rounds(node: Node) -> bool:
-    """Whether a node turns a real number that depends on the law or on the population into one of
-    a few steps: no derivative passes."""
-    moving = (a for a in node.args if (a.law or a.data) and a.dtype.kind == "f")
-    return _is_rounding(node) and any(True for _ in moving)
+    """Whether a node turns a real number that moves with the law or the population into one of a
+    few steps, so that no derivative passes. A count, which moves in steps already, is none."""
+    return _is_rounding(node) and any(a.trend.things for a in node.args)
 
 
 def _is_rounding(node: Node) -> bool:

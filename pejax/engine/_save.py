@@ -82,6 +82,7 @@ def _content(roots: list[Node], header: Mapping[str, Any]) -> tuple[str, dict[st
     body = {
         "format": FORMAT,
         "sizes": nodes[0].graph.sizes,
+        "things": nodes[0].graph.things,
         "nodes": [_row(n, place, arrays) for n in nodes],
         "roots": [place[r.index] for r in roots],
         "header": header,
@@ -164,36 +165,41 @@ def _roots(body: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> list[No
     """The roots of the graph that `_content` described."""
     sizes, rows, roots = body["sizes"], body["nodes"], body["roots"]
     fail_if_other_form(sizes, dict[str, int], "sizes")
-    fail_if_other_form(rows, list[_ROW], "nodes")
     fail_if_other_form(roots, list[int], "roots")
     if len(set(sizes.values())) < len(sizes) or min(sizes.values()) < 1:
         raise ValueError(f"sizes are {sizes}, where each belongs to one entity")
     graph = Graph(sizes)
+    graph.things = dict(body["things"])
+    fail_if_other_form(graph.things, dict[str, int], "things")
+    blanks: dict[Any, Any] = {}  # most values have one of a few types and shapes
     for row in rows:
-        _append(graph, row, arrays)
+        _append(graph, row, arrays, blanks)
     return [graph.nodes[_place(i, len(rows))] for i in roots]
 
 
-_ROW = tuple[str, list[int], list[tuple[str, Any]], str, list[Any] | None, str | None, Any, str]
-_FLAGS = tuple[bool, bool, bool, int, int, int]
 _ATTRIBUTES = {
-    "name": str,
-    "num": int,
-    "place": int,
-    "decimals": int,
-    "axis": int | None,
-    "shape": list[int],
-    "side": str,
+    "name": (str,),
+    "num": (int,),
+    "place": (int,),
+    "decimals": (int,),
+    "axis": (int, type(None)),
+    "shape": (list,),
+    "side": (str,),
 }
 
 
-def _append(graph: Graph, row: list[Any], arrays: Any) -> None:
+def _append(graph: Graph, row: list[Any], arrays: Any, blanks: dict[Any, Any]) -> None:
     op, args, attrs, dtype, shape, value, flags, origin = row
     place = len(graph.nodes)
-    fail_if_other_form(flags, _FLAGS, f"the flags of node {place}")
-    data, law, finite, *trend = flags
+    data, law, finite, trend = _flags(tuple(flags))
     nodes = tuple(graph.nodes[_place(i, place)] for i in args)
     _fail_if_no_operation(op, len(args), attrs)
+    kind = None if shape is None or value is not None else (dtype, *shape)
+    shadow = blanks.get(kind)
+    if shadow is None:
+        shadow = _shadow(graph, dtype, shape, value, arrays)
+        if kind is not None:
+            blanks[kind] = shadow
     if op == "concatenate":
         graph.join(nodes)
     graph.nodes.append(
@@ -202,19 +208,28 @@ def _append(graph: Graph, row: list[Any], arrays: Any) -> None:
             op=op,
             args=nodes,
             attrs=tuple((k, _tuples(v)) for k, v in attrs),
-            shadow=_shadow(graph, dtype, shape, value, arrays),
+            shadow=shadow,
             data=data,
             law=law,
             finite=finite,
-            trend=Trend(*trend),
-            origin=origin,
+            trend=trend,
+            origin=str(origin),
             graph=graph,
         )
     )
 
 
+@functools.cache
+def _flags(flags: tuple[Any, ...]) -> tuple[bool, bool, bool, Trend]:
+    data, law, finite, *trend = flags
+    up, down, sign = trend
+    if list(map(type, flags)) != [*3 * [bool], *3 * [int]] or min(up, down, sign + 1) < 0:
+        raise ValueError(f"the flags of a node are {flags}")
+    return data, law, finite, Trend(up, down, sign)
+
+
 def _place(index: int, before: int) -> int:
-    if not 0 <= index < before:
+    if type(index) is not int or not 0 <= index < before:
         raise ValueError(f"there is no node {index} among the {before} before it")
     return index
 
@@ -224,7 +239,10 @@ def _fail_if_no_operation(op: str, args: int, attrs: list[Any]) -> None:
         raise ValueError(f"no operation {op!r} takes {args} arguments and {attrs}")
     for name, value in attrs:
         if name in _ATTRIBUTES:
-            fail_if_other_form(value, _ATTRIBUTES[name], f"{name!r} of {op}")
+            if type(value) not in _ATTRIBUTES[name]:
+                raise ValueError(f"{name!r} of {op} is {value!r}")
+            if name == "shape":
+                fail_if_other_form(value, list[int], f"the shape of {op}")
         elif name == "dtype":
             np.dtype(value)
         else:
@@ -252,8 +270,8 @@ def _shadow(graph: Graph, dtype: str, shape: Any, value: Any, arrays: Any) -> An
         if value is None:
             return kind(0)
         return {"True": True, "False": False}[value] if kind is bool else kind(value)
-    rows = tuple(graph.sizes[n] if isinstance(n, str) else int(n) for n in shape)
-    if min(rows, default=0) < 0 or np.dtype(dtype).kind not in "biuf":
+    rows = tuple(graph.sizes.get(n, n) for n in shape)
+    if any(type(n) is not int or n < 0 for n in rows) or np.dtype(dtype).kind not in "biuf":
         raise ValueError(f"a value is {dtype}{shape}")
     if value is None:
         return blank(rows, np.dtype(dtype))

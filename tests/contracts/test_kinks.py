@@ -17,6 +17,7 @@ from pejax.engine.graph._interpret import Interpreter
 from pejax.engine.graph._ir import Graph
 from pejax.engine.graph._node import reachable
 from pejax.engine.graph._ops import OPS
+from pejax.engine.graph._trend import LAW
 from pejax.engine.running._emit import Emitter
 
 SHADOW = {"person": 101, "group": 103}
@@ -43,10 +44,11 @@ class World:
         return np.asarray(Interpreter({**columns, "link": LINK}, SIZES, numbers)(node))
 
     def jax(self, node, given):
-        """As a segment runs: the numbers of the law in one vector, which kinks look at."""
+        """As a segment runs: the numbers of the law in one vector; kinks look at all that moves."""
         law = jnp.stack([jnp.asarray(given["p"]), jnp.asarray(given["q"])])
         values = {}
-        emitter = Emitter(values, SIZES, law.dtype, law=law)
+        things = {LAW: law, self.graph.things["x"]: given["x"], self.graph.things["y"]: given["y"]}
+        emitter = Emitter(values, SIZES, law.dtype, things=things)
         held = {"x": given["x"], "y": given["y"], "link": LINK, "p": law[0], "q": law[1]}
         for one in reachable([node]):
             if one.op in ("input", "parameter"):

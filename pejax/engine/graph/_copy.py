@@ -25,7 +25,7 @@ def copied(roots: Sequence[Node], given: Sequence[tuple[Node, str]] = ()) -> lis
     """
     old, names = roots[0].graph, {node.index: name for node, name in given}
     graph = Graph(old.sizes)
-    graph.joined = dict(old.joined)
+    graph.joined, graph.things = dict(old.joined), dict(old.things)
     computed: dict[int, Node] = {}
     read: dict[int, Node] = {}
     for node in reachable([*roots, *(node for node, _ in given)]):

@@ -21,7 +21,7 @@ import numpy as np
 from ._fold import simplify
 from ._node import Attrs, Node, literal_of, scalar_of
 from ._ops import OPS, apply, index_key, is_weak, neutral
-from ._trend import Trend, against, trend_of
+from ._trend import Trend, trend_of
 
 
 class DimensionClash(Exception):
@@ -35,6 +35,7 @@ class Graph:
         self.sizes = dict(sizes)
         self.entity_of = {n: e for e, n in self.sizes.items()}
         self.joined: dict[int, tuple[str, ...]] = {}  # lengths of columns put one after the other
+        self.things: dict[str, int] = {}  # columns that may rise, by name, as bits of a trend
         self.nodes: list[Node] = []
         self.origin: list[str] = []
         self.looped: Any = None  # the text over whose rows a formula loops in Python
@@ -193,7 +194,7 @@ class Graph:
             data=op == "input" or any(a.data for a in args),
             law=op == "parameter" or any(a.law for a in args),
             finite=_finite(op, args, shadow),
-            trend=self._trend(op, args, shadow),
+            trend=self._trend(op, args, attrs, shadow),
             origin=self.origin[-1] if self.origin else "",
             graph=self,
         )
@@ -201,11 +202,15 @@ class Graph:
         self._table[key] = node
         return node
 
-    def _trend(self, op: str, args: tuple[Node, ...], shadow: Any) -> Trend:
+    def _trend(self, op: str, args: tuple[Node, ...], attrs: Attrs, shadow: Any) -> Trend:
+        if op == "input":
+            if np.result_type(shadow).kind != "f":
+                return Trend()
+            return Trend(self.things.setdefault(str(attrs[0][1]), 2 << len(self.things)))
         if op == "subtract":
             opposite = self._table.get((op, (args[1].index, args[0].index), ()))
             if opposite is not None and opposite.op == op:
-                return against(opposite.trend)
+                return opposite.trend.times(-1)
         return trend_of(op, args, shadow)
 
 

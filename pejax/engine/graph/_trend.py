@@ -1,16 +1,16 @@
-"""Which way a value goes when what it depends on rises: it decides which side of a kink counts.
+"""Which way a value goes when something rises: it decides which side of a kink counts.
 
 Where `max(u, 0)` has `u = 0`, its derivative is that of the side to which `u` goes. The graph says
-which that is: an income rises with itself, `limit - income` falls. Two kinds of things may rise,
-the population's columns and the numbers of the law, and a value may go up with one and down with
-the other. Where arguments disagree one of them decides: in a difference what is left of the minus
-sign, as in a credit less its reduction, elsewhere what was computed first. Of `a - b` and `b - a`
-the second always goes against the first.
+which that is, for every *thing* that may rise: each column of real numbers, and the numbers of the
+law together. An income rises with itself, `limit - income` falls with it and rises with the limit.
+Where one thing reaches a value on two ways that disagree, one of them decides: in a difference what
+is left of the minus sign, as in a credit less its reduction, elsewhere what was computed first. Of
+`a - b` and `b - a` the second goes against the first in everything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -18,17 +18,35 @@ import numpy as np
 if TYPE_CHECKING:
     from ._node import Node
 
+LAW = 1
+"""The bit of the law's numbers; columns have the higher ones."""
+
 
 class Trend(NamedTuple):
-    """How a value moves: 1 up, -1 down, 0 not at all, as far as a derivative tells.
+    """How a value moves, as far as a derivative tells.
 
-    **Arguments:** `data`, when columns of the population rise; `law`, when numbers of the law do;
-    `sign`, of the value itself, as far as it can be told.
+    **Arguments:** `up` and `down`, the things (as bits) with which it rises and falls; `sign`, of
+    the value itself, 1, -1 or 0, as far as it can be told.
     """
 
-    data: int
-    law: int
-    sign: int
+    up: int = 0
+    down: int = 0
+    sign: int = 1
+
+    def way(self, thing: int) -> int:
+        """Up (1), down (-1) or not at all (0), when a thing rises."""
+        return bool(self.up & thing) - bool(self.down & thing)
+
+    @property
+    def things(self) -> int:
+        """All things with which it moves."""
+        return self.up | self.down
+
+    def times(self, way: int) -> Trend:
+        """The trend of the value (1), of its opposite (-1) or of what does not follow it (0)."""
+        if way == 0:
+            return Trend()
+        return self if way > 0 else Trend(self.down, self.up, -self.sign)
 
 
 Parts = list[tuple["Node", int]]
@@ -37,45 +55,42 @@ Parts = list[tuple["Node", int]]
 
 def trend_of(op: str, args: tuple[Node, ...], shadow: Any) -> Trend:
     """The trend of an operation's result, from its arguments'."""
-    real = np.result_type(shadow).kind == "f"
     fixed = not any(a.data for a in args) and op != "input"
+    sign = _sign_of(shadow) if fixed else 1
     if not args:
-        data = int(real and op == "input")
-        return Trend(data, int(op == "parameter"), _sign_of(shadow) if fixed else 1)
-    if not real:
-        return Trend(0, 0, 1)
+        return Trend(LAW if op == "parameter" else 0, 0, sign)
+    if np.result_type(shadow).kind != "f":
+        return Trend()
     parts = _PARTS.get(op, _with_all)(args)
-    order = [k if op == "subtract" else a.index for k, (a, _) in enumerate(parts)]
-    data, law = (
-        _together((way * a.trend[kind], at) for (a, way), at in zip(parts, order, strict=True))
-        for kind in (0, 1)
-    )
+    in_order = parts if op == "subtract" else sorted(parts, key=lambda part: part[0].index)
+    up, down = joined([a.trend.times(way) for a, way in in_order])
     if op in _TURN:
-        data, law = abs(data), abs(law)
-    sign = _sign_of(shadow) if fixed else _SIGNS.get(op, _usual_sign)(args)
-    return Trend(data, law, sign)
+        up, down = up | down, 0
+    return Trend(up, down, sign if fixed else _SIGNS.get(op, _usual_sign)(args))
 
 
-def against(trend: Trend) -> Trend:
-    """The trend of a value's opposite."""
-    return Trend(*(-way for way in trend))
-
-
-def leads(a: Node, b: Node, kind: int) -> int:
-    """Which way `a - b` goes, when what `Trend` names at the place `kind` rises."""
-    return _together([(a.trend[kind], a.index), (-b.trend[kind], b.index)])
-
-
-def _together(ways: Iterable[tuple[int, int]]) -> int:
-    """The way of a sum: what all agree on, else that of the argument of the lowest order."""
-    moving = [(order, way) for way, order in ways if way]
-    return min(moving)[1] if moving else 0
+def joined(trends: Sequence[Trend]) -> tuple[int, int]:
+    """The things with which a sum rises and falls: of trends that disagree the first decides."""
+    up = down = 0
+    for one in trends:
+        free = ~(up | down)
+        up, down = up | (one.up & free), down | (one.down & free)
+    return up, down
 
 
 def _sign_of(value: Any) -> int:
     """The sign of a literal or of what the law alone decides."""
     held = np.asarray(value)
     return int((held > 0).any()) or -int((held < 0).any())
+
+
+def bits(things: int) -> Iterable[int]:
+    """Each thing by itself, the columns first and the law last."""
+    for k in range(1, things.bit_length()):
+        if things >> k & 1:
+            yield 1 << k
+    if things & LAW:
+        yield LAW
 
 
 # ---- how an operation goes with its arguments
@@ -95,12 +110,18 @@ def _ways(*ways: int) -> Callable[[tuple[Node, ...]], Parts]:
 
 def _multiply(args: tuple[Node, ...]) -> Parts:
     a, b = args
-    return [(a, b.trend.sign or 1), (b, a.trend.sign or 1)]
+    return [(a, _factor(b)), (b, _factor(a))]
 
 
 def _divide(args: tuple[Node, ...]) -> Parts:
     a, b = args
-    return [(a, b.trend.sign or 1), (b, -(a.trend.sign or 1))]
+    return [(a, _factor(b)), (b, -_factor(a))]
+
+
+def _factor(node: Node) -> int:
+    """Which way a product goes with its other factor: not at all, where this one is the literal 0;
+    a number of the law that is 0 may become another."""
+    return node.trend.sign or int(node.data or node.law)
 
 
 _PARTS: dict[str, Callable[[tuple[Node, ...]], Parts]] = {
@@ -140,10 +161,6 @@ def _sign_of_product(args: tuple[Node, ...]) -> int:
     return (a.trend.sign or 1) * (b.trend.sign or 1)
 
 
-def _positive(args: tuple[Node, ...]) -> int:
-    return 1
-
-
 _SIGNS: dict[str, Callable[[tuple[Node, ...]], int]] = {
     "subtract": _sign_of_difference,
     "negative": lambda args: -args[0].trend.sign,
@@ -151,5 +168,8 @@ _SIGNS: dict[str, Callable[[tuple[Node, ...]], int]] = {
     "divide": _sign_of_product,
     "maximum": lambda args: max(a.trend.sign for a in args) or 1,
     "minimum": lambda args: min(a.trend.sign for a in args) or -1,
-    **dict.fromkeys(("absolute", "square", "sqrt", "exp"), _positive),
+    "absolute": lambda args: 1,
+    "square": lambda args: 1,
+    "sqrt": lambda args: 1,
+    "exp": lambda args: 1,
 }

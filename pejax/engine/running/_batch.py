@@ -247,7 +247,7 @@ def _batched(
             parts[place] = part
         for place, value in zip(pattern.inputs, moved, strict=True):
             given[place] = value
-        return body(segment, dtype, parts, tuple(given), places, extent=extent, law=numbers)
+        return body(segment, dtype, parts, tuple(given), places, extent=extent, things={})
 
     axes = [0 if i in pattern.outputs else None for i in range(len(segment.outputs))]
     return jax.vmap(one, out_axes=axes)(some, tuple(values[i] for i in pattern.inputs))

@@ -33,8 +33,8 @@ class Emitter:
 
     **Arguments:** `values`, what is known by node index; `sizes`, shadow size to row count;
     `dtype`, the program's float type; `ordered`, shadow sizes of groups whose members stand
-    together; `neighbours`, how far apart two of them can stand; `law`, the numbers of the law, for
-    kinks to see whether they move.
+    together; `neighbours`, how far apart two of them can stand; `things`, the columns and the
+    law's numbers, for kinks to see whether they move.
     """
 
     def __init__(
@@ -44,14 +44,14 @@ class Emitter:
         dtype: Any,
         ordered: frozenset[int] = frozenset(),
         neighbours: Mapping[int, int] | None = None,
-        law: Array | None = None,
+        things: Mapping[int, Array] | None = None,
     ) -> None:
         self.values = values
         self.sizes = sizes
         self.ordered = ordered
         self.neighbours = neighbours or {}
         self.floating = jnp.dtype(dtype)
-        self.law = jnp.zeros(0, self.floating) if law is None else law
+        self.things = things or {}
         self._cast: dict[Any, Any] = {}
 
     def width(self, dtype: np.dtype) -> np.dtype:
@@ -147,12 +147,13 @@ def _arithmetic(numeric: Callable[..., Array], boolean: Callable[..., Array] | N
 
 
 def _kinked(real: Callable[..., Array], otherwise: Emit) -> Emit:
-    """A function of real operands, the numbers of the law and the sides of the kink."""
+    """A function of real operands, of the things that may move, and of the sides of the kink."""
 
     def emit(e: Emitter, node: Node) -> Array:
         if node.dtype.kind != "f":
             return otherwise(e, node)
-        return real(*e.operands(node), e.law, _kinks.sides_of(node))
+        sides = _kinks.sides_of(node)
+        return real(*e.operands(node), _kinks.watched(sides, e.things), sides)
 
     return emit
 
@@ -322,8 +323,9 @@ def _interp(e: Emitter, node: Node) -> Array:
     """Beyond its ends the table is flat, at infinity too."""
     x, points, values = (e.get(a, e.floating) for a in node.args)
     hole = jnp.isnan(x)
-    known = jnp.where(hole, points[0], x)
-    found = _kinks.interp(known, points, values, e.law, _kinks.sides_of(node))
+    known = jnp.where(hole, 0, x)
+    sides = _kinks.sides_of(node)
+    found = _kinks.interp(known, points, values, _kinks.watched(sides, e.things), sides)
     return jnp.where(hole, jnp.nan, found)
 
 

@@ -1,14 +1,16 @@
 """Operations with a kink, and which of its two derivatives is taken there.
 
-At a kink it is the derivative of the side to which the argument goes when what it depends on
-rises: `max(x, 0)` at `x = 0` has the derivative 1, and `max(-x, 0)` has 0. What rises is what is
-differentiated: a rule that sees the numbers of the law move takes the graph's word on them, any
-other its word on the population. Every rule is linear, so that `jvp`, `vjp` and `grad` agree.
+At a kink it is the derivative of the side to which the argument goes when what is differentiated
+rises: `max(x, 0)` at `x = 0` has the derivative 1, `max(-x, 0)` has 0. Which way arguments go is
+told by the graph (`Trend`), thing by thing. Where things disagree, a rule sees which of them are
+differentiated: it is handed the columns and the law's numbers, and looks at nothing but whether
+their tangents are symbolic zeros. Every rule is linear, so that `jvp`, `vjp` and `grad` agree.
 """
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -18,12 +20,14 @@ from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array
 
 from ..graph._node import Node
-from ..graph._trend import Trend, leads
+from ..graph._trend import Trend, bits, joined
 from ._total import number
+
+Things = tuple[Array, ...]
 
 
 class Ways(NamedTuple):
-    """Which way the arguments of a kink go, up (1) or down (-1), as some things rise.
+    """Which way the arguments of a kink go, up (1) or down (-1), as one thing rises.
 
     **Arguments:** `first` and `second`, each by itself; `both`, the first less the second.
     """
@@ -34,17 +38,23 @@ class Ways(NamedTuple):
 
 
 class Sides(NamedTuple):
-    """The ways as columns of the population rise, and as numbers of the law do."""
+    """The ways of the arguments as each of some things rises; one for all where these agree.
 
-    data: Ways
-    law: Ways
+    **Arguments:** `ways`; `things`, as bits, unless all agree.
+    """
 
-    def rises(self, first: Any, second: Any, law: Any) -> bool:
+    ways: tuple[Ways, ...]
+    things: tuple[int, ...] = ()
+
+    def rises(self, first: Any, second: Any, things: tuple[Any, ...]) -> bool:
         """Whether the first argument goes up against the second, from their tangents."""
-        ways = self.law if _moves(law) else self.data
+        moving = [way for way, thing in zip(self.ways, things, strict=False) if _moves(thing)]
+        known = moving or self.ways
         if not _moves(second):
-            return ways.first > 0
-        return ways.both > 0 if _moves(first) else ways.second < 0
+            return _first(way.first for way in known) > 0
+        if not _moves(first):
+            return _first(way.second for way in known) < 0
+        return _first(way.both for way in known) > 0
 
 
 DIRECTED = ("maximum", "minimum", "fmax", "fmin", "absolute", "interp")
@@ -53,21 +63,37 @@ DIRECTED = ("maximum", "minimum", "fmax", "fmin", "absolute", "interp")
 
 def sides_of(node: Node) -> Sides:
     """Which way the arguments of a node with a kink go, from the graph."""
-    return Sides(*(_ways(kind, *node.args[:2]) for kind in (0, 1)))
-
-
-def _ways(kind: int, first: Node, second: Node | None = None) -> Ways:
-    """The ways as one kind of thing rises; where the graph knows of the other alone, as that does:
-    somebody may differentiate in both."""
-    own = _way(first.trend, kind)
+    first, second = node.args[0], node.args[1] if len(node.args) > 1 else None
     if second is None:
-        return Ways(own, 1, own)
-    both = leads(first, second, kind) or leads(first, second, 1 - kind) or 1
-    return Ways(own, _way(second.trend, kind), both)
+        own = {thing: Ways(first.trend.way(thing), 0, 0) for thing in bits(first.trend.things)}
+        return _shared(own, apart=True)
+    order = [first.trend, second.trend.times(-1)]
+    both = Trend(*joined(order if first.index < second.index else order[::-1]))
+    ways = {
+        thing: Ways(first.trend.way(thing), second.trend.way(thing), both.way(thing))
+        for thing in bits(both.things)
+    }
+    return _shared(ways, apart=not first.trend.things & second.trend.things)
 
 
-def _way(trend: Trend, kind: int) -> int:
-    return trend[kind] or trend[1 - kind] or 1
+def _shared(ways: Mapping[int, Ways], apart: bool) -> Sides:
+    """One way for all things, if they agree. Where none reaches both arguments (`apart`), it shows
+    in the arguments which of them moves."""
+    first, second, both = zip(*ways.values(), strict=True) if ways else ((), (), ())
+    agree = [len({*part} - {0}) < 2 for part in (first, second, both)]
+    if agree[0] and agree[1] and (agree[2] or apart):
+        return Sides((Ways(_first(first), _first(second), _first(both)),))
+    return Sides(tuple(ways.values()), tuple(ways))
+
+
+def watched(sides: Sides, known: Mapping[int, Array]) -> Things:
+    """The things that a kink looks at; one that is not at hand is not differentiated."""
+    return tuple(known[thing] if thing in known else jnp.zeros(0) for thing in sides.things)
+
+
+def _first(ways: Any) -> int:
+    """The first way that is one; up, where the graph knows of none."""
+    return next((way for way in ways if way), 1)
 
 
 def _moves(tangent: Any) -> bool:
@@ -82,8 +108,8 @@ def _moved(tangent: Any, like: Array) -> Array:
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(3,))
-def maximum(a: Array, b: Array, law: Array, sides: Sides) -> Array:
-    """The larger of two. `law` has the numbers of the law: only whether they move is looked at."""
+def maximum(a: Array, b: Array, things: Things, sides: Sides) -> Array:
+    """The larger of two. Of `things` only whether they move is looked at."""
     return lax.max(a, b)
 
 
@@ -95,7 +121,7 @@ def _maximum_jvp(sides: Sides, primals: Any, tangents: Any) -> tuple[Array, Arra
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(3,))
-def minimum(a: Array, b: Array, law: Array, sides: Sides) -> Array:
+def minimum(a: Array, b: Array, things: Things, sides: Sides) -> Array:
     """The smaller of two."""
     return lax.min(a, b)
 
@@ -107,20 +133,20 @@ def _minimum_jvp(sides: Sides, primals: Any, tangents: Any) -> tuple[Array, Arra
     return lax.min(a, b), lax.select(first, _moved(tangents[0], a), _moved(tangents[1], b))
 
 
-def fmax(a: Array, b: Array, law: Array, sides: Sides) -> Array:
+def fmax(a: Array, b: Array, things: Things, sides: Sides) -> Array:
     """The larger of two, or the one that is a number."""
-    larger = maximum(a, b, law, sides)
+    larger = maximum(a, b, things, sides)
     return lax.select(jnp.isnan(a), b, lax.select(jnp.isnan(b), a, larger))
 
 
-def fmin(a: Array, b: Array, law: Array, sides: Sides) -> Array:
+def fmin(a: Array, b: Array, things: Things, sides: Sides) -> Array:
     """The smaller of two, or the one that is a number."""
-    smaller = minimum(a, b, law, sides)
+    smaller = minimum(a, b, things, sides)
     return lax.select(jnp.isnan(a), b, lax.select(jnp.isnan(b), a, smaller))
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(2,))
-def absolute(x: Array, law: Array, sides: Sides) -> Array:
+def absolute(x: Array, things: Things, sides: Sides) -> Array:
     """The distance from zero."""
     return lax.abs(x)
 
@@ -137,7 +163,7 @@ def _absolute_jvp(sides: Sides, primals: Any, tangents: Any) -> tuple[Array, Arr
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(4,))
-def interp(x: Array, points: Array, values: Array, law: Array, sides: Sides) -> Array:
+def interp(x: Array, points: Array, values: Array, things: Things, sides: Sides) -> Array:
     """Between the values at some points, on straight lines; flat beyond them."""
     return jnp.interp(x, points, values)
 

@@ -20,6 +20,7 @@ from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array
 
 from ..graph._node import Node
+from ..graph._trend import LAW
 from ._batch import laws_of, spread
 from ._executables import Job, executables
 from ._extent import Extent
@@ -228,7 +229,8 @@ def _pull(
         for place, value in zip(pull.wanted, some, strict=True):
             given[place] = value
         parts = parts_of(segment, numbers)
-        outputs = body(segment, dtype, parts, tuple(given), places, extent=extent, law=numbers)
+        things = {LAW: numbers}
+        outputs = body(segment, dtype, parts, tuple(given), places, extent=extent, things=things)
         return [outputs[i] for i in pull.active]
 
     back = jax.vjp(forward, numbers, [values[i] for i in pull.wanted])[1]

@@ -107,6 +107,12 @@ class Runtime:
         live = reachable(list(self.roots))
         return {name_of(n): n for n in live if n.op == "input"}
 
+    @functools.cached_property
+    def columns(self) -> dict[int, int]:
+        """Input nodes by the bit that their column has in a trend."""
+        things = self.roots[0].graph.things if self.roots else {}
+        return {things[name]: n.index for name, n in self.inputs.items() if name in things}
+
     def __call__(
         self,
         theta: Float[Array, " leaf"],
@@ -285,6 +291,12 @@ class Run:
         """The rows and links of strata that a segment needs."""
         return () if self.places is None else tuple(self.places.arrays[k] for k in segment.places)
 
+    def watched(self, segment: Segment) -> tuple[Array, ...]:
+        """The columns whose derivative a segment's kinks ask for; only a trace may have any."""
+        nodes = self.runtime.columns
+        held = (self.inputs.get(nodes[t]) if t in nodes else None for t in segment.watched)
+        return tuple(jnp.zeros(0) if column is None else column for column in held)
+
     def extent_of(self, segment: Segment) -> Extent:
         """The rows on which a segment runs."""
         if segment.stratum is None or self.places is None:
@@ -333,7 +345,7 @@ class Run:
         dtype = self.runtime.dtype
         if not (self.kept and self.concrete((theta, values))):
             return [
-                functools.partial(traceable(s, dtype), extent=self.extent_of(s))
+                functools.partial(traceable(s, dtype), self.watched(s), extent=self.extent_of(s))
                 for s in self.plan.segments
             ]
         found = self.runtime.prepared.get(self.made_for)
@@ -354,7 +366,7 @@ class Run:
             results = self.specs(segment)
             shapes.update(zip([n.index for n in segment.outputs], results, strict=True))
             arguments = (numbers, given, held)
-            function = functools.partial(from_numbers, segment, np.dtype(dtype))
+            function = functools.partial(from_numbers, segment, np.dtype(dtype), ())
             lower = lowering(function, segment, arguments, own)
             jobs.append(Job(("forward", segment.digest, dtype, own), arguments, results, lower))
         return jobs

@@ -26,10 +26,11 @@ from ..graph._node import Node
 from ..graph._ops import SIZES
 from ..graph._strata import Homes
 from ..graph._structure import has_rows, is_link, is_structure, name_of
+from ..graph._trend import LAW
 from ._compact import Key, put_back, taken
 from ._emit import Emitter
 from ._extent import Extent
-from ._kinks import DIRECTED, sides_of
+from ._kinks import DIRECTED, Sides, sides_of
 from ._schedule import NOWHERE, is_table, runs_of
 from ._store import emitter
 
@@ -44,7 +45,8 @@ class Segment:
     **Arguments:** `nodes`; `inputs` and `outputs`, what crosses its borders; `pieces`, the
     parameters it reads: single numbers, and tables that stay together; `digest`, of the content;
     `stratum`, on whose rows alone it runs; `homes`, the strata in which its inputs were computed;
-    `places`, the rows and links of strata that it needs.
+    `places`, the rows and links of strata that it needs; `watched`, the columns (as bits of a
+    trend) that its kinks ask whether they move.
     """
 
     nodes: tuple[Node, ...]
@@ -55,6 +57,7 @@ class Segment:
     stratum: int | None = None
     homes: tuple[int | None, ...] = ()
     places: tuple[Key, ...] = ()
+    watched: tuple[int, ...] = ()
 
     @property
     def lengths(self) -> tuple[int, ...]:
@@ -90,16 +93,24 @@ def _segment(run: list[Node], stratum: int | None, wanted: set[int], homes: Home
         crosses = home if stratum is None else stratum if home is None and has_rows(node) else None
         if crosses is not None:
             places.append((crosses, f"{entity_of(node)}.rows"))
+    kinks = {n.index: sides_of(n) for n in run if n.op in DIRECTED and n.dtype.kind == "f"}
     return Segment(
         nodes=tuple(run),
         inputs=inputs,
         outputs=outputs,
         pieces=pieces,
-        digest=_digest(run, inputs, outputs, pieces, stratum, where),
+        digest=_digest(run, inputs, outputs, pieces, stratum, where, kinks),
         stratum=stratum,
         homes=where,
         places=tuple(dict.fromkeys(places)),
+        watched=_watched(kinks),
     )
+
+
+def _watched(kinks: Mapping[int, Sides]) -> tuple[int, ...]:
+    """The columns at which kinks look, in the order in which they do."""
+    things = dict.fromkeys(thing for sides in kinks.values() for thing in sides.things)
+    return tuple(thing for thing in things if thing != LAW)
 
 
 def entity_of(node: Node) -> str:
@@ -114,10 +125,11 @@ def _digest(
     pieces: tuple[Node, ...],
     stratum: int | None,
     homes: tuple[int | None, ...],
+    kinks: Mapping[int, Sides],
 ) -> str:
     """A fingerprint of what the segment computes, free of names and places in the graph."""
     local = {n.index: i for i, n in enumerate((*inputs, *pieces, *run))}
-    graph = run[0].graph
+    graph, watched = run[0].graph, (LAW, *_watched(kinks))
 
     def ref(node: Node) -> Any:
         if node.op == "constant":
@@ -145,7 +157,7 @@ def _digest(
         ],
         [local[n.index] for n in outputs],
         sorted(local[n.index] for n in run if not n.finite),
-        [[local[n.index], sides_of(n)] for n in run if n.op in DIRECTED and n.dtype.kind == "f"],
+        [[local[i], k.ways, [watched.index(t) for t in k.things]] for i, k in kinks.items()],
         [stratum is not None, ["all" if h is None else h == stratum or h for h in homes]],
     ]
     return hashlib.sha256(json.dumps(content, default=str).encode()).hexdigest()
@@ -190,7 +202,8 @@ _TRACEABLE: dict[tuple[str, str], Any] = {}
 def traceable(segment: Segment, dtype: Any) -> Any:
     """The segment as a jitted function of its numbers, inputs and places; one for equal content.
 
-    A derivative of it runs it forward once more instead of keeping what happens inside.
+    Before those it takes the columns that it watches. A derivative of it runs it forward once more
+    instead of keeping what happens inside.
     """
     key = (segment.digest, str(jnp.dtype(dtype)))
     if key not in _TRACEABLE:
@@ -223,11 +236,12 @@ def _once_more(function: Any, *arguments: Any, extent: Extent) -> list[Array]:
 
 
 def from_numbers(
-    segment: Segment, dtype: Any, numbers: Array, *arguments: Any, extent: Extent
+    segment: Segment, dtype: Any, watched: Any, numbers: Array, *arguments: Any, extent: Extent
 ) -> list[Array]:
     """A segment's outputs, its numbers given as one vector."""
+    things = {LAW: numbers, **dict(zip(segment.watched, watched, strict=False))}
     parts = parts_of(segment, numbers)
-    return body(segment, dtype, parts, *arguments, extent=extent, law=numbers)
+    return body(segment, dtype, parts, *arguments, extent=extent, things=things)
 
 
 def parts_of(segment: Segment, numbers: Array) -> list[Array]:
@@ -243,13 +257,13 @@ def body(
     places: tuple[Array, ...],
     *,
     extent: Extent,
-    law: Array,
+    things: Mapping[int, Array],
 ) -> list[Array]:
-    """A segment's outputs on the rows of `extent`; `law` has the numbers that make up `parts`."""
+    """A segment's outputs on the rows of `extent`; kinks ask whether `things` move."""
     graph = segment.nodes[0].graph
     known: dict[int, Any] = {}
     ordered, apart = extent.in_order(graph), extent.neighbours(graph)
-    emitter = Emitter(known, extent.rows(graph), dtype, ordered, apart, law)
+    emitter = Emitter(known, extent.rows(graph), dtype, ordered, apart, things)
     held = dict(zip(segment.places, places, strict=True))
     for node, home, value in zip(segment.inputs, segment.homes, values, strict=True):
         known[node.index] = _brought(emitter, segment.stratum, node, home, value, held)
