@@ -8,7 +8,6 @@ other, so they are computed in rounds. The outputs read them as inputs.
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 
@@ -166,7 +165,7 @@ def run_blocks(
         return []
     variables = (theta, dict(across))
     if _inside_a_trace(dealt) or (traced(variables) and not is_reverse(variables)):
-        return _in_one_trace(runtime, theta, dealt.stacked(), dict(across))
+        return _in_one_trace(runtime)(theta, dealt.stacked(), dict(across))
     values = [
         jax.block_until_ready(run(theta, again=True)) for run in _runs(runtime, dealt, across)
     ]
@@ -199,9 +198,13 @@ def _blocks_of(dealt: Population) -> list[Population]:
     return remembered(jax.tree.leaves(dealt), dealt.schema, split)
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _in_one_trace(
-    runtime: Runtime, theta: Float[Array, " leaf"], blocks: Population, across: Across
-) -> list[Parts]:
-    one = jax.checkpoint(lambda block: runtime(theta, block, across, grow=False))
-    return jax.lax.map(one, blocks)
+def _in_one_trace(runtime: Runtime) -> Callable[..., list[Parts]]:
+    """All blocks under one trace; the function goes with the runtime."""
+
+    def run(theta: Float[Array, " leaf"], blocks: Population, across: Across) -> list[Parts]:
+        one = jax.checkpoint(lambda block: runtime(theta, block, across, grow=False))
+        return jax.lax.map(one, blocks)
+
+    if "one trace" not in runtime.prepared:
+        runtime.prepared["one trace"] = jax.jit(run)
+    return runtime.prepared["one trace"]

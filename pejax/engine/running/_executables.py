@@ -8,7 +8,7 @@ import gc
 import os
 import threading
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor as Pool
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,9 @@ import jax
 from ..._memory import reclaim
 from . import _store
 
-_MADE: dict[Key, Any] = {}
+_MADE: MutableMapping[Key, Any] = weakref.WeakValueDictionary()
+"""Executables by content and shapes, for as long as a runtime has prepared one of them."""
+
 _ONE_PIECE = {"xla_cpu_use_fusion_emitters": False, "xla_cpu_parallel_codegen_split_count": 1}
 """By default XLA makes every fused loop a piece of machine code of its own, each in three mappings.
 One piece an executable is slower by half, but a process may hold only so many mappings."""

@@ -1,4 +1,4 @@
-"""What is worked out once for some arrays, and kept for as long as they live."""
+"""What is worked out once, and kept for as long as somebody needs it."""
 
 from __future__ import annotations
 
@@ -13,9 +13,23 @@ _REMEMBERED: dict[Hashable, tuple[list[weakref.ref[Array]], Any]] = {}
 
 
 def remembered(arrays: Sequence[Array], key: Hashable, make: Callable[[], T]) -> T:
-    """What `make` gives for these very arrays and this key."""
+    """What `make` gives for these very arrays and this key; it goes when one of them does."""
     whole = (*map(id, arrays), key)
     if whole not in _REMEMBERED:
         forget = [weakref.ref(a, lambda _: _REMEMBERED.pop(whole, None)) for a in arrays]
         _REMEMBERED[whole] = (forget, make())
     return _REMEMBERED[whole][1]
+
+
+class Shared:
+    """One thing for equal keys, which lives for as long as one of its owners."""
+
+    def __init__(self) -> None:
+        self._known: weakref.WeakValueDictionary[Hashable, Any] = weakref.WeakValueDictionary()
+
+    def get(self, owner: dict[Hashable, Any], key: Hashable, make: Callable[[], T]) -> T:
+        """What is known under a key, or what `make` gives; the owner keeps it from now on."""
+        if key not in owner:
+            known = self._known.get(key)
+            owner[key] = self._known[key] = make() if known is None else known
+        return owner[key]

@@ -24,7 +24,8 @@ from ..graph._trend import LAW
 from ._batch import laws_of, spread
 from ._executables import Job, executables
 from ._extent import Extent
-from ._segments import Segment, body, jitted, lowering, parts_of
+from ._remember import Shared
+from ._segments import Segment, alone, body, jitted, lowering, parts_of
 
 if TYPE_CHECKING:
     from ._runtime import Run
@@ -171,9 +172,10 @@ def _functions(
         if pull is None:
             continue
         extent = run.extent_of(segment)
-        function = functools.partial(_jitted(segment, run.runtime.dtype, pull), extent=extent)
-        functions[k] = function
-        if run.concrete((numbers, values)):
+        if not run.concrete((numbers, values)):
+            function = _jitted(segment, run.runtime.dtype, pull)
+            functions[k] = functools.partial(function, extent=extent)
+        else:
             arguments = _shapes(run, segment, pull, numbers[k], values)
             content = ("back", segment.digest, run.runtime.dtype, extent, pull)
             one = functools.partial(_pull, segment, np.dtype(run.runtime.dtype), pull)
@@ -200,14 +202,14 @@ def _shapes(
     return spec(numbers), given, held, outputs, before
 
 
-_JITTED: dict[Any, Any] = {}
+_JITTED = Shared()
 
 
 def _jitted(segment: Segment, dtype: str, pull: Pull) -> Any:
-    key = (segment.digest, dtype, pull)
-    if key not in _JITTED:
-        _JITTED[key] = jitted(functools.partial(_pull, segment, np.dtype(dtype), pull), segment)
-    return _JITTED[key]
+    def make() -> Any:
+        return jitted(functools.partial(_pull, alone(segment), np.dtype(dtype), pull), segment)
+
+    return _JITTED.get(segment.held, (segment.digest, dtype, pull), make)
 
 
 def _pull(

@@ -110,7 +110,7 @@ class Runtime:
     @functools.cached_property
     def columns(self) -> dict[int, int]:
         """Input nodes by the bit that their column has in a trend."""
-        things = self.roots[0].graph.things if self.roots else {}
+        things = self.roots[0].graph.things
         return {things[name]: n.index for name, n in self.inputs.items() if name in things}
 
     def __call__(
@@ -127,6 +127,8 @@ class Runtime:
         all households together; `grow`, whether to pad to the next size bucket; a population that
         is one block of another has its padding already.
         """
+        if not self.roots:
+            return []
         extent = extent_of(population, grow)
         (places,) = self.places_in([population], extent)
         return self.run(population, extent, places, across or {})(theta)

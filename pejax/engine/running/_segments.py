@@ -22,6 +22,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
+from ..graph._ir import Graph
 from ..graph._node import Node
 from ..graph._ops import SIZES
 from ..graph._strata import Homes
@@ -31,6 +32,7 @@ from ._compact import Key, put_back, taken
 from ._emit import Emitter
 from ._extent import Extent
 from ._kinks import DIRECTED, Sides, sides_of
+from ._remember import Shared
 from ._schedule import NOWHERE, is_table, runs_of
 from ._store import emitter
 
@@ -46,7 +48,7 @@ class Segment:
     parameters it reads: single numbers, and tables that stay together; `digest`, of the content;
     `stratum`, on whose rows alone it runs; `homes`, the strata in which its inputs were computed;
     `places`, the rows and links of strata that it needs; `watched`, the columns (as bits of a
-    trend) that its kinks ask whether they move.
+    trend) that its kinks ask whether they move; `held`, functions that were jitted for it.
     """
 
     nodes: tuple[Node, ...]
@@ -58,6 +60,7 @@ class Segment:
     homes: tuple[int | None, ...] = ()
     places: tuple[Key, ...] = ()
     watched: tuple[int, ...] = ()
+    held: dict[Any, Any] = dataclasses.field(default_factory=dict, repr=False)
 
     @property
     def lengths(self) -> tuple[int, ...]:
@@ -196,7 +199,7 @@ def own_parameters(
     ]
 
 
-_TRACEABLE: dict[tuple[str, str], Any] = {}
+_TRACEABLE = Shared()
 
 
 def traceable(segment: Segment, dtype: Any) -> Any:
@@ -205,11 +208,36 @@ def traceable(segment: Segment, dtype: Any) -> Any:
     Before those it takes the columns that it watches. A derivative of it runs it forward once more
     instead of keeping what happens inside.
     """
-    key = (segment.digest, str(jnp.dtype(dtype)))
-    if key not in _TRACEABLE:
-        function = functools.partial(from_numbers, segment, jnp.dtype(dtype))
-        _TRACEABLE[key] = jitted(functools.partial(_once_more, function), segment)
-    return _TRACEABLE[key]
+
+    def make() -> Any:
+        function = functools.partial(from_numbers, alone(segment), jnp.dtype(dtype))
+        return jitted(functools.partial(_once_more, function), segment)
+
+    return _TRACEABLE.get(segment.held, (segment.digest, str(jnp.dtype(dtype))), make)
+
+
+def alone(segment: Segment) -> Segment:
+    """The same segment in a graph without anything else.
+
+    A jitted function keeps what it is made of, and may outlive the program that it was made for:
+    in another one that has an equal segment.
+    """
+    old = segment.nodes[0].graph
+    graph = Graph(old.sizes)
+    graph.joined = dict(old.joined)
+    inside = {n.index for n in segment.nodes}
+    copies: dict[int, Node] = {}
+
+    def copy(node: Node) -> Node:
+        if node.index not in copies:
+            own = node.index in inside or node.op == "pack"
+            args = tuple(map(copy, node.args)) if own else ()
+            copies[node.index] = dataclasses.replace(node, args=args, graph=graph)
+        return copies[node.index]
+
+    parts = ("nodes", "inputs", "outputs", "pieces")
+    changes: dict[str, Any] = {p: tuple(map(copy, getattr(segment, p))) for p in parts}
+    return dataclasses.replace(segment, **changes, held={})
 
 
 def jitted(function: functools.partial[Any], segment: Segment) -> Any:
