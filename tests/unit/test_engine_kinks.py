@@ -188,6 +188,42 @@ def test_every_way_to_a_derivative_in_the_people_takes_the_same_side(people, chu
         np.testing.assert_allclose(np.asarray(found)[real], RIGHT["wages"], rtol=1e-5)
 
 
+@pytest.mark.parametrize("turn", [1.0, -1.0])
+def test_each_column_has_its_own_side(people, turn):
+    """Who stands at a limit gains with what is above it and loses nothing with what is below."""
+
+    @rule(entity="person")
+    def gap(wages, trade, params):
+        return np.maximum(turn * (trade - params.share * wages), 0)
+
+    @rule(entity="person")
+    def paid(gap, wages):
+        return wages - gap
+
+    system = build_system(
+        "kinkland",
+        entities=("person", "tax_unit", "household"),
+        parameters={"share": 0.5},
+        rules=[gap, paid],
+        inputs=[input_variable(name, entity="person") for name in ("wages", "trade")],
+    )
+    tied = people.with_columns("person", wages=jnp.full(6, 8.0), trade=jnp.full(6, 4.0))
+    program = compile(system, ["paid"], 2025, tied)
+    law = program.parameters
+
+    def total(law, **columns):
+        return program(law, tied.with_columns("person", **columns))["paid"].sum()
+
+    up = float(turn > 0)
+    for transform in (lambda f: f, jax.jit):
+        wages = transform(jax.grad(lambda x: total(law, wages=x)))(jnp.full(6, 8.0))
+        trade = transform(jax.grad(lambda x: total(law, trade=x)))(jnp.full(6, 4.0))
+        share = transform(jax.grad(total))(law)
+        np.testing.assert_allclose(wages, 1 - 0.5 * (1 - up))
+        np.testing.assert_allclose(trade, -up)
+        np.testing.assert_allclose(share.values, -6 * 8.0 * (1 - up))
+
+
 def test_the_first_of_equals_is_the_best(program, people):
     def total(wages):
         return program(program.parameters, people.with_columns("person", wages=wages))["best"].sum()
