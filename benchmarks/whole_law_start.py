@@ -64,6 +64,7 @@ def child(args: argparse.Namespace) -> dict[str, Any]:
         "seconds_to_first_result": started,
         "program_seconds": made,
         "first_run_seconds": first,
+        "self_check_seconds": sum(check.seconds for check in program.report.checks),
         "warm_seconds": warm,
         "warm_median_seconds": statistics.median(warm),
         "peak_bytes": peak_bytes(),

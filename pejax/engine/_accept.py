@@ -14,7 +14,7 @@ from .._validate import BadInputError
 from ._parameters import ParameterIndex, Parameters
 from .rules._names import Names
 from .running._remember import remembered
-from .tracing._inputs import NUMBERS, Column, columns_of, recoded, weight_column
+from .tracing._inputs import NUMBERS, Column, columns_of, id_columns, recoded, weight_column
 
 
 def accepted(
@@ -60,7 +60,7 @@ def columns_taken(
     weight = weight_column(population, names)
     if weight is not None and weight.variable not in variables.values():
         taken.append(weight)
-    return tuple(taken)
+    return (*taken, *id_columns(population, names, taken))
 
 
 def fail_if_groups_missing(population: Population, entities: Iterable[str]) -> None:

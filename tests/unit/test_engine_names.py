@@ -257,6 +257,61 @@ def test_a_question_whether_something_is_given_counts_as_reading_it():
         value(program, only(earned=WAGES, hours=WAGES), "odd")
 
 
+# ---- ids
+
+
+@rule(entity="person", kind="int")
+def person_id(person, period):
+    """As a country has it where nobody gives ids: rows."""
+    return np.arange(person.count)
+
+
+@rule(entity="person")
+def parents_income(person, period):
+    """Of the parent in the same rows, by id."""
+    own, wanted = person("person_id", period), person("parent_1_id", period)
+    of_each = (wanted[:, None] == own[None, :]) & (wanted != 0)[:, None]
+    return (of_each * person("earned", period)[None, :]).sum(axis=1)
+
+
+IDS = {"person": [7, 101, 102, 5], "household": [3, 4]}
+
+
+def with_ids(parents):
+    """The four persons under other ids than their rows."""
+    frames = only(earned=WAGES).to_frames()
+    frames["person"]["person_id"] = IDS["person"]
+    frames["person"]["household_id"] = np.array(IDS["household"])[frames["person"]["household_id"]]
+    frames["household"]["household_id"] = IDS["household"]
+    population = Population.from_frames(frames)
+    if parents is None:
+        return population
+    return population.with_columns("person", parent_1_id=np.array(parents, np.int32))
+
+
+def test_a_column_that_refers_to_ids_finds_those_of_the_tables(tmp_path):
+    """It was looked for among the numbers of rows, and found nobody."""
+    parent = input_variable("parent_1_id", entity="person", kind="int")
+    rules = dataclasses.replace(system(person_id, parents_income, inputs=(*INPUTS, parent)))
+    population = with_ids([0, 7, 5, 101])
+    program = compile(rules, ["parents_income", "person_id"], 2025, population)
+    for one in (program, saved(program, tmp_path)):
+        found = value(one, population, "parents_income")
+        np.testing.assert_allclose(found, [0, WAGES[0], WAGES[3], WAGES[1]])
+        np.testing.assert_array_equal(value(one, population, "person_id"), IDS["person"])
+    assert program.check and program.report.checks[0].values
+    given = population.with_columns("person", person_id=np.array([101, 7, 5, 102], np.int32))
+    own = compile(rules, ["parents_income"], 2025, given)
+    np.testing.assert_allclose(
+        value(own, given, "parents_income"), [0, WAGES[1], WAGES[2], WAGES[0]]
+    )
+
+
+def test_rows_are_numbered_where_nothing_refers_to_ids():
+    program = compile(system(person_id, inputs=INPUTS), ["person_id"], 2025, with_ids(None))
+    np.testing.assert_array_equal(value(program, with_ids(None), "person_id"), range(4))
+
+
 def test_a_number_of_the_persons_that_reads_as_a_link_is_refused():
     parent = input_variable("parent_id", entity="person", kind="int")
 

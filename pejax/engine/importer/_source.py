@@ -13,7 +13,7 @@ from ..._population import Population
 from .._accept import columns_taken, fail_if_groups_missing
 from ..rules._names import Names
 from ..rules._system import System
-from ..tracing._inputs import WEIGHT, Column
+from ..tracing._inputs import IDS, WEIGHT, Column
 from ._country import Country, _source_system, import_country
 from ._moved import built
 
@@ -63,7 +63,7 @@ def given_columns(
     """The population's columns and weights by the names that the country gives them, decoded, in
     row order."""
     return {
-        column.variable if column.name == WEIGHT else column.name: _values(population, column)
+        column.said: _values(population, column)
         for column in columns_taken(population, names, extra)
     }
 
@@ -71,6 +71,8 @@ def given_columns(
 def _values(population: Population, column: Column) -> np.ndarray:
     if column.name == WEIGHT:
         return np.asarray(population.trim(population.weights, column.entity))
+    if column.name == IDS:
+        return np.asarray(population.trim(population.ids[column.entity], column.entity))
     if column.vocabulary is not None:
         return np.asarray(population.labels(column.name, column.entity))
     return np.asarray(population.column(column.name, column.entity))

@@ -24,8 +24,8 @@ from ._names import names_of
 
 _PARTS = ("group", "position", "first", "size")
 _STRUCTURE = (*_PARTS, "real")
-WEIGHT = "population's weight"
-"""The name of the weights among columns; the spaces keep it apart from a variable's."""
+WEIGHT, IDS = "population's weight", "population's ids"
+"""The names of weights and ids among columns; the spaces keep them apart from a variable's."""
 
 _OF_ITS_OWN = "column "
 NUMBERS = "iub"
@@ -52,6 +52,11 @@ class Column:
         return f"{self.entity}.{own}{self.name}"
 
     @property
+    def said(self) -> str:
+        """The name under which it was given; that of the variable, for weights and ids."""
+        return self.variable if self.name in (WEIGHT, IDS) else self.name
+
+    @property
     def place(self) -> str:
         """Where a reader of a message finds it."""
         return f"{self.entity}.{self.name}"
@@ -74,6 +79,21 @@ def weight_column(population: Population, names: Names) -> Column | None:
         if names.entities.get(name) == schema.household:
             return Column(schema.household, WEIGHT, "f", None, name)
     return None
+
+
+def id_columns(population: Population, names: Names, given: Iterable[Column]) -> tuple[Column, ...]:
+    """The population's own ids as columns, where a column is given that may refer to them (a
+    parent's id) and the rules have a variable for them. Without, rules number the rows."""
+    given = list(given)
+    if not any(column.variable.endswith("_id") for column in given):
+        return ()
+    own = {f"{entity}_id": entity for entity in population.schema.entities}
+    wanted = own.keys() - {column.variable for column in given}
+    return tuple(
+        Column(entity, IDS, "i", None, name)
+        for name, entity in own.items()
+        if name in wanted and names.entities.get(name) == entity
+    )
 
 
 def with_all_names(system: System, column: Column) -> Column:
@@ -146,6 +166,8 @@ def _array(population: Population, entity: str, part: str) -> Array:
         return population.mask(entity)
     if part == WEIGHT:
         return population.weights
+    if part == IDS:
+        return population.ids[entity]
     if entity in population.links and part in _PARTS:
         return _link(population, entity, part)
     return population.columns[entity][part.removeprefix(_OF_ITS_OWN)]

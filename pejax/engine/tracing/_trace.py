@@ -17,7 +17,7 @@ from ..rules._system import System
 from ._array import Traced, deciding
 from ._evaluate import Simulation
 from ._groups import Links
-from ._inputs import WEIGHT, Column, input_values, link_nodes
+from ._inputs import Column, input_values, link_nodes
 from ._law_traced import Law, instant_reader
 from ._ledger import Leaf, Ledger
 from ._reads import Trace
@@ -136,7 +136,7 @@ def _attempt(
     with system.tracing(numpy) as prepare, deciding(decide):
         state = _state(system, graph, numpy, prepare, period, link_nodes(graph, system))
         state.final = final
-        state.columns = tuple(c.name if c.name != WEIGHT else c.variable for c in columns)
+        state.columns = tuple(c.said for c in columns)
         inputs = input_values(graph, system, columns, period)
         state.given = inputs
         simulation = Simulation(state, inputs)
