@@ -9,7 +9,7 @@ from .._validate import BadInputError, PejaxError, unknown
 
 if TYPE_CHECKING:
     from .._population import Population
-    from ..engine import Country, Program
+    from ..engine import Country, Parameters, Program
 
 _COUNTRY = "policyengine_us"
 _YEAR = 2025
@@ -36,6 +36,12 @@ class Asked(Protocol):
         """Refuse a reform, as far as can be told at once."""
         ...
 
+    def reformed(
+        self, program: "Program", population: "Population", reform: Mapping[str, Any]
+    ) -> tuple["Program", "Parameters"]:
+        """A program and its numbers under a reform: the same program if numbers alone change."""
+        ...
+
 
 class OfFile(NamedTuple):
     """A program that was saved."""
@@ -50,6 +56,11 @@ class OfFile(NamedTuple):
     def check(self, reform: Mapping[str, Any]) -> None:
         law = self.saved.parameters
         law.with_reform({path: value for path, value in reform.items() if path not in law})
+
+    def reformed(
+        self, program: "Program", population: "Population", reform: Mapping[str, Any]
+    ) -> tuple["Program", "Parameters"]:
+        return program, program.parameters.with_reform(reform)
 
 
 class OfCountry(NamedTuple):
@@ -75,6 +86,17 @@ class OfCountry(NamedTuple):
 
     def check(self, reform: Mapping[str, Any]) -> None:
         self.country.with_reform(reform)
+
+    def reformed(
+        self, program: "Program", population: "Population", reform: Mapping[str, Any]
+    ) -> tuple["Program", "Parameters"]:
+        from ..engine import StructuralReformError
+
+        try:
+            return program, program.parameters.with_reform(reform)
+        except StructuralReformError:  # what needs other formulas is written into the law
+            again = self._replace(country=self.country.with_reform(reform)).program(population)
+            return again, again.parameters
 
 
 def ask(

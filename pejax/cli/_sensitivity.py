@@ -50,8 +50,8 @@ def sensitivity(
             task.run.digest(people)
         with task.run.step("law"):
             law = asked.program(people)
+            law, parameters = asked.reformed(law, people, change)
             task.run.note(law=facts_of(law))
-            parameters = law.parameters.with_reform(change)
         with task.run.step("sensitivity"):
             table = engine.sensitivity(law, people, statistic, parameters)
         task.write("sensitivity", table)

@@ -54,8 +54,8 @@ def simulate(
             task.run.digest(people)
         with task.run.step("law"):
             law = asked.program(people)
+            law, parameters = asked.reformed(law, people, change)
             task.run.note(law=facts_of(law))
-            parameters = law.parameters.with_reform(change)
         with task.run.step("simulate"):
             every = law(parameters, people)
             found = {name: np.asarray(every[name]) for name in asked.outputs}

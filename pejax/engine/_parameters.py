@@ -138,9 +138,9 @@ class Parameters(eqx.Module):
         `year:2025:1` end. A bare number holds from 2000 to 2099.
 
         **Raises:** `UnknownNameError` with the nearest paths; `BadInputError` for a parameter that
-        the program does not read, dates that split an interval or values that are not numbers;
-        `StructuralReformError` for what decides the program's shape: booleans, texts, lists and
-        whatever switches a structural reform on. **Warns:** `ReformWarning` where the dates of a
+        the program does not read or a value that is no number; `StructuralReformError`, one of
+        those, for what needs another compile: booleans, texts, lists, whatever switches a
+        structural reform on, and dates that split an interval. **Warns:** `ReformWarning` where the dates of a
         path miss all of its entries.
         """
         values = self.values
@@ -193,7 +193,7 @@ class Parameters(eqx.Module):
         if not edit.meets(leaf.start, leaf.stop):
             return False
         if not edit.covers(leaf.start, leaf.stop):
-            raise BadInputError(
+            raise StructuralReformError(
                 f"{path}: {edit.dates} covers only part of {leaf.start} to {leaf.stop}, for which "
                 "the program has one number. Compile again: "
                 "engine.compile(country.with_reform({...}))"

@@ -7,12 +7,12 @@ import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .._validate import BadInputError, PejaxError, UnknownNameError, unknown
+from .._validate import BadInputError, UnknownNameError, unknown
 from .rules._paths import Paths
 from .rules._reform import Edit, read_reform
 
 
-class StructuralReformError(PejaxError):
+class StructuralReformError(BadInputError):
     """A reform changes the shape of the program: it needs a new compile."""
 
 

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from pejax import Population
-from pejax._validate import BadInputError
+from pejax._validate import BadInputError, UnknownNameError
+from pejax.cli._law import OfCountry
 from pejax.engine import Country, ReformWarning, StructuralReformError, compile, importer
 
 pytest.importorskip("policyengine_core")
@@ -209,3 +210,33 @@ def test_a_program_is_made_again_under_the_same_reform(people):
     recipe = compile(rules, ["income_tax"], 2025, people).recipe
     assert (recipe.start_instant, recipe.native) == ("2025-01-01", False)
     assert recipe.reform == rules.reform
+
+
+# ---- a file of a reform, as the command line takes it
+
+
+@pytest.mark.parametrize(
+    "reform",
+    [
+        {"gov.tax.rate": {"2025-01-01": 0.3}},
+        {"gov.contrib.flat.in_effect": ALWAYS, "gov.contrib.flat.rate": 0.6},
+        {"gov.tax.parts": {"2025-01-01": ["income_tax"]}},
+        {"gov.tax.rate": {"2018-01-01": 0.3}},
+    ],
+    ids=str,
+)
+def test_a_command_compiles_again_where_numbers_do_not_do(
+    country, program, people, reform, cache_settings, monkeypatch, tmp_path
+):
+    """It refused, and asked for a program to be written."""
+    monkeypatch.setenv("PEJAX_CACHE", str(tmp_path))
+    asked = OfCountry(country, tuple(OUTPUTS), 2025)
+    found, law = asked.reformed(program, people, reform)
+    assert_same(values(found, people, law), by_the_package(reform))
+    assert (found is program) == (reform == {"gov.tax.rate": {"2025-01-01": 0.3}})
+
+
+def test_what_no_compile_can_do_is_refused_by_a_command_too(country, program, people):
+    asked = OfCountry(country, tuple(OUTPUTS), 2025)
+    with pytest.raises(UnknownNameError, match=r"Did you mean 'gov\.tax\.rate'"):
+        asked.reformed(program, people, {"gov.tax.rat": 0.3})
