@@ -140,8 +140,8 @@ class Parameters(eqx.Module):
         **Raises:** `UnknownNameError` with the nearest paths; `BadInputError` for a parameter that
         the program does not read or a value that is no number; `StructuralReformError`, one of
         those, for what needs another compile: booleans, texts, lists, whatever switches a
-        structural reform on, and dates that split an interval. **Warns:** `ReformWarning` where the dates of a
-        path miss all of its entries.
+        structural reform on, and dates that split an interval. **Warns:** `ReformWarning` where
+        the dates of a path miss all of its entries.
         """
         values = self.values
         for path, edits in read_reform(reform).items():
