@@ -59,6 +59,13 @@ class Runner:
             found.append(getattr(importlib.import_module(module), name))
         return found
 
+    def rules_of(self, case: Case) -> Any:
+        """The source's own system under the case's structural reforms."""
+        rules = self.source
+        for one in self.classes(case):
+            rules = one(rules)
+        return rules
+
     # ---- the source
 
     def by_source(self, case: Case, asked: list[_cases.Expected]) -> tuple[dict[str, Any], str]:
@@ -71,9 +78,7 @@ class Runner:
                 for path, value in case.law.items():
                     parameter = self.source.parameters.get_child(path)
                     parameter.update(period="year:2000:40", value=value)
-                rules = self.source
-                for one in self.classes(case):
-                    rules = one(rules)
+                rules = self.rules_of(case)
                 builder = builders.SimulationBuilder()
                 builder.set_default_period(case.period)
                 simulation = builder.build_from_dict(rules, dict(case.given))
@@ -116,11 +121,13 @@ class Runner:
     def run(self, case: Case) -> dict[str, Any]:
         """Both answers to a case."""
         start = time.perf_counter()
-        asked = _cases.expected_of(case, self.entities, self.entity_of)
+        variables = self.rules_of(case).variables
+        entity_of = {name: variable.entity.key for name, variable in variables.items()}
+        asked = _cases.expected_of(case, self.entities, entity_of)
         theirs, complaint = self.by_source(case, asked)
         seconds = time.perf_counter() - start
         mine, refusal = self.by_program(case, asked)
-        rows = [] if refusal else self._off(case, asked, mine, theirs)
+        rows = [] if refusal else self._off(case, asked, variables, mine, theirs)
         status = refusal.partition(":")[0] or ("failed" if any(r["fails"] for r in rows) else "")
         outcome = status or "passed"
         return {
@@ -139,6 +146,7 @@ class Runner:
         self,
         case: Case,
         asked: list[_cases.Expected],
+        variables: Any,
         mine: dict[str, Any],
         theirs: dict[str, Any],
     ) -> list[dict[str, Any]]:
@@ -148,7 +156,7 @@ class Runner:
         for one in asked:
             row = _cases.row_of(one, people, self.entities)
             value = mine[one.variable] if row is None else mine[one.variable][row]
-            kind = self.source.variables[one.variable].dtype
+            kind = variables[one.variable].dtype
             width = np.float32 if kind is np.float32 else np.float64
             fails = not _cases.agrees(value, one.value, case, width)
             source = _decoded(theirs.get(one.variable))
