@@ -40,8 +40,8 @@ from pejax.engine.tracing._trace import trace
 from pejax.testing import with_every_input
 from pejax.testing._apart import Apart
 
-WITHOUT_LAW = ("ne_school_readiness_credit_eligible_worker",)
-"""Inputs whose random answers the law does not know."""
+WITHOUT_LAW = ("ne_school_readiness_credit_eligible_worker", "tax_unit_role_input")
+"""Inputs whose random answers the law does not know, or refuses unless all of a unit give one."""
 
 STATES = (
     *(1, 2, 4, 5, 6, 8, 9, 10, 11, 12, 13, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28),
