@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..impute import QRF
+    from ..impute._weighted import Numbers
     from ._work import Work
 
 
@@ -22,7 +23,12 @@ def impute(
         str | None,
         typer.Option("--predictors", help="Columns, split by commas; all that both tables have."),
     ] = None,
-    weight: Annotated[str | None, typer.Option("--weight", help="Donors' weight column.")] = None,
+    weight: Annotated[
+        str | None,
+        typer.Option(
+            "--weight", help="Donors' weight column; weighs the receivers' results too, if there."
+        ),
+    ] = None,
     trees: Annotated[int, typer.Option("--trees", min=1)] = 100,
     leaf: Annotated[int, typer.Option("--leaf", min=1, help="Least donors drawn in a leaf.")] = 5,
     sign_stage: Annotated[
@@ -56,9 +62,12 @@ def impute(
         both = [str(name) for name in given if name in wanted.columns]
         read = [name for name in both if name not in (*fill, weight)]
         asked = _Asked(given, wanted, _listed(predictors) if predictors else read, fill, weight)
+        counted = _receivers_weights(asked)
         task.display.say(f"predictors: {', '.join(asked.predictors)}")
+        if weight is not None and counted is None:
+            task.display.say(f"receivers have no column {weight!r}: the summary counts each once")
         drawn = (_kept if save_forest else _one_by_one)(task, forest, asked, seed)
-        summary = _beside(asked, drawn)
+        summary = _beside(asked, drawn, counted)
         task.write("imputed", wanted.assign(**{str(name): drawn[name] for name in drawn}))
         task.write("summary", summary)
         task.display.table(summary, rows=40)
@@ -107,19 +116,31 @@ def _listed(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
-def _beside(asked: _Asked, drawn: "pd.DataFrame") -> "pd.DataFrame":
-    """The donors' and the receivers' distribution of each number, a row a statistic."""
+def _receivers_weights(asked: _Asked) -> "Numbers | None":
+    """The receivers' weights, refused before any forest grows; None where they have none."""
+    from ..impute._weighted import numbers, weights_of
+
+    if asked.weight is None or asked.weight not in asked.receivers.columns:
+        return None
+    name = f"column {asked.weight!r} of the receivers"
+    given = numbers(asked.receivers[asked.weight], name)
+    weights_of(given, given, name)
+    return given
+
+
+def _beside(asked: _Asked, drawn: "pd.DataFrame", counted: "Numbers | None") -> "pd.DataFrame":
+    """The donors' and the receivers' weighted distribution of each number, a row a statistic."""
     import pandas as pd
 
     from .. import impute as room
 
     donors = asked.donors
-    weights = None if asked.weight is None else donors[asked.weight].to_numpy(float)
+    weights = None if asked.weight is None else donors[asked.weight].to_numpy()
     columns = ["variable", "statistic", "imputed", "donors"]
     tables = []
     for name in map(str, drawn.select_dtypes("number")):
-        told, theirs = drawn[name].to_numpy(float), donors[name].to_numpy(float)
-        table = pd.DataFrame(room.compare(told, theirs, truth_weights=weights))
+        told, theirs = drawn[name].to_numpy(), donors[name].to_numpy()
+        table = pd.DataFrame(room.compare(told, theirs, counted, weights))
         tables.append(table.rename(columns={"truth": "donors"}).assign(variable=name))
     return (
         pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)

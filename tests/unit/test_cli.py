@@ -216,6 +216,28 @@ def test_impute(pejax, tmp_path):
     assert set(drawn["pension"]) <= set(pension)
 
 
+def test_the_summary_of_impute_weighs_both_sides(pejax, tmp_path):
+    """The receivers' side was counted once a row."""
+    old = np.arange(100) % 2 == 0
+    frame = pd.DataFrame({"old": old.astype(int), "pension": np.where(old, 100.0, 0.0)})
+    donors = frame.assign(weight=1.0)
+    receivers = frame[["old"]].assign(weight=np.where(old, 3, 1))
+    arguments = (
+        "impute", "--donor", "donors.csv", "--receiver", "receivers.csv", "--targets", "pension",
+        "--weight", "weight", "--trees", "5", "--out", "out",
+    )  # fmt: skip
+    io.save(donors, tmp_path / "donors.csv")
+    for table, share in ((receivers, 0.75), (receivers[["old"]], 0.5)):
+        io.save(table, tmp_path / "receivers.csv")
+        result = pejax(*arguments)
+        assert result.exit_code == 0, result.output
+        summary = pd.read_parquet("out/summary.parquet").set_index("statistic")
+        assert summary.loc["mean"].tolist() == ["pension", 100 * share, 50]
+        assert ("no column 'weight'" in result.output) == ("weight" not in table)
+    io.save(receivers.assign(weight=-1), tmp_path / "receivers.csv")
+    refused(pejax(*arguments), "column 'weight' of the receivers, row 0: the weight is -1")
+
+
 def refused(result, *words):
     """A user's mistake: status 2, the message, no traceback, and the manifest says failed."""
     assert result.exit_code == 2, result.output

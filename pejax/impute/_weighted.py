@@ -1,0 +1,165 @@
+"""Numbers and their weights as the metrics reckon with them: checked, in types that hold them.
+
+Outside of a trace that is the host, in float64, whether or not JAX has 64-bit types; inside of one
+it is the wider of what is given and JAX's default float.
+"""
+
+from typing import Any, TypeAlias
+
+import jax.numpy as jnp
+import numpy as np
+from jax import dtypes, lax
+from jax.core import Tracer
+from jaxtyping import Array
+
+from .._validate import BadInputError
+from ._checks import is_traced
+
+Numbers: TypeAlias = Array | np.ndarray
+
+
+def numbers(x: Any, name: str, *, finite: bool = True) -> Numbers:
+    """The numbers as an array of their own type; on the host, and checked, unless traced."""
+    if is_traced(x):
+        return jnp.asarray(x)
+    host = _on_host(x, name)
+    if not host.size:
+        raise BadInputError(f"{name} is empty. Give at least one number.")
+    refused = np.isnan(host) if not finite else ~np.isfinite(host)
+    if refused.any():
+        at = np.argwhere(refused)[0]
+        value = host[tuple(at)]
+        what = "missing (NaN)" if np.isnan(value) else "infinite"
+        where = ", ".join(f"{part} {k}" for part, k in zip(("row", "column"), at, strict=False))
+        place = f"{name}, {where}" if where else name
+        raise BadInputError(f"{place}: the number is {what}. Leave it out, or correct it.")
+    return host
+
+
+def weights_of(weights: Any, values: Numbers, name: str = "weights") -> Numbers:
+    """A weight for each value; the largest brought near one by a power of two, which is exact.
+
+    So neither sums nor products of weights leave the range of their type.
+    """
+    if weights is None:
+        return np.ones(values.shape)
+    given = numbers(weights, name)
+    if given.shape != values.shape:
+        raise BadInputError(
+            f"{name} has shape {given.shape}, but the values have {values.shape}. Give one weight"
+            " a value."
+        )
+    if isinstance(given, np.ndarray):
+        _check_weights(given, name)
+    xp = namespace(given)
+    held = floats(given, xp)
+    most = held.max()
+    _, exponent = xp.frexp(most if xp is np else lax.stop_gradient(most))
+    scaled = xp.ldexp(held, -exponent)
+    return xp.where(held > 0, xp.maximum(scaled, xp.finfo(scaled.dtype).tiny), 0 * scaled)
+
+
+def levels_of(levels: Any) -> Numbers:
+    """Quantile levels, each between 0 and 1."""
+    if is_traced(levels) or not np.size(levels):
+        return jnp.asarray(levels) if is_traced(levels) else np.zeros(np.shape(levels))
+    host = numbers(levels, "levels").astype(np.float64)
+    outside = (host < 0) | (host > 1)
+    if outside.any():
+        raise BadInputError(f"{host[outside][0]} is no quantile level. Levels lie between 0 and 1.")
+    return host
+
+
+def fail_if_not_rows(x: Numbers, name: str) -> None:
+    """Refuse what is not one number a row."""
+    if x.ndim != 1:
+        raise BadInputError(f"{name} has shape {x.shape}. Give one number a row.")
+
+
+def namespace(*arrays: Any) -> Any:
+    """`jax.numpy` where something is traced, else `numpy`."""
+    return jnp if is_traced(arrays) else np
+
+
+def floats(x: Numbers, xp: Any) -> Any:
+    """The numbers in the type to reckon with."""
+    if xp is np:
+        return np.asarray(x, np.float64)
+    wide = jnp.result_type(float)
+    if isinstance(x, np.ndarray):
+        return jnp.asarray(x.astype(np.float64), wide)
+    return x.astype(jnp.promote_types(x.dtype, wide))
+
+
+def shifted(*arrays: Numbers) -> tuple[Any, ...]:
+    """The numbers less one common number, which no difference between them depends on.
+
+    For whole numbers that is the least of them: beyond 2^53 they differ by less than float64 can
+    say.
+    """
+    xp = namespace(*arrays)
+    if xp is jnp or any(x.dtype.kind == "f" for x in arrays):
+        return tuple(floats(x, xp) for x in arrays)
+    least = np.uint64(min(int(x.min()) for x in arrays) % 2**64)
+    # Modulo 2^64 the difference is right, whatever the signs.
+    return tuple((x.astype(np.uint64) - least).astype(np.float64) for x in arrays)
+
+
+def told(x: Any) -> Array:
+    """A result in JAX's default float type, or in the trace's own."""
+    return x if isinstance(x, Tracer) else jnp.asarray(x, jnp.result_type(float))
+
+
+def on_device(x: Numbers, name: str) -> Array:
+    """Numbers of their own type; refused where JAX would make others of them."""
+    host = isinstance(x, np.ndarray | np.generic)
+    if host and x.dtype.kind in "iu" and x.size:
+        limits = np.iinfo(dtypes.canonicalize_dtype(x.dtype))
+        if int(x.min()) < limits.min or int(x.max()) > limits.max:
+            raise BadInputError(
+                f"{name} holds whole numbers beyond {limits.bits} bits. Enable JAX's 64-bit types"
+                " (jax_enable_x64), or give them as floats."
+            )
+    return jnp.asarray(x)
+
+
+def _on_host(x: Any, name: str) -> np.ndarray:
+    try:
+        host = np.asarray(x)
+    except (TypeError, ValueError) as problem:
+        raise _no_numbers(name, type(x).__name__) from problem
+    if host.dtype.kind == "O":
+        host = _from_objects(host)
+    if host.dtype.kind in "biuf":
+        return host
+    if jnp.issubdtype(host.dtype, jnp.floating):  # bfloat16 and its like, which numpy cannot sort
+        return host.astype(np.float32)
+    raise _no_numbers(name, type(x).__name__ if host.dtype.kind == "O" else str(host.dtype))
+
+
+def _no_numbers(name: str, kind: str) -> BadInputError:
+    return BadInputError(f"{name} is {kind}. Give an array of numbers.")
+
+
+def _from_objects(host: np.ndarray) -> np.ndarray:
+    """Python's numbers as an array of numbers; what is missing becomes NaN; else the objects."""
+    flat = host.reshape(-1).tolist()
+    found = [np.nan if x is None or type(x).__name__ == "NAType" else x for x in flat]
+    if any(isinstance(x, str | bytes) for x in found):
+        return host
+    try:
+        plain = np.array(found)
+        plain = plain if plain.dtype.kind in "biuf" else np.array([float(x) for x in found])
+    except (TypeError, ValueError, OverflowError):
+        return host
+    return plain.reshape(host.shape)
+
+
+def _check_weights(given: np.ndarray, name: str) -> None:
+    negative = given < 0
+    if negative.any():
+        at = tuple(np.argwhere(negative)[0].tolist())
+        row = f", row {at[0]}" if at else ""
+        raise BadInputError(f"{name}{row}: the weight is {given[at]}. Weights are not negative.")
+    if not given.any():
+        raise BadInputError(f"{name}: every weight is zero. Give some value weight.")
