@@ -15,6 +15,7 @@ import argparse
 import dataclasses
 import itertools
 import json
+import os
 import time
 import warnings
 from collections import Counter
@@ -255,6 +256,7 @@ def main() -> None:
         {
             **facts,
             "numpy": json.loads(numpy.read_text()),
+            "xla_flags": os.environ.get("XLA_FLAGS", ""),
             "compositions": len(parts),
             "compiled": len(done),
             "variables_compiled": sum(len(r["names"]) for r in done),
