@@ -1,5 +1,6 @@
 """Sums that stay right in float32, however many terms they have."""
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -39,6 +40,16 @@ def accumulate(x: Float[Array, "term *rest"]) -> Float[Array, "*rest"]:
 def total(x: Float[Array, " unit"]) -> Float[Array, ""]:
     """The sum of a long vector in the target dtype."""
     return accumulate(x.reshape(-1))
+
+
+def binary_size(largest: Float[Array, " row"]) -> Float[Array, " row"]:
+    """A power of two near the largest absolute entry of each row; 1 for a row of zeros.
+
+    Entries divided by it are exact and of the order of 1: their squares stay within float32.
+    """
+    largest = jax.lax.stop_gradient(largest)
+    exponent = jnp.frexp(largest)[1]
+    return jnp.where(largest > 0, jnp.ldexp(jnp.ones_like(largest), exponent - 1), 1)
 
 
 def ceil_div(count: int, size: int) -> int:

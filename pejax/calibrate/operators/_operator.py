@@ -73,6 +73,10 @@ class Operator(eqx.Module):
         r"""The operator of squared entries, :math:`A \circ A`: every float that it holds is one."""
         return jax.tree.map(lambda x: x * x if eqx.is_inexact_array(x) else x, self)
 
+    def absolute(self) -> "Operator":
+        """The operator of the entries without their signs."""
+        return jax.tree.map(lambda x: jnp.abs(x) if eqx.is_inexact_array(x) else x, self)
+
     @property
     def stale(self) -> bool:
         """Whether a factor from an earlier Newton step is worth keeping as a preconditioner."""

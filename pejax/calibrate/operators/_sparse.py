@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int, Num
 
 from ..._segment import segment_sum
 from ..._validate import BadInputError
-from ._accumulate import ceil_div, target_dtype, wider
+from ._accumulate import binary_size, ceil_div, target_dtype, wider
 from ._operator import Operator
 from ._parts import NOBODY, Parts, in_runs
 from ._sumtree import SUM_WIDTH, block_slots, halved, sum_trees, tree_sum
@@ -70,19 +70,27 @@ class _ByUnit(eqx.Module):
         at = np.asarray(self.target)[block, slot], np.asarray(self.unit)[block]
         return sparse.coo_array((data[block, slot], at), shape=shape)
 
-    def gram(self, q: Float[Array, " unit"], n_targets: int) -> Float[Array, "target target"]:
-        """Tile by tile: spread the entries of 1,024 units into a dense tile, multiply, add."""
+    def gram(
+        self, q: Float[Array, " unit"], size: Float[Array, " target"]
+    ) -> Float[Array, "target target"]:
+        """Tile by tile: spread the entries of 1,024 units into a dense tile, multiply, add.
+
+        `size` is what the entries of each target are divided by meanwhile.
+        """
+        n_targets = len(size)
         q = jnp.pad(q.astype(self.data.dtype), (0, self.first_block.shape[0] * _TILE - q.shape[0]))
 
         def add_tile(sum_so_far, step):
-            tile = self._tile(step, n_targets)
+            tile = self._tile(step, n_targets) / size
             q_tile = jax.lax.dynamic_slice_in_dim(q, step * _TILE, _TILE)
             part = (tile.T * q_tile) @ tile
             return sum_so_far + part.astype(sum_so_far.dtype), None
 
         steps = jnp.arange(self.first_block.shape[0])
         zero = jnp.zeros((n_targets, n_targets), target_dtype())
-        return jax.lax.scan(add_tile, zero, steps)[0]
+        found = jax.lax.scan(add_tile, zero, steps)[0]
+        size = size.astype(found.dtype)
+        return size[:, None] * found * size
 
     def _tile(self, step: Int[Array, ""], n_targets: int) -> Float[Array, "tile_unit target"]:
         # The slice is as long as the fullest tile's: it may run into a neighbour's units, whose
@@ -168,7 +176,8 @@ class SparseOperator(Operator):
 
     @eqx.filter_jit
     def gram(self, q: Float[Array, " unit"]) -> Float[Array, "target target"]:
-        return self.by_unit.gram(q, self.n_targets)
+        low, high = self.extent()
+        return self.by_unit.gram(q, binary_size(jnp.maximum(-low, high)))
 
     def extent(self) -> tuple[Float[Array, " target"], Float[Array, " target"]]:
         return self.by_target.extreme(jnp.min), self.by_target.extreme(jnp.max)
