@@ -38,7 +38,8 @@ def calibrate(
 
     Args:
         problem: the targets.
-        w0: base weights, one a unit, finite and at least 0; a unit of weight 0 stays at 0.
+        w0: base weights, one a unit, finite and at least 0; a unit of weight 0 stays at 0. A Series
+            is matched with the columns of the DataFrame that the problem was made of.
         method: `Linear()`, `Entropy()`, `Logit(lo, hi)`, `Raking()`, `Adam(...)`,
             `L0(...)` or `Cube(...)`.
         key: PRNG key; needed by methods that draw.
@@ -56,7 +57,8 @@ def calibrate(
         Weights are always numbers: where a solve met NaN or infinity they are the base weights.
 
     Raises:
-        BadInputError: base weights that are NaN, infinite, negative, all zero or of another length;
+        BadInputError: base weights that are NaN, infinite, negative, all zero, of another length or
+            of other labels;
             a method that needs a key and got none; a checkpoint of another run, or for a method
             that takes seconds and has none.
         CheckpointError: a state that cannot be written, on a full disk for example; the one before
@@ -68,7 +70,7 @@ def calibrate(
     >>> [round(float(weight), 2) for weight in solution.weights]
     [4.0, 2.0, 6.0]
     """
-    base = np.asarray(w0, dtype=float)
+    base = np.asarray(problem.by_unit("w0", w0), dtype=float)
     check_base_weights(base, problem.n_units)
     how = Run(key, progress, _start_of(start), _folder_of(checkpoint, method, problem))
     with jax.enable_x64(True):

@@ -74,9 +74,18 @@ def test_the_refused_are_a_table():
     ]
 
 
-def test_the_scale_defaults_to_the_size_of_the_target_and_at_least_one():
-    problem = TargetProblem(np.eye(4), [100.0, 0.0, 0.25, 3.0])
-    np.testing.assert_array_equal(problem.scale, [100.0, 1.0, 1.0, 3.0])
+def test_the_scale_defaults_to_the_size_of_the_target():
+    problem = TargetProblem(np.diag([1.0, -1.0, 1.0, 1.0]), [100.0, -2.0, 0.25, 3e-9])
+    np.testing.assert_array_equal(problem.scale, [100.0, 2.0, 0.25, 3e-9])
+
+
+def test_the_scale_of_a_target_of_zero_is_what_its_row_can_move():
+    """The other targets suggest weights of 10, 30 and 50, hence of 30."""
+    X = [[1.0, 1.0], [0.0, 2.0], [2.0, 2.0], [3.0, -1.0]]
+    np.testing.assert_array_equal(TargetProblem(X, [20.0, 60.0, 200.0, 0.0]).scale[3], 120.0)
+    tiny = TargetProblem(1e-12 * np.array(X), [20e-12, 60e-12, 200e-12, 0.0])
+    np.testing.assert_allclose(tiny.scale[3], 120e-12, rtol=1e-6)
+    assert TargetProblem([[3.0, -1.0]], [0.0]).scale.tolist() == [4.0]  # with nothing to go by
 
 
 def test_groups_scales_and_importances_follow_the_rows_that_are_kept():

@@ -11,6 +11,7 @@ from ..operators._geography import AreaTargets, GeographyOperator
 from ..operators._operator import Operator
 from ._areas import Areas
 from ._problem import TOLERANCE, TargetProblem
+from ._scale import default_scale
 from ._screen import Refusal
 from ._sums import LIMIT, Sums, settled
 
@@ -117,13 +118,14 @@ def settled_problem(
     names = target_names(targets)
     found = settled(targets, names, areas, sums, limit)
     left, used = targets.iloc[found.kept], found.values[found.kept]
+    matrix, importance = operator(left, areas), _filled(left, "weight", 1.0)
     return TargetProblem(
-        operator(left, areas),
+        matrix,
         used,
         names=[names[row] for row in found.kept],
-        scale=_filled(left, "scale", np.maximum(np.abs(used), 1.0)),
+        scale=_filled(left, "scale", default_scale(matrix, used, importance > 0)),
         groups=list(left["group"]) if "group" in left else None,
-        weights=_filled(left, "weight", 1.0),
+        weights=importance,
         tolerance=_filled(left, "tolerance", TOLERANCE),
         levels=list(left["geo_level"]),
         sources=list(left["source"]) if "source" in left else None,

@@ -16,7 +16,8 @@ from ..operators._dense import DenseOperator
 from ..operators._operator import Operator
 from ..operators._sharded import ShardedOperator
 from ..operators._sparse import SparseOperator
-from . import _screen
+from . import _labels, _screen, _twins
+from ._scale import default_scale
 from ._screen import Refusal
 from ._sums import Adjustment
 
@@ -45,11 +46,14 @@ class TargetProblem(eqx.Module):
 
     Args:
         operator: the estimate matrix of shape (target, unit): an `Operator`, an array, a scipy
-            sparse matrix or a BCOO.
-        values: the targets, finite, in their own units.
-        names: one a target, all different; `target_0`, `target_1`, ... unless given.
+            sparse matrix, a BCOO, or a DataFrame.
+        values: the targets, finite, in their own units. A Series, here and below, is matched by
+            its labels with the rows of a DataFrame or with `names`.
+        names: one a target, all different; the labels of the DataFrame or the Series, or
+            `target_0`, `target_1`, ... unless given.
         scale: what an error of 1 means for each target, positive, in its unit;
-            :math:`\max(|y|, 1)` unless given.
+            :math:`|y|` unless given, and for a target of 0 what its row can move at the weights
+            that the other targets suggest.
         groups: a label a target, for reports and holdouts.
         weights: the importance of each target in the loss, at least 0; 1 unless given. A target of
             importance 0 is reported and not fitted.
@@ -62,7 +66,8 @@ class TargetProblem(eqx.Module):
 
     Raises:
         BadInputError: NaN or infinite values or contributions, lengths that disagree, a scale that
-            is not positive, a negative importance or tolerance, a name used twice.
+            is not positive, a negative importance or tolerance, a name used twice, labels that do
+            not match.
 
     >>> problem = TargetProblem(
     ...     [[1.0, 1.0], [0.0, 5.0], [0.0, 0.0]], [10.0, 20.0, 3.0], names=["all", "rent", "none"])
@@ -81,6 +86,7 @@ class TargetProblem(eqx.Module):
     sources: tuple[str, ...] | None = eqx.field(static=True)
     refused: tuple[Refusal, ...] = eqx.field(static=True)
     adjusted: tuple[Adjustment, ...] = eqx.field(static=True)
+    units: _labels.Labels | None = eqx.field(static=True)
 
     def __init__(
         self,
@@ -97,35 +103,49 @@ class TargetProblem(eqx.Module):
         refused: Sequence[Refusal] = (),
         adjusted: Sequence[Adjustment] = (),
     ):
+        of_rows, of_units = _labels.index_of(operator), _labels.columns_of(operator)
         operator = as_operator(operator)
         rows = np.arange(operator.shape[0])
-        names = [f"target_{row}" for row in rows] if names is None else list(names)
-        labels = {"names": names, "groups": groups, "levels": levels, "sources": sources}
-        numbers = {"values": values, "scale": scale, "weights": weights, "tolerance": tolerance}
-        _screen.check_lengths(len(rows), **labels, **numbers)
+        columns = {"values": values, "scale": scale, "weights": weights, "tolerance": tolerance}
+        columns |= {"groups": groups, "levels": levels, "sources": sources}
+        names = _named(names, of_rows, columns, len(rows))
+        _screen.check_lengths(len(rows), names=names, **columns)
+        values, scale, weights, tolerance, groups, levels, sources = (
+            _labels.in_order(label, column, (of_rows, names), "the estimate matrix")
+            for label, column in columns.items()
+        )
         y = np.asarray(values, float)
         _screen.check_names(names)
         _screen.check_values(y, names)
-        s = np.maximum(np.abs(y), 1.0) if scale is None else np.asarray(scale, float)
-        _screen.check_scale(s, names)
-        extent = _screen.check_matrix(operator, names)
-        aside = _screen.unreachable(extent, y, names)
-        twins = _screen.twins(operator, skip=np.isin(rows, list(aside)))
-        aside |= _screen.repeated(twins, y, s, names)
-        kept = np.setdiff1d(rows, list(aside))
-        _screen.check_any_left(kept, aside)
         importance = _numbers(weights, 1.0, rows)
         _screen.check_importance(importance, names)
-        shared = _screen.with_twins(importance, twins, y, s)[kept]
+        extent = _screen.check_matrix(operator, names)
+        s = (
+            default_scale(operator, y, importance > 0)
+            if scale is None
+            else np.asarray(scale, float)
+        )
+        _screen.check_scale(s, names)
+        aside = _screen.unreachable(extent, y, names)
+        # A target that is not fitted takes the place of none, and none takes its.
+        skip = np.isin(rows, list(aside)) | (importance == 0)
+        settled = _twins.settled(
+            _twins.clusters(operator, skip), _twins.Asked(y, s, importance, names)
+        )
+        aside |= settled.aside
+        kept = np.setdiff1d(rows, list(aside))
+        _screen.check_any_left(kept, aside)
+        shared = settled.importance[kept]
         slack = _numbers(tolerance, TOLERANCE, kept)
         self.operator = operator.take(targets=kept) if aside else operator
-        self.names = _labels(names, kept)
+        self.names = _kept(names, kept)
         _screen.check_importance(shared, self.names)
         _screen.check_tolerance(slack, self.names)
         self.values, self.scale, self.weights, self.tolerance = y[kept], s[kept], shared, slack
-        self.groups = None if groups is None else _labels(groups, kept)
-        self.levels = None if levels is None else _labels(levels, kept)
-        self.sources = None if sources is None else _labels(sources, kept)
+        self.groups = None if groups is None else _kept(groups, kept)
+        self.levels = None if levels is None else _kept(levels, kept)
+        self.sources = None if sources is None else _kept(sources, kept)
+        self.units = None if of_units is None else _labels.Labels(of_units)
         self.refused = (*refused, *(aside[row] for row in sorted(aside)))
         self.adjusted = tuple(adjusted)
 
@@ -168,7 +188,11 @@ class TargetProblem(eqx.Module):
         raise unknown("target", name, self.names)
 
     def hold_out(self, names: Sequence[str]) -> "TargetProblem":
-        """The same problem with some targets reported and not fitted (importance 0)."""
+        """The same problem with some targets reported and not fitted (importance 0).
+
+        A target that was set aside for one of them stays aside. Give `weights` of 0 when the
+        problem is made, and it is not.
+        """
         weights = np.array(self.weights, float)
         rows = {name: row for row, name in enumerate(self.names)}
         weights[[rows[name] if name in rows else self.index(name) for name in names]] = 0.0
@@ -222,15 +246,29 @@ class TargetProblem(eqx.Module):
         """
         if not delta > 0:
             raise BadInputError(f"delta is {delta}; give a relative error above 0.")
+        weights = self.by_unit("weights", weights)
         _screen.check_weights(np.asarray(weights), self.n_units)
         size = np.abs(np.asarray(self.errors(weights), float))
         kept = np.divide(delta, size, out=np.ones_like(size), where=size > delta)
         importance = np.asarray(self.weights, float) * kept
         return eqx.tree_at(lambda problem: problem.weights, self, importance)
 
+    def by_unit(self, what: str, given: Any) -> Any:
+        """A column of units in the order of the matrix, by the labels of both if they have them.
+
+        Args:
+            what: the column's name, for the message.
+            given: a Series, or anything else, which is handed back as it is.
+
+        Raises:
+            BadInputError: labels that are not those of the matrix's columns.
+        """
+        known = None if self.units is None else self.units.index
+        return _labels.in_order(what, given, (known,), "the estimate matrix")
+
     def estimates(self, weights: Float[Array, " unit"]) -> Float[Array, " target"]:
         r"""The estimates :math:`A w`."""
-        return self.operator.mv(jnp.asarray(weights))
+        return self.operator.mv(jnp.asarray(self.by_unit("weights", weights)))
 
     def errors(self, weights: Float[Array, " unit"]) -> Float[Array, " target"]:
         r"""The signed errors of the estimates in units of the scale, :math:`(A w - y)/s`."""
@@ -239,7 +277,18 @@ class TargetProblem(eqx.Module):
         return relative_error(self.estimates(weights), values, scale)
 
 
-def _labels(given: Sequence[str], kept: Int[np.ndarray, " kept"]) -> tuple[str, ...]:
+def _named(
+    names: Sequence[str] | None, rows: Any, columns: dict[str, Any], count: int
+) -> list[str]:
+    """The names that are given, or the labels of the matrix's rows or of a column, or numbers."""
+    if names is not None:
+        return list(names)
+    found = _labels.names_of(rows, *map(_labels.index_of, columns.values()))
+    return [f"target_{row}" for row in range(count)] if found is None else found
+
+
+def _kept(given: Sequence[str], kept: Int[np.ndarray, " kept"]) -> tuple[str, ...]:
+    given = list(given)
     return tuple(str(given[row]) for row in kept)
 
 

@@ -7,20 +7,14 @@ is set aside and listed with its reason.
 from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 
 from ..._validate import BadInputError
 from ..operators._operator import Operator
 
 Extent: TypeAlias = tuple[Float[np.ndarray, " target"], Float[np.ndarray, " target"]]
 """The least and the largest entry of each row, zero included."""
-
-_SAME = 1e-6  # relative difference below which two values are the same
-_EQUAL = 1e-9  # relative difference below which two sums are the same
-_TRIALS = 4  # random weights under which rows are compared
 
 
 class Refusal(NamedTuple):
@@ -29,6 +23,13 @@ class Refusal(NamedTuple):
     name: str
     value: float
     reason: str
+
+
+class Waived(Refusal):
+    """A target set aside that nothing has to be answered for: another stands for it, or the caller
+    asked for it to be left out."""
+
+    __slots__ = ()
 
 
 def check_lengths(n_targets: int, **columns: Sequence[Any] | np.ndarray | None) -> None:
@@ -158,86 +159,6 @@ def unreachable(
     for row in np.flatnonzero((values < 0) & (low == 0) & (high > 0)):
         found[int(row)] = "wrong sign: the target is negative and no contribution is"
     return {row: Refusal(names[row], float(values[row]), why) for row, why in found.items()}
-
-
-def twins(operator: Operator, skip: Bool[np.ndarray, " target"]) -> dict[int, int]:
-    """Rows whose contributions repeat an earlier row's, and that row.
-
-    Rows are the same if their sums agree under each of a few fixed random weights: rows that
-    differ anywhere would have to differ by less than rounding.
-    """
-    found = {}
-    sums = _trial_sums(operator)
-    for cluster in _equal_first(sums[0], skip):
-        for later in range(1, len(cluster)):
-            same = (row for row in cluster[:later] if _agree(sums[:, row], sums[:, cluster[later]]))
-            twin = next(same, None)
-            if twin is not None:
-                found[int(cluster[later])] = int(twin)
-    return found
-
-
-def repeated(
-    twins: dict[int, int],
-    values: Float[np.ndarray, " target"],
-    scale: Float[np.ndarray, " target"],
-    names: Sequence[str],
-) -> dict[int, Refusal]:
-    """Why rows that repeat another's contributions are set aside: the same value, or another."""
-    found = {}
-    for row, twin in twins.items():
-        reason = f"repeats {names[twin]!r}"
-        if not _same(values, scale, row, twin):
-            reason = (
-                f"contradicts {names[twin]!r}: the same contributions as the target "
-                f"{values[twin]:,.6g}"
-            )
-        found[row] = Refusal(names[row], float(values[row]), reason)
-    return found
-
-
-def with_twins(
-    importance: Float[np.ndarray, " target"],
-    twins: dict[int, int],
-    values: Float[np.ndarray, " target"],
-    scale: Float[np.ndarray, " target"],
-) -> Float[np.ndarray, " target"]:
-    """Importance with that of repeated rows added to the row they repeat: the loss stays as it
-    was."""
-    shared = importance.copy()
-    for row, twin in twins.items():
-        if _same(values, scale, row, twin):
-            shared[twin] += importance[row] * (scale[twin] / scale[row]) ** 2
-    return shared
-
-
-def _same(
-    values: Float[np.ndarray, " target"], scale: Float[np.ndarray, " target"], row: int, twin: int
-) -> bool:
-    return bool(abs(values[row] - values[twin]) <= _SAME * scale[twin])
-
-
-def _trial_sums(operator: Operator) -> Float[np.ndarray, "trial target"]:
-    """The sums of every row under a few fixed random weights, in float64."""
-    rng = np.random.default_rng(20_250_101)
-    with jax.enable_x64(True):
-        trials = rng.uniform(0.5, 1.5, (_TRIALS, operator.shape[1]))
-        return np.stack([np.asarray(operator.mv(jnp.asarray(t)), float) for t in trials])
-
-
-def _equal_first(
-    sums: Float[np.ndarray, " target"], skip: Bool[np.ndarray, " target"]
-) -> list[np.ndarray]:
-    """Sets of rows, in row order, whose first sums agree."""
-    rows = np.flatnonzero(~skip)
-    rows = rows[np.argsort(sums[rows], kind="stable")]
-    gap = np.diff(sums[rows]) > _EQUAL * np.abs(sums[rows])[1:]
-    clusters = np.split(rows, np.flatnonzero(gap) + 1)
-    return [np.sort(cluster) for cluster in clusters if len(cluster) > 1]
-
-
-def _agree(one: Float[np.ndarray, " trial"], other: Float[np.ndarray, " trial"]) -> bool:
-    return bool(np.all(np.abs(one - other) <= _EQUAL * np.maximum(np.abs(one), np.abs(other))))
 
 
 def _and_more(bad: np.ndarray) -> str:

@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 
 from ..._validate import BadInputError
 from ._areas import Areas
-from ._screen import Refusal
+from ._screen import Refusal, Waived
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,9 +84,10 @@ def settled(
                 whole.parts.tolist(), f"raked by {factor:.6g}: {said} is {target:,.6g}"
             )
         else:
+            kind = Waived if sums == "refuse" else Refusal
             why = f"contradiction: {said} is {target:,.6g}"
             refused |= {
-                int(row): Refusal(names[row], float(published[row]), why) for row in whole.parts
+                int(row): kind(names[row], float(published[row]), why) for row in whole.parts
             }
     adjusted = (
         Adjustment(names[row], float(published[row]), float(values[row]), why)

@@ -1,0 +1,125 @@
+"""Labels of pandas: what is given with an index is matched by it, and refused where it differs."""
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from jaxtyping import Int
+
+from ..._validate import BadInputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Labels:
+    """An index that compares by value, so that a problem that carries it is a pytree like any."""
+
+    def __init__(self, index: "pd.Index"):
+        self.index = index
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Labels) and (
+            self.index is other.index or self.index.equals(other.index)
+        )
+
+    def __hash__(self) -> int:
+        return hash((len(self.index), *map(str, self.index[:1])))
+
+
+def index_of(given: Any) -> "pd.Index | None":
+    """The index of a Series or a DataFrame of pandas; None of anything else."""
+    pandas = sys.modules.get("pandas")
+    if pandas is None or not isinstance(given, pandas.Series | pandas.DataFrame):
+        return None
+    return given.index
+
+
+def columns_of(given: Any) -> "pd.Index | None":
+    """The labels of a DataFrame's columns; None of anything else."""
+    return None if index_of(given) is None else getattr(given, "columns", None)
+
+
+def names_of(*indexes: "pd.Index | None") -> list[str] | None:
+    """The labels of the first index that has some of its own, as names."""
+    own = (index for index in indexes if index is not None and not _is_count(index))
+    first = next(own, None)
+    return None if first is None else [str(label) for label in first]
+
+
+def in_order(
+    what: str, given: Any, known: Sequence["pd.Index | Sequence[str] | None"], matrix: str
+) -> Any:
+    """A column in the order of the labels that are known; as it is if it has none.
+
+    An index that only counts rows is no label to those that have names, nor the other way round.
+
+    Args:
+        what: the argument's name, for messages.
+        given: a Series, or anything else.
+        known: labels that it may have, in the order in which they are wanted.
+        matrix: what has these labels, for messages.
+
+    Raises:
+        BadInputError: labels that are other ones, or that appear twice in another order.
+    """
+    index = index_of(given)
+    if index is None:
+        return given
+    wanted = [_as_index(labels) for labels in known if labels is not None]
+    for labels in wanted:
+        order = _order(index, labels)
+        if order is not None:
+            return given.iloc[order]
+    if all(
+        _is_count(index) != _is_count(labels) and _are_other(index, labels) for labels in wanted
+    ):
+        return given
+    raise _mismatch(what, index, wanted[0], matrix)
+
+
+def _as_index(labels: "pd.Index | Sequence[str]") -> "pd.Index":
+    import pandas as pd
+
+    return labels if isinstance(labels, pd.Index) else pd.Index(list(labels), dtype=object)
+
+
+def _order(index: "pd.Index", labels: "pd.Index") -> Int[np.ndarray, " label"] | None:
+    """Where each label is in an index of the same ones; None where they are not the same."""
+    if index.equals(labels):
+        return np.arange(len(labels))
+    if len(index) != len(labels) or not (index.is_unique and labels.is_unique):
+        return None
+    order = index.get_indexer(labels)
+    return None if (order < 0).any() else order
+
+
+def _is_count(index: "pd.Index") -> bool:
+    """Whether an index is what pandas gives where nobody says one: 0, 1, 2, ..."""
+    start, step = getattr(index, "start", None), getattr(index, "step", None)
+    return start == 0 and step == 1
+
+
+def _are_other(index: "pd.Index", labels: "pd.Index") -> bool:
+    """Whether one of two indexes holds numbers and the other does not."""
+    return (index.dtype.kind in "iuf") != (labels.dtype.kind in "iuf")
+
+
+def _mismatch(what: str, index: "pd.Index", labels: "pd.Index", matrix: str) -> BadInputError:
+    lacking = labels[~labels.isin(index)]
+    strange = index[~index.isin(labels)]
+    if len(lacking):
+        said = f"has no entry for {_shown(lacking)}, which {matrix} has"
+    elif len(strange):
+        said = f"has an entry for {_shown(strange)}, which {matrix} has not"
+    else:
+        said = f"and {matrix} have a label twice, in different orders"
+    return BadInputError(
+        f"{what} {said}. Give an entry for each label once, or {what}.to_numpy() to go by order."
+    )
+
+
+def _shown(labels: "pd.Index") -> str:
+    more = f" and {len(labels) - 1} more" if len(labels) > 1 else ""
+    return f"{labels[0]!r}{more}"
