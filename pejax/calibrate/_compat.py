@@ -4,6 +4,7 @@ Names and defaults are theirs. Where a formula of theirs has a known slip (a `+1
 loss of an exact fit positive), the formula is this library's.
 """
 
+import secrets
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int
 
+from .._types import Key
 from .._validate import BadInputError, UnknownNameError, unknown
 from ..gates import HardConcrete
 from ._calibrate import calibrate
@@ -20,6 +22,7 @@ from ._solution import Solution
 from .gradient._adam import Adam
 from .gradient._l0 import L0, L0State
 from .gradient._train import padded, train, trimmed
+from .problem._labels import in_order, index_of
 from .problem._problem import TargetProblem, as_operator, goals_of
 
 if TYPE_CHECKING:
@@ -34,8 +37,8 @@ class Calibration:
     chosen by gates at the price `l0_lambda` and reweighted on the support.
 
     Args:
-        weights: base weights.
-        targets: totals to meet.
+        weights: base weights. A Series is matched with the DataFrame by its labels.
+        targets: totals to meet; a Series as the weights are.
         target_names: one a target; the DataFrame's columns unless given.
         estimate_matrix: what each unit contributes to each target.
         epochs, learning_rate, dropout_rate: of the optimiser.
@@ -79,17 +82,22 @@ class Calibration:
             raise BadInputError("Pass estimate_matrix=, what each unit contributes to each target.")
         columns = getattr(estimate_matrix, "columns", None)
         names = columns if target_names is None else target_names
-        held = set(excluded_targets or ())
+        names = None if names is None else [str(name) for name in names]
+        labelled = index_of(estimate_matrix) is not None
+        matrix = estimate_matrix.T if labelled else np.asarray(estimate_matrix).T
+        known = (columns, names)
+        importance = _excluded(excluded_targets, names, len(matrix))
+        if normalization_factor is not None:
+            given = in_order("normalization_factor", normalization_factor, known, "estimate_matrix")
+            importance = importance * np.asarray(given, float)
+        # What is excluded is so from the beginning: it must not stand for another.
         self.problem = TargetProblem(
-            np.asarray(estimate_matrix).T,
-            targets,
-            names=None if names is None else [str(name) for name in names],
-            weights=normalization_factor,
+            matrix,
+            in_order("targets", targets, known, "estimate_matrix"),
+            names=names,
+            weights=importance,
         )
-        for name in held - set(self.problem.names):
-            raise unknown("target", name, self.problem.names)
-        self.problem = self.problem.hold_out(sorted(held)) if held else self.problem
-        self.weights = np.asarray(weights, float)
+        self.weights = np.asarray(self.problem.by_unit("weights", weights), float)
         self.sparse_weights: np.ndarray | None = None
         self.solution: Solution | None = None
         self.performance_df: pd.DataFrame | None = None
@@ -137,7 +145,8 @@ class Calibration:
             "Metric": table["name"],
             "Official target": value,
             "Final estimate": estimate,
-            "Relative error": (estimate - value) / value,
+            # In units of the scale where the target is 0 and nothing can be divided by it.
+            "Relative error": table["error"] * np.where(value < 0, -1.0, 1.0),
         }
         return type(table)(shown)
 
@@ -145,10 +154,11 @@ class Calibration:
 class SparseCalibrationWeights:
     """l0-python's calibration weights: gates times log-weights, fitted to a (target, unit) matrix.
 
-    The loss is theirs: squared errors summed over targets, relative to target + 1 or plain, plus
-    `lambda_l0` times the expected number of records and `lambda_l2` times the squared weights. The
-    weights are gated, evaluated with the temperature inside the gate, and not refitted; `L0` with a
-    budget or a refit gives better ones.
+    The loss is theirs: squared errors summed over targets, relative to |target| + 1 (where theirs
+    divides by target + 1, which a target of -1 makes 0) or plain, plus `lambda_l0` times the
+    expected number of records and `lambda_l2` times the squared weights. The weights are gated,
+    evaluated with the temperature inside the gate, and not refitted; `L0` with a budget or a refit
+    gives better ones.
 
     Args:
         n_features: number of units.
@@ -156,7 +166,7 @@ class SparseCalibrationWeights:
         init_keep_prob, log_alpha_jitter_sd: where the gates start.
         init_weights: where the weights start, one number or one a unit; 1 unless given.
         log_weight_jitter_sd: standard deviation of noise on the log-weights before each `fit`.
-        seed: of the jitter and the gates.
+        seed: of the jitter and the gates; another one each time unless given.
     """
 
     def __init__(
@@ -175,7 +185,8 @@ class SparseCalibrationWeights:
         start = 1.0 if init_weights is None else init_weights
         self.n_features = n_features
         self._jitter = log_weight_jitter_sd
-        self._key = jax.random.key(0 if seed is None else seed)
+        self._key = jax.random.key(secrets.randbits(32) if seed is None else seed)
+        self._drawn = 0
         self._start = np.broadcast_to(np.asarray(start, float), (n_features,))
         with jax.enable_x64(True):
             gates = HardConcrete(
@@ -206,9 +217,11 @@ class SparseCalibrationWeights:
         """Train from where the weights and gates are, and return this object."""
         if loss_type not in ("mse", "relative"):
             raise BadInputError(f"loss_type is {loss_type!r}; choose 'mse' or 'relative'.")
-        y = np.asarray(y, float)
+        rows = (index_of(M),)
+        y = np.asarray(in_order("y", y, rows, "M"), float)
+        target_groups = in_order("target_groups", target_groups, rows, "M")
         importance = _group_weights(len(y), target_groups, normalize_groups, group_multipliers)
-        scale = np.abs(y + 1) if loss_type == "relative" else np.ones_like(y)
+        scale = np.abs(y) + 1 if loss_type == "relative" else np.ones_like(y)
         with jax.enable_x64(True):
             problem = TargetProblem(M, y, scale=scale, weights=importance)
             # This library's loss is the mean where theirs is the sum: prices shrink alike.
@@ -220,7 +233,8 @@ class SparseCalibrationWeights:
                 optimizer=optax.adam(lr),
                 refit=False,
             )
-            noise = jax.random.normal(jax.random.fold_in(self._key, 2), self._theta.shape)
+            key = self._next_key()
+            noise = jax.random.normal(jax.random.fold_in(key, 2), self._theta.shape)
             started = self._theta + self._jitter * noise, self._gates, jnp.asarray(self._start)
             # In the matrix's own dtype: float32 moves half the bytes.
             dtype = problem.operator.dtype
@@ -230,16 +244,22 @@ class SparseCalibrationWeights:
             theta, location = (jnp.pad(x, (0, extra)) for x in (theta, gates.log_alpha))
             optimiser = method.optimiser(self.n_features).init((theta, location))
             state = L0State(theta, gates.with_location(location), optimiser)
-            state, _ = train(method, goals, base, self._key, state=state)
+            state, _ = train(method, goals, base, key, state=state)
             state = trimmed(state, len(base), self.n_features)
             self._theta, self._gates = state.theta, state.gates
         return self
 
     def get_weights(self, deterministic: bool = False) -> Float[np.ndarray, " unit"]:
-        """The gated weights, with evaluated gates or with a draw of them."""
+        """The gated weights, with evaluated gates or with a draw of them: another each time."""
         with jax.enable_x64(True):
-            gates = self._gates.mode() if deterministic else self._gates.sample(key=self._key)
+            drawn = None if deterministic else self._gates.sample(key=self._next_key())
+            gates = self._gates.mode() if drawn is None else drawn
             return np.asarray(self._start * np.exp(np.asarray(self._theta)) * np.asarray(gates))
+
+    def _next_key(self) -> Key:
+        """A key that no draw has had; the same ones in turn for the same seed."""
+        self._drawn += 1
+        return jax.random.fold_in(self._key, self._drawn)
 
     def get_active_weights(self) -> dict[str, Int[np.ndarray, " kept"] | np.ndarray | int]:
         """Where the weights are not zero, what they are, and how many."""
@@ -254,6 +274,20 @@ class SparseCalibrationWeights:
     def predict(self, M: Any) -> Float[Array, " target"]:
         """The totals under the evaluated weights."""
         return as_operator(M).mv(jnp.asarray(self.get_weights(deterministic=True)))
+
+
+def _excluded(
+    excluded: Sequence[str] | None, names: Sequence[str] | None, n_targets: int
+) -> Float[np.ndarray, " target"]:
+    """An importance of 0 for targets that are excluded and of 1 for the others.
+
+    Raises:
+        UnknownNameError: a name that no target has; one that no unit supports is known.
+    """
+    known = [f"target_{row}" for row in range(n_targets)] if names is None else list(names)
+    for name in set(excluded or ()) - set(known):
+        raise unknown("target", name, known)
+    return np.array([0.0 if name in set(excluded or ()) else 1.0 for name in known])
 
 
 def _group_weights(
@@ -292,7 +326,7 @@ def _performance(solution: Solution) -> "pd.DataFrame":
             "estimate": table[column],
             "error": error,
             "abs_error": error.abs(),
-            "rel_abs_error": error.abs() / table["target"].abs(),
+            "rel_abs_error": table[column.replace("estimate", "error")].abs(),
         }
         parts.append(pd.DataFrame(part))
     return pd.concat(parts, ignore_index=True)

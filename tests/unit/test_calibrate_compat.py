@@ -109,3 +109,42 @@ def test_bad_settings_of_sparse_weights():
         sparse_fit(group_multipliers={0: 1.0})
     with pytest.raises(UnknownNameError, match="No target is of group 7"):
         sparse_fit(target_groups=np.zeros(4), group_multipliers={7: 1.0})
+
+
+def test_every_draw_of_the_gates_is_another():
+    def model(seed):
+        return SparseCalibrationWeights(60, init_keep_prob=0.5, init_weights=1.0, seed=seed)
+
+    one, same = model(7), model(7)
+    first, second = one.get_weights(), one.get_weights()
+    assert not np.array_equal(first, second)
+    np.testing.assert_array_equal(same.get_weights(), first)
+    np.testing.assert_array_equal(same.get_weights(), second)
+    np.testing.assert_array_equal(model(7).get_weights(True), one.get_weights(True))
+
+
+def test_without_a_seed_gates_differ():
+    def start(seed):
+        model = SparseCalibrationWeights(60, init_weights=1.0, seed=seed)
+        return model.get_weights(deterministic=True)
+
+    assert not np.array_equal(start(None), start(None))
+    np.testing.assert_array_equal(start(0), start(0))
+
+
+def test_a_target_that_nobody_supports_may_be_excluded():
+    weights, y, matrix = parts()
+    matrix["c"] = 0.0
+    fitted = Calibration(weights, y, estimate_matrix=matrix, excluded_targets=["c"])
+    assert fitted.problem.names == ("a", "b", "d")
+    assert [refusal.name for refusal in fitted.problem.refused] == ["c"]
+
+
+def test_a_target_of_zero_has_a_relative_error():
+    matrix = pd.DataFrame({"people": [1.0, 1.0], "balance": [2.0, -1.0]})
+    fitted = Calibration(
+        np.array([5.0, 5.0]), np.array([10.0, 0.0]), estimate_matrix=matrix, noise_level=0.0
+    )
+    performance = fitted.calibrate()
+    assert np.isfinite(performance["rel_abs_error"]).all()
+    assert np.isfinite(fitted.summary()["Relative error"].astype(float)).all()
