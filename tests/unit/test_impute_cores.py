@@ -75,3 +75,19 @@ def test_readings_are_those_of_one_piece(readout, wide):
                 assert dealt.dtype == whole.dtype
                 np.testing.assert_array_equal(dealt, whole)
         np.testing.assert_array_equal(forest.leaves(X, chunk=16), fitted.apply(X))
+
+
+@pytest.mark.parametrize("readout", ["mean", "single", "all"])
+def test_the_mean_of_a_row_does_not_depend_on_the_rows_beside_it(readout):
+    """Blocks of 64 rows gave the means of most rows other last bits than blocks of 500 gave."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(500, 5)), rng.normal(size=500)
+    fitted = RandomForestRegressor(30, random_state=0).fit(X, y)
+    forest = Forest.from_sklearn(fitted, X, y, readout=readout)
+    heard = rng.random((500, 30)) < 0.5
+    for trees in (None, heard):
+        whole = forest.mean(X, trees=trees)
+        for chunk in (64, 7):
+            np.testing.assert_array_equal(forest.mean(X, trees=trees, chunk=chunk), whole)
+        some = None if trees is None else trees[:3]
+        np.testing.assert_array_equal(forest.mean(X[:3], trees=some), whole[:3])

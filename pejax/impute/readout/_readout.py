@@ -59,10 +59,18 @@ class Readout(eqx.Module):
 
 
 def mean_over_trees(table: Float[Array, "tree node"], leaves: Leaves) -> Float[Array, " row"]:
-    """The average of the leaves' entries over the trees that speak."""
-    speaks = leaves >= 0
-    found = jnp.take_along_axis(table, jnp.maximum(leaves, 0), axis=1)
-    return jnp.sum(jnp.where(speaks, found, 0), axis=0) / jnp.sum(speaks, axis=0)
+    """The average of the leaves' entries over the trees that speak.
+
+    One tree is added after the other: a sum over an axis is split in ways that depend on how many
+    rows lie beside a row, and so do its last bits.
+    """
+
+    def add(total: Float[Array, " row"], tree: tuple[Float[Array, " node"], Int32[Array, " row"]]):
+        outcomes, leaf = tree
+        return total + jnp.where(leaf >= 0, outcomes[jnp.maximum(leaf, 0)], 0), None
+
+    total, _ = lax.scan(add, jnp.zeros(leaves.shape[1], table.dtype), (table, leaves))
+    return total / jnp.sum(leaves >= 0, axis=0)
 
 
 class LeafMean(Readout):
