@@ -20,7 +20,7 @@ from .sequential._imputer import Imputer
 
 FORMAT = "pejax-imputers"
 ONE_FOREST = "pejax-forest"
-VERSION = 3
+VERSION = 4
 _MEANT = {FORMAT: "imputer's", ONE_FOREST: "forest's"}
 HEADER = "header"  # a JSON text beside the arrays
 
@@ -98,6 +98,7 @@ def _described(forest: Forest | SignForest, prefix: str, arrays: Arrays) -> dict
         "n_features": forest.trees.n_features,
         "feature_bits": forest.trees.feature_bits,
         "missing": forest.trees.missing,
+        "gaps": list(forest.trees.gaps),
         "readout": forest.readout.name,
     }
     if isinstance(forest.readout, AllValues):
@@ -133,6 +134,7 @@ def _one_rebuilt(header: Mapping[str, Any], prefix: str, arrays: Arrays) -> Fore
         n_features=header["n_features"],
         feature_bits=header["feature_bits"],
         missing=header["missing"],
+        gaps=tuple(header["gaps"]),
     )
     held = {name: arrays[f"{prefix}leaf_{name}"] for name in stored}
     leaves = {name: x if name == "values" else jnp.asarray(x) for name, x in held.items()}

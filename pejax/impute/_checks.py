@@ -15,8 +15,18 @@ def is_traced(*values: Any) -> bool:
     return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(values))
 
 
-def check_covariates(x: Any, n_features: int, missing: str, names: Sequence[str] = ()) -> None:
-    """Refuse covariates of the wrong shape and, outside of jit, values a forest cannot route."""
+def check_covariates(
+    x: Any, n_features: int, missing: str, gaps: Sequence[int], names: Sequence[str] = ()
+) -> None:
+    """Refuse covariates of the wrong shape and, outside of jit, values a forest cannot route.
+
+    Args:
+        x: the covariates.
+        n_features: how many the forest reads.
+        missing: its rule for missing values.
+        gaps: the covariates for which it has learned the way of a missing value.
+        names: of the covariates, for messages.
+    """
     if np.ndim(x) != 2 or np.shape(x)[1] != n_features:
         raise BadInputError(
             f"The covariates have shape {np.shape(x)}, but the forest reads {n_features} columns."
@@ -26,20 +36,26 @@ def check_covariates(x: Any, n_features: int, missing: str, names: Sequence[str]
         return
     with np.errstate(over="ignore"):
         x = np.asarray(x).astype(np.float32)
-    refused = np.isinf(x) if missing == "learned" else ~np.isfinite(x)
+    refused = ~np.isfinite(x)
+    refused[:, list(gaps)] &= ~np.isnan(x[:, list(gaps)])
     if refused.any():
         row, column = np.argwhere(refused)[0].tolist()
-        raise BadInputError(_refused_value(float(x[row, column]), row, column, names))
+        where = f"Row {row}, column {names[column]!r}" if names else f"Row {row}, column {column}"
+        raise BadInputError(f"{where}: {_refused_value(float(x[row, column]), missing)}")
 
 
-def _refused_value(value: float, row: int, column: int, names: Sequence[str]) -> str:
-    where = f"Row {row}, column {names[column]!r}" if names else f"Row {row}, column {column}"
-    if np.isnan(value):
+def _refused_value(value: float, missing: str) -> str:
+    if not np.isnan(value):
+        return "the covariate is infinite in float32. Clip or drop it."
+    if missing == "learned":
         return (
-            f"{where}: the covariate is missing (NaN). Fill it, or build the forest with"
-            " missing='learned' to send missing values the way the trees learned."
+            "the covariate is missing (NaN), but no donor lacked it, so that the trees learned no"
+            " way for such rows. Fill it, or leave the covariate out."
         )
-    return f"{where}: the covariate is infinite in float32. Clip or drop it."
+    return (
+        "the covariate is missing (NaN). Fill it, or build the forest with missing='learned' to"
+        " send missing values the way the trees learned."
+    )
 
 
 def check_levels(levels: Any, rows: int, *, open_interval: bool = False) -> None:

@@ -47,6 +47,34 @@ def test_a_bad_donor_is_named(donors, column, value, message):
         SMALL.fit(donors, ["age", "state"], ["income"], weight_col="w")
 
 
+def test_a_gap_that_no_donor_had_is_refused_by_column(donors, key):
+    donors["rent"] = np.where(donors.index % 3, np.nan, 1.0)
+    settings = QRF(n_estimators=3, n_jobs=1, missing="learned")
+    fitted = settings.fit(donors, ["rent", "age"], ["income"])
+    assert fitted.draw(donors, key=key).notna().all(axis=None)
+    receivers = donors.assign(age=donors["age"].where(donors.index != 3))
+    for chain in (fitted, FittedQRF.from_arrays(fitted.to_arrays())):
+        with pytest.raises(BadInputError, match=r"Row 3, column 'age'.*no donor lacked it"):
+            chain.draw(receivers, key=key)
+
+
+def test_a_gap_that_one_side_of_zero_never_had_is_refused(donors, key):
+    """Inside of a trace, such a row got the zero."""
+    donors = pd.concat([donors] * 3, ignore_index=True)
+    donors["income"] = np.where(donors["age"] % 2, 0.0, donors["age"] + 1)
+    donors["age"] = donors["age"].where(donors["income"] > 0)  # no donor of zero has an age
+    donors["rent"] = np.where((donors["income"] == 0) & (donors.index % 3 == 0), np.nan, 1.0)
+    settings = QRF(n_estimators=3, n_jobs=1, missing="learned", sign_stage=True)
+    forest = settings.fit(donors, ["rent", "age"], ["income"]).imputers[0].forest
+    assert forest.sign.gaps == (0, 1) and forest.positive.gaps == forest.gaps == ()
+    rows = jnp.array([[1.0, 2.0], [np.nan, 2.0]])
+    with pytest.raises(BadInputError, match=r"Row 1, column 0.*no donor lacked it"):
+        forest.draw(rows, key=key)
+    assert np.isfinite(forest.draw(rows[:1], key=key)).all()
+    assert float(forest.sign.draw(rows, key=jax.random.split(key)[0])[1]) == 1
+    assert np.isnan(jax.jit(lambda x: forest.draw(x, key=key))(rows)[1])
+
+
 def test_weights_that_are_all_zero(donors):
     with pytest.raises(BadInputError, match="'w': every donor weight is zero"):
         SMALL.fit(donors.assign(w=0.0), ["age"], ["income"], weight_col="w")

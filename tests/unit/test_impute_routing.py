@@ -130,3 +130,32 @@ def test_trees_side_by_side_reach_the_same_leaves_as_one_after_another():
         _at_once(walk, trees.records, trees.depth, codes),
         _in_turn(walk, trees.records, trees.depth, codes),
     )
+
+
+@pytest.mark.parametrize("kind", [RandomForestRegressor, ExtraTreesRegressor])
+@pytest.mark.parametrize("with_data", [True, False])
+def test_a_gap_that_no_donor_had_is_refused(kind, with_data):
+    """All such rows went to the larger side of each split."""
+    X, y = data()
+    X[::3, 1] = np.nan
+    fitted = kind(10, random_state=0).fit(X, y)
+    training = (X, y) if with_data else ()
+    forest = Forest.from_sklearn(fitted, *training, missing="learned")
+    assert forest.gaps == (1,)
+    np.testing.assert_array_equal(forest.leaves(X), fitted.apply(X))
+    X[7, 2] = np.nan
+    with pytest.raises(BadInputError, match=r"Row 7, column 2.*no donor lacked it.*Fill it"):
+        forest.mean(X)
+    leaves = np.asarray(eqx.filter_jit(forest.leaves)(jnp.asarray(X)))
+    assert (leaves[7] == -1).all() and (np.delete(leaves, 7, axis=0) >= 0).all()
+
+
+def test_gaps_of_donors_without_weight_teach_nothing():
+    X, y = data()
+    X[:50, 0] = np.nan
+    weight = np.where(np.isnan(X[:, 0]), 0.0, 1.0)
+    fitted = RandomForestRegressor(5, random_state=0).fit(X, y, sample_weight=weight)
+    forest = Forest.from_sklearn(fitted, X, y, sample_weight=weight, missing="learned")
+    assert forest.gaps == ()
+    with pytest.raises(BadInputError, match=r"\(300, 2\).*trained on 3 columns"):
+        Forest.from_sklearn(fitted, X[:, :2], missing="learned")

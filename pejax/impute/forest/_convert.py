@@ -31,13 +31,14 @@ def from_sklearn(
     """See `Forest.from_sklearn`."""
     _check_forest(forest)
     if hasattr(forest, "classes_"):
-        return _from_classifier(forest, readout, missing, seed)
+        return _from_classifier(forest, readout, missing, seed, _gaps(forest, X, sample_weight))
     has_data = X is not None and y is not None
     readout = readout or ("meinshausen" if has_data else "mean")
     if readout not in (*READOUTS, "mean"):
         raise unknown("readout", readout, (*READOUTS, "mean"))
     trees = [host_tree(estimator) for estimator in forest.estimators_]
-    on_device, packed = Trees.build(trees, forest.n_features_in_, missing)
+    gaps = _gaps(forest, X, sample_weight)
+    on_device, packed = Trees.build(trees, forest.n_features_in_, missing, gaps)
     if readout == "mean":
         return Forest(on_device, leaf_means(trees, packed))
     if not has_data:
@@ -58,13 +59,15 @@ def from_sklearn(
     return Forest(on_device, build_readout(readout, samples, packed, values, rng), bags)
 
 
-def _from_classifier(forest: Any, readout: str | None, missing: Missing, seed: int) -> Forest:
+def _from_classifier(
+    forest: Any, readout: str | None, missing: Missing, seed: int, gaps: Sequence[int]
+) -> Forest:
     """A classifier's leaves hold the shares of its classes: these are the donors."""
     readout = readout or "meinshausen"
     if readout not in READOUTS:
         raise unknown("readout of a classifier", readout, READOUTS)
     trees = [host_tree(estimator) for estimator in forest.estimators_]
-    on_device, packed = Trees.build(trees, forest.n_features_in_, missing)
+    on_device, packed = Trees.build(trees, forest.n_features_in_, missing, gaps)
     classes = np.asarray(forest.classes_)
     values = np.arange(float(len(classes)))
     if classes.dtype.kind in "biuf":
@@ -72,6 +75,33 @@ def _from_classifier(forest: Any, readout: str | None, missing: Missing, seed: i
     samples = [_class_samples(estimator.tree_) for estimator in forest.estimators_]
     rng = np.random.default_rng(seed)
     return Forest(on_device, build_readout(readout, samples, packed, values, rng))
+
+
+def _gaps(forest: Any, X: Any, sample_weight: Any) -> Sequence[int]:
+    """The covariates that some donor lacked, from the training data or else from the splits.
+
+    Where no donor at a node lacks its covariate, scikit-learn sends missing values to the larger
+    child. So a split that sends them elsewhere has met some, and so has one at infinity, which has
+    nothing but missing values on its right.
+    """
+    if X is not None:
+        x = np.asarray(X, np.float32)
+        if x.ndim != 2 or x.shape[1] != forest.n_features_in_:
+            raise BadInputError(
+                f"X has shape {x.shape}, but the forest was trained on {forest.n_features_in_}"
+                " columns. Give the data that it was trained on."
+            )
+        weight = np.ones(len(x)) if sample_weight is None else np.asarray(sample_weight, float)
+        check_weights(weight, len(x), "sample_weight")
+        return np.flatnonzero(np.isnan(x[weight > 0]).any(axis=0)).tolist()
+    found: set[int] = set()
+    for tree in (estimator.tree_ for estimator in forest.estimators_):
+        inner = np.flatnonzero(tree.children_left >= 0)
+        left, right = tree.children_left[inner], tree.children_right[inner]
+        larger_left = tree.n_node_samples[left] > tree.n_node_samples[right]
+        chosen = tree.missing_go_to_left[inner].astype(bool) != larger_left
+        found.update(tree.feature[inner[chosen | np.isinf(tree.threshold[inner])]].tolist())
+    return sorted(found)
 
 
 def _class_samples(tree: Any) -> TreeSamples:

@@ -43,7 +43,8 @@ class Forest(eqx.Module, Stored):
     tree). `mean` readouts hold no donors and refuse quantiles and draws.
 
     Rows with a missing covariate are refused with row and column. Inside `jax.jit`, where nothing
-    can be raised, they get NaN, and -1 for a leaf; with `missing="learned"` they are routed.
+    can be raised, they get NaN, and -1 for a leaf. With `missing="learned"` they are routed, if
+    some donor lacked that covariate; if none did, the trees have learned no way and refuse it.
 
     Covariates are compared in float32, as scikit-learn does; the derivative with respect to them
     is zero (the trees are steps). With respect to quantile levels and donor values it is exact.
@@ -93,13 +94,16 @@ class Forest(eqx.Module, Stored):
                 needs no training data; the outcomes are the classes where those are numbers, else
                 their places in `classes_`.
             X: the training covariates, (donor, feature). scikit-learn forests forget their
-                training data; without it the leaves hold only their means.
+                training data; without it the leaves hold only their means, and which covariates
+                donors lacked is read from the splits alone.
             y: the training outcomes, (donor,).
             sample_weight: the weights given to `fit`. A donor counts in a leaf with the weight
                 that the tree gave it while it grew, so weights act once.
             readout: `meinshausen` (the default with training data), `all`, `single`, or `mean`
                 (the default and only choice without).
-            missing: `refuse`, or `learned` to route a NaN as scikit-learn does.
+            missing: `refuse`, or `learned` to route a NaN as scikit-learn does where donors had
+                one; a covariate that no donor lacked is refused, which scikit-learn sends to the
+                larger side.
             seed: of the choice of one donor a leaf in `single`.
 
         Raises:
@@ -261,6 +265,11 @@ class Forest(eqx.Module, Stored):
         """The distinct outcomes of the donors, ascending."""
         return self.readout.values
 
+    @property
+    def gaps(self) -> tuple[int, ...]:
+        """The covariates of which a missing value is routed."""
+        return self.trees.gaps
+
     def out_of_bag(self) -> Bool[np.ndarray, "donor tree"]:
         """Which trees grew without each donor, in the order of the training data.
 
@@ -296,7 +305,7 @@ class Forest(eqx.Module, Stored):
         return on_cores(partial(reading, plan=plan), plan, self, *rows)
 
     def _covariates(self, X: ArrayLike) -> Float[Array, "row feature"]:
-        check_covariates(X, self.trees.n_features, self.trees.missing)
+        check_covariates(X, self.trees.n_features, self.trees.missing, self.gaps)
         return jnp.asarray(X, jnp.float32)
 
     def _heard(

@@ -25,7 +25,7 @@ def read_leaves(forest: "Forest", x: Covariates, plan: Plan) -> Int[Array, "row 
 
     def block(forest, x):
         found = jnp.take_along_axis(forest.trees.source, forest.trees.leaves(x), axis=1).T
-        return jnp.where(_routable(forest, x)[:, None], found, -1)
+        return jnp.where(forest.trees.routes(x)[:, None], found, -1)
 
     return over_rows(block, plan, forest, x)
 
@@ -85,7 +85,7 @@ def read_draw(
         tree, spoken = _one_tree(forest, uniform[:, 0], *heard)
         leaf = forest.trees.leaf_in(tree, x)
         rank = forest.readout.draw(tree, leaf, uniform[:, 1])
-        return jnp.where(spoken & _routable(forest, x), rank, -1)
+        return jnp.where(spoken & forest.trees.routes(x), rank, -1)
 
     return over_rows(block, plan, forest, x, uniform, *_given(heard))
 
@@ -94,17 +94,11 @@ def _given(heard: Heard) -> tuple[Bool[Array, "row tree"], ...]:
     return () if heard is None else (heard,)
 
 
-def _routable(forest: "Forest", x: Covariates) -> Bool[Array, " row"]:
-    if forest.trees.missing == "learned":
-        return jnp.ones(x.shape[0], bool)
-    return ~jnp.isnan(x).any(axis=1)
-
-
 def _reached(
     forest: "Forest", x: Covariates, heard: Heard = None
 ) -> tuple[Int32[Array, "tree row"], Bool[Array, " row"]]:
     """The leaves of the trees that speak, and whether any does."""
-    leaves, spoken = forest.trees.leaves(x), _routable(forest, x)
+    leaves, spoken = forest.trees.leaves(x), forest.trees.routes(x)
     if heard is None:
         return leaves, spoken
     return jnp.where(heard.T, leaves, _SILENT), spoken & heard.any(axis=1)

@@ -108,7 +108,7 @@ class SoftForest(eqx.Module):
         return jnp.stack([jnp.interp(*column) for column in columns], axis=1)
 
     def _covariates(self, X: ArrayLike) -> Float[Array, "row feature"]:
-        check_covariates(X, len(self.grid), "refuse")
+        check_covariates(X, len(self.grid), "refuse", ())
         return jnp.asarray(X, self.threshold.dtype)
 
 
@@ -146,7 +146,7 @@ def soften(
         )
     if trees.missing != "refuse":
         raise BadInputError("A soft forest cannot route missing values. Use missing='refuse'.")
-    check_covariates(X, trees.n_features, "refuse")
+    check_covariates(X, trees.n_features, "refuse", ())
     left, feature, threshold = _unpacked(forest)
     steps = [_distribution(column) for column in np.asarray(X, np.float32).T]
     return SoftForest(

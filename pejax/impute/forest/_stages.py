@@ -52,6 +52,12 @@ class SignForest(eqx.Module):
         """The splits of the first forest; those of the sides read the same covariates."""
         return self.sign.trees
 
+    @property
+    def gaps(self) -> tuple[int, ...]:
+        """The covariates of which all stages route a missing value."""
+        stages = [x for x in (self.sign, self.negative, self.positive) if x is not None]
+        return tuple(sorted(set.intersection(*(set(stage.gaps) for stage in stages))))
+
     def chances(
         self, X: Float[ArrayLike, "row feature"], *, mesh: Mesh | None = None
     ) -> Float[Array, "row 3"]:
@@ -113,8 +119,8 @@ class SignForest(eqx.Module):
         if self.negative is not None:
             rank = jnp.where(drawn < 0, self.negative.draw_rank(X, **settings), rank)
         if self.positive is not None:
-            there = self.positive.draw_rank(X, **settings) + zero + 1
-            rank = jnp.where(drawn > 0, there, rank)
+            there = self.positive.draw_rank(X, **settings)
+            rank = jnp.where(drawn > 0, jnp.where(there < 0, there, there + zero + 1), rank)
         return rank
 
     def draw(

@@ -1,14 +1,15 @@
 """The trees on the device and the walk from root to leaf."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Literal, get_args
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
-from jaxtyping import Array, Float, Float32, Int, Int32, UInt32
+from jaxtyping import Array, Bool, Float, Float32, Int, Int32, UInt32
 
 from ..._validate import unknown
 from ._layout import HostTree, PackedTrees, pack
@@ -27,6 +28,8 @@ class Trees(eqx.Module):
         feature_bits: low bits of word 0 that hold the feature.
         missing: `refuse` gives rows with a NaN no leaf; `learned` sends a NaN the way the tree
             learned while it grew.
+        gaps: the covariates that some donor lacked while the trees grew, if ways were learned. Of
+            the others no way was learned, and rows with a NaN there have no leaf.
     """
 
     records: UInt32[Array, "tree node 2"]
@@ -35,10 +38,15 @@ class Trees(eqx.Module):
     n_features: int = eqx.field(static=True)
     feature_bits: int = eqx.field(static=True)
     missing: Missing = eqx.field(static=True)
+    gaps: tuple[int, ...] = eqx.field(static=True)
 
     @classmethod
     def build(
-        cls, trees: Sequence[HostTree], n_features: int, missing: Missing
+        cls,
+        trees: Sequence[HostTree],
+        n_features: int,
+        missing: Missing,
+        gaps: Iterable[int] = (),
     ) -> tuple["Trees", PackedTrees]:
         """Pack host trees; the packing also says where each old node went."""
         if missing not in get_args(Missing):
@@ -51,6 +59,7 @@ class Trees(eqx.Module):
             n_features=n_features,
             feature_bits=packed.feature_bits,
             missing=missing,
+            gaps=tuple(map(int, gaps)) if missing == "learned" else (),
         )
         return on_device, packed
 
@@ -58,6 +67,11 @@ class Trees(eqx.Module):
     def count(self) -> int:
         """Number of trees."""
         return self.records.shape[0]
+
+    def routes(self, x: Float[Array, "row feature"]) -> Bool[Array, " row"]:
+        """Whether the trees know a way for everything that a row lacks."""
+        known = np.isin(np.arange(self.n_features), self.gaps)
+        return ~(jnp.isnan(x) & ~known).any(axis=1)
 
     def leaves(self, x: Float[Array, "row feature"]) -> Int32[Array, "tree row"]:
         """The leaf of every row in every tree, as a place in `records`.

@@ -48,7 +48,8 @@ class Imputer(eqx.Module):
             for column, part in zip(self.inputs, parts, strict=True)
             for _ in range(part.shape[1])
         ]
-        check_covariates(x, self.forest.trees.n_features, self.forest.trees.missing, names)
+        trees = self.forest.trees
+        check_covariates(x, trees.n_features, trees.missing, self.forest.gaps, names)
         return x
 
     def draw_rank(

@@ -51,7 +51,7 @@ class QRF:
         readout: what quantiles are read from: all donors, every tree weighing the same
             (`meinshausen`) or pooled (`all`), or a `single` donor a leaf. See `Forest`.
         missing: `refuse` missing numbers among the predictors, or send them the way the trees
-            have `learned`.
+            have `learned` from donors that lack them; a predictor that no donor lacks is refused.
         sign_stage: draw the sign of a number first and then its size from the donors of that side,
             where outcomes have a heap at zero or both signs. See `SignForest`.
         order: of the chain: as `given`, or `chosen` so that a variable comes after those that say
@@ -217,7 +217,8 @@ class QRF:
 
         with ThreadPoolExecutor(self.n_jobs or os.cpu_count()) as pool:
             grown, samples, bags = zip(*pool.map(one_tree, seeds[1:]), strict=True)
-        trees, packed = Trees.build(grown, sample.x.shape[1], self.missing)
+        gaps = np.flatnonzero(np.isnan(sample.x[np.any(bags, axis=0)]).any(axis=0))
+        trees, packed = Trees.build(grown, sample.x.shape[1], self.missing, gaps)
         choices = np.random.default_rng(seeds[0])
         store = build_readout(self.readout, samples, packed, values, choices)
         return Forest(trees, store, Bags.of(bags))
@@ -291,7 +292,9 @@ def training_covariates(
     """The donors' covariates in float32, as trees compare them."""
     parts = [np.asarray(c.features(jnp.asarray(columns[c.name])), np.float32) for c in inputs]
     for column, part in zip(inputs, parts, strict=True):
-        check_covariates(part, part.shape[1], missing, [column.name] * part.shape[1])
+        width = part.shape[1]
+        gaps = range(width) if missing == "learned" else ()
+        check_covariates(part, width, missing, gaps, [column.name] * width)
     return np.concatenate(parts, axis=1)
 
 
