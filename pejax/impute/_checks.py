@@ -96,24 +96,6 @@ def check_trees(trees: Any, shape: tuple[int, int]) -> None:
         )
 
 
-def check_ids(ids: Any, rows: int) -> None:
-    """Refuse record ids that are not one whole number a row within 32 unsigned bits."""
-    if np.shape(ids) != (rows,):
-        raise BadInputError(
-            f"The record ids have shape {np.shape(ids)}, but there are {rows} rows. Give one a row."
-        )
-    if is_traced(ids):
-        return
-    host = np.asarray(ids)
-    if host.dtype.kind not in "iu":
-        raise BadInputError(f"Record ids are {host.dtype}. Give whole numbers.")
-    if host.size and (host.min() < 0 or host.max() > np.iinfo(np.uint32).max):
-        raise BadInputError(
-            "A record id lies outside 0 ... 4294967295. Number the records, for example with"
-            " numpy.arange."
-        )
-
-
 def check_weights(weights: np.ndarray, rows: int, name: str = "weights") -> None:
     """Refuse donor weights that are missing, negative, infinite or all zero."""
     if weights.shape != (rows,):

@@ -1,12 +1,14 @@
 """The estimator on tables: chains, weights, categories, files."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
 
 from pejax._validate import UnknownNameError
 from pejax.impute import QRF, FittedQRF
+from pejax.impute._keys import record_uniforms, record_words
 
 SMALL = QRF(n_estimators=16, min_samples_leaf=3, n_jobs=2)
 
@@ -82,11 +84,49 @@ def test_the_draw_follows_the_record_not_the_row(donors, chain, key):
     assert (renumbered["children"] != drawn["children"]).any()
 
 
-def test_named_records_need_numbers(donors, chain, key):
-    named = donors.set_index(pd.Index([f"p{i}" for i in range(len(donors))]))
+@pytest.mark.parametrize(
+    "name",
+    [lambda i: f"p{i}", lambda i: i - 100, lambda i: i + 2**40, lambda i: i + 2**63],
+    ids=["text", "negative", "beyond 32 bits", "beyond 63 bits"],
+)
+def test_the_draw_follows_any_name_of_the_record(donors, chain, key, name):
+    """Text was passed over for the row number, negative and large numbers were refused."""
+    named = donors.set_index(pd.Index([name(i) for i in range(len(donors))]))
+    drawn = chain.draw(named, key=key)
+    shuffled = named.sample(frac=1.0, random_state=1)
+    pd.testing.assert_frame_equal(chain.draw(shuffled, key=key), drawn.loc[shuffled.index])
     pd.testing.assert_frame_equal(
-        chain.draw(named, key=key).reset_index(drop=True), chain.draw(donors, key=key)
+        chain.draw(named[:9], key=key, ids=list(named.index[:9])), drawn[:9]
     )
+    by_row = chain.draw(donors, key=key)
+    assert (drawn["children"].to_numpy() != by_row["children"].to_numpy()).any()
+    unnamed = named.set_index(pd.Index(["same"] * len(named)))
+    pd.testing.assert_frame_equal(
+        chain.draw(unnamed, key=key).reset_index(drop=True), by_row.reset_index(drop=True)
+    )
+
+
+def test_the_numbers_of_a_record_depend_on_its_id_alone(key):
+    held = [0, 7, 2**32 - 1, 2**32, 2**63 - 1, -1, -(2**31), -(2**63)]
+    every = np.asarray(record_uniforms(key, record_words(np.array(held), len(held)), 2))
+    assert len(np.unique(every)) == every.size
+    for i, drawn in zip(held[:4], every, strict=False):
+        one = record_uniforms(key, record_words([i], 1), 2)[0]
+        np.testing.assert_array_equal(one, drawn)
+    for wide, kind in ((False, jnp.int32), (True, jnp.int64)):
+        with jax.enable_x64(wide):
+            rows = [k for k, i in enumerate(held) if np.iinfo(kind).min <= i <= np.iinfo(kind).max]
+            ids = jnp.array([held[k] for k in rows], kind)
+            traced = jax.jit(lambda x: record_uniforms(key, record_words(x, len(x)), 2))(ids)
+            np.testing.assert_array_equal(traced, every[rows])
+
+
+def test_the_draws_of_plain_ids_are_what_they_were(key):
+    found = record_uniforms(key, record_words(np.array([0, 1, 4294967295]), 3), 1)
+    wanted = [
+        jax.random.uniform(jax.random.fold_in(key, np.uint32(i)), (1,)) for i in (0, 1, 2**32 - 1)
+    ]
+    np.testing.assert_array_equal(found, np.array(wanted))
 
 
 def test_the_same_seed_grows_the_same_forest_whatever_the_threads(donors, key):

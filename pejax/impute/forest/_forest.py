@@ -8,21 +8,20 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
-from jaxtyping import Array, ArrayLike, Bool, Float, Int, Int32, Integer
+from jaxtyping import Array, ArrayLike, Bool, Float, Int, Int32
 
 from ..._npz import Arrays, Stored
 from ..._types import Key
 from ..._validate import BadInputError
 from .._checks import (
     check_covariates,
-    check_ids,
     check_levels,
     check_points,
     check_trees,
     is_traced,
 )
 from .._chunks import Plan, on_cores
-from .._keys import record_uniforms
+from .._keys import Ids, record_uniforms, record_words
 from ..readout._levels import Method, check_method
 from ..readout._readout import Readout
 from ._bags import Bags
@@ -221,7 +220,7 @@ class Forest(eqx.Module, Stored):
         X: Float[ArrayLike, "row feature"],
         *,
         key: Key,
-        ids: Integer[ArrayLike, " row"] | None = None,
+        ids: Ids | None = None,
         trees: Bool[ArrayLike, "row tree"] | None = None,
         chunk: int | None = None,
         mesh: Mesh | None = None,
@@ -234,7 +233,8 @@ class Forest(eqx.Module, Stored):
         Args:
             X: covariates.
             key: from `jax.random.key`.
-            ids: whole numbers that name the records; the row numbers by default.
+            ids: whole numbers of up to 64 bits, or texts, that name the records; the row numbers
+                by default.
             trees, chunk, mesh: as for every reading.
         """
         rank = self.draw_rank(X, key=key, ids=ids, trees=trees, chunk=chunk, mesh=mesh)
@@ -246,7 +246,7 @@ class Forest(eqx.Module, Stored):
         X: Float[ArrayLike, "row feature"],
         *,
         key: Key,
-        ids: Integer[ArrayLike, " row"] | None = None,
+        ids: Ids | None = None,
         trees: Bool[ArrayLike, "row tree"] | None = None,
         chunk: int | None = None,
         mesh: Mesh | None = None,
@@ -255,9 +255,8 @@ class Forest(eqx.Module, Stored):
         x = self._covariates(X)
         if ids is None:
             ids = jnp.arange(x.shape[0], dtype=jnp.uint32)
-        check_ids(ids, x.shape[0])
         # Compiled apart from the forest's own work, once for all forests and rows of one number.
-        uniform = record_uniforms(key, jnp.asarray(ids, jnp.uint32), 2)
+        uniform = record_uniforms(key, record_words(ids, x.shape[0]), 2)
         return self._read(read_draw, Plan.of(chunk, mesh), x, uniform, self._heard(trees, x))
 
     @property

@@ -8,10 +8,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
-from jaxtyping import Array, ArrayLike, Float, Int, Integer
+from jaxtyping import Array, ArrayLike, Float, Int
 
 from ..._types import Key
 from .._checks import check_levels, is_traced
+from .._keys import Ids
 from ..readout._levels import Method
 from ._forest import Forest
 from ._trees import Trees
@@ -107,7 +108,7 @@ class SignForest(eqx.Module):
         X: Float[ArrayLike, "row feature"],
         *,
         key: Key,
-        ids: Integer[ArrayLike, " row"] | None = None,
+        ids: Ids | None = None,
         mesh: Mesh | None = None,
     ) -> Int[Array, " row"]:
         """The index in `values` of a drawn outcome; -1 where there is none."""
@@ -128,7 +129,7 @@ class SignForest(eqx.Module):
         X: Float[ArrayLike, "row feature"],
         *,
         key: Key,
-        ids: Integer[ArrayLike, " row"] | None = None,
+        ids: Ids | None = None,
         mesh: Mesh | None = None,
     ) -> Float[Array, " row"]:
         """One donor's outcome for each row: a sign, then a donor of that side."""

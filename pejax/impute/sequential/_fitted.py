@@ -7,12 +7,13 @@ import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
-from jaxtyping import Array, Float, Integer, Shaped
+from jaxtyping import Array, Float, Shaped
 
 from ..._npz import Arrays, Stored
 from ..._types import Key
 from ..._validate import BadInputError, unknown
 from .._archive import imputers_from_arrays, imputers_to_arrays
+from .._keys import Ids, Words, record_words
 from ..forest._stages import SignForest
 from ._columns import Column
 from ._imputer import Columns, Imputer
@@ -45,7 +46,7 @@ class FittedQRF(eqx.Module, Stored):
         X: "pd.DataFrame",
         *,
         key: Key,
-        ids: Integer[np.ndarray, " row"] | None = None,
+        ids: Ids | None = None,
         mesh: Mesh | None = None,
     ) -> "pd.DataFrame":
         """Impute by donors: for every row and variable the value of one donor.
@@ -56,8 +57,8 @@ class FittedQRF(eqx.Module, Stored):
         Args:
             X: the receivers, with the predictors.
             key: from `jax.random.key`.
-            ids: whole numbers that name the records; by default the frame's index where it is one
-                of unique whole numbers, else the row numbers.
+            ids: whole numbers of up to 64 bits, or texts, that name the records; by default the
+                frame's index where it is one of unique such names, else the row numbers.
             mesh: devices over which the rows are spread.
 
         Returns:
@@ -161,7 +162,7 @@ class Filling:
         columns: dict[str, Shaped[Array, " row"]],
         index: "pd.Index",
         key: Key,
-        ids: Integer[np.ndarray, " row"],
+        ids: Words,
         mesh: Mesh | None,
     ):
         self._columns, self._index = columns, index
@@ -174,12 +175,12 @@ class Filling:
         X: "pd.DataFrame",
         inputs: Sequence[Column],
         key: Key,
-        ids: Integer[np.ndarray, " row"] | None,
+        ids: Ids | None,
         mesh: Mesh | None,
     ) -> "Filling":
         """Begin with the receivers' predictors."""
-        ids = _record_ids(X) if ids is None else ids
-        return cls(encoded_columns(X, inputs), X.index, key, ids, mesh)
+        words = record_words(_record_ids(X) if ids is None else ids, len(X))
+        return cls(encoded_columns(X, inputs), X.index, key, words, mesh)
 
     def fill(self, imputer: Imputer) -> None:
         """Draw one column, for the table and for the columns after it."""
@@ -228,6 +229,6 @@ def _out_of_bag(
 
 def _record_ids(X: "pd.DataFrame") -> np.ndarray:
     index = X.index
-    if index.dtype.kind in "iu" and index.is_unique:
+    if index.inferred_type in ("integer", "string") and index.is_unique:
         return index.to_numpy()
     return np.arange(len(X))

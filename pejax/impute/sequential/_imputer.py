@@ -5,12 +5,12 @@ from collections.abc import Iterable, Mapping
 import equinox as eqx
 import jax.numpy as jnp
 from jax.sharding import Mesh
-from jaxtyping import Array, ArrayLike, Float, Int, Integer, Shaped
+from jaxtyping import Array, Float, Int, Shaped
 
 from ..._types import Key
 from ..._validate import unknown
 from .._checks import check_covariates
-from .._keys import variable_key
+from .._keys import Ids, variable_key
 from ..forest._forest import Forest
 from ..forest._stages import SignForest
 from ._columns import Column, NumberColumn
@@ -56,7 +56,7 @@ class Imputer(eqx.Module):
         self,
         columns: Columns,
         key: Key,
-        ids: Integer[ArrayLike, " row"],
+        ids: Ids,
         mesh: Mesh | None = None,
     ) -> Int[Array, " row"]:
         """A donor's outcome for each row, as an index into the forest's values."""

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
-from jaxtyping import Float, Integer
+from jaxtyping import Float
 
 from ..._types import Key
 from ..._validate import BadInputError, unknown
 from .._checks import check_covariates, check_weights
-from .._keys import variable_seed
+from .._keys import Ids, variable_seed
 from ..forest._bags import Bags
 from ..forest._forest import Forest
 from ..forest._stages import SIGNS, SignForest
@@ -119,7 +119,7 @@ class QRF:
         weight_col: str | None = None,
         *,
         key: Key,
-        ids: Integer[np.ndarray, " row"] | None = None,
+        ids: Ids | None = None,
         mesh: Mesh | None = None,
         progress: Progress | None = None,
     ) -> "pd.DataFrame":
