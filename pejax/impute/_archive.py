@@ -23,6 +23,7 @@ ONE_FOREST = "pejax-forest"
 VERSION = 4
 _MEANT = {FORMAT: "imputer's", ONE_FOREST: "forest's"}
 HEADER = "header"  # a JSON text beside the arrays
+WHOLE = "whole"
 
 _STAGES = ("sign", "negative", "positive")
 _TREES = ("records", "source", "depth")
@@ -44,6 +45,8 @@ def imputers_to_arrays(imputers: Sequence[Imputer]) -> Arrays:
             "target": column_to_json(imputer.target),
             "inputs": [column_to_json(column) for column in imputer.inputs],
         }
+        if imputer.whole is not None:
+            arrays[f"{i}/{WHOLE}"] = np.asarray(imputer.whole)
         described.append(columns | {"forest": _described(imputer.forest, f"{i}/", arrays)})
     return _sealed({"format": FORMAT, "imputers": described}, arrays)
 
@@ -61,6 +64,7 @@ def imputers_from_arrays(arrays: Mapping[str, np.ndarray]) -> tuple[Imputer, ...
             _rebuilt(described["forest"], f"{i}/", held),
             tuple(column_from_json(column) for column in described["inputs"]),
             column_from_json(described["target"]),
+            held.get(f"{i}/{WHOLE}"),
         )
         for i, described in enumerate(header["imputers"])
     )

@@ -5,9 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
 from pejax._validate import BadInputError, PejaxError, UnknownNameError
-from pejax.impute import QRF, FittedQRF
+from pejax.impute import QRF, FittedQRF, Forest
 from pejax.impute._archive import VERSION
 
 SMALL = QRF(n_estimators=3, n_jobs=1)
@@ -227,3 +228,11 @@ def test_an_interrupted_save_leaves_the_old_file(tmp_path, fitted, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         fitted.save(path)
     assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["chain.npz"]
+
+
+def test_outcomes_that_floats_do_not_hold_are_refused_from_elsewhere():
+    X, y = np.arange(40.0)[:, None], np.arange(40) // 20 + 2**53
+    with pytest.raises(BadInputError, match=r"y, row 0: 9007199254740992 .*Fit with QRF"):
+        Forest.from_sklearn(RandomForestRegressor(3).fit(X, y), X, y)
+    with pytest.raises(BadInputError, match=r"classes_, place 0: 9007199254740992"):
+        Forest.from_sklearn(RandomForestClassifier(3).fit(X, y))

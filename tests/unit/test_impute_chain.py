@@ -131,6 +131,50 @@ def test_numbers_may_be_categories(population, key):
     np.testing.assert_array_equal(filled.column("y"), np.asarray(filled.column("rooms")) - 1.0)
 
 
+def test_whole_numbers_are_filled_in_as_they_are(population, key):
+    """From 2^24 on single precision rounds them."""
+    rooms = np.arange(40) % 5 + 1
+    donors = pd.DataFrame({"rooms": rooms, "code": 2**24 + rooms})
+    fitted = SETTINGS.fit(donors, ["rooms"], ["code"])
+
+    def fill(fitted, population):
+        return chain(fitted, population, key=key, entity="household").column("code")
+
+    for found in (fill(fitted, population), jax.jit(fill)(fitted, population)):
+        np.testing.assert_array_equal(found, np.asarray(population.column("rooms")) + 2**24)
+    wide = SETTINGS.fit(donors.assign(code=donors["code"] + 2**31), ["rooms"], ["code"])
+    for refused in (fill, jax.jit(fill)):
+        with pytest.raises(BadInputError, match=r"'code'.*beyond the 32 bits"):
+            refused(wide, population)
+
+
+def test_large_categories_are_told_apart(frames, key):
+    """They were compared in single precision, and 16777217 was taken for 16777216."""
+    rooms = frames["household"]["rooms"] + 2**24
+    population = Population.from_frames(
+        {**frames, "household": frames["household"].assign(rooms=rooms)}
+    )
+    tract = pd.Categorical(np.arange(1, 6).tolist() * 8)
+    tract = tract.rename_categories(tract.categories + 2**24)
+    donors = pd.DataFrame({"rooms": tract, "y": np.arange(40) % 5.0})
+    fitted = SETTINGS.fit(donors, ["rooms"], ["y"])
+    filled = chain(fitted, population, key=key, entity="household")
+    np.testing.assert_array_equal(filled.column("y"), rooms - 2**24 - 1)
+    as_floats = frames["household"].assign(rooms=rooms.astype("float32"))
+    with pytest.raises(BadInputError, match=r"'rooms' holds float32.*are one number"):
+        chain(
+            fitted,
+            Population.from_frames({**frames, "household": as_floats}),
+            key=key,
+            entity="household",
+        )
+    far = pd.DataFrame({"rooms": np.arange(40) % 5 + 1, "tract": tract})
+    far["tract"] = far["tract"].cat.rename_categories(lambda x: x + 2**32)
+    fitted = SETTINGS.fit(far, ["rooms"], ["tract"])
+    with pytest.raises(BadInputError, match=r"'tract'.*Turn them into texts"):
+        chain(fitted, population, key=key, entity="household")
+
+
 def test_padding_is_no_unseen_category(population, key):
     donors = pd.DataFrame({"rooms": pd.Categorical([1, 2, 3, 4, 5] * 8), "y": np.arange(40) % 5.0})
     fitted = SETTINGS.fit(donors, ["rooms"], ["y"])

@@ -222,6 +222,34 @@ def test_a_file_brings_back_the_same_chain(tmp_path, donors, chain, key):
         assert array.dtype != object, name
 
 
+BIG = {
+    "beyond 2^24": ("int64", [2**24 + 1, 2**24 + 2, -(2**24) - 1, 0]),
+    "beyond 2^53": ("int64", [2**53, 2**53 + 1, -(2**53) - 1, -(2**53)]),
+    "the ends": ("int64", [2**63 - 1, 2**63 - 2, -(2**63), 0]),
+    "unsigned": ("uint64", [2**64 - 1, 2**64 - 2, 2**63, 0]),
+    "nullable": ("Int64", [2**60, 2**60 + 1, 2**60 + 2, 2**60 + 3]),
+}
+
+
+@pytest.mark.parametrize(
+    ("case", "sign_stage"), [*((case, False) for case in BIG), ("beyond 2^53", True)]
+)
+def test_whole_numbers_come_back_as_they_are(tmp_path, key, case, sign_stage):
+    """They passed through floats, and came back as other numbers."""
+    dtype, values = BIG[case]
+    frame = pd.DataFrame({"x": np.repeat(np.arange(4.0), 20)})
+    frame["y"] = pd.array(np.repeat(np.array(values, dtype.lower()), 20), dtype)
+    settings = QRF(n_estimators=8, min_samples_leaf=1, n_jobs=1, sign_stage=sign_stage)
+    fitted = settings.fit(frame, ["x"], ["y"])
+    drawn = fitted.draw(frame, key=key)["y"]
+    assert drawn.dtype == dtype.lower() and set(drawn.tolist()) == set(values)
+    if len({float(v) for v in values}) == 4:  # else the trees cannot tell them apart
+        assert drawn.tolist() == frame["y"].tolist()
+    fitted.save(tmp_path / "chain.npz")
+    again = FittedQRF.load(tmp_path / "chain.npz")
+    pd.testing.assert_series_equal(again.draw(frame, key=key)["y"], drawn)
+
+
 def test_values_keep_their_last_digit_in_single_precision(tmp_path, key):
     cents = pd.DataFrame({"x": [0, 1] * 10, "y": [123_456_789.01, 987_654_321.99] * 10})
     fitted = QRF(n_estimators=5).fit(cents, ["x"], ["y"])

@@ -46,7 +46,7 @@ def from_sklearn(
             f"The readout {readout!r} needs the donors in the leaves, which scikit-learn forgets."
             " Give the training data: Forest.from_sklearn(forest, X, y)."
         )
-    X, y = np.asarray(X, np.float32), np.asarray(y, np.float64)
+    X, y = np.asarray(X, np.float32), _as_floats(y, "y, row")
     weights = _fit_weights(forest, len(y), sample_weight)
     values, rank = np.unique(y, return_inverse=True)
     samples = [
@@ -71,7 +71,7 @@ def _from_classifier(
     classes = np.asarray(forest.classes_)
     values = np.arange(float(len(classes)))
     if classes.dtype.kind in "biuf":
-        values = classes.astype(np.float64)
+        values = _as_floats(classes, "classes_, place")
     samples = [_class_samples(estimator.tree_) for estimator in forest.estimators_]
     rng = np.random.default_rng(seed)
     return Forest(on_device, build_readout(readout, samples, packed, values, rng))
@@ -102,6 +102,20 @@ def _gaps(forest: Any, X: Any, sample_weight: Any) -> Sequence[int]:
         chosen = tree.missing_go_to_left[inner].astype(bool) != larger_left
         found.update(tree.feature[inner[chosen | np.isinf(tree.threshold[inner])]].tolist())
     return sorted(found)
+
+
+def _as_floats(outcomes: Any, where: str) -> Float[np.ndarray, " _"]:
+    """Outcomes as float64, which large whole numbers need not survive."""
+    given = np.asarray(outcomes)
+    found = given.astype(np.float64)
+    large = np.abs(found) >= 2**53
+    if given.dtype.kind in "iu" and large.any():
+        row = int(large.argmax())
+        raise BadInputError(
+            f"{where} {row}: {given[row]} is a whole number of 2^53 or more, which a forest's"
+            " floats need not hold. Fit with QRF, which keeps whole numbers, or number them anew."
+        )
+    return found
 
 
 def _class_samples(tree: Any) -> TreeSamples:

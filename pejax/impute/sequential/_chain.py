@@ -1,11 +1,11 @@
 """Filling columns of a population with a chain of fitted forests."""
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Num, Shaped
+from jaxtyping import Array, Bool, Int, Int32, Num, Shaped
 
 from ..._population import Population
 from ..._schema import FrozenMapping
@@ -56,8 +56,11 @@ def chain(
             if column.name not in columns:
                 columns[column.name] = _predictor(population, entity, column)
         rank = imputer.draw_rank(columns, key, population.ids[entity])
-        drawn = jnp.where(population.real[entity], imputer.outcome(rank), 0)
+        real = population.real[entity]
+        drawn = jnp.where(real, imputer.outcome(rank), 0)
         columns[imputer.target.name] = drawn
+        if imputer.whole is not None:
+            drawn = jnp.where(real, _whole_outcome(imputer, rank), 0)
         population = _with_drawn(population, entity, imputer.target, drawn)
     return population
 
@@ -98,11 +101,42 @@ def _codes(
 ) -> Int[Array, " row"]:
     """The forest's codes for a population's strings or numbers; -1 for what no donor had."""
     if vocabulary is None:
-        labels = jnp.asarray(column.labels, jnp.result_type(float))
-        hit = values.astype(labels.dtype)[:, None] == labels
+        labels, known = _labels_as(column, values.dtype)
+        hit = (values[:, None] == labels) & known
         return jnp.where(hit.any(axis=1), jnp.argmax(hit, axis=1), -1)
     known = {label: code for code, label in enumerate(column.labels)}
     return jnp.array([known.get(label, -1) for label in vocabulary])[values]
+
+
+def _labels_as(
+    column: CategoryColumn, dtype: Any
+) -> tuple[Shaped[np.ndarray, " label"], Bool[np.ndarray, " label"]]:
+    """The labels in the type of a population's column, and which of them that type can hold."""
+    if jnp.issubdtype(dtype, jnp.floating):
+        labels = np.array([float(label) for label in column.labels]).astype(dtype)
+        if len(np.unique(labels)) < len(labels):
+            raise BadInputError(
+                f"The population's column {column.name!r} holds {dtype}, in which some of the"
+                " forest's categories are one number. Give it whole numbers or texts."
+            )
+        return labels, np.ones(len(labels), bool)
+    limits = (0, 1) if dtype == jnp.bool_ else (jnp.iinfo(dtype).min, jnp.iinfo(dtype).max)
+    numbers = [x for x in column.labels if not isinstance(x, str)]
+    known = np.array([x % 1 == 0 and limits[0] <= x <= limits[1] for x in numbers])
+    held = [int(x) if k else 0 for x, k in zip(numbers, known, strict=True)]
+    return np.array(held).astype(dtype), known
+
+
+def _whole_outcome(imputer: Imputer, rank: Int[Array, " row"]) -> Int32[Array, " row"]:
+    """The whole numbers behind drawn ranks; for -1 the least there is."""
+    whole = jnp.asarray(imputer.whole)
+    if whole.ndim > 1:
+        raise BadInputError(
+            f"Column {imputer.target.name!r}: the donors have whole numbers beyond the 32 bits that"
+            " a population's columns hold. Fit on the column as floats, or draw into a table with"
+            " FittedQRF.draw."
+        )
+    return jnp.where(rank >= 0, whole[rank], jnp.iinfo(jnp.int32).min)
 
 
 def _fail_if_of_another_kind(column: Column, vocabulary: Vocabulary) -> None:
@@ -130,7 +164,7 @@ def _fail_if_unseen(column, values, codes, vocabulary: Vocabulary) -> None:
 
 
 def _with_drawn(
-    population: Population, entity: str, target: Column, drawn: Float[Array, " row"]
+    population: Population, entity: str, target: Column, drawn: Num[Array, " row"]
 ) -> Population:
     """The population with one drawn column, in the form that such columns have there."""
     vocabulary = None
@@ -142,9 +176,22 @@ def _with_drawn(
         place = jnp.array([vocabulary.index(label) for label in target.labels])
         values = place[drawn.astype(jnp.int32)].astype(jnp.int32)
     else:
-        values = jnp.asarray(np.array(target.labels))[drawn.astype(jnp.int32)]
+        values = _number_labels(target)[drawn.astype(jnp.int32)]
     filled = population.with_columns(entity, **{target.name: values})
     return _with_vocabulary(filled, (entity, target.name), vocabulary)
+
+
+def _number_labels(target: CategoryColumn) -> Num[Array, " label"]:
+    """The labels of a category of numbers, as a population's column holds them."""
+    labels = np.array(target.labels)
+    if labels.dtype.kind not in "biuf" or (
+        labels.dtype.kind in "iu" and np.abs(labels.astype(float)).max() > np.iinfo(np.int32).max
+    ):
+        raise BadInputError(
+            f"Column {target.name!r}: the categories are neither all texts nor all numbers that a"
+            " population's columns hold (whole numbers of 32 bits). Turn them into texts."
+        )
+    return jnp.asarray(labels)
 
 
 def _with_vocabulary(

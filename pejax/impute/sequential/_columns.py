@@ -49,11 +49,21 @@ class NumberColumn:
             )
         return values.to_numpy(np.float64, na_value=np.nan)
 
+    def outcomes(self, values: "pd.Series") -> Num[np.ndarray, " row"]:
+        """The column as donors' outcomes: whole numbers as they are, all else as `encode` has it.
+
+        A float64 holds whole numbers up to 2^53 alone.
+        """
+        encoded = self.encode(values)
+        if np.dtype(self.dtype).kind not in "iu" or np.isnan(encoded).any():
+            return encoded
+        return values.to_numpy(np.dtype(self.dtype))
+
     def features(self, values: Num[Array, " row"]) -> Float[Array, "row 1"]:
         """The covariate."""
         return values.astype(jnp.result_type(float))[:, None]
 
-    def decode(self, values: Float[np.ndarray, " row"], index: Any) -> "pd.Series":
+    def decode(self, values: Num[np.ndarray, " row"], index: Any) -> "pd.Series":
         """Drawn values as a table column."""
         import pandas as pd
 
@@ -103,6 +113,10 @@ class CategoryColumn:
             kind = f"category (row {row}) of column {self.name!r}:"
             raise unknown(kind, str(plain.iloc[row]), map(str, self.labels))
         return codes.astype(np.float64)
+
+    def outcomes(self, values: "pd.Series") -> Float[np.ndarray, " row"]:
+        """The codes."""
+        return self.encode(values)
 
     def features(self, values: Num[Array, " row"]) -> Float[Array, "row feature"]:
         """One-hot covariates, or the rank; NaN where the code is none."""

@@ -187,7 +187,7 @@ class Filling:
         rank = imputer.draw_rank(self._columns, self._key, self._ids, self._mesh)
         name = imputer.target.name
         self._columns[name] = imputer.outcome(rank)
-        exact = np.asarray(imputer.forest.values)[np.asarray(rank)]
+        exact = imputer.exact_outcome(np.asarray(rank))
         self._drawn[name] = imputer.target.decode(exact, self._index)
 
     def table(self) -> "pd.DataFrame":

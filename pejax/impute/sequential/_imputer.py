@@ -1,11 +1,13 @@
 """One step of a chain: the columns a forest reads and the column it fills."""
 
 from collections.abc import Iterable, Mapping
+from typing import TypeAlias
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jax.sharding import Mesh
-from jaxtyping import Array, Float, Int, Shaped
+from jaxtyping import Array, Float, Int, Int32, Num, Shaped, UInt32
 
 from ..._types import Key
 from ..._validate import unknown
@@ -15,6 +17,8 @@ from ..forest._forest import Forest
 from ..forest._stages import SignForest
 from ._columns import Column, NumberColumn
 
+_EXACT = 2**24  # whole numbers up to it are exact in float32
+HostOrDevice: TypeAlias = Array | np.ndarray
 Columns = Mapping[str, Shaped[Array, " row"]]
 
 
@@ -25,11 +29,15 @@ class Imputer(eqx.Module):
         forest: the fitted forest.
         inputs: the predictors, in the order of the forest's covariates.
         target: the outcome.
+        whole: the donors' whole numbers, one for each of the forest's values, where these are
+            floats that need not hold them: int32, or two words of 32 bits each, the low one first,
+            so that no array turns into another where 64-bit types are off.
     """
 
     forest: Forest | SignForest
     inputs: tuple[Column, ...] = eqx.field(static=True)
     target: Column = eqx.field(static=True)
+    whole: Int32[HostOrDevice, " value"] | UInt32[HostOrDevice, "value 2"] | None = None
 
     @classmethod
     def of_numbers(cls, forest: Forest, predictors: Iterable[str], target: str) -> "Imputer":
@@ -65,6 +73,38 @@ class Imputer(eqx.Module):
         return self.forest.draw_rank(x, key=own_key, ids=ids, mesh=mesh)
 
     def outcome(self, rank: Int[Array, " row"]) -> Float[Array, " row"]:
-        """The outcomes behind drawn ranks; NaN for -1."""
+        """The outcomes behind drawn ranks, as floats; NaN for -1."""
         values = jnp.asarray(self.forest.values)
         return jnp.where(rank >= 0, values[rank], jnp.nan)
+
+    def exact_outcome(self, rank: Int[np.ndarray, " row"]) -> Num[np.ndarray, " row"]:
+        """The outcomes behind drawn ranks on the host, whole numbers as the donors had them."""
+        if self.whole is None or not isinstance(self.target, NumberColumn):
+            return np.asarray(self.forest.values)[rank]
+        found = np.asarray(self.whole)[rank]
+        if found.ndim == 2:
+            words = found.astype(np.uint64)
+            found = words[:, 0] | words[:, 1] << np.uint64(32)
+        return found.astype(self.target.dtype)
+
+
+def whole_values(
+    forest: Forest | SignForest, outcomes: Num[np.ndarray, " donor"]
+) -> Int32[np.ndarray, " value"] | UInt32[np.ndarray, "value 2"] | None:
+    """What an imputer's `whole` is, given the donors' outcomes; None where floats hold them."""
+    if outcomes.dtype.kind not in "iu":
+        return None
+    values = np.unique(outcomes)
+    if isinstance(forest, SignForest):
+        none = values[:0]
+        low = none if forest.negative is None else values[values < 0]
+        high = none if forest.positive is None else values[values > 0]
+        values = np.concatenate([low, np.zeros(1, values.dtype), high])
+    least, most = int(values.min()), int(values.max())
+    if max(-least, most) <= _EXACT:
+        return None
+    if np.iinfo(np.int32).min <= least and most <= np.iinfo(np.int32).max:
+        return values.astype(np.int32)
+    bits = values.astype(np.int64) if values.dtype.kind == "i" else values
+    words = bits.astype(np.uint64)
+    return np.stack([words & np.uint64(0xFFFF_FFFF), words >> np.uint64(32)], 1).astype(np.uint32)

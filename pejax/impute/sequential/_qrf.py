@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
-from jaxtyping import Float
+from jaxtyping import Float, Num
 
 from ..._types import Key
 from ..._validate import BadInputError, unknown
@@ -21,7 +21,7 @@ from ..forest._stages import SIGNS, SignForest
 from ..forest._trees import Missing, Trees
 from ._columns import Column, learn_column
 from ._fitted import Filling, FittedQRF
-from ._imputer import Imputer
+from ._imputer import Imputer, whole_values
 from ._order import chosen_order
 
 if TYPE_CHECKING:
@@ -156,12 +156,13 @@ class QRF:
         _check_names(X, predictors, targets, weight_col)
         kinds = {name: learn_column(name, X[name]) for name in (*predictors, *targets)}
         columns = {name: kind.encode(X[name]) for name, kind in kinds.items()}
-        for name in targets:
-            _check_outcome(name, columns[name])
+        outcomes = {name: kinds[name].outcomes(X[name]) for name in targets}
+        for name, values in outcomes.items():
+            _check_outcome(name, values)
         weights = _donor_weights(X, weight_col)
         if self.order == "chosen":
             targets = chosen_order(columns, predictors, targets, weights)
-        return _Donors(kinds, columns, weights, predictors, targets)
+        return _Donors(kinds, columns, outcomes, weights, predictors, targets)
 
     def _imputers(self, donors: "_Donors", progress: Progress | None) -> Iterator[Imputer]:
         """The imputers of the chain, one after the other."""
@@ -171,8 +172,10 @@ class QRF:
             before = donors.predictors + donors.targets[:done]
             inputs = tuple(donors.kinds[other] for other in before)
             x = training_covariates(inputs, donors.columns, self.missing)
-            sample = _Sample(x, donors.columns[name], donors.weights, self._draws(len(x)), name)
-            yield Imputer(self._forest_of(sample, donors.kinds[name]), inputs, donors.kinds[name])
+            y, target = donors.outcomes[name], donors.kinds[name]
+            sample = _Sample(x, y, donors.weights, self._draws(len(x)), name)
+            forest = self._forest_of(sample, target)
+            yield Imputer(forest, inputs, target, whole_values(forest, y))
         if progress is not None:
             progress(len(donors.targets), len(donors.targets), "")
 
@@ -199,13 +202,14 @@ class QRF:
 
         seeds = variable_seed(self.seed, sample.name).spawn(self.n_estimators + 1)
         values, rank = np.unique(sample.y, return_inverse=True)
+        y = sample.y.astype(np.float64)
 
         def one_tree(seed: np.random.SeedSequence):
             rng = np.random.default_rng(seed)
             in_bag = sample.bootstrap(rng)
             tree = grow(
                 sample.x,
-                sample.y,
+                y,
                 in_bag,
                 classes=classes,
                 max_depth=self.max_depth,
@@ -220,7 +224,7 @@ class QRF:
         gaps = np.flatnonzero(np.isnan(sample.x[np.any(bags, axis=0)]).any(axis=0))
         trees, packed = Trees.build(grown, sample.x.shape[1], self.missing, gaps)
         choices = np.random.default_rng(seeds[0])
-        store = build_readout(self.readout, samples, packed, values, choices)
+        store = build_readout(self.readout, samples, packed, values.astype(np.float64), choices)
         return Forest(trees, store, Bags.of(bags))
 
     def _draws(self, donors: int) -> int:
@@ -253,6 +257,7 @@ class _Donors(NamedTuple):
 
     kinds: dict[str, Column]
     columns: dict[str, Float[np.ndarray, " donor"]]
+    outcomes: dict[str, Num[np.ndarray, " donor"]]  # of the targets, whole numbers as they are
     weights: Float[np.ndarray, " donor"]
     predictors: list[str]
     targets: list[str]
@@ -262,7 +267,7 @@ class _Sample(NamedTuple):
     """What one forest grows on."""
 
     x: Float[np.ndarray, "donor feature"]
-    y: Float[np.ndarray, " donor"]
+    y: Num[np.ndarray, " donor"]
     weights: Float[np.ndarray, " donor"]
     draws: int  # a tree
     name: str
@@ -323,14 +328,14 @@ def _check_names(
         )
 
 
-def _check_outcome(name: str, values: Float[np.ndarray, " donor"]) -> None:
+def _check_outcome(name: str, values: Num[np.ndarray, " donor"]) -> None:
     refused = ~np.isfinite(values)
     if refused.any():
         row = int(refused.argmax())
         raise BadInputError(
             f"Row {row}, column {name!r}: the donor's outcome is {values[row]}. Drop such donors."
         )
-    if len(values) and np.ptp(values) == 0:
+    if len(values) and values.min() == values.max():
         raise BadInputError(
             f"Column {name!r} has one value, {values[0]:g}, for all donors. Assign it instead of"
             " imputing it."
