@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import jax.numpy as jnp
 import numpy as np
 
 from ._tables import Tables, first_members
@@ -52,13 +53,31 @@ def weights_have_one_value_a_household(tables: Tables) -> None:
         )
 
 
+def whole_numbers_have_32_bits(tables: Tables) -> None:
+    limits = np.iinfo(np.int32)
+    held = [(e, f"{e}_id", ids) for e, ids in tables.ids.items()]
+    held += [(e, c, x) for e, columns in tables.columns.items() for c, x in columns.items()]
+    for entity, name, values in held:
+        if values.dtype.kind in "iu" and not np.can_cast(values.dtype, np.int32):
+            _no_row(
+                tables,
+                entity,
+                name,
+                (values < limits.min) | (values > limits.max),
+                "{value} does not fit in a 32-bit integer. Store it as a float, or renumber ids.",
+                values=values,
+            )
+
+
 def weights_are_finite(tables: Tables) -> None:
+    most = jnp.finfo(jnp.result_type(float)).max
     _no_row(
         tables,
         tables.household,
         tables.weight_name,
-        ~np.isfinite(tables.weights),
-        "the weight is {value}. Give every household a finite weight; use 0 to leave one out.",
+        ~(np.abs(tables.weights) <= most),
+        f"the weight is {{value}}. Give every household a finite weight, up to {most:.2g}; use 0 to"
+        " leave one out.",
     )
 
 
@@ -153,6 +172,7 @@ def states_are_known(tables: Tables) -> None:
 
 RULES: tuple[Callable[[Tables], None], ...] = (
     columns_have_one_value_a_row,
+    whole_numbers_have_32_bits,
     weights_have_one_value_a_household,
     weights_are_finite,
     weights_are_not_negative,

@@ -35,7 +35,8 @@ def encode(values: Any, where: str) -> tuple[HostColumn, tuple[str, ...] | None]
     if kind == "b":
         return np.asarray(values, dtype=bool), None
     if kind in "iu":
-        return _int32(np.asarray(values, dtype=np.int64), where), None
+        # Unsigned numbers stay so: as signed ones, the largest of them would be small and negative.
+        return _int32(np.asarray(values, np.int64 if kind == "i" else np.uint64), where), None
     if kind == "f":
         return np.asarray(values, dtype=np.promote_types(_numpy_float(values), np.float32)), None
     if kind in "OUT":
@@ -102,8 +103,20 @@ def _encode_objects(values: np.ndarray, where: str) -> tuple[HostColumn, tuple[s
         labels, codes = np.unique(values.astype(str), return_inverse=True)
         return codes.reshape(-1).astype(np.int32), tuple(str(label) for label in labels)
     if kind in ("number", "boolean"):
-        return encode(np.array(values.tolist()), where)
+        return _encode_numbers(values.tolist(), kind, where)
     raise _not_understood(where, kind)
+
+
+def _encode_numbers(
+    held: list[Any], kind: str, where: str
+) -> tuple[HostColumn, tuple[str, ...] | None]:
+    """Python's numbers, of which whole ones may be larger than any of numpy's."""
+    if kind == "number" and all(isinstance(value, int | np.integer) for value in held):
+        return _int32(np.array([int(value) for value in held], object), where), None
+    plain = np.array(held)
+    if plain.dtype.kind == "O":
+        raise _not_understood(where, "object")
+    return encode(plain, where)
 
 
 def _only_kind(values: np.ndarray, where: str) -> str:

@@ -100,11 +100,25 @@ def _as_ids(series: Any, where: str) -> HostIndex:
         )
     if values.dtype.kind != "f":
         return values.astype(np.int32)
-    broken = values != np.floor(values)
+    broken = ~np.isfinite(values) | (values != np.floor(values))
     if broken.any():
         row = int(broken.argmax())
         raise BadInputError(f"{where} holds {values[row]} in row {row}. Use whole numbers as ids.")
+    _fail_if_rounded(values, series.dtype, where)
     return encode(values.astype(np.int64), where)[0]
+
+
+def _fail_if_rounded(values: HostColumn, dtype: Any, where: str) -> None:
+    """Refuse ids so large that floats of this type round them to one another."""
+    plain = getattr(dtype, "numpy_dtype", dtype)
+    limit = 2.0 ** (np.finfo(plain if plain.kind == "f" else np.float64).nmant + 1)
+    rounded = np.abs(values) >= limit
+    if rounded.any():
+        row = int(rounded.argmax())
+        raise BadInputError(
+            f"{where} holds {values[row]:.0f} in row {row} as {dtype}, which rounds whole numbers"
+            f" from {limit:.0f} on. Read the ids as whole numbers."
+        )
 
 
 def _ids(frame: Any, entity: str) -> HostIndex:

@@ -236,14 +236,22 @@ class Population(eqx.Module):
     def with_weights(self, weights: Num[Array, " household"] | np.ndarray) -> "Population":
         """The same people with other household weights, one a real or a padded household.
 
-        Negative weights are let through (a linear calibration may give them), NaN is not.
+        Negative weights are let through (a linear calibration may give them), NaN and infinity are
+        not.
         """
         household = self.schema.household
-        placed = self._placed(jnp.asarray(weights, self.weights.dtype), household, "weights")
-        if not isinstance(placed, Tracer) and bool(jnp.isnan(placed).any()):
-            row = int(jnp.isnan(placed).argmax())
+        given = getattr(weights, "dtype", None)
+        if getattr(given, "kind", "f") in "mMSUc":
+            raise BadInputError(f"The new weights have type {given}. Give numbers.")
+        with np.errstate(over="ignore"):  # what becomes infinite is refused below
+            held = jnp.asarray(weights, self.weights.dtype)
+        placed = self._placed(held, household, "weights")
+        if not isinstance(placed, Tracer) and not bool(jnp.isfinite(placed).all()):
+            row = int(jnp.isfinite(placed).argmin())
+            value = "NaN" if bool(jnp.isnan(placed[row])) else f"infinite in {placed.dtype}"
             raise BadInputError(
-                f"{household} row {row}: the new weight is NaN. Check how the weights were solved."
+                f"{household} row {row}: the new weight is {value}. Check how the weights were"
+                " solved."
             )
         return eqx.tree_at(lambda p: p.weights, self, placed)
 

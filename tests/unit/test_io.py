@@ -135,6 +135,14 @@ def test_a_loaded_population_is_checked_again(pop, tmp_path):
     arrays["weights"][0] = np.nan
     with pytest.raises(BadInputError, match="the weight is nan"):
         io.load(io.save(arrays, path))
+    arrays["weights"] = np.full(len(arrays["weights"]), 1e39)  # infinite in single precision
+    with pytest.raises(BadInputError, match=r"the weight is 1e\+39.*up to 3.4e\+38"):
+        io.load(io.save(arrays, path))
+    name = next(name for name in arrays if name.startswith("ids/person"))
+    wide = {**arrays, "weights": np.ones(len(arrays["weights"]))}
+    wide[name] = arrays[name].astype("int64") + 2**32  # would come back less 2^32
+    with pytest.raises(BadInputError, match="does not fit in a 32-bit integer"):
+        io.load(io.save(wide, path))
 
 
 @pytest.mark.parametrize("name", ["people.npz", "people"])

@@ -160,6 +160,10 @@ def test_with_weights_refuses_nan_and_wrong_lengths(pop):
         pop.with_weights(np.array([1.0, np.nan]))
     with pytest.raises(BadInputError, match=r"weights has shape \(3,\)"):
         pop.with_weights(np.ones(3))
+    with pytest.raises(BadInputError, match="row 0: the new weight is infinite in float32"):
+        pop.with_weights(np.array([1e39, 1.0]))
+    with pytest.raises(BadInputError, match="new weights have type datetime64"):
+        pop.with_weights(np.array(["2026-01-01", "2026-01-02"], "datetime64[D]"))
 
 
 def test_a_gradient_flows_through_weights(pop):

@@ -68,6 +68,21 @@ def test_the_sound_tables_pass():
         ),
         (person(tags=[[1], [2], [3]]), r"'tags' has type list"),
         (person(income=[1, 2, 2**40]), r"'income' holds 1099511627776 in row 2.*as a float"),
+        # Unsigned numbers came out as -1, and Python's own ended in a RecursionError.
+        (
+            person(income=np.array([1, 2, 2**64 - 1], "uint64")),
+            r"'income' holds 18446744073709551615 in row 2.*32-bit",
+        ),
+        (
+            person(income=np.array([1, 2, 2**64], object)),
+            r"'income' holds 18446744073709551616 in row 2.*32-bit",
+        ),
+        # Floats that round ids linked persons to another household.
+        (
+            person(household_id=np.array([7, 7, 2**24 + 1], "float32")),
+            r"'household_id' holds 16777216 in row 2 as float32, which rounds",
+        ),
+        (person(household_id=[7.0, 7.0, np.inf]), r"'household_id' holds inf in row 2.*whole"),
         (person().drop(columns="person_id"), "person table has no column 'person_id'"),
         (
             person().rename(columns={"household_id": "houshold_id"}),
