@@ -59,12 +59,13 @@ class Runner:
             found.append(getattr(importlib.import_module(module), name))
         return found
 
-    def rules_of(self, case: Case) -> Any:
-        """The source's own system under the case's structural reforms."""
-        rules = self.source
+    def variables(self, case: Case) -> dict[str, Any]:
+        """The source's variables, and those that the case's structural reforms add. To apply them
+        for this would copy the whole law."""
+        met = _Added()
         for one in self.classes(case):
-            rules = one(rules)
-        return rules
+            one.apply(met)
+        return {**met.found, **self.source.variables}
 
     # ---- the source
 
@@ -78,7 +79,9 @@ class Runner:
                 for path, value in case.law.items():
                     parameter = self.source.parameters.get_child(path)
                     parameter.update(period="year:2000:40", value=value)
-                rules = self.rules_of(case)
+                rules = self.source
+                for one in self.classes(case):
+                    rules = one(rules)
                 builder = builders.SimulationBuilder()
                 builder.set_default_period(case.period)
                 simulation = builder.build_from_dict(rules, dict(case.given))
@@ -121,7 +124,7 @@ class Runner:
     def run(self, case: Case) -> dict[str, Any]:
         """Both answers to a case."""
         start = time.perf_counter()
-        variables = self.rules_of(case).variables
+        variables = self.variables(case)
         entity_of = {name: variable.entity.key for name, variable in variables.items()}
         asked = _cases.expected_of(case, self.entities, entity_of)
         theirs, complaint = self.by_source(case, asked)
@@ -156,8 +159,7 @@ class Runner:
         for one in asked:
             row = _cases.row_of(one, people, self.entities)
             value = mine[one.variable] if row is None else mine[one.variable][row]
-            kind = variables[one.variable].dtype
-            width = np.float32 if kind is np.float32 else np.float64
+            width = np.float32 if variables[one.variable].value_type is float else np.float64
             fails = not _cases.agrees(value, one.value, case, width)
             source = _decoded(theirs.get(one.variable))
             if source is not None and row is not None:
@@ -170,6 +172,25 @@ class Runner:
                     | {"fails": fails, "differs": not alike}
                 )
         return found
+
+
+class _Added:
+    """Stands in for a country's system and keeps the variables that a reform adds."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, Any] = {}
+
+    def add_variable(self, variable: type) -> None:
+        if hasattr(variable, "entity"):  # else it changes one that is there
+            self.found[variable.__name__] = variable
+
+    update_variable = replace_variable = add_variable
+
+    def neutralize_variable(self, name: str) -> None:
+        """It stays a variable."""
+
+    def modify_parameters(self, modifier: Any) -> None:
+        """No variable comes of that."""
 
 
 def _decoded(values: Any) -> np.ndarray | None:

@@ -212,6 +212,16 @@ def test_a_program_is_made_again_under_the_same_reform(people):
     assert recipe.reform == rules.reform
 
 
+# ---- branches
+
+
+def test_a_branch_keeps_what_was_computed_before_something_was_deleted(country, people):
+    """Deleting says nothing of what was computed from it, as setting another value does."""
+    names = ["known_before", "half_tax"]
+    program = compile(country, names, 2025, people)
+    assert_same(values(program, people), by_the_package({}, names))
+
+
 # ---- a file of a reform, as the command line takes it
 
 

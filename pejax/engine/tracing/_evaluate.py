@@ -65,6 +65,7 @@ class Simulation(Bookkeeping):
         self.reads: dict[Key, int] = {}
         self.branches: dict[str, Simulation] = {}
         self.overridden = 0
+        self.keeps = False
         if parent is not None:
             self.overridden = trace.name | trace.named(branch_name) | trace.named(parent._name)
         self._rules = RulesView(self)
@@ -121,9 +122,10 @@ class Simulation(Bookkeeping):
         return self.branches[name]
 
     def neutralize(self, name: str) -> None:
-        """Give a variable its default on this branch."""
+        """Give a variable its default on this branch; what was computed from it stays."""
+        self._keep_what_is_known()
         self.neutralized.add(self.variable(name).name)
-        self._forget(name)
+        self._override(self.trace_state.bits[name])
 
     def set_input(self, name: str, period: Any, value: Any) -> None:
         """Override a variable on this branch; what was computed from it is forgotten."""
@@ -154,11 +156,35 @@ class Simulation(Bookkeeping):
             branch.overridden |= bit
 
     def delete_arrays(self, name: str, period: Any = None) -> None:
+        """Forget a variable on this branch. What was computed from it before stays as it is: unlike
+        `set_input`, deleting says nothing of other values."""
         wanted = None if period is None else self.system.period(period)
+        self._keep_what_is_known()
         self._override(self.trace_state.bits[name] | self.trace_state.keys)
         for store in (self.inputs, self.cache):
             for key in [k for k in store if k[0] == name and wanted in (None, k[1])]:
                 del store[key]
+
+    def _keep_what_is_known(self) -> None:
+        """Make the values that this branch shares with its ancestors its own, once."""
+        if self.parent_branch is None or self.keeps:
+            return
+        self.keeps = True
+        for key, owner in self._visible().items():
+            self.cache[key], self.reads[key] = owner.cache[key], owner.reads[key]
+
+    def _visible(self) -> dict[Key, Simulation]:
+        """The branch that holds each value which `_remembered` finds."""
+        found: dict[Key, Simulation] = {}
+        branch: Simulation | None = self
+        touched = 0
+        while branch is not None:
+            for key, reads in branch.reads.items():
+                if key not in found and not reads & touched:
+                    found[key] = branch
+            touched |= branch.overridden
+            branch = branch.parent_branch
+        return found
 
     def calculate(
         self,

@@ -77,6 +77,52 @@ class old_levy(Variable):
         return branch.calculate("income_tax", period)
 
 
+class half_tax(Variable):
+    value_type = float
+    entity = Person
+    definition_period = "year"
+    label = "toy"
+
+    def formula(person, period, parameters):
+        return person("income_tax", period) / 2
+
+
+def _of_2017(person, period, *deleted):
+    """A branch under the law of 2017, without what is deleted there."""
+    branch = person.simulation.get_branch("_".join(("old", *deleted)))
+    pinned = branch.tax_benefit_system.clone()
+    rate = pinned.parameters.gov.tax.rate
+    start, stop = instant("2017-01-01"), instant("2035-12-31")
+    rate.update(start=start, stop=stop, value=rate("2017-01-01"))
+    branch.tax_benefit_system = pinned
+    for name in deleted:
+        branch.delete_arrays(name)
+    return branch
+
+
+class known_before(Variable):
+    """What was computed before a branch stays, though what it was computed from is gone."""
+
+    value_type = float
+    entity = Person
+    definition_period = "year"
+    label = "toy"
+
+    def formula(person, period, parameters):
+        person("half_tax", period)
+        one = _of_2017(person, period, "income_tax")
+        both = _of_2017(person, period, "income_tax", "half_tax")
+        bare = person.simulation.get_branch("bare", clone_system=True)
+        bare.tax_benefit_system.neutralize_variable("income_tax")
+        return (
+            one.calculate("half_tax", period)
+            + 1e2 * one.calculate("income_tax", period)
+            + 1e4 * both.calculate("half_tax", period)
+            + 1e6 * bare.calculate("half_tax", period)
+            + 1e8 * bare.calculate("income_tax", period)
+        )
+
+
 class per_head(Variable):
     value_type = float
     entity = Person
@@ -211,7 +257,9 @@ class CountryTaxBenefitSystem(TaxBenefitSystem):
 
     def __init__(self, reform=None, start_instant="2024-01-01"):
         super().__init__([Person, Household])
-        self.add_variables(income, income_tax, old_levy, per_head, all_taxes)
+        self.add_variables(
+            income, income_tax, old_levy, half_tax, known_before, per_head, all_taxes
+        )
         self.parameters = ParameterNode("", data=LAW)
         self.add_abolition_parameters()
         if reform:
