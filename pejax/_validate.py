@@ -60,14 +60,14 @@ def suggest(name: str, options: Iterable[str], n: int = 3) -> list[str]:
     return [by_lower[low] for low in near]
 
 
-def unknown(kind: str, name: str, options: Iterable[str]) -> UnknownNameError:
+def unknown(kind: str, name: object, options: Iterable[object]) -> UnknownNameError:
     """The error for a `name` that no `kind` has, with the nearest names; the caller raises it.
 
     >>> str(unknown("column", "agee", ["age", "rent"]))
     "Unknown column 'agee'. Did you mean 'age'?"
     """
-    options = sorted(set(options))
-    near = suggest(name, options)
+    options = sorted({str(option) for option in options})
+    near = suggest(str(name), options)
     if near:
         hint = "Did you mean " + " or ".join(repr(option) for option in near) + "?"
     elif not options:

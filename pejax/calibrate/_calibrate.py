@@ -10,13 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from .._arguments import as_instance, as_path, check_key, shown
 from .._types import Key
-from .._validate import BadInputError
+from .._validate import BadInputError, suggest
 from ._method import Method, ProgressCallback, Run, Start
 from ._solution import Solution
 from .operators._operator import Operator
 from .problem._problem import TargetProblem
-from .problem._screen import check_base_weights
+from .problem._screen import as_base_weights
 
 
 def calibrate(
@@ -70,8 +71,8 @@ def calibrate(
     >>> [round(float(weight), 2) for weight in solution.weights]
     [4.0, 2.0, 6.0]
     """
-    base = np.asarray(problem.by_unit("w0", w0), dtype=float)
-    check_base_weights(base, problem.n_units)
+    _check_call(problem, method, key, progress, start)
+    base = as_base_weights(problem.by_unit("w0", w0), problem.n_units)
     how = Run(key, progress, _start_of(start), _folder_of(checkpoint, method, problem))
     with jax.enable_x64(True):
         outcome = method.run(problem, base, how)
@@ -93,6 +94,33 @@ def calibrate(
     )
 
 
+def _check_call(problem: Any, method: Any, key: Any, progress: Any, start: Any) -> None:
+    """What can be told of a call before any number is looked at."""
+    as_instance(problem, TargetProblem, "problem", "Give a TargetProblem(matrix, values).")
+    if not isinstance(method, Method):
+        raise BadInputError(f"method is {shown(method)}. {_method_meant(method)}")
+    if key is not None:
+        check_key(key)
+    if progress is not None and not callable(progress):
+        raise BadInputError(f"progress is {shown(progress)}. Give a function of one Progress.")
+    if start is not None:
+        as_instance(start, Solution, "start", "Give what an earlier calibrate(...) returned.")
+
+
+def _method_meant(given: Any) -> str:
+    """The fix for what is no method: the one of that name, with its parentheses."""
+    from .. import calibrate as room
+
+    known = [name for name in dir(room) if _makes_methods(getattr(room, name))]
+    text = given.__name__ if isinstance(given, type) else given
+    near = suggest(text, known, n=1) if isinstance(text, str) else []
+    return f"Give a method, made by a call: {near[0] if near else 'Entropy'}()."
+
+
+def _makes_methods(thing: Any) -> bool:
+    return isinstance(thing, type) and issubclass(thing, Method)
+
+
 @eqx.filter_jit
 def _estimates(operator: Operator, *weights: Any) -> list[Float[Array, " target"]]:
     """The estimates under several weights, by one program."""
@@ -109,7 +137,7 @@ def _folder_of(
             f"This {type(method).__name__} keeps no checkpoints; L0, Adam and a Cube with gates "
             "do. Leave checkpoint out."
         )
-    return Path(checkpoint)
+    return as_path(checkpoint, "checkpoint")
 
 
 def _start_of(solution: Solution | None) -> Start | None:

@@ -14,16 +14,20 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int
 
+from .._arguments import as_column, as_number, as_numbers, as_whole
 from .._types import Key
 from .._validate import BadInputError, UnknownNameError, unknown
 from ..gates import HardConcrete
 from ._calibrate import calibrate
+from ._method import optional
 from ._solution import Solution
 from .gradient._adam import Adam
 from .gradient._l0 import L0, L0State
 from .gradient._train import padded, train, trimmed
+from .operators._operator import Operator
 from .problem._labels import in_order, index_of
 from .problem._problem import TargetProblem, as_operator, goals_of
+from .problem._screen import check_shape
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,16 +84,22 @@ class Calibration:
     ):
         if estimate_matrix is None:
             raise BadInputError("Pass estimate_matrix=, what each unit contributes to each target.")
+        if isinstance(excluded_targets, str):
+            raise BadInputError(
+                f"excluded_targets is one text. Give a list: [{excluded_targets!r}]."
+            )
+        seed = as_whole("seed")(seed)
+        noise_level = as_number("noise_level")(noise_level)
         columns = getattr(estimate_matrix, "columns", None)
         names = columns if target_names is None else target_names
         names = None if names is None else [str(name) for name in names]
         labelled = index_of(estimate_matrix) is not None
-        matrix = estimate_matrix.T if labelled else np.asarray(estimate_matrix).T
+        matrix = estimate_matrix.T if labelled else as_numbers(estimate_matrix, "estimate_matrix").T
         known = (columns, names)
         importance = _excluded(excluded_targets, names, len(matrix))
         if normalization_factor is not None:
             given = in_order("normalization_factor", normalization_factor, known, "estimate_matrix")
-            importance = importance * np.asarray(given, float)
+            importance = importance * as_column(given, "normalization_factor", "target")
         # What is excluded is so from the beginning: it must not stand for another.
         self.problem = TargetProblem(
             matrix,
@@ -97,7 +107,8 @@ class Calibration:
             names=names,
             weights=importance,
         )
-        self.weights = np.asarray(self.problem.by_unit("weights", weights), float)
+        self.weights = as_column(self.problem.by_unit("weights", weights), "weights", "unit")
+        check_shape(self.weights, self.problem.n_units)
         self.sparse_weights: np.ndarray | None = None
         self.solution: Solution | None = None
         self.performance_df: pd.DataFrame | None = None
@@ -183,7 +194,8 @@ class SparseCalibrationWeights:
         seed: int | None = None,
     ):
         start = 1.0 if init_weights is None else init_weights
-        self.n_features = n_features
+        n_features = self.n_features = as_whole("n_features")(n_features)
+        seed = optional(as_whole("seed"))(seed)
         self._jitter = log_weight_jitter_sd
         self._key = jax.random.key(secrets.randbits(32) if seed is None else seed)
         self._drawn = 0
@@ -218,12 +230,13 @@ class SparseCalibrationWeights:
         if loss_type not in ("mse", "relative"):
             raise BadInputError(f"loss_type is {loss_type!r}; choose 'mse' or 'relative'.")
         rows = (index_of(M),)
-        y = np.asarray(in_order("y", y, rows, "M"), float)
+        y = as_column(in_order("y", y, rows, "M"), "y", "target")
         target_groups = in_order("target_groups", target_groups, rows, "M")
         importance = _group_weights(len(y), target_groups, normalize_groups, group_multipliers)
         scale = np.abs(y) + 1 if loss_type == "relative" else np.ones_like(y)
         with jax.enable_x64(True):
             problem = TargetProblem(M, y, scale=scale, weights=importance)
+            _check_features(problem.operator, self.n_features)
             # This library's loss is the mean where theirs is the sum: prices shrink alike.
             share = 1 / np.sum(problem.weights)
             method = L0(
@@ -273,7 +286,18 @@ class SparseCalibrationWeights:
 
     def predict(self, M: Any) -> Float[Array, " target"]:
         """The totals under the evaluated weights."""
-        return as_operator(M).mv(jnp.asarray(self.get_weights(deterministic=True)))
+        operator = as_operator(M)
+        _check_features(operator, self.n_features)
+        return operator.mv(jnp.asarray(self.get_weights(deterministic=True)))
+
+
+def _check_features(operator: Operator, n_features: int) -> None:
+    """The matrix has a column for each unit."""
+    if operator.shape[1] != n_features:
+        raise BadInputError(
+            f"M has {operator.shape[1]} columns, and n_features is {n_features}. Give a matrix "
+            "(target, unit) with a column for each unit."
+        )
 
 
 def _excluded(

@@ -3,6 +3,8 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from .._arguments import as_array
+
 
 def relative_error(
     estimates: Float[Array, " target"],
@@ -16,7 +18,8 @@ def relative_error(
     >>> relative_error(jnp.array([110.0]), jnp.array([100.0]), jnp.array([100.0]))
     Array([0.1], dtype=float32)
     """
-    return (estimates - values) / scale
+    error = as_array(estimates, "estimates") - as_array(values, "values")
+    return error / as_array(scale, "scale")
 
 
 def squared_relative_loss(
@@ -32,7 +35,8 @@ def squared_relative_loss(
     Array(0.5, dtype=float32)
     """
     squared = jnp.square(relative_error(estimates, values, scale))
-    return jnp.sum(importance * squared) / jnp.sum(importance)
+    given = as_array(importance, "importance")
+    return jnp.sum(given * squared) / jnp.sum(given)
 
 
 def effective_sample_size(weights: Float[Array, " unit"]) -> Float[Array, ""]:
@@ -44,6 +48,7 @@ def effective_sample_size(weights: Float[Array, " unit"]) -> Float[Array, ""]:
     References:
         Kish (1965), Survey Sampling, section 11.7.
     """
+    weights = as_array(weights, "weights")
     squares = jnp.sum(jnp.square(weights))
     known = jnp.where(squares > 0, squares, 1)
     return jnp.where(squares > 0, jnp.square(jnp.sum(weights)) / known, 0)
@@ -56,18 +61,19 @@ def weight_ratio(weights: Float[Array, " unit"], base: Float[Array, " unit"]) ->
     >>> weight_ratio(jnp.array([3.0, 0.0, 0.0]), jnp.array([2.0, 2.0, 0.0]))
     Array([1.5, 0. , 1. ], dtype=float32)
     """
+    weights, base = as_array(weights, "weights"), as_array(base, "base")
     known = jnp.where(base == 0, 1, base)
     return jnp.where(base == 0, jnp.where(weights == 0, 1.0, jnp.inf), weights / known)
 
 
 def records_kept(weights: Float[Array, " unit"]) -> Array:
     """The number of units whose weight is not zero."""
-    return jnp.sum(weights != 0)
+    return jnp.sum(as_array(weights, "weights") != 0)
 
 
 def negative_share(weights: Float[Array, " unit"]) -> Float[Array, ""]:
     """The share of units with a weight below zero."""
-    return jnp.mean(weights < 0)
+    return jnp.mean(as_array(weights, "weights") < 0)
 
 
 def lorenz_curve(
@@ -92,7 +98,7 @@ def lorenz_curve(
         Lorenz (1905), "Methods of measuring the concentration of wealth", Publications of the
         American Statistical Association 9(70).
     """
-    return lorenz_curve_of_sorted(jnp.sort(weights), points)
+    return lorenz_curve_of_sorted(jnp.sort(as_array(weights, "weights")), points)
 
 
 def lorenz_curve_of_sorted(
@@ -119,7 +125,7 @@ def gini(weights: Float[Array, " unit"]) -> Float[Array, ""]:
     References:
         Gini (1912), Variabilità e mutabilità.
     """
-    return gini_of_sorted(jnp.sort(weights))
+    return gini_of_sorted(jnp.sort(as_array(weights, "weights")))
 
 
 def gini_of_sorted(ordered: Float[Array, " unit"]) -> Float[Array, ""]:
@@ -156,7 +162,7 @@ def binding_share(
     (Array(0.25, dtype=float32), Array(0.5, dtype=float32))
     """
     moved = weight_ratio(weights, base) - 1
-    counts = base != 0
+    counts = as_array(base, "base") != 0
     n = jnp.maximum(jnp.sum(counts), 1)
     lower = counts & (-moved >= (1 - within) * (1 - lo))
     upper = counts & (moved >= (1 - within) * (hi - 1))

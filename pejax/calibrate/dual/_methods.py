@@ -1,17 +1,18 @@
 """Calibration by distance: linear, entropy, bounded logit, raking, one solver for all."""
 
 import abc
-import operator
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ..._arguments import as_array, as_instance, as_number, as_switch, as_whole
 from ..._validate import BadInputError
 from .._method import Method, Outcome, Run, optional
 from ..problem._merge import merge_identical
 from ..problem._problem import Goals, TargetProblem, goals_of
+from ..problem._screen import check_shape
 from ._certificate import Certificate, certificate
 from ._distance import (
     Bounded,
@@ -25,6 +26,8 @@ from ._implicit import dual_solution
 from ._newton import DualSolution, NewtonOptions, dual_system
 
 _TOLERANCE = {jnp.dtype("float32"): 1e-5, jnp.dtype("float64"): 1e-10}
+
+_RIDGE = 1e-4  # of soft methods, unless given
 
 _LEAST_RIDGE = {jnp.dtype("float32"): 1e-6, jnp.dtype("float64"): 1e-10}
 
@@ -44,7 +47,7 @@ class DualMethod(Method):
     Args:
         ridge: :math:`\rho`, free of units; at the default an error of 1 % in a target weighs as
             much as half a unit of mean distance does, which inconsistent public targets survive.
-        exact: meet every target to `tol` instead; `ridge` is then not used.
+        exact: meet every target to `tol` instead; there is no `ridge` then.
         tol: root mean square of the optimality conditions, in relative error; 1e-5 for float32
             data and 1e-9 for float64 unless given.
         max_steps: Newton steps at most.
@@ -54,16 +57,25 @@ class DualMethod(Method):
         Rao and Singh (1997), "A ridge-shrinkage method for range-restricted weight calibration".
     """
 
-    ridge: float = eqx.field(static=True, default=1e-4, kw_only=True, converter=float)
-    exact: bool = eqx.field(static=True, default=False, kw_only=True, converter=bool)
-    tol: float | None = eqx.field(
-        static=True, default=None, kw_only=True, converter=optional(float)
+    ridge: float = eqx.field(
+        static=True, default=_RIDGE, kw_only=True, converter=as_number("ridge")
     )
-    max_steps: int = eqx.field(static=True, default=200, kw_only=True, converter=operator.index)
+    exact: bool = eqx.field(static=True, default=False, kw_only=True, converter=as_switch("exact"))
+    tol: float | None = eqx.field(
+        static=True, default=None, kw_only=True, converter=optional(as_number("tol"))
+    )
+    max_steps: int = eqx.field(
+        static=True, default=200, kw_only=True, converter=as_whole("max_steps")
+    )
 
     def __check_init__(self):
         if not self.ridge > 0:
             raise BadInputError(f"ridge is {self.ridge}; give a number above 0, or exact=True.")
+        if self.exact and self.ridge != _RIDGE:
+            raise BadInputError(
+                f"ridge is {self.ridge}, and where targets are met exactly there is none. Leave "
+                f"ridge out, or use a soft method such as Entropy(ridge={self.ridge})."
+            )
         if self.tol is not None and not self.tol > 0:
             raise BadInputError(f"tol is {self.tol}; give a number above 0.")
         if self.max_steps < 1:
@@ -132,8 +144,8 @@ class Entropy(DualMethod):
 class BoundedMethod(DualMethod):
     """Weights within bounds, with a certificate of the error that none of them can go below."""
 
-    lo: float = eqx.field(static=True, default=0.1, converter=float)
-    hi: float = eqx.field(static=True, default=10.0, converter=float)
+    lo: float = eqx.field(static=True, default=0.1, converter=as_number("lo", finite=False))
+    hi: float = eqx.field(static=True, default=10.0, converter=as_number("hi", finite=False))
 
     def __check_init__(self):
         _ = self.distance
@@ -198,7 +210,7 @@ class Raking(Entropy):
         Ireland and Kullback (1968), "Contingency tables with given marginals", Biometrika 55(1).
     """
 
-    exact: bool = eqx.field(static=True, default=True, kw_only=True, converter=bool)
+    exact: bool = eqx.field(static=True, default=True, kw_only=True, converter=as_switch("exact"))
 
 
 def calibrated_weights(
@@ -214,7 +226,10 @@ def calibrated_weights(
     >>> calibrated_weights(problem, jnp.array([1.0, 2.0]), Entropy(exact=True)).round(3)
     Array([2., 4.], dtype=float32)
     """
-    return _weights_and_solution(goals_of(problem), base_weights, method)[0]
+    as_instance(method, DualMethod, "method", "Give a distance method, such as Entropy().")
+    base = as_array(base_weights, "base_weights")
+    check_shape(base, problem.n_units, "base weight")
+    return _weights_and_solution(goals_of(problem), base, method)[0]
 
 
 def _weights_and_solution(

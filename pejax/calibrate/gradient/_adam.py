@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ..._arguments import as_number
 from ..._validate import BadInputError
 from .._method import Outcome, Run, optional
 from ..operators._accumulate import total
@@ -52,10 +53,15 @@ class Adam(GradientMethod):
         Kingma and Ba (2015), "Adam: a method for stochastic optimization", ICLR.
     """
 
-    ridge: float = eqx.field(static=True, default=1e-4, kw_only=True, converter=float)
-    dropout: float = eqx.field(static=True, default=0.0, kw_only=True, converter=float)
+    ridge: float = eqx.field(static=True, default=1e-4, kw_only=True, converter=as_number("ridge"))
+    dropout: float = eqx.field(
+        static=True, default=0.0, kw_only=True, converter=as_number("dropout")
+    )
     max_ratio: float | None = eqx.field(
-        static=True, default=None, kw_only=True, converter=optional(float)
+        static=True,
+        default=None,
+        kw_only=True,
+        converter=optional(as_number("max_ratio", finite=False)),
     )
     mass: Literal["free", "conserved"] = eqx.field(static=True, default="free", kw_only=True)
 

@@ -1,7 +1,7 @@
 """Sparse calibration: gates choose the records, a refit gives them weights."""
 
 import math
-import operator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from ..._arguments import as_number, as_switch, as_whole, shown
 from ..._segment import segment_sum
 from ..._validate import BadInputError
 from ...gates import HardConcrete, Schedule, geometric_schedule
@@ -24,12 +25,21 @@ _LOGIT_RANGE = 12.0  # log alpha is kept within, so that a gate can always come 
 _ROUNDS = 12  # of Newton's method for the shift that holds the count
 
 
-def _number_or_schedule(value: Any) -> Any:
-    return value if callable(value) else float(value)
+def _number_or_schedule(name: str) -> Callable[[Any], Any]:
+    number = as_number(name)
+    return lambda value: value if callable(value) else number(value)
 
 
 def _numbered(labels: Any) -> Int[np.ndarray, " unit"]:
-    return np.unique(np.asarray(labels), return_inverse=True)[1].astype(np.int32)
+    held = np.asarray(labels)
+    if held.ndim != 1 or held.dtype.kind not in "OUSbiu":
+        raise BadInputError(f"groups is {shown(labels)}. Give a list with one label a unit.")
+    try:
+        return np.unique(held, return_inverse=True)[1].astype(np.int32)
+    except TypeError as problem:
+        raise BadInputError(
+            "groups mixes types. Give labels that are all text or all whole numbers."
+        ) from problem
 
 
 def _at(value: Any, epoch: Int[Array, ""] | int) -> Any:
@@ -97,21 +107,30 @@ class L0(GradientMethod):
         regularization", ICLR.
     """
 
-    budget: int | None = eqx.field(static=True, default=None, converter=optional(operator.index))
+    budget: int | None = eqx.field(
+        static=True, default=None, converter=optional(as_whole("budget"))
+    )
     l0_lambda: float | Schedule | None = eqx.field(
-        static=True, default=None, kw_only=True, converter=optional(_number_or_schedule)
+        static=True,
+        default=None,
+        kw_only=True,
+        converter=optional(_number_or_schedule("l0_lambda")),
     )
     groups: Int[np.ndarray, " unit"] | None = eqx.field(
         default=None, kw_only=True, converter=optional(_numbered)
     )
-    group_lambda: float = eqx.field(static=True, default=0.0, kw_only=True, converter=float)
-    epochs: int = eqx.field(static=True, default=300, kw_only=True, converter=operator.index)
-    refit: bool = eqx.field(static=True, default=True, kw_only=True, converter=bool)
-    ridge: float = eqx.field(static=True, default=1e-4, kw_only=True, converter=float)
-    l2: float = eqx.field(static=True, default=1e-4, kw_only=True, converter=float)
-    init_mean: float = eqx.field(static=True, default=0.999, kw_only=True, converter=float)
+    group_lambda: float = eqx.field(
+        static=True, default=0.0, kw_only=True, converter=as_number("group_lambda")
+    )
+    epochs: int = eqx.field(static=True, default=300, kw_only=True, converter=as_whole("epochs"))
+    refit: bool = eqx.field(static=True, default=True, kw_only=True, converter=as_switch("refit"))
+    ridge: float = eqx.field(static=True, default=1e-4, kw_only=True, converter=as_number("ridge"))
+    l2: float = eqx.field(static=True, default=1e-4, kw_only=True, converter=as_number("l2"))
+    init_mean: float = eqx.field(
+        static=True, default=0.999, kw_only=True, converter=as_number("init_mean")
+    )
     temperature: float | Schedule = eqx.field(
-        static=True, default=2 / 3, kw_only=True, converter=_number_or_schedule
+        static=True, default=2 / 3, kw_only=True, converter=_number_or_schedule("temperature")
     )
 
     def __check_init__(self):

@@ -6,6 +6,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ..._arguments import as_number
 from ..._validate import BadInputError
 
 
@@ -43,7 +44,7 @@ class CappedError(Loss):
     Array(0.75, dtype=float32)
     """
 
-    cap: float = eqx.field(static=True, default=10.0, converter=float)
+    cap: float = eqx.field(static=True, default=10.0, converter=as_number("cap"))
 
     def __check_init__(self):
         _check_positive("cap", self.cap)
@@ -65,7 +66,7 @@ class Huber(Loss):
         Statistics 35(1).
     """
 
-    delta: float = eqx.field(static=True, default=0.1, converter=float)
+    delta: float = eqx.field(static=True, default=0.1, converter=as_number("delta"))
 
     def __check_init__(self):
         _check_positive("delta", self.delta)

@@ -1,7 +1,6 @@
 """Calibration by gradient: epochs under one scan, in stretches when somebody wants to watch."""
 
 import abc
-import operator
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -11,6 +10,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int
 
+from ..._arguments import as_number, as_whole, shown
 from ..._results import Result
 from ..._types import Key
 from ..._validate import BadInputError
@@ -46,9 +46,9 @@ class GradientMethod(Method):
 
     loss: Loss = eqx.field(default=SquaredError(), kw_only=True)
 
-    epochs: int = eqx.field(static=True, default=1000, kw_only=True, converter=operator.index)
+    epochs: int = eqx.field(static=True, default=1000, kw_only=True, converter=as_whole("epochs"))
     learning_rate: float | None = eqx.field(
-        static=True, default=None, kw_only=True, converter=optional(float)
+        static=True, default=None, kw_only=True, converter=optional(as_number("learning_rate"))
     )
     optimizer: optax.GradientTransformation | None = eqx.field(
         static=True, default=None, kw_only=True
@@ -56,7 +56,13 @@ class GradientMethod(Method):
 
     def __check_init__(self):
         if not isinstance(self.loss, Loss):
-            raise BadInputError(f"loss is {self.loss!r}; give SquaredError(), Huber() or another.")
+            raise BadInputError(
+                f"loss is {shown(self.loss)}; give SquaredError(), Huber() or another."
+            )
+        if self.optimizer is not None and not hasattr(self.optimizer, "update"):
+            raise BadInputError(
+                f"optimizer is {shown(self.optimizer)}; give one of optax, such as optax.adam(0.1)."
+            )
         if self.epochs < 1:
             raise BadInputError(f"epochs is {self.epochs}; give at least 1.")
         if self.learning_rate is not None and not self.learning_rate > 0:

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from ..._arguments import as_numbers
 from ..._validate import BadInputError
 from ._accumulate import accumulate, binary_size, ceil_div, target_dtype, wider
 from ._operator import Operator
@@ -39,7 +40,7 @@ class DenseOperator(Operator):
     n_units: int = eqx.field(static=True)
 
     def __init__(self, X: Float[Array, "target unit"] | np.ndarray | list[list[float]]):
-        X = X if isinstance(X, jax.Array) else np.asarray(X)
+        X = X if isinstance(X, jax.Array) else as_numbers(X, "The estimate matrix")
         if X.ndim != 2:
             raise BadInputError(
                 f"The estimate matrix has {X.ndim} dimension(s); give a matrix (target, unit)."

@@ -247,6 +247,8 @@ def _as_csr(matrix: Any):
             "sparse matrix or a BCOO of shape (target, unit), or use DenseOperator."
         )
     csr = sparse.csr_array(matrix)
+    if csr.dtype.kind not in "biuf" and not jnp.issubdtype(csr.dtype, jnp.floating):
+        raise BadInputError(f"The estimate matrix holds {csr.dtype}. Give numbers.")
     if not np.issubdtype(csr.dtype, np.floating):
         csr = sparse.csr_array(csr.astype(np.dtype(target_dtype())))
     csr.sum_duplicates()

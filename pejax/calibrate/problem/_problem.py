@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from ..._arguments import as_array, as_column, as_labels, as_number, as_numbers, shown
 from ..._validate import BadInputError, UnknownNameError, unknown
 from .._diagnostics import relative_error
 from ..operators._accumulate import target_dtype
@@ -108,23 +109,23 @@ class TargetProblem(eqx.Module):
         rows = np.arange(operator.shape[0])
         columns = {"values": values, "scale": scale, "weights": weights, "tolerance": tolerance}
         columns |= {"groups": groups, "levels": levels, "sources": sources}
+        columns = {
+            label: column if _labels.index_of(column) is not None else _plain(label, column)
+            for label, column in columns.items()
+        }
         names = _named(names, of_rows, columns, len(rows))
         _screen.check_lengths(len(rows), names=names, **columns)
-        values, scale, weights, tolerance, groups, levels, sources = (
-            _labels.in_order(label, column, (of_rows, names), "the estimate matrix")
+        y, scale, weights, tolerance, groups, levels, sources = (
+            _plain(label, _labels.in_order(label, column, (of_rows, names), "the estimate matrix"))
             for label, column in columns.items()
         )
-        y = np.asarray(values, float)
         _screen.check_names(names)
+        _screen.check_any_target(operator, y)
         _screen.check_values(y, names)
         importance = _numbers(weights, 1.0, rows)
         _screen.check_importance(importance, names)
         extent = _screen.check_matrix(operator, names)
-        s = (
-            default_scale(operator, y, importance > 0)
-            if scale is None
-            else np.asarray(scale, float)
-        )
+        s = default_scale(operator, y, importance > 0) if scale is None else scale
         _screen.check_scale(s, names)
         aside = _screen.unreachable(extent, y, names)
         # A target that is not fitted takes the place of none, and none takes its.
@@ -193,9 +194,12 @@ class TargetProblem(eqx.Module):
         A target that was set aside for one of them stays aside. Give `weights` of 0 when the
         problem is made, and it is not.
         """
+        if isinstance(names, str):
+            raise BadInputError(f"names is {names!r}, one text. Give a list of names: [{names!r}].")
         weights = np.array(self.weights, float)
         rows = {name: row for row, name in enumerate(self.names)}
-        weights[[rows[name] if name in rows else self.index(name) for name in names]] = 0.0
+        held_out = as_labels(names, "names")
+        weights[[rows[name] if name in rows else self.index(name) for name in held_out]] = 0.0
         _screen.check_importance(weights, self.names)
         return eqx.tree_at(lambda problem: problem.weights, self, weights)
 
@@ -209,7 +213,7 @@ class TargetProblem(eqx.Module):
             BadInputError: a problem without such labels, or another word for them.
         """
         if by not in ("groups", "levels"):
-            raise BadInputError(f"by is {by!r}; choose 'groups' or 'levels'.")
+            raise BadInputError(f"by is {shown(by)}; choose 'groups' or 'levels'.")
         labels = self.groups if by == "groups" else self.levels
         if labels is None:
             raise BadInputError(f"The problem has no {by}. Give {by}= when it is made.")
@@ -244,10 +248,10 @@ class TargetProblem(eqx.Module):
             Holland and Welsch (1977), "Robust regression using iteratively reweighted
             least-squares", Communications in Statistics A6(9).
         """
-        if not delta > 0:
+        if not as_number("delta")(delta) > 0:
             raise BadInputError(f"delta is {delta}; give a relative error above 0.")
         weights = self.by_unit("weights", weights)
-        _screen.check_weights(np.asarray(weights), self.n_units)
+        _screen.check_weights(as_numbers(weights, "weights"), self.n_units)
         size = np.abs(np.asarray(self.errors(weights), float))
         kept = np.divide(delta, size, out=np.ones_like(size), where=size > delta)
         importance = np.asarray(self.weights, float) * kept
@@ -268,7 +272,9 @@ class TargetProblem(eqx.Module):
 
     def estimates(self, weights: Float[Array, " unit"]) -> Float[Array, " target"]:
         r"""The estimates :math:`A w`."""
-        return self.operator.mv(jnp.asarray(self.by_unit("weights", weights)))
+        given = as_array(self.by_unit("weights", weights), "weights")
+        _screen.check_shape(given, self.n_units)
+        return self.operator.mv(given)
 
     def errors(self, weights: Float[Array, " unit"]) -> Float[Array, " target"]:
         r"""The signed errors of the estimates in units of the scale, :math:`(A w - y)/s`."""
@@ -282,9 +288,17 @@ def _named(
 ) -> list[str]:
     """The names that are given, or the labels of the matrix's rows or of a column, or numbers."""
     if names is not None:
-        return list(names)
+        return as_labels(names, "names")
     found = _labels.names_of(rows, *map(_labels.index_of, columns.values()))
     return [f"target_{row}" for row in range(count)] if found is None else found
+
+
+def _plain(label: str, column: Any) -> Any:
+    """A column that was given as one number, or one label, a target."""
+    if column is None:
+        return None
+    numbers = label in ("values", "scale", "weights", "tolerance")
+    return as_column(column, label, "target") if numbers else as_labels(column, label)
 
 
 def _kept(given: Sequence[str], kept: Int[np.ndarray, " kept"]) -> tuple[str, ...]:

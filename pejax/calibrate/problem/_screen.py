@@ -7,9 +7,11 @@ is set aside and listed with its reason.
 from collections.abc import Sequence
 from typing import Any, NamedTuple, TypeAlias
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from ..._arguments import as_column, as_numbers
 from ..._validate import BadInputError
 from ..operators._operator import Operator
 
@@ -52,6 +54,12 @@ def check_names(names: Sequence[str]) -> None:
                 "Give every target its own name."
             )
         seen[name] = row
+
+
+def check_any_target(operator: Operator, values: Float[np.ndarray, " target"]) -> None:
+    """There are targets, and units to meet them with."""
+    if not (operator.shape[0] and values.size):
+        raise BadInputError("There are no targets: the matrix has no rows. Give at least one.")
 
 
 def check_values(values: Float[np.ndarray, " target"], names: Sequence[str]) -> None:
@@ -118,19 +126,33 @@ def check_any_left(kept: np.ndarray, aside: dict[int, Refusal]) -> None:
         raise BadInputError(f"No target is left to calibrate to{why}. Give one the data can meet.")
 
 
-def check_weights(weights: np.ndarray, n_units: int, what: str = "weight") -> None:
-    """Weights: one a unit, finite."""
+def check_shape(weights: Any, n_units: int, what: str = "weight") -> None:
+    """Weights: one a unit."""
     if weights.shape != (n_units,):
         raise BadInputError(
             f"The {what}s have shape {weights.shape} and the estimate matrix {n_units} units. "
             "Give one weight a unit, in the order of the matrix's columns."
         )
+
+
+def check_weights(weights: np.ndarray, n_units: int, what: str = "weight") -> None:
+    """Weights: one a unit, finite."""
+    check_shape(weights, n_units, what)
     bad = np.flatnonzero(~np.isfinite(weights))
     if bad.size:
         raise BadInputError(
             f"The {what} of unit {bad[0]} is {weights[bad[0]]}{_and_more(bad)}. "
             "Give finite weights."
         )
+
+
+def as_base_weights(given: Any, n_units: int) -> Float[np.ndarray, " unit"]:
+    """Base weights as float64: one a unit, finite, none negative, not all zero."""
+    weights = as_numbers(given, "w0")
+    check_shape(weights, n_units, "base weight")
+    weights = as_column(weights, "w0", "unit")
+    check_base_weights(weights, n_units)
+    return weights
 
 
 def check_base_weights(weights: np.ndarray, n_units: int) -> None:
@@ -144,6 +166,20 @@ def check_base_weights(weights: np.ndarray, n_units: int) -> None:
         )
     if not np.any(weights > 0):
         raise BadInputError("Every base weight is 0. Give at least one unit a positive weight.")
+    _check_range(weights)
+
+
+def _check_range(weights: Float[np.ndarray, " unit"]) -> None:
+    """The float type in which weights come back holds them, and not all as zero."""
+    held = jnp.finfo(jnp.result_type(float))
+    bad = np.flatnonzero(weights > float(held.max))
+    if not bad.size and weights.max() < float(held.tiny):
+        bad = np.array([np.argmax(weights)])
+    if bad.size:
+        raise BadInputError(
+            f"The base weight of unit {bad[0]} is {weights[bad[0]]:g}{_and_more(bad)}, out of the "
+            f"range of {held.dtype}. Give weights in another unit, or enable jax_enable_x64."
+        )
 
 
 def unreachable(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from ..._arguments import as_labels, as_path
 from ..._validate import BadInputError, require, unknown
 from ._installed import installed_rows
 from ._states import POSTAL
@@ -96,7 +97,7 @@ def load_targets(
     """
     import pandas as pd
 
-    frame = pd.DataFrame(installed_rows(period)) if path is None else _read(Path(path))
+    frame = pd.DataFrame(installed_rows(period)) if path is None else _read(as_path(path, "path"))
     return select_targets(check_targets(frame), only)
 
 
@@ -104,7 +105,7 @@ def select_targets(targets: "pd.DataFrame", only: Sequence[str] | None) -> "pd.D
     """The rows of some names; an unknown name comes with its nearest matches."""
     if only is None:
         return targets
-    for name in only:
+    for name in as_labels(only, "only"):
         if name not in set(targets["name"]):
             raise unknown("target", name, targets["name"])
     return targets[targets["name"].isin(list(only))].reset_index(drop=True)

@@ -1,7 +1,6 @@
 """Ways to choose an exact number of records, each with weights solved for on those alone."""
 
 import abc
-import operator
 from typing import Literal
 
 import equinox as eqx
@@ -9,6 +8,7 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
+from ..._arguments import as_number, as_switch, as_whole, shown
 from ..._validate import BadInputError
 from .._method import Method, Outcome, Run, Start, optional
 from ..dual._methods import DualMethod, Entropy
@@ -41,14 +41,16 @@ class Selection(Method):
             the targets of an exact solver; no key.
     """
 
-    budget: int = eqx.field(static=True, converter=operator.index)
+    budget: int = eqx.field(static=True, converter=as_whole("budget"))
     solver: DualMethod = eqx.field(default=Entropy(), kw_only=True)
 
     def __check_init__(self):
         if self.budget < 1:
             raise BadInputError(f"budget is {self.budget}; keep at least 1 record.")
         if not isinstance(self.solver, DualMethod):
-            raise BadInputError(f"solver is {self.solver!r}; give Entropy(), Logit() or another.")
+            raise BadInputError(
+                f"solver is {shown(self.solver)}; give Entropy(), Logit() or another."
+            )
 
     @abc.abstractmethod
     def sample(
@@ -114,13 +116,19 @@ class Cube(Selection):
         Statistical Planning and Inference 128(2).
     """
 
-    leverage: float = eqx.field(static=True, default=0.6, kw_only=True, converter=float)
-    hybrid: bool | None = eqx.field(static=True, default=None, kw_only=True)
-    epochs: int = eqx.field(static=True, default=400, kw_only=True, converter=operator.index)
-    learning_rate: float | None = eqx.field(
-        static=True, default=None, kw_only=True, converter=optional(float)
+    leverage: float = eqx.field(
+        static=True, default=0.6, kw_only=True, converter=as_number("leverage")
     )
-    candidates: int = eqx.field(static=True, default=4, kw_only=True, converter=operator.index)
+    hybrid: bool | None = eqx.field(
+        static=True, default=None, kw_only=True, converter=optional(as_switch("hybrid"))
+    )
+    epochs: int = eqx.field(static=True, default=400, kw_only=True, converter=as_whole("epochs"))
+    learning_rate: float | None = eqx.field(
+        static=True, default=None, kw_only=True, converter=optional(as_number("learning_rate"))
+    )
+    candidates: int = eqx.field(
+        static=True, default=4, kw_only=True, converter=as_whole("candidates")
+    )
 
     def __check_init__(self):
         _check_leverage(self.leverage)
@@ -178,7 +186,9 @@ class PPS(Selection):
         BadInputError: as in `Cube`; another design.
     """
 
-    leverage: float = eqx.field(static=True, default=0.0, kw_only=True, converter=float)
+    leverage: float = eqx.field(
+        static=True, default=0.0, kw_only=True, converter=as_number("leverage")
+    )
     design: Literal["systematic", "sampford"] = eqx.field(
         static=True, default="systematic", kw_only=True
     )

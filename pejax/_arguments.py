@@ -1,0 +1,234 @@
+"""Arguments at the host's edge: one of the wrong kind is refused by name, with what to give.
+
+What a rule asks of a number (above 0, at most the number of rows) is checked where the rule is.
+Here a value becomes a number, a switch, an array or a key, or an error that says what it was.
+"""
+
+import math
+import numbers
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from pathlib import Path
+from typing import Any, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+from jaxtyping import Float
+
+from ._validate import BadInputError
+
+_Kind = TypeVar("_Kind")
+_LONGEST = 60  # characters of a value that a message repeats
+
+
+def shown(value: Any) -> str:
+    """A value as a message repeats it: itself if that is short, else what kind of thing it is.
+
+    >>> shown("$1,000"), shown([1.0, 2.0]), shown(dict), shown(None)
+    ("'$1,000'", 'a list', 'the class dict', 'None')
+    """
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    if isinstance(value, Tracer):
+        return "a traced value"
+    if value is None or isinstance(value, bool | int | float | complex | np.generic | str | bytes):
+        text = str(value) if isinstance(value, np.number) else _text(value)
+        return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
+    kind = type(value).__name__
+    return f"{'an' if kind[:1].lower() in 'aeiou' else 'a'} {kind}"
+
+
+def as_number(name: str, *, finite: bool = True) -> Callable[[Any], float]:
+    """What makes a float of a setting, for equinox's `converter=` among others.
+
+    >>> as_number("ridge")(1)
+    1.0
+    """
+
+    def convert(value: Any) -> float:
+        found = _number(value)
+        if found is None or (finite and not math.isfinite(found)):
+            kind = "finite number" if finite else "number"
+            raise BadInputError(f"{name} is {shown(value)}; give a {kind}.")
+        return found
+
+    return convert
+
+
+def as_whole(name: str) -> Callable[[Any], int]:
+    """What makes an int of a setting: 3, not 3.5, "3" or True.
+
+    >>> as_whole("epochs")(np.int64(3))
+    3
+    """
+
+    def convert(value: Any) -> int:
+        plain = value.item() if isinstance(value, np.ndarray) and not value.ndim else value
+        if isinstance(plain, bool | np.bool_) or not isinstance(plain, int | np.integer):
+            raise BadInputError(f"{name} is {shown(value)}; give a whole number, such as 10.")
+        return int(plain)
+
+    return convert
+
+
+def as_switch(name: str) -> Callable[[Any], bool]:
+    """What makes a bool of a setting: "no" would count as True.
+
+    >>> as_switch("exact")(np.True_)
+    True
+    """
+
+    def convert(value: Any) -> bool:
+        if not isinstance(value, bool | np.bool_):
+            raise BadInputError(f"{name} is {shown(value)}; give True or False.")
+        return bool(value)
+
+    return convert
+
+
+def as_instance(value: Any, kind: type[_Kind], name: str, fix: str) -> _Kind:
+    """The value itself if it is of a class; `fix` ends the message."""
+    if not isinstance(value, kind):
+        raise BadInputError(f"{name} is {shown(value)}. {fix}")
+    return value
+
+
+def as_path(value: Any, name: str) -> Path:
+    """A path of a text or a path."""
+    if not isinstance(value, str | os.PathLike):
+        raise BadInputError(f"{name} is {shown(value)}. Give a path, as a text or a pathlib.Path.")
+    return Path(value)
+
+
+def check_key(key: Any, name: str = "key") -> None:
+    """Refuse what JAX cannot draw with, such as the number that a key is made from."""
+    dtype, shape = getattr(key, "dtype", None), getattr(key, "shape", None)
+    if isinstance(key, jax.Array | np.ndarray) and dtype is not None:
+        if jnp.issubdtype(dtype, jax.dtypes.prng_key) and shape == ():
+            return
+        if dtype == np.uint32 and shape in ((2,), (4,)):  # the older form, jax.random.PRNGKey
+            return
+    seed = int(key) if _is_seed(key) else 0
+    raise BadInputError(f"{name} is {shown(key)}. Pass {name}=jax.random.key({seed}), or another.")
+
+
+def as_labels(given: Any, name: str) -> list[str]:
+    """A label a row, as texts; neither one text for all nor a hole."""
+    if isinstance(given, str | bytes | Mapping | Set) or not isinstance(given, Iterable):
+        raise BadInputError(f"{name} is {shown(given)}. Give a list with one label a row.")
+    labels = list(given)
+    for row, label in enumerate(labels):
+        if label is None or type(label).__name__ in ("NAType", "NaTType") or _is_nan(label):
+            raise BadInputError(f"{name}[{row}] is {shown(label)}. Give every row a label.")
+    return [str(label) for label in labels]
+
+
+def as_numbers(given: Any, name: str) -> np.ndarray:
+    """An array of numbers or truth values, in their own type, on the host.
+
+    Numbers that are Python's or pandas's own become float64, and what is missing among them NaN.
+
+    Raises:
+        BadInputError: text, dates, complex numbers, or no array at all: with the place.
+    """
+    if isinstance(given, Tracer):
+        raise BadInputError(
+            f"{name} is a traced value, and it is checked on the host. Build what it is for outside"
+            " of jit, grad and vmap."
+        )
+    if isinstance(given, str | bytes | Mapping | Set | Iterator | type) or given is None:
+        raise BadInputError(f"{name} is {shown(given)}. Give a list or an array of numbers.")
+    try:
+        host = np.asarray(given)
+    except (TypeError, ValueError) as problem:
+        raise BadInputError(
+            f"{name} is {shown(given)} whose rows are no numbers, or not of one length. Give one"
+            " number a row."
+        ) from problem
+    if host.dtype.kind in "US" and not isinstance(given, np.ndarray):
+        host = np.asarray(given, dtype=object)  # a number beside a text is one still
+    if host.dtype.kind in "OUS":
+        host = _of_objects(host, given, name)
+    if host.dtype.kind not in "biuf" and not jnp.issubdtype(host.dtype, jnp.floating):
+        raise BadInputError(f"{name} holds {host.dtype}. Give numbers.")
+    return host
+
+
+def as_array(given: Any, name: str) -> jax.Array:
+    """Numbers as a JAX array, traced or not, in their own type."""
+    if isinstance(given, jax.Array):
+        return given
+    return jnp.asarray(as_numbers(given, name))
+
+
+def as_column(given: Any, name: str, row: str = "row") -> Float[np.ndarray, " row"]:
+    """One number a row, in float64; missing ones are NaN.
+
+    Raises:
+        BadInputError: as `as_numbers`; another shape; floats of 16 bits, which hold three digits.
+    """
+    host = as_numbers(given, name)
+    if host.ndim != 1:
+        what = shown(host.item()) if host.ndim == 0 else f"an array of shape {host.shape}"
+        raise BadInputError(f"{name} is {what}. Give a list or an array with one number a {row}.")
+    if host.dtype.itemsize == 2 and host.dtype.kind not in "iu":
+        raise BadInputError(
+            f"{name} is {host.dtype}, which holds three digits and may have rounded the numbers."
+            " Give them in float32 or float64 from the start."
+        )
+    return host.astype(np.float64)
+
+
+def _of_objects(host: np.ndarray, given: Any, name: str) -> np.ndarray:
+    """Objects or texts as float64; the first that is no number is named by its place."""
+    flat = [_number_or_nan(value) for value in host.ravel().tolist()]
+    at = next((i for i, value in enumerate(flat) if value is None), None)
+    if at is None:
+        return np.array(flat, np.float64).reshape(host.shape)
+    if not host.ndim:
+        raise BadInputError(f"{name} is {shown(given)}. Give a list or an array of numbers.")
+    place = ", ".join(map(str, np.unravel_index(at, host.shape)))
+    value = host.ravel().tolist()[at]
+    hint = " pandas.to_numeric converts text." if isinstance(value, str) else ""
+    raise BadInputError(f"{name}[{place}] is {shown(value)}. Give numbers.{hint}")
+
+
+def _number(value: Any) -> float | None:
+    """A real number as a float; None for anything else."""
+    if isinstance(value, np.ndarray | jax.Array) and not isinstance(value, Tracer):
+        real = value.ndim == 0 and jnp.issubdtype(value.dtype, np.number)
+        value = value.item() if real else None
+    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real | np.number):
+        return None
+    try:
+        return None if isinstance(value, complex | np.complexfloating) else float(value)
+    except OverflowError:
+        return None
+
+
+def _number_or_nan(value: Any) -> float | None:
+    if value is None or type(value).__name__ == "NAType":
+        return math.nan
+    if isinstance(value, bool | np.bool_):
+        return float(value)
+    if type(value).__name__ == "Decimal":
+        return float(value)
+    return _number(value)
+
+
+def _is_nan(value: Any) -> bool:
+    return isinstance(value, float) and math.isnan(value)
+
+
+def _is_seed(key: Any) -> bool:
+    return isinstance(key, int | np.integer) and not isinstance(key, bool) and 0 <= key < 2**31
+
+
+def _text(value: Any) -> str:
+    """A value's own text; an int of thousands of digits has none."""
+    try:
+        return repr(value.item() if isinstance(value, np.generic) else value)
+    except ValueError:
+        return f"an {type(value).__name__} of very many digits"

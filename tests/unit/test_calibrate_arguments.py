@@ -1,0 +1,210 @@
+"""Arguments of the wrong kind: each is an error that names it and ends with the fix."""
+
+import re
+
+import jax
+import numpy as np
+import optax
+import pandas as pd
+import pytest
+import scipy.sparse
+
+from pejax import calibrate as cal
+from pejax._validate import BadInputError, UnknownNameError
+
+X = np.array([[1.0, 1.0, 1.0], [0.0, 2.0, 5.0]])
+Y, W = [10.0, 20.0], np.ones(3)
+EMPTY = np.zeros((0, 3))
+GATES = cal.L0(2, epochs=1)
+
+
+@pytest.fixture(scope="module")
+def problem():
+    return cal.TargetProblem(X, Y, names=["people", "rent"])
+
+
+def refused(message):
+    return pytest.raises(BadInputError, match="^" + re.escape(message))
+
+
+@pytest.mark.parametrize(
+    ("method", "message"),
+    [
+        ("entropy", "method is 'entropy'. Give a method, made by a call: Entropy()."),
+        (cal.Entropy, "method is the class Entropy. Give a method, made by a call: Entropy()."),
+        ("logitt", "method is 'logitt'. Give a method, made by a call: Logit()."),
+        (None, "method is None. Give a method"),
+        (optax.adam(0.1), "method is a GradientTransformation"),
+    ],
+)
+def test_what_is_no_method(problem, method, message):
+    with refused(message):
+        cal.calibrate(problem, W, method)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"key": 0}, "key is 0. Pass key=jax.random.key(0)"),
+        ({"key": "0"}, "key is '0'. Pass key=jax.random.key(0)"),
+        ({"progress": 1}, "progress is 1. Give a function"),
+        ({"start": W}, "start is "),
+        ({"checkpoint": 3, "key": jax.random.key(0)}, "checkpoint is 3. Give a path"),
+    ],
+)
+def test_other_arguments_of_a_call(problem, given, message):
+    with refused(message):
+        cal.calibrate(problem, W, GATES, **given)
+
+
+def test_a_matrix_is_no_problem():
+    with refused("problem is a ndarray. Give a TargetProblem(matrix, values)."):
+        cal.calibrate(X, W, cal.Entropy())
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (5.0, "values is 5.0. Give a list or an array with one number a target"),
+        ({"people": 10.0, "rent": 20.0}, "values is a dict"),
+        ((y for y in Y), "values is a generator"),
+        (["$1,000", "3"], "values[0] is '$1,000'"),
+        (np.array(Y, "float16"), "values is float16"),
+        ([1.0, pd.NA], "Target 'target_1' (row 1) is nan. Give a finite value"),
+        ([1.0, None], "Target 'target_1' (row 1) is nan"),
+        ([[10.0], [20.0]], "values is an array of shape (2, 1)"),
+        (np.array(["2020", "2021"], "M8[Y]"), "values holds datetime64[Y]"),
+    ],
+)
+def test_what_are_no_targets(values, message):
+    with refused(message):
+        cal.TargetProblem(X, values)
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "message"),
+    [
+        ("scale", 2.0, "scale is 2.0. Give a list"),
+        ("weights", ["much", "little"], "weights[0] is 'much'. Give numbers"),
+        ("tolerance", "1%", "tolerance is '1%'. Give a list"),
+        ("names", "ab", "names is 'ab'. Give a list"),
+        ("names", ["a", None], "names[1] is None"),
+        ("names", [1, "1"], "names[1] '1' is already the name of row 0"),
+        ("groups", 5, "groups is 5. Give a list"),
+        ("levels", {"a": 1}, "levels is a dict"),
+    ],
+)
+def test_other_columns_of_a_problem(argument, value, message):
+    with refused(message):
+        cal.TargetProblem(X, Y, **{argument: value})
+
+
+@pytest.mark.parametrize(
+    ("matrix", "message"),
+    [
+        (None, "The estimate matrix is None"),
+        ({"a": [1.0]}, "The estimate matrix is a dict"),
+        ([[1.0, "a"], [2.0, 3.0]], "The estimate matrix[0, 1] is 'a'. Give numbers"),
+        ([[1.0], [1.0, 2.0]], "The estimate matrix is a list whose rows"),
+        (X * 1j, "The estimate matrix holds complex128"),
+        (scipy.sparse.csr_array(X * 1j), "The estimate matrix holds complex128"),
+        (pd.DataFrame([[1, None, 2]] * 2, dtype="Int64"), "The estimate matrix holds nan for"),
+        (EMPTY, "There are no targets"),
+    ],
+)
+def test_what_is_no_matrix(matrix, message):
+    with refused(message):
+        cal.TargetProblem(matrix, Y if matrix is not EMPTY else [])
+
+
+@pytest.mark.parametrize(
+    ("base", "message"),
+    [
+        (W[:, None], "The base weights have shape (3, 1) and the estimate matrix 3 units"),
+        ([1.0, 1e39, 1.0], "The base weight of unit 1 is 1e+39, out of the range of float32"),
+        ([0.0, 1e-60, 0.0], "The base weight of unit 1 is 1e-60, out of the range of float32"),
+        (np.array(["2020"] * 3, "M8[s]"), "w0 holds datetime64[s]"),
+        (pd.to_timedelta([1, 2, 3]), "w0 holds timedelta64[ns]"),
+        (["$1", "1", "1"], "w0[0] is '$1'"),
+        (W.astype("float16"), "w0 is float16"),
+        (dict(enumerate(W)), "w0 is a dict"),
+        (None, "w0 is None"),
+        ([1.0, None, 1.0], "The base weight of unit 1 is nan"),
+    ],
+)
+def test_what_are_no_base_weights(problem, base, message):
+    with refused(message):
+        cal.calibrate(problem, base, cal.Entropy())
+
+
+def test_large_weights_have_room_in_float64(problem, x64):
+    large = cal.TargetProblem(X * 1e-39, Y)
+    solution = cal.calibrate(large, W * 1e39, cal.Entropy(exact=True)).check()
+    np.testing.assert_allclose(large.estimates(solution.weights), Y, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: cal.Entropy(exact="no"), "exact is 'no'; give True or False"),
+        (lambda: cal.Raking(ridge=1), "ridge is 1.0, and where targets are met exactly there is"),
+        (lambda: cal.Linear(exact=True, ridge=0.1), "ridge is 0.1, and where targets"),
+        (lambda: cal.Entropy(ridge="1"), "ridge is '1'; give a finite number"),
+        (lambda: cal.Entropy(ridge=np.inf), "ridge is inf; give a finite number"),
+        (lambda: cal.Entropy(max_steps=1.5), "max_steps is 1.5; give a whole number"),
+        (lambda: cal.Logit("a", 2), "lo is 'a'; give a number"),
+        (lambda: cal.Adam(epochs="9"), "epochs is '9'; give a whole number"),
+        (lambda: cal.Adam(optimizer="sgd"), "optimizer is 'sgd'; give one of optax"),
+        (lambda: cal.Adam(loss=cal.Huber), "loss is the class Huber; give SquaredError()"),
+        (lambda: cal.L0("a"), "budget is 'a'; give a whole number"),
+        (lambda: cal.L0(5, refit="no"), "refit is 'no'; give True or False"),
+        (lambda: cal.L0(5, temperature="hot"), "temperature is 'hot'; give a finite number"),
+        (lambda: cal.L0(5, groups=3, group_lambda=1.0), "groups is 3. Give a list"),
+        (lambda: cal.L0(2, groups=["a", 1, None], group_lambda=1.0), "groups mixes types"),
+        (lambda: cal.Cube(3, hybrid="yes"), "hybrid is 'yes'; give True or False"),
+        (lambda: cal.Cube(3, solver=cal.Entropy), "solver is the class Entropy; give Entropy()"),
+        (lambda: cal.Huber("a"), "delta is 'a'; give a finite number"),
+    ],
+)
+def test_settings_of_another_kind(make, message):
+    with refused(message):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda p: p.estimates([1.0, 1.0]), "The weights have shape (2,)"),
+        (lambda p: p.estimates("a"), "weights is 'a'"),
+        (lambda p: p.hold_out("people"), "names is 'people', one text"),
+        (lambda p: p.hold_out(3), "names is 3. Give a list"),
+        (lambda p: p.balanced(3), "by is 3; choose"),
+        (lambda p: p.downweighted(W, "a"), "delta is 'a'"),
+        (lambda p: cal.calibrated_weights(p, W[:2], cal.Entropy()), "The base weights have shape"),
+        (lambda p: cal.calibrated_weights(p, W, "entropy"), "method is 'entropy'"),
+        (lambda p: cal.effective_sample_size("a"), "weights is 'a'"),
+        (lambda p: cal.load_targets(3), "path is 3. Give a path"),
+        (lambda p: cal.Calibration("a", Y, estimate_matrix=X.T), "weights is 'a'"),
+        (lambda p: cal.Calibration(W[:2], Y, estimate_matrix=X.T), "The weights have shape (2,)"),
+        (lambda p: cal.Calibration(W, Y, estimate_matrix=X.T, seed="a"), "seed is 'a'"),
+        (lambda p: cal.SparseCalibrationWeights("a"), "n_features is 'a'"),
+        (lambda p: cal.SparseCalibrationWeights(3).fit(X, "ab"), "y is 'ab'"),
+        (lambda p: cal.SparseCalibrationWeights(4).fit(X, Y), "M has 3 columns, and n_features"),
+        (lambda p: cal.SparseCalibrationWeights(4).predict(X), "M has 3 columns, and n_features"),
+    ],
+)  # fmt: skip
+def test_what_is_asked_of_a_problem_and_of_weights(problem, ask, message):
+    with refused(message):
+        ask(problem)
+
+
+def test_a_number_is_no_name(problem):
+    with pytest.raises(UnknownNameError, match=r"Unknown target 3\. Choose one of: people, rent"):
+        problem.index(3)
+
+
+def test_a_list_of_weights_is_as_good_as_an_array():
+    """`[...] != 0` is one truth value: it used to count one record."""
+    assert int(cal.records_kept([1.0, 0.0, 2.0])) == 2
+    assert float(cal.negative_share([1.0, -1.0])) == 0.5
+    assert float(cal.gini([0.0, 0.0, 0.0, 1.0])) == 0.75
