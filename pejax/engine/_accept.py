@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from jax.core import Tracer
 
+from .._arguments import as_instance
 from .._population import Population
 from .._validate import BadInputError
 from ._parameters import ParameterIndex, Parameters
@@ -34,6 +35,7 @@ def accepted(
     **Raises:** `BadInputError` naming the group or column that is missing or not understood;
     `UnknownNameError` for a column that the country does not know.
     """
+    as_instance(population, Population, "population", "Give a Population: from_frames({...}).")
     fail_if_groups_missing(population, entities)
     given = {c.key: c for c in columns_taken(population, names, extra)}
     for column in columns:

@@ -11,16 +11,19 @@ import dataclasses
 import functools
 import hashlib
 import json
+import numbers
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
-from .._validate import BadInputError
+from .._arguments import shown
+from .._validate import BadInputError, unknown
 from ._unread import StructuralReformError, Unread, warn_that_nothing_changes
 from .rules._calendar import last_day
 from .rules._reform import Edit, read_reform
@@ -122,13 +125,13 @@ class Parameters(eqx.Module):
         return list(self.index.places)
 
     def __getitem__(self, path: str) -> Float[Array, "..."]:
-        at = self.index.places.get(path)
+        at = self.index.places.get(path) if isinstance(path, str) else None
         if at is None:
             raise self._refusal(path)
         return self.values[..., at[0]] if len(at) == 1 else self.values[..., jnp.array(at)]
 
     def __contains__(self, path: str) -> bool:
-        return path in self.index.places
+        return isinstance(path, str) and path in self.index.places
 
     def with_reform(self, reform: Mapping[str, Any]) -> Parameters:
         """The law with some numbers changed, for every year that the program reads.
@@ -143,13 +146,14 @@ class Parameters(eqx.Module):
         structural reform on, and dates that split an interval. **Warns:** `ReformWarning` where
         the dates of a path miss all of its entries.
         """
+        _fail_if_no_reform(reform)
         values = self.values
         for path, edits in read_reform(reform).items():
             at = self._entries(path)
             moved = False
             for edit in edits:
                 chosen = [i for i in at if self._covers(path, i, edit)]
-                number = _number(path, edit.value, values.dtype)
+                number = _number(path, edit.value, values)
                 if chosen:
                     values, moved = values.at[..., jnp.array(chosen)].set(number), True
             if not moved:
@@ -177,6 +181,8 @@ class Parameters(eqx.Module):
 
     def _refusal(self, path: str) -> Exception:
         """Why there is no number of a path within the period."""
+        if not isinstance(path, str):
+            return unknown("parameter", path, self.index.every)
         if path in self.index.every:
             return BadInputError(
                 f"{path} is read for other years than the program's alone: see to_frame()"
@@ -211,22 +217,50 @@ def as_written(parameters: Parameters) -> dict[str, float]:
     return {leaf.key: value for leaf, value in zip(leaves, values, strict=True)}
 
 
-def _number(path: str, value: Any, dtype: Any) -> Array:
+def _fail_if_no_reform(reform: Any) -> None:
+    """A reform is a mapping from paths."""
+    if not isinstance(reform, Mapping):
+        raise BadInputError(
+            f"reform is {shown(reform)}. Give a mapping from paths to numbers: "
+            '{"path.of.a.parameter": 0.25}'
+        )
+    for path in reform:
+        if not isinstance(path, str):
+            raise BadInputError(f"reform has the key {shown(path)}. Its keys are paths, as texts")
+
+
+def _number(path: str, value: Any, values: Array) -> Array:
     """The new value, a number or an array of one for each stacked reform.
 
-    **Raises:** `StructuralReformError` for what is no number; `BadInputError` for NaN.
+    **Raises:** `StructuralReformError` for what is no number; `BadInputError` for NaN, and for
+    numbers of another count than that of the stacked reforms.
     """
-    if value is None or isinstance(value, bool | str | list | tuple):
-        raise StructuralReformError(f"{path} is a number in this law; {value!r} is not")
+    if not _is_numeric(value):
+        raise StructuralReformError(f"{path} is a number in this law; {shown(value)} is not")
     try:
-        number = jnp.asarray(value, dtype)
-    except TypeError as problem:
-        raise StructuralReformError(
-            f"{path} is a number in this law; {value!r} is not"
+        number = jnp.asarray(value, values.dtype)
+    except OverflowError as problem:
+        raise BadInputError(
+            f"{path}: {shown(value)} is beyond {values.dtype}. inf stands for no limit"
         ) from problem
+    stack = values.shape[:-1]
+    if number.shape == stack:
+        number = number[..., None]  # a number a reform, for each of its intervals
+    if number.shape not in ((), (1,), (*stack, 1)):
+        raise BadInputError(
+            f"{path}: {shown(value)} of shape {number.shape}. Give one number, or one for each of "
+            f"the stacked reforms, {stack}"
+        )
     if not isinstance(number, Tracer) and bool(jnp.isnan(number).any()):
         raise BadInputError(f"{path}: a reform to NaN. Give a number; inf stands for no limit")
     return number
+
+
+def _is_numeric(value: Any) -> bool:
+    """Whether a value is a number, or an array of numbers; booleans are none."""
+    if isinstance(value, jax.Array | np.ndarray | np.generic):
+        return jnp.issubdtype(value.dtype, np.integer) or jnp.issubdtype(value.dtype, np.floating)
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def index_of(

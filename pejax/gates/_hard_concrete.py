@@ -1,14 +1,17 @@
 """The Hard Concrete distribution: a differentiable stand-in for a 0/1 gate."""
 
 import math
-from typing import Literal, TypeAlias
+from collections.abc import Sequence
+from typing import Any, Literal, TypeAlias
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jaxtyping import Array, Float
 
+from .._arguments import as_array, as_number, as_numbers, as_whole, check_key, shown
 from .._types import Key
 from .._validate import BadInputError
 
@@ -78,9 +81,11 @@ class HardConcrete(eqx.Module):
         jitter: float = 0.0,
         key: Key | None = None,
     ):
+        n_items = as_whole("n_items")(n_items)
         _check_mean(n_items, init_mean)
-        _check_shape(temperature, stretch, evaluation)
-        _check_jitter(jitter, key)
+        _check_temperature(temperature)
+        _check_shape(stretch, evaluation)
+        _check_jitter(as_number("jitter")(jitter), key)
         mean = jnp.broadcast_to(jnp.asarray(init_mean, float), (n_items,))
         self.log_alpha = jnp.log(mean) - jnp.log1p(-mean)
         if key is not None and jitter:
@@ -91,10 +96,12 @@ class HardConcrete(eqx.Module):
 
     def sample(self, *, key: Key) -> Float[Array, " item"]:
         """One draw of every gate, in [0, 1], differentiable in `log_alpha` by its noise."""
+        check_key(key)
         return self.gate_at(_uniforms(key, self.log_alpha.shape[0], self.log_alpha.dtype))
 
     def gate_at(self, noise: Float[Array, " item"]) -> Float[Array, " item"]:
         """The gate that uniform `noise` in (0, 1) gives: the quantile function of the gate."""
+        noise = as_array(noise, "noise")
         logistic = jnp.log(noise / (1 - noise))
         return self._stretched((logistic + self._location()) / self._beta())
 
@@ -120,12 +127,19 @@ class HardConcrete(eqx.Module):
 
     def with_temperature(self, temperature: float | Float[Array, ""]) -> "HardConcrete":
         """The same gates at another temperature; for annealing inside a scan."""
+        _check_temperature(temperature)
         value = jnp.asarray(temperature, self.temperature.dtype)
         return eqx.tree_at(lambda gates: gates.temperature, self, value)
 
     def with_location(self, log_alpha: Float[Array, " item"]) -> "HardConcrete":
         r"""Gates of the same shape at other locations :math:`\log\alpha`; traceable."""
-        return eqx.tree_at(lambda gates: gates.log_alpha, self, log_alpha)
+        location = as_array(log_alpha, "log_alpha")
+        if location.shape != self.log_alpha.shape:
+            raise BadInputError(
+                f"log_alpha has shape {location.shape}, and there are {self.log_alpha.shape[0]} "
+                "gates. Give one a gate."
+            )
+        return eqx.tree_at(lambda gates: gates.log_alpha, self, location)
 
     def _beta(self) -> Float[Array, ""]:
         # The temperature is scheduled, never learnt: a gradient of the whole gate leaves it alone.
@@ -158,7 +172,7 @@ def _uniforms(key: Key, count: int, dtype: jnp.dtype) -> Float[Array, " item"]:
 def _check_mean(n_items: int, init_mean: float | np.ndarray | Array) -> None:
     if n_items < 1:
         raise BadInputError(f"n_items is {n_items}; ask for at least one gate.")
-    mean = np.asarray(init_mean, float)
+    mean = as_numbers(init_mean, "init_mean").astype(float)
     if mean.ndim and mean.shape != (n_items,):
         raise BadInputError(
             f"init_mean has shape {mean.shape} for {n_items} gates; give one number, or one a gate."
@@ -170,15 +184,23 @@ def _check_mean(n_items: int, init_mean: float | np.ndarray | Array) -> None:
         )
 
 
-def _check_shape(temperature: float, stretch: tuple[float, float], evaluation: str) -> None:
-    if not temperature > 0:
+def _check_temperature(temperature: Any) -> None:
+    if not isinstance(temperature, Tracer) and not as_number("temperature")(temperature) > 0:
         raise BadInputError(f"temperature is {temperature}; give a number above 0.")
+
+
+def _check_shape(stretch: tuple[float, float], evaluation: str) -> None:
+    if not isinstance(stretch, Sequence) or isinstance(stretch, str) or len(stretch) != 2:
+        raise BadInputError(f"stretch is {shown(stretch)}; give (low, high).")
+    stretch = as_number("stretch[0]")(stretch[0]), as_number("stretch[1]")(stretch[1])
     if not (stretch[0] < 0 and stretch[1] > 1):
         raise BadInputError(f"stretch is {stretch}; give (low, high) with low < 0 and high > 1.")
     if evaluation not in ("published", "tempered"):
-        raise BadInputError(f"evaluation is {evaluation!r}; choose 'published' or 'tempered'.")
+        raise BadInputError(f"evaluation is {shown(evaluation)}; choose 'published' or 'tempered'.")
 
 
 def _check_jitter(jitter: float, key: Key | None) -> None:
     if jitter < 0 or (jitter > 0 and key is None):
         raise BadInputError(f"jitter is {jitter}; give a number of at least 0, and a key for it.")
+    if key is not None:
+        check_key(key)

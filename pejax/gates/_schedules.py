@@ -11,6 +11,7 @@ from typing import TypeAlias
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from .._arguments import as_number, as_whole
 from .._validate import BadInputError
 
 Schedule: TypeAlias = Callable[[Int[Array, ""] | int], Float[Array, ""]]
@@ -60,11 +61,9 @@ def geometric_schedule(start: float, end: float, epochs: int, warmup: int = 0) -
     >>> [float(cool(epoch)) for epoch in range(4)]
     [1.0, 0.5, 0.25, 0.25]
     """
+    start, end, epochs, warmup = _settings(start, end, epochs, warmup)
     if not (start > 0 and end > 0):
         raise BadInputError(f"A geometric schedule from {start} to {end}: both must be above 0.")
-    if epochs < 1 or warmup < 0:
-        raise BadInputError(f"epochs={epochs}, warmup={warmup}: give epochs >= 1 and warmup >= 0.")
-
     return Geometric(start, end, epochs, warmup)
 
 
@@ -80,7 +79,13 @@ def linear_schedule(start: float, end: float, epochs: int, warmup: int = 0) -> S
     >>> [float(phase_in(epoch)) for epoch in range(4)]
     [0.0, 0.0, 0.5, 1.0]
     """
+    return Linear(*_settings(start, end, epochs, warmup))
+
+
+def _settings(start: float, end: float, epochs: int, warmup: int) -> tuple[float, float, int, int]:
+    """The settings of a schedule, or an error that names the one which is none."""
+    start, end = as_number("start")(start), as_number("end")(end)
+    epochs, warmup = as_whole("epochs")(epochs), as_whole("warmup")(warmup)
     if epochs < 1 or warmup < 0:
         raise BadInputError(f"epochs={epochs}, warmup={warmup}: give epochs >= 1 and warmup >= 0.")
-
-    return Linear(start, end, epochs, warmup)
+    return start, end, epochs, warmup
