@@ -95,6 +95,15 @@ def as_instance(value: Any, kind: type[_Kind], name: str, fix: str) -> _Kind:
     return value
 
 
+def check_table(given: Any, name: str) -> None:
+    """Refuse what is no DataFrame of pandas, and one that has two columns of a name."""
+    if not (hasattr(given, "iloc") and hasattr(given, "columns")):
+        raise BadInputError(f"{name} is {shown(given)}. Give a pandas DataFrame.")
+    if not given.columns.is_unique:
+        twice = given.columns[given.columns.duplicated()][0]
+        raise BadInputError(f"{name} has two columns named {twice!r}. Rename or drop one.")
+
+
 def as_path(value: Any, name: str) -> Path:
     """A path of a text or a path."""
     if not isinstance(value, str | os.PathLike):

@@ -1,10 +1,14 @@
 """Table columns to arrays and back: floats, 32-bit integers, booleans, and codes for strings."""
 
 import math
+from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
+from ._arguments import shown
 from ._types import HostColumn
 from ._validate import BadInputError
 
@@ -28,8 +32,8 @@ def encode(values: Any, where: str) -> tuple[HostColumn, tuple[str, ...] | None]
     >>> encode(["b", "a", "b"], "household column 'region'")
     (array([1, 0, 1], dtype=int32), ('a', 'b'))
     """
-    if not hasattr(values, "dtype"):
-        values = np.asarray(values, dtype=object) if _holds_strings(values) else np.asarray(values)
+    if not (hasattr(values, "dtype") and hasattr(values, "__len__")):
+        values = _as_row(values, where)
     _fail_if_missing(values, where)
     kind = values.dtype.kind
     if kind == "b":
@@ -38,7 +42,9 @@ def encode(values: Any, where: str) -> tuple[HostColumn, tuple[str, ...] | None]
         # Unsigned numbers stay so: as signed ones, the largest of them would be small and negative.
         return _int32(np.asarray(values, np.int64 if kind == "i" else np.uint64), where), None
     if kind == "f":
-        return np.asarray(values, dtype=np.promote_types(_numpy_float(values), np.float32)), None
+        wide = np.asarray(values, dtype=np.promote_types(_numpy_float(values), np.float32))
+        _fail_if_too_large(wide, where)
+        return wide, None
     if kind in "OUT":
         return _encode_objects(np.asarray(values, dtype=object), where)
     raise _not_understood(where, str(values.dtype))
@@ -53,12 +59,62 @@ def decode(codes: HostColumn, vocabulary: tuple[str, ...]) -> np.ndarray:
     return np.asarray(vocabulary, dtype=object)[np.asarray(codes)]
 
 
-def _holds_strings(values: Any) -> bool:
-    return any(isinstance(value, str) for value in values)
+def _as_row(values: Any, where: str) -> np.ndarray:
+    """A sequence as an array; texts as objects."""
+    if (
+        isinstance(values, str | bytes | Mapping | Set)
+        or not isinstance(values, Iterable)
+        or hasattr(values, "columns")
+    ):
+        raise BadInputError(f"{where} is {shown(values)}. Give one value a row.")
+    held = list(values)
+    try:
+        plain = np.asarray(held)
+    except ValueError:
+        plain = np.zeros((0, 0))
+    if plain.ndim != 1:
+        raise BadInputError(f"{where} holds rows that are not one value each. Give one a row.")
+    return np.asarray(held, dtype=object) if plain.dtype.kind in "USO" else plain
+
+
+def _fail_if_too_large(values: np.ndarray, where: str) -> None:
+    """A number that JAX's float would make an infinity of is refused."""
+    largest = jnp.finfo(jnp.result_type(float))
+    beyond = np.isfinite(values) & (np.abs(values) > float(largest.max))
+    if beyond.any():
+        row = int(beyond.argmax())
+        raise BadInputError(
+            f"{where} holds {values[row]:g} in row {row}, which does not fit in {largest.dtype}."
+            " Store it in another unit, or enable jax_enable_x64."
+        )
 
 
 def _numpy_float(values: Any) -> np.dtype:
     return values.dtype if isinstance(values.dtype, np.dtype) else np.dtype(np.float64)
+
+
+def fail_if_no_columns(wanted: Any) -> None:
+    """What is wanted are columns by entity and name."""
+    inner = list(wanted.items()) if isinstance(wanted, Mapping) else [(None, wanted)]
+    for entity, new in inner:
+        if not isinstance(new, Mapping):
+            where = f"{entity!r} is" if entity is not None else "The columns are"
+            raise BadInputError(
+                f"{where} {shown(new)}. Give columns by entity and name: "
+                "with_columns({'person': {'rent': ...}})."
+            )
+        for name in new:
+            if not isinstance(name, str):
+                raise BadInputError(
+                    f"A new column is named {shown(name)}. Give it a name that is a text."
+                )
+
+
+def fail_if_no_numbers(values: jax.Array, where: str) -> None:
+    """A JAX array that is a column holds numbers or booleans."""
+    kinds = (jnp.integer, jnp.floating, jnp.bool_)
+    if not any(jnp.issubdtype(values.dtype, kind) for kind in kinds):
+        raise BadInputError(f"{where} holds {values.dtype}. Give numbers or booleans.")
 
 
 def _missing(values: Any) -> np.ndarray:

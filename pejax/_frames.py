@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ._arguments import check_table, shown
 from ._encode import decode, encode
 from ._tables import Tables
 from ._types import HostColumn, HostIndex
@@ -21,6 +22,7 @@ def tables_from_frames(
     household: str,
 ) -> Tables:
     """Read the tables of each entity; `Population.from_frames` documents the layout."""
+    _fail_if_no_names(weights, person, household)
     _fail_if_no_person_table(frames, person)
     _fail_if_columns_repeat(frames)
     groups = _groups(frames, person, household)
@@ -67,17 +69,33 @@ def _groups(frames: Mapping[str, Any], person: str, household: str) -> tuple[str
 
 
 def _fail_if_no_person_table(frames: Mapping[str, Any], person: str) -> None:
+    if not isinstance(frames, Mapping):
+        raise BadInputError(
+            f"frames is {shown(frames)}. Give tables by entity, {{'person': ..., 'household': ...}}"
+        )
     if person not in frames:
         raise unknown("table", person, frames)
 
 
+def _fail_if_no_names(weights: Any, person: Any, household: Any) -> None:
+    for label, name in {"weights": weights, "person": person, "household": household}.items():
+        if not isinstance(name, str) and (label, name) != ("weights", None):
+            raise BadInputError(f"{label} is {shown(name)}. Give a name, as a text.")
+
+
 def _fail_if_columns_repeat(frames: Mapping[str, Any]) -> None:
     for entity, frame in frames.items():
-        if not frame.columns.is_unique:
-            twice = frame.columns[frame.columns.duplicated()][0]
+        if not isinstance(entity, str):
             raise BadInputError(
-                f"The {entity} table has two columns named {twice!r}. Rename or drop one."
+                f"frames has the key {shown(entity)}. Its keys are entities' names."
             )
+        check_table(frame, f"The {entity} table")
+        for column in frame.columns:
+            if not isinstance(column, str):
+                raise BadInputError(
+                    f"The {entity} table has a column named {shown(column)}. Give columns names"
+                    " that are texts."
+                )
 
 
 def _id_column(frame: Any, column: str, entity: str) -> Any:

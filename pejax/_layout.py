@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ._arguments import as_whole
 from ._tables import Tables
 from ._types import HostIndex
 from ._validate import BadInputError, unknown
@@ -106,8 +107,8 @@ def _chosen_sizes(tables: Tables, sizes: int | Mapping[str, int] | None) -> dict
         for entity in sizes:
             if entity not in tables.entities:
                 raise unknown("entity", entity, tables.entities)
-        return dict(sizes)
-    return {tables.person: int(sizes)}
+        return {entity: as_whole(f"n[{entity!r}]")(size) for entity, size in sizes.items()}
+    return {tables.person: as_whole("n")(sizes)}
 
 
 def _fail_if_too_small(entity: str, size: int, count: int, spare: bool = False) -> None:

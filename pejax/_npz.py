@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from ._arguments import as_path
 from ._files import atomic_path
 from ._validate import BadInputError
 
@@ -17,6 +18,7 @@ Arrays = dict[str, np.ndarray]
 
 def save_arrays(arrays: Mapping[str, Any], path: str | os.PathLike[str]) -> Path:
     """Write named arrays in one step; objects are refused."""
+    path = as_path(path, "path")
     host = {name: np.asarray(values) for name, values in arrays.items()}
     for name, values in host.items():
         if values.dtype.hasobject:
@@ -26,7 +28,7 @@ def save_arrays(arrays: Mapping[str, Any], path: str | os.PathLike[str]) -> Path
             )
     with atomic_path(path) as temporary, temporary.open("wb") as file:
         np.savez(file, allow_pickle=False, **host)
-    return Path(path)
+    return path
 
 
 def load_arrays(path: str | os.PathLike[str]) -> Arrays:
@@ -36,7 +38,7 @@ def load_arrays(path: str | os.PathLike[str]) -> Arrays:
         FileNotFoundError: there is no such file.
         BadInputError: the file is damaged or something else.
     """
-    with Path(path).open("rb") as file:
+    with as_path(path, "path").open("rb") as file:
         try:
             with np.load(file, allow_pickle=False) as archive:
                 return {name: archive[name] for name in archive.files}

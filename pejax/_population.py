@@ -11,8 +11,9 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Bool, Float, Int, Num, Shaped
 
+from ._arguments import as_column, as_instance, as_whole
 from ._checks import CHECKED_COLUMNS, check
-from ._encode import decode, encode
+from ._encode import decode, encode, fail_if_no_columns, fail_if_no_numbers
 from ._frames import frames_from_tables, tables_from_frames
 from ._layout import Layout, in_blocks, padded_at_end, size_bucket, unpadded
 from ._schema import FrozenMapping, Schema
@@ -203,7 +204,13 @@ class Population(eqx.Module):
 
     def trim(self, values: Shaped[Array, "row *rest"], entity: str) -> Shaped[Array, "real *rest"]:
         """Drop the padding rows of an array that has one row for each row of an entity."""
+        self.schema.check_entity(entity)
         count, size = self.schema.counts[entity], self.schema.sizes[entity]
+        if np.shape(values)[:1] not in ((count,), (size,)):
+            raise BadInputError(
+                f"The values have shape {np.shape(values)}, but there are {count} rows of {entity}."
+                " Give one value a row."
+            )
         if count == size:
             return values
         if self.schema.blocks == 1:
@@ -236,18 +243,17 @@ class Population(eqx.Module):
     def with_weights(self, weights: Num[Array, " household"] | np.ndarray) -> "Population":
         """The same people with other household weights, one a real or a padded household.
 
-        Negative weights are let through (a linear calibration may give them), NaN and infinity are
-        not.
+        Negative weights are let through (a linear calibration may give them), NaN and infinity
+        are not.
         """
         household = self.schema.household
-        given = getattr(weights, "dtype", None)
-        if getattr(given, "kind", "f") in "mMSUc":
-            raise BadInputError(f"The new weights have type {given}. Give numbers.")
+        if not isinstance(weights, jax.Array):
+            weights = as_column(weights, "weights", household)
         with np.errstate(over="ignore"):  # what becomes infinite is refused below
             held = jnp.asarray(weights, self.weights.dtype)
         placed = self._placed(held, household, "weights")
         if not isinstance(placed, Tracer) and not bool(jnp.isfinite(placed).all()):
-            row = int(jnp.isfinite(placed).argmin())
+            row = int((~jnp.isfinite(placed)).argmax())
             value = "NaN" if bool(jnp.isnan(placed[row])) else f"infinite in {placed.dtype}"
             raise BadInputError(
                 f"{household} row {row}: the new weight is {value}. Check how the weights were"
@@ -268,6 +274,7 @@ class Population(eqx.Module):
         `from_frames`; JAX arrays are taken as they are.
         """
         wanted = {entity: columns} if isinstance(entity, str) else entity
+        fail_if_no_columns(wanted)
         held = {name: dict(columns) for name, columns in self.columns.items()}
         vocabularies, origin = dict(self.schema.vocabularies), dict(self.schema.origin)
         for owner, new in wanted.items():
@@ -338,7 +345,7 @@ class Population(eqx.Module):
         another. `trim` brings values back in the caller's order, which must be household order.
         """
         tables = self.to_tables()
-        return self.from_tables(tables, in_blocks(tables, blocks))
+        return self.from_tables(tables, in_blocks(tables, as_whole("blocks")(blocks)))
 
     def stacked(self) -> "Population":
         """Blocks as a leading axis, links local to each: for `jax.lax.map`, `vmap`, `shard_map`.
@@ -369,6 +376,7 @@ class Population(eqx.Module):
 
         The mesh's axes are taken as automatic ones: XLA places the intermediates of `jax.jit`.
         """
+        as_instance(mesh, jax.sharding.Mesh, "mesh", "Give a jax.sharding.Mesh.")
         names = mesh.axis_names if axis is None else (axis,)
         devices = math.prod(mesh.shape[name] for name in names)
         automatic = (jax.sharding.AxisType.Auto,) * len(mesh.axis_names)
@@ -403,6 +411,7 @@ class Population(eqx.Module):
     def _new_column(self, entity: str, name: str, values: Any, vocabularies: dict):
         where = f"{entity} column {name!r}"
         if _is_device(values):
+            fail_if_no_numbers(values, where)
             return self._placed(values, entity, where)
         array, vocabulary = encode(values, where)
         vocabularies.pop((entity, name), None)

@@ -7,6 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from .._arguments import as_instance
 from .._npz import Arrays, digest_of
 from .._validate import BadInputError
 from .forest._bags import Bags
@@ -57,6 +58,7 @@ def imputers_from_arrays(arrays: Mapping[str, np.ndarray]) -> tuple[Imputer, ...
     Raises:
         BadInputError: not such arrays, of another version, or altered since.
     """
+    as_instance(arrays, Mapping, "arrays", "Give what to_arrays returned.")
     held = dict(arrays)
     header = _read_header(held, FORMAT)
     return tuple(
@@ -82,6 +84,7 @@ def forest_from_arrays(arrays: Mapping[str, np.ndarray]) -> Forest:
     Raises:
         BadInputError: not such arrays, of another version, or altered since.
     """
+    as_instance(arrays, Mapping, "arrays", "Give what to_arrays returned.")
     held = dict(arrays)
     header = _read_header(held, ONE_FOREST)
     return _one_rebuilt(header["forest"], "", held)

@@ -11,6 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, PartitionSpec
 
+from .._arguments import as_whole
+from .._validate import BadInputError
 from ._checks import is_traced
 
 # A block's covariates and leaf numbers stay in a CPU's second-level cache; an accelerator wants
@@ -29,6 +31,8 @@ class Plan(NamedTuple):
     @classmethod
     def of(cls, chunk: int | None, mesh: Mesh | None = None) -> "Plan":
         """The caller's block size, or the one that suits the default backend."""
+        if chunk is not None and as_whole("chunk")(chunk) < 1:
+            raise BadInputError(f"chunk is {chunk}; give a number of rows above 0, or None.")
         rows = chunk or _ROWS.get(jax.default_backend(), _ROWS_ACCELERATOR)
         if mesh is not None:
             automatic = (AxisType.Auto,) * len(mesh.axis_names)

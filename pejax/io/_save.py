@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from .._arguments import as_path
 from .._files import atomic_path
 from .._npz import load_arrays, save_arrays
 from .._population import Population
@@ -26,7 +27,7 @@ def save(thing: Any, path: str | os.PathLike) -> Path:
         BadInputError: no such pair in the table.
         MissingExtraError: parquet without `pyarrow`.
     """
-    path = Path(path)
+    path = as_path(path, "path")
     if isinstance(thing, Population):
         if path.suffix == ".npz":
             return save_population(thing, path)
@@ -49,7 +50,7 @@ def load(path: str | os.PathLike) -> Any:
         FileNotFoundError: nothing is there.
         BadInputError: the file is none of `save`'s kinds, or breaks a rule of populations.
     """
-    path = Path(path)
+    path = as_path(path, "path")
     if path.is_dir():
         return read_parquet(path)
     if path.suffix == ".npz":

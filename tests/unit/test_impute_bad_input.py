@@ -1,5 +1,8 @@
 """What imputation refuses: each message names the row and the column, and ends with the fix."""
 
+import dataclasses
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,6 +14,7 @@ from pejax._validate import BadInputError, PejaxError, UnknownNameError
 from pejax.impute import QRF, FittedQRF, Forest
 from pejax.impute._archive import VERSION
 
+KEY = jax.random.key(0)
 SMALL = QRF(n_estimators=3, n_jobs=1)
 
 
@@ -236,3 +240,99 @@ def test_outcomes_that_floats_do_not_hold_are_refused_from_elsewhere():
         Forest.from_sklearn(RandomForestRegressor(3).fit(X, y), X, y)
     with pytest.raises(BadInputError, match=r"classes_, place 0: 9007199254740992"):
         Forest.from_sklearn(RandomForestClassifier(3).fit(X, y))
+
+
+# ---- arguments of another kind
+
+
+@pytest.mark.parametrize(
+    ("change", "predictors", "outcomes", "weight", "message"),
+    [
+        (lambda d: None, ["age"], ["income"], None, "X is None. Give a pandas DataFrame"),
+        (
+            lambda d: d,
+            "age",
+            ["income"],
+            None,
+            "predictors is 'age'. Give a list of columns: ['age']",
+        ),
+        (lambda d: d, ["age"], None, None, "imputed_variables is None. Give a list"),
+        (lambda d: d, ["age"], ["income"], [1], "Unknown column [1]"),
+        (lambda d: d.rename(columns={"w": "age"}), ["age"], ["income"], None, "X has two columns"),
+        (
+            lambda d: d.assign(state=["CA", 1] * 20),
+            ["state"],
+            ["income"],
+            None,
+            "Column 'state' holds a str in row 0 and a int in row 1",
+        ),
+        (
+            lambda d: d.assign(state=[[1]] * 40),
+            ["state"],
+            ["income"],
+            None,
+            "Column 'state' holds a list",
+        ),
+        (lambda d: d.assign(age=1j), ["age"], ["income"], None, "Column 'age' holds complex128"),
+        (lambda d: d.assign(w="1"), ["age"], ["income"], "w", "column 'w'[0] is '1'. Give numbers"),
+        (
+            lambda d: d.assign(w=pd.Timestamp("2020")),
+            ["age"],
+            ["income"],
+            "w",
+            "column 'w' holds datetime64",
+        ),
+    ],
+)
+def test_donors_of_another_kind(donors, change, predictors, outcomes, weight, message):
+    with pytest.raises(PejaxError, match="^" + re.escape(message)):
+        SMALL.fit(change(donors), predictors, outcomes, weight)
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"n_estimators": 1.5}, "n_estimators is 1.5; give a whole number"),
+        ({"n_estimators": True}, "n_estimators is True"),
+        ({"min_samples_leaf": "5"}, "min_samples_leaf is '5'"),
+        ({"max_depth": 0}, "max_depth is 0; give a whole number above 0"),
+        ({"max_features": "some"}, "max_features is 'some'"),
+        ({"max_features": 2.0}, "max_features is 2.0; give a share"),
+        ({"max_samples": 0}, "max_samples is 0; give a number above 0"),
+        ({"sign_stage": "no"}, "sign_stage is 'no'; give True or False"),
+        ({"seed": -1}, "seed is -1; give a whole number"),
+        ({"n_jobs": 0}, "n_jobs is 0; give a whole number above 0"),
+    ],
+)
+def test_settings_of_another_kind(donors, setting, message):
+    with pytest.raises(BadInputError, match="^" + re.escape(message)):
+        dataclasses.replace(SMALL, **setting).fit(donors, ["age"], ["income"])
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda f, x: f.draw(None, key=KEY), "X is None. Give a pandas DataFrame"),
+        (lambda f, x: f.draw(x, key=0), "key is 0. Pass key=jax.random.key(0)"),
+        (lambda f, x: f.draw(x, key=KEY, mesh=3), "mesh is 3. Give a jax.sharding.Mesh"),
+        (lambda f, x: f.predict(x, 0.5), "quantiles is 0.5. Give a list"),
+        (lambda f, x: f.predict(x, ["a"]), "quantiles[0] is 'a'"),
+        (lambda f, x: f.imputers[0].forest.mean(np.zeros((1, 3)), chunk=0), "chunk is 0; give"),
+        (lambda f, x: f.imputers[0].forest.leaves([["a", 1, 2]]), "The covariates[0, 0] is 'a'"),
+        (lambda f, x: f.save(3), "path is 3. Give a path"),
+        (lambda f, x: FittedQRF.from_arrays(3), "arrays is 3. Give what to_arrays"),
+    ],
+)
+def test_what_is_asked_of_a_chain(donors, fitted, ask, message):
+    with pytest.raises(BadInputError, match="^" + re.escape(message)):
+        ask(fitted, donors)
+
+
+def test_weights_whose_sum_overflows_draw_as_others_do(donors):
+    """Divided by an infinite sum all were 0, and every tree grew on the last donor alone."""
+    even = SMALL.fit(donors, ["age"], ["income"])
+    huge = SMALL.fit(donors.assign(w=1e308), ["age"], ["income"], "w")
+    receivers = donors[["age"]]
+    pd.testing.assert_frame_equal(
+        huge.draw(receivers, key=jax.random.key(0)), even.draw(receivers, key=jax.random.key(0))
+    )

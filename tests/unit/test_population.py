@@ -162,7 +162,7 @@ def test_with_weights_refuses_nan_and_wrong_lengths(pop):
         pop.with_weights(np.ones(3))
     with pytest.raises(BadInputError, match="row 0: the new weight is infinite in float32"):
         pop.with_weights(np.array([1e39, 1.0]))
-    with pytest.raises(BadInputError, match="new weights have type datetime64"):
+    with pytest.raises(BadInputError, match="weights holds datetime64"):
         pop.with_weights(np.array(["2026-01-01", "2026-01-02"], "datetime64[D]"))
 
 

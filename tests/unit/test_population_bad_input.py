@@ -1,11 +1,14 @@
 """Every way in which tables can be wrong: the message names the row, the column and the fix."""
 
+import re
+
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
 
 from pejax import Population
-from pejax._validate import BadInputError, UnknownNameError
+from pejax._validate import BadInputError, PejaxError, UnknownNameError
 
 
 def person(**changes):
@@ -189,3 +192,70 @@ def test_pandas_own_types_are_understood(values, kind):
     pop = build(people=person(extra=values))
     assert pop.column("extra").dtype.kind == kind
     assert len(pop.column("extra")) == 3
+
+
+# ---- arguments of another kind
+
+
+def tables(**changes):
+    return {"person": person(**changes), "household": household()}
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Population.from_frames(None), "frames is None. Give tables by entity"),
+        (lambda: Population.from_frames([person()]), "frames is a list. Give tables by entity"),
+        (
+            lambda: Population.from_frames({"person": {"person_id": [1]}}),
+            "The person table is a dict. Give a pandas DataFrame",
+        ),
+        (lambda: Population.from_frames(tables() | {3: household()}), "frames has the key 3"),
+        (lambda: Population.from_frames(tables(), 3), "weights is 3. Give a name"),
+        (lambda: Population.from_frames(tables(), ["w"]), "weights is a list. Give a name"),
+        (lambda: build(person().rename(columns={"age": 5})), "The person table has a column named"),
+        (lambda: build(person(debt=[1e39, 1, 2])), "'debt' holds 1e+39 in row 0, which does not"),
+        (lambda: build(person(n=[10**30, 1, 2])), "'n' holds 1000000000000000000000000000000 in"),
+        (
+            lambda: build(person(n=np.array([2**64 - 1, 1, 2], "uint64"))),
+            "'n' holds 18446744073709551615 in row 0",
+        ),
+        (
+            lambda: build(homes=household(household_weight=[1e39, 1.0])),
+            "the weight is 1e+39",
+        ),
+        (lambda: build().with_weights("a"), "weights is 'a'. Give a list"),
+        (lambda: build().with_weights(["1", "2"]), "weights[0] is '1'. Give numbers"),
+        (lambda: build().with_weights({}), "weights is a dict"),
+        (
+            lambda: build().with_weights([1e39, 1.0]),
+            "household row 0: the new weight is infinite in",
+        ),
+        (
+            lambda: build().with_weights([np.inf, 1.0]),
+            "household row 0: the new weight is infinite",
+        ),
+        (lambda: build().with_weights(np.array(["2020"] * 2, "M8[D]")), "weights holds datetime"),
+        (lambda: build().with_columns(None), "The columns are None. Give columns by entity"),
+        (lambda: build().with_columns({"person": 3}), "'person' is 3. Give columns by entity"),
+        (lambda: build().with_columns({"person": {3: [1, 2, 3]}}), "A new column is named 3"),
+        (lambda: build().with_columns("person", x="abc"), "'x' is 'abc'. Give one value a row"),
+        (lambda: build().with_columns("person", x=3), "'x' is 3. Give one value a row"),
+        (lambda: build().with_columns("household", x=household()), "'x' is a DataFrame"),
+        (lambda: build().with_columns("person", x=[[1], [1, 2], []]), "'x' holds rows that are"),
+        (lambda: build().with_columns("person", x=jnp.ones(3, complex)), "'x' holds complex64"),
+        (
+            lambda: build().trim(jnp.ones(5), "person"),
+            "The values have shape (5,), but there are 3",
+        ),
+        (lambda: build().trim(jnp.ones(3), "persn"), "Unknown entity 'persn'. Did you mean"),
+        (lambda: build().pad_to("9"), "n is '9'; give a whole number"),
+        (lambda: build().pad_to({"person": 9.5}), "n['person'] is 9.5; give a whole number"),
+        (lambda: build().in_blocks(1.5), "blocks is 1.5; give a whole number"),
+        (lambda: build().shard(3), "mesh is 3. Give a jax.sharding.Mesh"),
+        (lambda: build().column(3), "Unknown column 3"),
+    ],
+)
+def test_an_argument_of_another_kind(make, message):
+    with pytest.raises(PejaxError, match=re.escape(message)):
+        make()

@@ -147,7 +147,7 @@ def learn_column(name: str, values: "pd.Series") -> Column:
         return CategoryColumn(name, labels, bool(values.cat.ordered))
     if _is_number(values):
         return NumberColumn(name, _numpy_name(values.dtype))
-    return CategoryColumn(name, _plain(name, sorted(values.dropna().unique())))
+    return CategoryColumn(name, _plain(name, _ascending(name, values)))
 
 
 def column_to_json(column: Column) -> dict[str, Any]:
@@ -175,9 +175,25 @@ def _plain(name: str, labels: Iterable[Any]) -> tuple[Label, ...]:
     return plain
 
 
+def _ascending(name: str, values: "pd.Series") -> list[Any]:
+    """The categories of a column, in order."""
+    try:
+        return sorted(values.dropna().unique())
+    except TypeError as problem:
+        kinds = [type(value).__name__ for value in values]
+        row = next((i for i, kind in enumerate(kinds) if kind != kinds[0]), 0)
+        found = f"a {kinds[0]} in row 0" + (f" and a {kinds[row]} in row {row}" if row else "")
+        raise BadInputError(
+            f"Column {name!r} holds {found}, which are no numbers and no categories of one type."
+            " Convert it, for example with astype(str)."
+        ) from problem
+
+
 def _is_number(values: "pd.Series") -> bool:
     import pandas as pd
 
+    if pd.api.types.is_complex_dtype(values.dtype):
+        raise BadInputError(f"Column {values.name!r} holds {values.dtype}. Give real numbers.")
     return pd.api.types.is_numeric_dtype(values.dtype) or pd.api.types.is_bool_dtype(values.dtype)
 
 

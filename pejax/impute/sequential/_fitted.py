@@ -1,7 +1,7 @@
 """A fitted chain of forests: fill the variables of receivers in turn."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -9,6 +9,7 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Shaped
 
+from ..._arguments import as_column, as_instance, check_key, check_table
 from ..._npz import Arrays, Stored
 from ..._types import Key
 from ..._validate import BadInputError, unknown
@@ -87,9 +88,10 @@ class FittedQRF(eqx.Module, Stored):
         import pandas as pd
 
         self._check_quantiles()
+        levels = _levels(quantiles)
         encoded = encoded_columns(X, self.imputers[0].inputs)
         tables = {}
-        for level in quantiles:
+        for level in levels:
             columns = dict(encoded)
             for imputer in self.imputers:
                 x = imputer.covariates(columns)
@@ -120,6 +122,7 @@ class FittedQRF(eqx.Module, Stored):
         import pandas as pd
 
         self._check_quantiles()
+        quantiles = _levels(quantiles)
         columns = encoded_columns(X, (*self.imputers[0].inputs, *self._targets()))
         found = {
             imputer.target.name: np.asarray(_out_of_bag(imputer, columns, quantiles))
@@ -179,6 +182,10 @@ class Filling:
         mesh: Mesh | None,
     ) -> "Filling":
         """Begin with the receivers' predictors."""
+        check_table(X, "X")
+        check_key(key)
+        if mesh is not None:
+            as_instance(mesh, Mesh, "mesh", "Give a jax.sharding.Mesh, or leave it out.")
         words = record_words(_record_ids(X) if ids is None else ids, len(X))
         return cls(encoded_columns(X, inputs), X.index, key, words, mesh)
 
@@ -201,6 +208,7 @@ def encoded_columns(
     X: "pd.DataFrame", columns: Iterable[Column]
 ) -> dict[str, Shaped[Array, " row"]]:
     """Columns of a table as arrays."""
+    check_table(X, "X")
     found = {}
     for column in columns:
         if column.name not in X.columns:
@@ -225,6 +233,12 @@ def _out_of_bag(
             " their order."
         )
     return forest.quantile(x, quantiles, trees=outside)
+
+
+def _levels(quantiles: Any) -> list[Any]:
+    """Quantile levels as they were given, each a number."""
+    as_column(quantiles, "quantiles", "level")
+    return list(quantiles)
 
 
 def _record_ids(X: "pd.DataFrame") -> np.ndarray:

@@ -2,15 +2,16 @@
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Float, Num
 
+from ..._arguments import as_column, as_number, as_switch, as_whole, check_table, shown
 from ..._types import Key
 from ..._validate import BadInputError, unknown
 from .._checks import check_covariates, check_weights
@@ -151,7 +152,9 @@ class QRF:
         weight_col: str | None,
     ) -> "_Donors":
         """The donors' columns as arrays, checked, and the order of the chain."""
-        predictors, targets = list(predictors), list(imputed_variables)
+        check_table(X, "X")
+        predictors = _names(predictors, "predictors")
+        targets = _names(imputed_variables, "imputed_variables")
         self._check_settings(len(X))
         _check_names(X, predictors, targets, weight_col)
         kinds = {name: learn_column(name, X[name]) for name in (*predictors, *targets)}
@@ -166,6 +169,8 @@ class QRF:
 
     def _imputers(self, donors: "_Donors", progress: Progress | None) -> Iterator[Imputer]:
         """The imputers of the chain, one after the other."""
+        if progress is not None and not callable(progress):
+            raise BadInputError(f"progress is {shown(progress)}. Give a function.")
         for done, name in enumerate(donors.targets):
             if progress is not None:
                 progress(done, len(donors.targets), name)
@@ -239,6 +244,7 @@ class QRF:
             raise unknown("readout", self.readout, READOUTS)
         if self.order not in ORDERS:
             raise unknown("order", self.order, ORDERS)
+        self._check_kinds()
         if self.n_estimators < 1 or self.min_samples_leaf < 1:
             raise BadInputError(
                 f"A forest of {self.n_estimators} trees with leaves of {self.min_samples_leaf}"
@@ -250,6 +256,23 @@ class QRF:
                 f"A tree of {draws} draws cannot be split into leaves of {self.min_samples_leaf}."
                 " Lower min_samples_leaf, raise max_samples or bring more donors."
             )
+
+    def _check_kinds(self) -> None:
+        """Every setting is of its kind."""
+        as_whole("n_estimators")(self.n_estimators)
+        as_whole("min_samples_leaf")(self.min_samples_leaf)
+        as_switch("sign_stage")(self.sign_stage)
+        if as_whole("seed")(self.seed) < 0:
+            raise BadInputError(f"seed is {self.seed}; give a whole number of at least 0.")
+        for name in ("max_depth", "n_jobs"):
+            value = getattr(self, name)
+            if value is not None and as_whole(name)(value) < 1:
+                raise BadInputError(f"{name} is {value}; give a whole number above 0, or None.")
+        samples, features = self.max_samples, self.max_features
+        if samples is not None and not as_number("max_samples")(samples) > 0:
+            raise BadInputError(f"max_samples is {samples}; give a number above 0, or None.")
+        if not (features is None or features in ("sqrt", "log2")):
+            _check_features(features)
 
 
 class _Donors(NamedTuple):
@@ -306,9 +329,28 @@ def training_covariates(
 def _donor_weights(X: "pd.DataFrame", weight_col: str | None) -> Float[np.ndarray, " donor"]:
     if weight_col is None:
         return np.ones(len(X))
-    weights = X[weight_col].to_numpy(np.float64, na_value=np.nan)
+    weights = as_column(X[weight_col], f"column {weight_col!r}")
     check_weights(weights, len(X), weight_col)
-    return weights
+    with np.errstate(over="ignore"):
+        return weights if np.isfinite(weights.sum()) else weights / weights.max()
+
+
+def _check_features(features: Any) -> None:
+    share = as_number("max_features")(features)
+    whole = isinstance(features, int | np.integer)
+    if not (share >= 1 if whole else 0 < share <= 1):
+        raise BadInputError(
+            f"max_features is {features}; give a share above 0 and up to 1.0, a whole number of"
+            " covariates, 'sqrt', 'log2' or None."
+        )
+
+
+def _names(given: Any, name: str) -> list[Any]:
+    """Names of columns, as a list."""
+    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
+        hint = f": [{given!r}]" if isinstance(given, str) else ""
+        raise BadInputError(f"{name} is {shown(given)}. Give a list of columns{hint}.")
+    return list(given)
 
 
 def _check_names(
@@ -316,8 +358,8 @@ def _check_names(
 ) -> None:
     wanted = [*predictors, *targets, *([] if weight_col is None else [weight_col])]
     for name in wanted:
-        if name not in X.columns:
-            raise unknown("column", name, map(str, X.columns))
+        if not isinstance(name, Hashable) or name not in X.columns:
+            raise unknown("column", name, X.columns)
     if not predictors or not targets:
         raise BadInputError("Give at least one predictor and one variable to impute.")
     twice = [name for name in wanted if wanted.count(name) > 1]
