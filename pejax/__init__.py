@@ -4,6 +4,13 @@ import importlib as _importlib
 from importlib.metadata import version as _version
 
 from ._population import Population as Population
+from ._results import Result as Result, SolveError as SolveError
+from ._validate import (
+    BadInputError as BadInputError,
+    MissingExtraError as MissingExtraError,
+    PejaxError as PejaxError,
+    UnknownNameError as UnknownNameError,
+)
 
 __version__ = _version("pejax")
 

@@ -3,13 +3,18 @@
 import importlib.metadata
 import os
 import platform
+import re
 import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+
+_REQUIREMENT = re.compile(r"(?P<name>[\w.-]+)\s*(?:\[(?P<extras>[^\]]*)\])?")
+_VERSION = re.compile(r"python_version\s*(<|>=)\s*['\"](\d+)\.(\d+)['\"]")
 
 CORE = ("pejax", "jax", "jaxlib", "numpy", "equinox", "optax")
 
@@ -43,6 +48,43 @@ def versions(packages: Iterable[str]) -> dict[str, str | None]:
         except importlib.metadata.PackageNotFoundError:
             found[name] = None
     return found
+
+
+def extras() -> dict[str, list[str]]:
+    """Every extra of the installed pejax, with the distributions that it needs here.
+
+    They come from the package's own metadata, so that none is forgotten.
+    """
+    names = importlib.metadata.metadata("pejax").get_all("Provides-Extra") or []
+    return {name: _needed("pejax", name) for name in names}
+
+
+def _needed(distribution: str, extra: str) -> list[str]:
+    """The distributions that an extra brings, those of its own extras included."""
+    try:
+        wanted = importlib.metadata.requires(distribution) or []
+    except importlib.metadata.PackageNotFoundError:
+        return []
+    found: list[str] = []
+    for requirement in wanted:
+        head, _, marker = requirement.partition(";")
+        match = _REQUIREMENT.match(head.strip())
+        if match and re.search(rf"extra == ['\"]{re.escape(extra)}['\"]", marker) and _here(marker):
+            found.append(match["name"])
+            for inner in filter(None, (match["extras"] or "").split(",")):
+                found += _needed(match["name"], inner.strip())
+    return list(dict.fromkeys(found))
+
+
+def _here(marker: str) -> bool:
+    """Whether what a marker says of Python's version holds of this one."""
+    for comparison, major, minor in _VERSION.findall(marker):
+        wanted = (int(major), int(minor))
+        if not {"<": sys.version_info[:2] < wanted, ">=": sys.version_info[:2] >= wanted}[
+            comparison
+        ]:
+            return False
+    return True
 
 
 def device() -> str:

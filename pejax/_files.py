@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from ._validate import BadInputError, PejaxError
+
 
 @contextlib.contextmanager
 def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
@@ -34,6 +36,25 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def refused_if_unreadable(path: str | os.PathLike, kind: str) -> Iterator[None]:
+    """Say of a file that cannot be read as what its name says that it is none.
+
+    Readers of other packages raise whatever they like over a file that is damaged. Where there is
+    no file, or no leave to read it, the system's own error says so.
+    """
+    try:
+        yield
+    except (FileNotFoundError, PermissionError, IsADirectoryError, PejaxError):
+        raise
+    except Exception as problem:
+        reason = str(problem).partition("\n")[0]
+        raise BadInputError(
+            f"{path} is no readable {kind} ({reason}). Save it again, or copy it again from where"
+            " it is whole."
+        ) from problem
 
 
 @contextlib.contextmanager

@@ -20,7 +20,7 @@ from ._schema import FrozenMapping, Schema
 from ._segment import segment_first
 from ._tables import Tables, positions
 from ._transfer import chosen_rows, on_device, padded_link, place
-from ._validate import BadInputError, PejaxError, unknown
+from ._validate import BadInputError, unknown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -179,7 +179,7 @@ class Population(eqx.Module):
         """
         holders = [entity for entity, held in self.columns.items() if name in held]
         if len(holders) > 1:
-            raise PejaxError(
+            raise BadInputError(
                 f"Both {' and '.join(holders)} have a column {name!r}. Say which with entity=..."
             )
         if not holders:
@@ -199,7 +199,7 @@ class Population(eqx.Module):
         entity = entity or self.entity_of(name)
         codes = np.asarray(self.column(name, entity))
         if (entity, name) not in self.schema.vocabularies:
-            raise PejaxError(f"{entity} column {name!r} holds no strings. Use column({name!r}).")
+            raise BadInputError(f"{entity} column {name!r} holds no strings. Use column({name!r}).")
         return decode(codes, self.schema.vocabularies[entity, name])
 
     def trim(self, values: Shaped[Array, "row *rest"], entity: str) -> Shaped[Array, "real *rest"]:

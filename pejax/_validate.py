@@ -19,6 +19,10 @@ class BadInputError(PejaxError):
     """The data handed in break a rule; the message names the row and the column."""
 
 
+class MissingFileError(BadInputError, FileNotFoundError):
+    """There is nothing at a path; the message says which argument gave it."""
+
+
 class UnknownNameError(PejaxError, KeyError):
     """A name that nothing answers to; the message carries the nearest matches."""
 

@@ -1,19 +1,21 @@
 """`pejax doctor`: what this installation computes with, and what it lacks."""
 
-import importlib.util
-
 from rich.console import Console
 from rich.markup import escape
 
-from .._environment import environment
+from .._environment import environment, extras, versions
 from ._cache import VARIABLE, compile_folder, program_folder, use_compile_cache
 
-# The package that tells whether an extra is there, and what the extra is for.
-_EXTRAS = {
-    "us": (("policyengine_us", "taxcalc"), "the US law and the public CPS file"),
-    "io": (("pyarrow", "h5py"), "parquet and HDF5 files"),
-    "viz": (("plotly",), "the HTML report"),
-    "ray": (("ray",), "sweeps over several processes or machines"),
+_PURPOSES = {
+    "us": "the US law and the public CPS file",
+    "io": "parquet and HDF5 files",
+    "viz": "the HTML report",
+    "flax": "gates in Flax modules, and checkpoints of long runs",
+    "log": "logs for TensorBoard and MLflow",
+    "ray": "sweeps over several processes or machines",
+    "cuda13": "computing on an NVIDIA GPU",
+    "bench": "the peers that benchmarks compare with",
+    "dev": "tests, formatting and types",
 }
 _SHOWN = ("scikit-learn", "pandas", "policyengine-us", "taxcalc", "pyarrow", "plotly", "ray")
 
@@ -26,8 +28,8 @@ def doctor() -> None:
     for name, value in _rows(facts):
         console.print(f"[bold]{name:<17}[/bold]{escape(value)}", soft_wrap=True)
     console.print("\n[bold]extras[/bold]")
-    for extra, (modules, purpose) in _EXTRAS.items():
-        console.print("  " + escape(_extra_line(extra, modules, purpose)), soft_wrap=True)
+    for extra, needed in extras().items():
+        console.print("  " + escape(_extra_line(extra, needed)), soft_wrap=True)
     console.print("  " + escape(_accelerator_line()), soft_wrap=True)
 
 
@@ -46,18 +48,20 @@ def _rows(facts: dict) -> list[tuple[str, str]]:
     ]
 
 
-def _extra_line(extra: str, modules: tuple[str, ...], purpose: str) -> str:
-    absent = [name for name in modules if importlib.util.find_spec(name) is None]
+def _extra_line(extra: str, needed: list[str]) -> str:
+    absent = [name for name, version in versions(needed).items() if version is None]
+    purpose = _PURPOSES.get(extra, "")
     if not absent:
-        return f"{extra:<5} there    {purpose}"
-    return f'{extra:<5} missing  {purpose}: pip install "pejax[{extra}]"'
+        return f"{extra:<7} there    {purpose}"
+    return (
+        f'{extra:<7} missing  {purpose}: pip install "pejax[{extra}]"'
+        f" ({', '.join(absent)} not installed)"
+    )
 
 
 def _accelerator_line() -> str:
     import jax
 
     if jax.default_backend() != "cpu":
-        return f"gpu   there    JAX runs on {jax.default_backend()}"
-    return (
-        'gpu   missing  computing on the processor; with an NVIDIA GPU: pip install "pejax[cuda13]"'
-    )
+        return f"gpu     there    JAX runs on {jax.default_backend()}"
+    return "gpu     missing  JAX computes on the processor"

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from .._validate import BadInputError, MissingFileError
 from ._options import Out, Seed
 
 if TYPE_CHECKING:
@@ -45,12 +46,12 @@ def impute(
 ) -> None:
     """Grow a quantile regression forest a variable and draw a donor's value for every receiver."""
     options = dict(locals())
-    from .. import impute as room, io
+    from .. import impute as room
     from ._work import work
 
     with work("impute", out, options, seed) as task:
         with task.run.step("tables"):
-            given, wanted = io.load(donor), io.load(receiver)
+            given, wanted = _table(donor, "--donor"), _table(receiver, "--receiver")
         forest = room.QRF(
             n_estimators=trees,
             min_samples_leaf=leaf,
@@ -71,6 +72,18 @@ def impute(
         task.write("imputed", wanted.assign(**{str(name): drawn[name] for name in drawn}))
         task.write("summary", summary)
         task.display.table(summary, rows=40)
+
+
+def _table(path: Path, option: str) -> "pd.DataFrame":
+    """The table of an option."""
+    from .. import io
+
+    if not path.is_file():
+        raise MissingFileError(f"There is no file {path}. Check {option}.")
+    found = io.load(path)
+    if not hasattr(found, "iloc"):
+        raise BadInputError(f"{option}: {path} holds no table. Give a .csv or .parquet file.")
+    return found
 
 
 class _Asked(NamedTuple):

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from .._validate import BadInputError, PejaxError, unknown
+from .._validate import BadInputError, MissingFileError, PejaxError, unknown
 
 if TYPE_CHECKING:
     from .._population import Population
@@ -139,8 +139,15 @@ def _of_country(
         raise BadInputError("Name the variables to compute, or give --program with a saved one.")
     from .. import engine
 
-    package = engine.import_country(country or _COUNTRY)
-    package.fail_if_no_variable(outputs)
+    try:
+        package = engine.import_country(country or _COUNTRY)
+        package.fail_if_no_variable(outputs)
+    except PejaxError:
+        raise
+    except ImportError as error:
+        raise BadInputError(
+            f"--country {country!r} is no installed country package ({error}). Check the name."
+        ) from error
     return OfCountry(package, outputs, year_of(year), extra)
 
 
@@ -158,8 +165,10 @@ def _of_file(
 ) -> OfFile:
     from .. import engine
 
-    if not path.exists():
-        raise FileNotFoundError(f"There is no program {path}. Write one with `pejax compile`.")
+    if not path.is_file():
+        raise MissingFileError(
+            f"There is no program {path}. Check --program, or write one with `pejax compile`."
+        )
     program = engine.load(path)
     package, period = program.recipe.package, int(program.index.period[0][:4])
     for option, given, own in (("--country", country, package), ("--year", year, period)):
@@ -190,7 +199,7 @@ def facts_of(program: "Program") -> dict[str, Any]:
 
 def read_reform(path: Path | None) -> dict[str, Any]:
     """A reform from a file; one that changes nothing if none is given."""
-    content = {} if path is None else _read_json(path)
+    content = {} if path is None else _read_json(path, "--reform")
     if not isinstance(content, dict):
         raise BadInputError(
             f'{path} holds no reform. Write an object: {{"path.of.a.parameter": value}}.'
@@ -200,7 +209,7 @@ def read_reform(path: Path | None) -> dict[str, Any]:
 
 def read_reforms(path: Path) -> list[dict[str, Any]]:
     """A list of reforms from a file."""
-    content = _read_json(path)
+    content = _read_json(path, "the name of the list of reforms")
     if not isinstance(content, list) or not all(isinstance(each, dict) for each in content):
         raise BadInputError(
             f'{path} holds no list of reforms. Write [{{"path.of.a.parameter": value}}, ...].'
@@ -208,13 +217,15 @@ def read_reforms(path: Path) -> list[dict[str, Any]]:
     return content
 
 
-def _read_json(path: Path) -> Any:
+def _read_json(path: Path, argument: str) -> Any:
     """A JSON file, with a message that names the place if it is broken."""
-    if not path.exists():
-        raise FileNotFoundError(f"There is no file {path}. Check the name.")
+    if not path.is_file():
+        raise MissingFileError(f"There is no file {path}. Check {argument}.")
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise BadInputError(
             f"{path}, line {error.lineno}: {error.msg}. Correct the JSON there."
         ) from error
+    except (ValueError, RecursionError) as error:  # other bytes than UTF-8, numbers without end
+        raise BadInputError(f"{path} cannot be read as JSON ({error}). Correct it.") from error

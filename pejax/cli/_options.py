@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from .._validate import BadInputError
+from .._validate import BadInputError, MissingFileError
 
 if TYPE_CHECKING:
     from .._population import Population
@@ -15,7 +15,10 @@ Households = Annotated[
     int | None,
     typer.Option("--households", min=1, help="Draw so many households of the CPS; all if omitted."),
 ]
-Seed = Annotated[int, typer.Option("--seed", help="Every random draw is a function of it.")]
+Seed = Annotated[
+    int,
+    typer.Option("--seed", min=0, max=2**63 - 1, help="Every random draw is a function of it."),
+]
 Year = Annotated[
     int | None,
     typer.Option(
@@ -88,5 +91,5 @@ def whom(path: Path | None, households: int | None, reported: bool, seed: int) -
                 f"{option} is for the CPS. Leave it out, or leave out --population."
             )
     if path is not None and not path.exists():
-        raise FileNotFoundError(f"There is no file or folder {path}. Check --population.")
+        raise MissingFileError(f"There is no file or folder {path}. Check --population.")
     return Whom(path, households, reported, seed)

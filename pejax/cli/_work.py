@@ -34,8 +34,10 @@ def work(
 ) -> Iterator[Work]:
     """Run a command's block; `manifest.json` in `out` says what was run and how it ended."""
     from .. import io
-    from .._validate import require
+    from .._validate import BadInputError, require
 
+    if out.exists() and not out.is_dir():
+        raise BadInputError(f"--out: {out} is a file. Name a folder.")
     display = Display()
     plain = {name: value for name, value in config.items() if value is not None and name != "out"}
     with io.Run(out, command, plain, seed, tell=display.tell) as run:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 
 from .._encode import encode
+from .._files import refused_if_unreadable
 from .._population import Population
 from .._validate import BadInputError, require
 
@@ -87,7 +88,7 @@ def _read(path: str | os.PathLike, year: int) -> tuple[dict[str, np.ndarray], di
     """The arrays of a year by variable, and why others were left."""
     h5py = require("h5py", "io")
     arrays, refused = {}, {}
-    with h5py.File(path, "r") as file:
+    with refused_if_unreadable(path, "HDF5 file"), h5py.File(path, "r") as file:
         for name, held in file.items():
             if not hasattr(held, "keys"):
                 refused[name] = "stored without a period"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from .._arguments import as_path
-from .._files import atomic_path
+from .._files import atomic_path, refused_if_unreadable
 from .._npz import load_arrays, save_arrays
 from .._population import Population
 from .._validate import BadInputError
@@ -74,5 +74,6 @@ def _load_frame(path: Path) -> Any:
     if path.suffix == ".csv":
         import pandas as pd
 
-        return pd.read_csv(path)
+        with refused_if_unreadable(path, "CSV file"):
+            return pd.read_csv(path)
     return read_table(path)

@@ -1,9 +1,11 @@
 """The command line: results and a manifest when it works, one message and a status when not."""
 
+import importlib.metadata
 import importlib.util
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import jax
@@ -12,8 +14,9 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from pejax import engine, impute, io
+from pejax import _environment, engine, impute, io
 from pejax.cli import app
+from pejax.cli._doctor import _PURPOSES
 from pejax.testing import toy_population, toy_program
 
 COMMANDS = (
@@ -91,10 +94,43 @@ def test_doctor_tells_what_is_there(pejax, tmp_path):
 
 
 def test_doctor_tells_how_to_install_what_is_missing(pejax, monkeypatch):
-    hide(monkeypatch, "ray", "plotly")
+    installed = importlib.metadata.version
+
+    def version(name):
+        if name in ("ray", "plotly", "flax"):
+            raise importlib.metadata.PackageNotFoundError(name)
+        return installed(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
     output = pejax("doctor").output
-    assert 'pip install "pejax[ray]"' in output
-    assert 'pip install "pejax[viz]"' in output
+    for extra in ("ray", "viz", "flax", "dev"):
+        assert f'pip install "pejax[{extra}]"' in output
+    assert "(ray not installed)" in output
+
+
+def test_doctor_lists_every_extra_and_what_it_is_for(pejax):
+    project = Path(__file__).parents[2] / "pyproject.toml"
+    extras = tomllib.loads(project.read_text())["project"]["optional-dependencies"]
+    assert set(_PURPOSES) == set(extras)
+    lines = pejax("doctor").output.partition("extras")[2].splitlines()
+    told = {line.split()[0] for line in lines if len(line.split()) > 1}
+    assert told == {*extras, "gpu"}
+
+
+def test_an_extra_brings_what_its_own_extras_bring(monkeypatch):
+    wanted = {
+        "pejax": ["numpy>=2", "jax[fast]>=1; extra == 'gpu'", "old; python_version < '3.0' and"
+                  " extra == 'gpu'", "new; python_version >= '3.0' and extra == \"gpu\""],
+        "jax": ["jax-plugin[with-x]==1; extra == 'fast'", "other; extra == 'slow'"],
+    }  # fmt: skip
+
+    def requires(name):
+        if name not in wanted:
+            raise importlib.metadata.PackageNotFoundError(name)
+        return wanted[name]
+
+    monkeypatch.setattr(importlib.metadata, "requires", requires)
+    assert _environment._needed("pejax", "gpu") == ["jax", "jax-plugin", "new"]
 
 
 def test_jax_own_variable_rules_the_compile_cache(pejax, monkeypatch, tmp_path):
@@ -283,6 +319,58 @@ def test_a_missing_file_is_named(pejax, arguments):
     refused(result)
     assert any(name in result.output for name in ("nowhere", "a.csv", "none.csv"))
     assert manifest()["status"] == "failed"
+
+
+BROKEN = {
+    "bytes.json": b"\xff\xfe\x00",
+    "nested.json": b"[" * 100_000,
+    "digits.json": b'{"tax.rate": ' + b"9" * 5000 + b"}",
+    "number.json": b"3",
+    "rows.csv": b'a,b\n1,2,3\n"',
+    "empty.csv": b"",
+    "bytes.csv": b"\xff\xfe\x00a",
+    "donors.csv": b"age,pension\n1,2\n2,3\n",
+    "broken.h5": b"x",
+    "broken.npz": b"x",
+    "broken.parquet": b"x",
+}
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "given"),
+    [
+        *(("simulate", "--reform", f) for f in ("none.json", "folder", *BROKEN) if "json" in f),
+        *(("simulate", "--population", f) for f in ("none", "folder", "rows.csv", "broken.h5",
+                                                    "broken.npz", "broken.parquet")),
+        *(("simulate", "--program", f) for f in ("none", "folder", "broken.npz")),
+        *(("calibrate", "--targets", f) for f in ("none.csv", "folder", "rows.csv", "empty.csv",
+                                                  "bytes.csv", "broken.parquet")),
+        *(("impute", "--donor", f) for f in ("none", "folder", "rows.csv", "empty.csv", "bytes.csv",
+                                             "people.npz")),
+        *(("impute", "--receiver", f) for f in ("none", "rows.csv")),
+        ("simulate", "--out", "rows.csv"),
+        ("simulate", "--seed", str(2**70)),
+        ("simulate", "--country", "os"),
+        ("simulate", "--year", "next"),
+        ("calibrate", "--method", "3"),
+    ],
+)  # fmt: skip
+def test_every_mistake_of_a_user_ends_alike(pejax, toy, tmp_path, command, option, given):
+    """Status 2 and one message, whatever was wrong: with the name of the file or the option."""
+    for name, content in BROKEN.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "people.npz").write_bytes((toy / "people.npz").read_bytes())
+    law = {"--program": toy / "toy.pejax", "--population": toy / "people.npz"}
+    tables = {"--donor": "donors.csv", "--receiver": "donors.csv", "--targets": "pension"}
+    options = {"simulate": law, "calibrate": {"--population": toy / "people.npz"}}
+    options = {**options.get(command, tables), "--out": "out", option: given}
+    names = ["income_tax"] if option == "--country" else []
+    result = pejax(command, *names, *(part for pair in options.items() for part in pair))
+    assert result.exit_code == 2, (result.output, result.exception)
+    assert isinstance(result.exception, SystemExit)
+    assert "Traceback" not in result.output
+    assert given in result.output or option in result.output
 
 
 def test_an_unknown_method_comes_with_the_nearest(pejax):

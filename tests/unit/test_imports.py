@@ -130,6 +130,17 @@ def test_importing_loads_no_heavy_package(room):
     assert not loaded & (AT_THE_RIM | COUNTRIES)
 
 
+def test_what_a_user_catches_is_on_the_face():
+    import pejax
+
+    for name in ("BadInputError", "UnknownNameError", "MissingExtraError", "SolveError"):
+        assert issubclass(getattr(pejax, name), pejax.PejaxError)
+        assert name in dir(pejax)
+    assert pejax.Result.successful == 0
+    with pytest.raises(pejax.BadInputError):
+        pejax.Population.from_frames(3)
+
+
 def test_importing_does_not_touch_jax_s_settings():
     script = (
         "import jax\n"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ..._arguments import as_labels, as_path
+from ..._files import refused_if_unreadable
 from ..._validate import BadInputError, require, unknown
 from ._installed import installed_rows
 from ._states import POSTAL
@@ -144,9 +145,11 @@ def _read(path: Path) -> "pd.DataFrame":
         raise BadInputError(f"There is no file {path}. Give the path of a CSV or parquet file.")
     if path.suffix == ".parquet":
         require("pyarrow", "io")
-        return pd.read_parquet(path)
+        with refused_if_unreadable(path, "parquet table"):
+            return pd.read_parquet(path)
     if path.name.endswith((".csv", ".csv.gz")):
-        return pd.read_csv(path, dtype={"geo_id": str, "name": str}, keep_default_na=True)
+        with refused_if_unreadable(path, "CSV file"):
+            return pd.read_csv(path, dtype={"geo_id": str, "name": str}, keep_default_na=True)
     raise BadInputError(f"{path.name} is neither .csv, .csv.gz nor .parquet. Save it as one.")
 
 

@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Int, Int32, Num, Shaped
 from ..._population import Population
 from ..._schema import FrozenMapping
 from ..._types import Key
-from ..._validate import BadInputError, PejaxError, unknown
+from ..._validate import BadInputError, unknown
 from .._checks import is_traced
 from ._columns import CategoryColumn, Column, NumberColumn
 from ._fitted import FittedQRF
@@ -88,7 +88,7 @@ def _holder(population: Population, entity: str, name: str) -> str:
     if len(holders) == 1:
         return holders[0]
     if holders:
-        raise PejaxError(
+        raise BadInputError(
             f"Both {' and '.join(holders)} have a column {name!r}, which {entity} rows could read."
             f" Copy the one that is meant to the {entity}."
         )

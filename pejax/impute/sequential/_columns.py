@@ -110,6 +110,7 @@ class CategoryColumn:
         codes = pd.Index(self.labels, dtype=object).get_indexer(pd.Index(plain, dtype=object))
         if (codes < 0).any():
             row = int((codes < 0).argmax())
+            _fail_if_another_type(plain.iloc[row], row, self)
             kind = f"category (row {row}) of column {self.name!r}:"
             raise unknown(kind, str(plain.iloc[row]), map(str, self.labels))
         return codes.astype(np.float64)
@@ -133,6 +134,16 @@ class CategoryColumn:
         kind = pd.CategoricalDtype(list(self.labels), self.ordered)
         drawn = pd.Categorical.from_codes(values.astype(int).tolist(), dtype=kind)
         return pd.Series(drawn, index=index, name=self.name)
+
+
+def _fail_if_another_type(value: Any, row: int, column: CategoryColumn) -> None:
+    """Say of a category that differs in its type alone that it does."""
+    if str(value) in map(str, column.labels):
+        raise BadInputError(
+            f"Row {row}, column {column.name!r}: the category {value!r} is of type"
+            f" {type(value).__name__}, the donors' of {type(column.labels[0]).__name__}. Convert"
+            " the column to the donors' type."
+        )
 
 
 Column: TypeAlias = NumberColumn | CategoryColumn
