@@ -148,6 +148,24 @@ def test_whole_numbers_are_filled_in_as_they_are(population, key):
             refused(wide, population)
 
 
+def test_inside_a_trace_a_row_that_is_refused_gets_no_donors_value(population, key):
+    """It got 0 where the column was one of whole numbers, and the first of the categories."""
+    age = np.arange(80)
+    donors = pd.DataFrame({"age": age, "kids": age % 3 + 1, "debt": age / 2})
+    donors["plan"] = np.where(age % 2, "gold", "silver")
+    lost = jnp.asarray(population.column("age"), float).at[4].set(jnp.nan)
+    for name, nothing in (("kids", -(2**31)), ("plan", -(2**31)), ("debt", np.nan)):
+        fitted = SETTINGS.fit(donors, ["age"], [name])
+
+        def fill(people, fitted=fitted, name=name):
+            return chain(fitted, people, key=key).columns["person"][name]
+
+        found = np.asarray(jax.jit(fill)(population.with_columns("person", age=lost)))
+        np.testing.assert_array_equal(found[4], nothing)
+        whole = np.asarray(fill(population))
+        np.testing.assert_array_equal(np.delete(found, 4), np.delete(whole, 4))
+
+
 def test_large_categories_are_told_apart(frames, key):
     """They were compared in single precision, and 16777217 was taken for 16777216."""
     rooms = frames["household"]["rooms"] + 2**24

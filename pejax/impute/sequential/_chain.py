@@ -45,7 +45,10 @@ def chain(
 
     Raises:
         UnknownNameError: a predictor that the population lacks, or a category unseen in training.
-        BadInputError: a missing or infinite predictor.
+        BadInputError: a missing or infinite predictor, or whole numbers of the donors beyond 32
+            bits. Inside of `jax.jit`, where no value can be refused, the rows of such predictors
+            get NaN, or the least whole number (-2147483648) in columns of whole numbers and texts,
+            and True among truth values.
     """
     entity = entity or population.schema.person
     population.schema.check_entity(entity)
@@ -61,7 +64,8 @@ def chain(
         columns[imputer.target.name] = drawn
         if imputer.whole is not None:
             drawn = jnp.where(real, _whole_outcome(imputer, rank), 0)
-        population = _with_drawn(population, entity, imputer.target, drawn)
+        has_drawn = (rank >= 0) | ~real
+        population = _with_drawn(population, entity, imputer.target, drawn, has_drawn)
     return population
 
 
@@ -128,7 +132,7 @@ def _labels_as(
 
 
 def _whole_outcome(imputer: Imputer, rank: Int[Array, " row"]) -> Int32[Array, " row"]:
-    """The whole numbers behind drawn ranks; for -1 the least there is."""
+    """The whole numbers behind drawn ranks."""
     whole = jnp.asarray(imputer.whole)
     if whole.ndim > 1:
         raise BadInputError(
@@ -136,7 +140,7 @@ def _whole_outcome(imputer: Imputer, rank: Int[Array, " row"]) -> Int32[Array, "
             " a population's columns hold. Fit on the column as floats, or draw into a table with"
             " FittedQRF.draw."
         )
-    return jnp.where(rank >= 0, whole[rank], jnp.iinfo(jnp.int32).min)
+    return whole[rank]
 
 
 def _fail_if_of_another_kind(column: Column, vocabulary: Vocabulary) -> None:
@@ -164,7 +168,11 @@ def _fail_if_unseen(column, values, codes, vocabulary: Vocabulary) -> None:
 
 
 def _with_drawn(
-    population: Population, entity: str, target: Column, drawn: Num[Array, " row"]
+    population: Population,
+    entity: str,
+    target: Column,
+    drawn: Num[Array, " row"],
+    has_drawn: Bool[Array, " row"],
 ) -> Population:
     """The population with one drawn column, in the form that such columns have there."""
     vocabulary = None
@@ -177,6 +185,10 @@ def _with_drawn(
         values = place[drawn.astype(jnp.int32)].astype(jnp.int32)
     else:
         values = _number_labels(target)[drawn.astype(jnp.int32)]
+    if values.dtype != jnp.bool_:
+        floats = jnp.issubdtype(values.dtype, jnp.floating)
+        nothing = jnp.nan if floats else jnp.iinfo(values.dtype).min
+        values = jnp.where(has_drawn, values, jnp.asarray(nothing, values.dtype))
     filled = population.with_columns(entity, **{target.name: values})
     return _with_vocabulary(filled, (entity, target.name), vocabulary)
 
