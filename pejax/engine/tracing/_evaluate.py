@@ -179,8 +179,8 @@ class Simulation(Bookkeeping):
         branch: Simulation | None = self
         touched = 0
         while branch is not None:
-            for key, reads in branch.reads.items():
-                if key not in found and not reads & touched:
+            for key in branch.cache:
+                if key not in found and not branch.reads[key] & touched:
                     found[key] = branch
             touched |= branch.overridden
             branch = branch.parent_branch
