@@ -1,6 +1,11 @@
 """Survey weights that meet known totals: problems, methods, diagnostics, derivatives."""
 
 from ._calibrate import calibrate as calibrate
+from ._cautions import (
+    CalibrationWarning as CalibrationWarning,
+    Caution as Caution,
+    Thresholds as Thresholds,
+)
 from ._compat import (
     Calibration as Calibration,
     SparseCalibrationWeights as SparseCalibrationWeights,

@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 from .._arguments import as_instance, as_path, check_key, shown
 from .._types import Key
 from .._validate import BadInputError, suggest
+from ._cautions import USUAL, Thresholds
 from ._method import Method, ProgressCallback, Run, Start
 from ._solution import Solution
 from .operators._operator import Operator
@@ -29,6 +30,7 @@ def calibrate(
     progress: ProgressCallback | None = None,
     start: Solution | None = None,
     checkpoint: str | os.PathLike | None = None,
+    thresholds: Thresholds = USUAL,
 ) -> Solution:
     r"""Weights near `w0` whose totals meet the targets of `problem`, by one of the methods.
 
@@ -52,9 +54,11 @@ def calibrate(
             whose gates choose; it is made if it is not there. The same call goes on from the last
             state in it, after a kill at any moment, and ends with the weights of an unbroken run,
             bit for bit on one machine. Needs the extra `flax`, which brings orbax.
+        thresholds: from where on the solution's `warnings` speak and its `check` warns.
 
     Returns:
-        A `Solution`; a solve that did not succeed says so in `.result` and raises in `.check()`.
+        A `Solution`; a solve that did not succeed says so in `.result` and raises in `.check()`,
+        and weights that should not be used without a look are in `.warnings`.
         Weights are always numbers: where a solve met NaN or infinity they are the base weights.
 
     Raises:
@@ -91,6 +95,9 @@ def calibrate(
         multipliers=outcome.multipliers,
         bounds=method.bounds,
         step_log=outcome.step_log,
+        met_within=method.met_within(problem),
+        chosen=method.chooses,
+        thresholds=thresholds,
     )
 
 

@@ -117,6 +117,15 @@ class Method(eqx.Module):
         """The least and largest ratio of new to base weight, where the method has bounds."""
         return None
 
+    @property
+    def chooses(self) -> bool:
+        """Whether records are left without a weight on purpose."""
+        return False
+
+    def met_within(self, problem: TargetProblem) -> float | None:
+        """The error within which every target is met on success; None where none need be."""
+        return None
+
     @abc.abstractmethod
     def run(
         self, problem: TargetProblem, base_weights: Float[np.ndarray, " unit"], how: Run

@@ -2,6 +2,7 @@
 
 import json
 import os
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from jaxtyping import Array, Float, Int
 from .._files import plain, write_text
 from .._results import Result, SolveError
 from . import _diagnostics
+from ._cautions import USUAL, CalibrationWarning, Caution, Thresholds, cautions_of, unmet
+from ._disagreement import disagreement
 from ._report import Report, report_of
 from .dual._certificate import Certificate
 from .problem._problem import TargetProblem
@@ -30,7 +33,9 @@ class Solution(eqx.Module):
     of its weight ratio for `Entropy`. `bounds` are the least and the largest weight ratio that the
     method allows, where it has such. `step_log` has, for each Newton step of a distance method, the
     ridge, and the root mean squares of the optimality conditions and of the weighted errors before
-    the step.
+    the step. `met_within` is the error within which an exact method has met its targets, and None
+    for the others; `chosen` says whether the method chose among the records. `thresholds` are from
+    where on `warnings` speaks.
     """
 
     weights: Float[Array, " unit"]
@@ -45,12 +50,19 @@ class Solution(eqx.Module):
     multipliers: Float[np.ndarray, " target"] | None
     bounds: tuple[float, float] | None = eqx.field(static=True, default=None)
     step_log: Float[np.ndarray, "step 3"] | None = None
+    met_within: float | None = eqx.field(static=True, default=None)
+    chosen: bool = eqx.field(static=True, default=False)
+    thresholds: Thresholds = eqx.field(static=True, default=USUAL)
 
     def check(self) -> "Solution":
         """This solution, or an error with the remedy if the solve did not succeed.
 
         Raises:
-            SolveError: how the solve ended, the worst-fitted target, and what to try.
+            SolveError: how the solve ended, the worst-fitted target, and what to try; or the target
+                of an exact solve that is unmet, or was set aside before.
+
+        Warns:
+            CalibrationWarning: each of `warnings`.
         """
         if Result.of(self.result) is not Result.successful:
             errors = self.errors()
@@ -58,9 +70,35 @@ class Solution(eqx.Module):
             raise SolveError(
                 f"{Result.of(self.result).text} After {self.steps} steps the worst target is "
                 f"{self.problem.names[worst]!r}, off by {errors[worst]:+.2%}. "
-                f"{self._proof()}{Result.of(self.result).remedy}"
+                f"{self._proof()}{self._contradiction()}{Result.of(self.result).remedy}"
             )
+        missed = unmet(self)
+        if missed is not None:
+            raise SolveError(f"{missed}Drop it from the problem, or ask for a soft solution.")
+        for caution in self.warnings:
+            warnings.warn(CalibrationWarning(caution.text), stacklevel=2)
         return self
+
+    @property
+    def warnings(self) -> tuple[Caution, ...]:
+        """What to look at before the weights are used, by name, from `thresholds` on.
+
+        `small_effective_sample`, `large_weight`, `further_off` (a fitted target is further off than
+        under the base weights) and `contradiction` (sums of targets disagree). Empty is good.
+
+        >>> from pejax.calibrate import Entropy, TargetProblem, calibrate
+        >>> margins = TargetProblem([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], [60.0, 40.0, 101.0],
+        ...                         names=["men", "women", "people"])
+        >>> [caution] = calibrate(margins, [50.0, 50.0], Entropy()).warnings
+        >>> caution.name, caution.text.split(". ")[0]  # doctest: +NORMALIZE_WHITESPACE
+        ('contradiction', "Sums disagree: 'men' and 'women' add up to 100, 'people' is 101, and the
+        same units make up both")
+        """
+        return cautions_of(self)
+
+    def _contradiction(self) -> str:
+        said = disagreement(self.problem)
+        return "" if said is None else f"{said} "
 
     def _proof(self) -> str:
         if self.certificate is None or self.certificate.least_error <= 0:

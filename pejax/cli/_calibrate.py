@@ -106,7 +106,9 @@ def calibrate(
             )
         task.write("weights", _weights(people, np.asarray(solution.weights, float)))
         _write(task, solution)
-        solution.check()
+        _check_and_warn(task, solution)
+    for line in _last_lines(solution):
+        task.display.say(line)
 
 
 def _check(sums: str) -> None:
@@ -136,6 +138,27 @@ def _write(task: "Work", solution: "Solution") -> None:
     solution.write_log(task.run.out / "log.jsonl")
     for line in str(report).splitlines():
         task.display.say(line)
+
+
+def _check_and_warn(task: "Work", solution: "Solution") -> None:
+    """An error if the solve failed; what is to be looked at goes into the manifest."""
+    import warnings
+
+    from ..calibrate import CalibrationWarning
+
+    task.run.note(warnings={caution.name: caution.text for caution in solution.warnings})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CalibrationWarning)  # the last lines say them
+        solution.check()
+
+
+def _last_lines(solution: "Solution") -> list[str]:
+    """What to look at; how little of the sample the weights leave is the very last."""
+    from ..calibrate._cautions import ABOUT_WEIGHTS, Spread
+
+    of_weights = Spread.of(solution).said(solution.thresholds)
+    lines = [c.text for c in solution.warnings if c.name not in ABOUT_WEIGHTS]
+    return lines if of_weights is None else [*lines, of_weights]
 
 
 def _method(name: str, budget: int | None, epochs: int | None) -> "Method":

@@ -11,6 +11,9 @@ from pejax.calibrate.gradient._train import Moment
 from pejax.calibrate.problem._problem import goals_of
 from pejax.gates import HardConcrete, geometric_schedule, linear_schedule
 
+# Few records for so many targets: that the weights are to be looked at is no news here.
+pytestmark = pytest.mark.filterwarnings("ignore::pejax.calibrate.CalibrationWarning")
+
 
 def parts(units=400, targets=6):
     rng = np.random.default_rng(0)

@@ -210,6 +210,7 @@ def test_calibrate(pejax, toy, tmp_path):
     arguments = ("--targets", "targets.csv", "--population", toy / "people.npz", "--out", "out")
     result = pejax("calibrate", *arguments)
     assert result.exit_code == 0, result.output
+    assert "effective sample is" not in result.output
     weights = pd.read_parquet("out/weights.parquet")
     assert weights["weight"].sum() == pytest.approx(1.1 * total, rel=1e-3)
     refused = pd.read_parquet("out/refused.parquet")
@@ -218,6 +219,26 @@ def test_calibrate(pejax, toy, tmp_path):
     assert pd.read_parquet("out/targets.parquet")["error"].abs().max() < 1e-3
     assert "<h1>" in Path("out/report.html").read_text()
     assert json.loads(Path("out/log.jsonl").read_text().splitlines()[0])["targets"] == 2
+
+
+def test_the_last_line_says_what_weights_leave_of_the_sample(pejax, toy, tmp_path):
+    people = io.load(toy / "people.npz")
+    write_targets(tmp_path / "targets.csv", people)
+    targets = pd.read_csv(tmp_path / "targets.csv")
+    home = np.asarray(people.trim(people.household_of("person"), "person"))
+    richest = np.bincount(home, np.asarray(people.trim(people.column("earnings"), "person"))).max()
+    total = float(people.weights.sum())
+    targets["value"] = [total, 0.9999 * total * richest, 5.0]
+    targets.to_csv(tmp_path / "targets.csv", index=False)
+    arguments = ("--targets", "targets.csv", "--population", toy / "people.npz", "--out", "out")
+    result = pejax("calibrate", *arguments)
+    assert result.exit_code == 0, result.output
+    last = result.output.splitlines()[-1]
+    assert "the effective sample is" in last
+    assert "% of the total" in last
+    weights = pd.read_parquet("out/weights.parquet")["weight"]
+    assert f"{weights.max() / weights.sum():.1%}" in last
+    assert "large_weight" in manifest()["facts"]["warnings"]
 
 
 def test_an_unknown_target_comes_with_the_nearest(pejax, toy, tmp_path):

@@ -96,7 +96,7 @@ class DualMethod(Method):
     ) -> Outcome:
         merged = merge_identical(problem, base_weights)
         fewer, sums = (problem, base_weights) if merged is None else (merged.problem, merged.base)
-        goals, base = goals_of(fewer), jnp.asarray(sums)
+        goals, base = _asked(fewer, self), jnp.asarray(sums)
         earlier = how.start
         multipliers = None if earlier is None else jnp.asarray(earlier.multipliers_of(problem))
         weights, solution = _solve(goals, base, self, multipliers)
@@ -110,6 +110,15 @@ class DualMethod(Method):
             multipliers=_multipliers(goals, sums, solution),
             step_log=np.asarray(solution.log, float)[: int(solution.steps)],
         )
+
+    def met_within(self, problem: TargetProblem) -> float | None:
+        if not self.exact:
+            return None
+        # Where the root mean square is at the tolerance, one target may have all of it.
+        return float(np.sqrt(problem.n_targets)) * self._tolerance(problem.operator.dtype)
+
+    def _tolerance(self, dtype: jnp.dtype) -> float:
+        return _TOLERANCE[jnp.dtype(dtype)] if self.tol is None else self.tol
 
     def _certificate(
         self, goals: Goals, base: Float[Array, " unit"], solution: DualSolution
@@ -229,7 +238,15 @@ def calibrated_weights(
     as_instance(method, DualMethod, "method", "Give a distance method, such as Entropy().")
     base = as_array(base_weights, "base_weights")
     check_shape(base, problem.n_units, "base weight")
-    return _weights_and_solution(goals_of(problem), base, method)[0]
+    return _weights_and_solution(_asked(problem, method), base, method)[0]
+
+
+def _asked(problem: TargetProblem, method: DualMethod) -> Goals:
+    """The numbers of a problem; one that is met exactly has no target that matters less."""
+    goals = goals_of(problem)
+    if not method.exact:
+        return goals
+    return goals._replace(importance=(goals.importance > 0).astype(goals.importance.dtype))
 
 
 def _weights_and_solution(
@@ -240,7 +257,7 @@ def _weights_and_solution(
 ) -> tuple[Float[Array, " unit"], DualSolution]:
     base_weights = jnp.asarray(base_weights)
     system = dual_system(goals, base_weights, method.distance)
-    tol = _TOLERANCE[jnp.dtype(goals.operator.dtype)] if method.tol is None else method.tol
+    tol = method._tolerance(goals.operator.dtype)
     first, start = method.first_ridge, None
     if multipliers is not None:
         fitted = system.row_scale > 0

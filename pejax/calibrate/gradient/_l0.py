@@ -149,6 +149,10 @@ class L0(GradientMethod):
         Entropy(ridge=self.ridge)
         HardConcrete(1, self.init_mean, _at(self.temperature, 0))
 
+    @property
+    def chooses(self) -> bool:
+        return True
+
     def run(
         self, problem: TargetProblem, base_weights: Float[np.ndarray, " unit"], how: Run
     ) -> Outcome:

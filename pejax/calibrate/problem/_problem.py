@@ -127,7 +127,7 @@ class TargetProblem(eqx.Module):
         extent = _screen.check_matrix(operator, names)
         s = default_scale(operator, y, importance > 0) if scale is None else scale
         _screen.check_scale(s, names)
-        aside = _screen.unreachable(extent, y, names)
+        aside = _screen.unreachable(extent, y, names, importance)
         # A target that is not fitted takes the place of none, and none takes its.
         skip = np.isin(rows, list(aside)) | (importance == 0)
         settled = _twins.settled(
@@ -149,6 +149,11 @@ class TargetProblem(eqx.Module):
         self.units = None if of_units is None else _labels.Labels(of_units)
         self.refused = (*refused, *(aside[row] for row in sorted(aside)))
         self.adjusted = tuple(adjusted)
+
+    @property
+    def unanswered(self) -> tuple[Refusal, ...]:
+        """Those set aside that nothing answers for: no repeats, and none that the caller let go."""
+        return tuple(one for one in self.refused if not isinstance(one, _screen.Waived))
 
     @property
     def n_targets(self) -> int:

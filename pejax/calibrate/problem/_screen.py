@@ -183,7 +183,10 @@ def _check_range(weights: Float[np.ndarray, " unit"]) -> None:
 
 
 def unreachable(
-    extent: Extent, values: Float[np.ndarray, " target"], names: Sequence[str]
+    extent: Extent,
+    values: Float[np.ndarray, " target"],
+    names: Sequence[str],
+    importance: Float[np.ndarray, " target"],
 ) -> dict[int, Refusal]:
     """Rows that no non-negative weights can meet: nothing contributes, or only with one sign."""
     low, high = extent
@@ -194,7 +197,10 @@ def unreachable(
         found[int(row)] = "wrong sign: the target is positive and no contribution is"
     for row in np.flatnonzero((values < 0) & (low == 0) & (high > 0)):
         found[int(row)] = "wrong sign: the target is negative and no contribution is"
-    return {row: Refusal(names[row], float(values[row]), why) for row, why in found.items()}
+    return {
+        row: (Refusal if importance[row] > 0 else Waived)(names[row], float(values[row]), why)
+        for row, why in found.items()
+    }
 
 
 def _and_more(bad: np.ndarray) -> str:

@@ -52,6 +52,13 @@ class Selection(Method):
                 f"solver is {shown(self.solver)}; give Entropy(), Logit() or another."
             )
 
+    @property
+    def chooses(self) -> bool:
+        return True
+
+    def met_within(self, problem: TargetProblem) -> float | None:
+        return self.solver.met_within(problem)
+
     @abc.abstractmethod
     def sample(
         self, problem: TargetProblem, weights: Float[np.ndarray, " unit"], how: Run
