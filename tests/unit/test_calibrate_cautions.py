@@ -138,6 +138,9 @@ def test_what_nobody_asked_to_be_met_may_be_refused():
     problem = cal.TargetProblem([[1.0, 1.0], [1.0, 1.0], [0.0, 0.0]], [4.0, 4.0, 3.0], **options)
     assert [refusal.name for refusal in problem.refused] == ["again", "none"]
     cal.calibrate(problem, [1.0, 1.0], cal.Raking()).check()
+    nothing = cal.TargetProblem([[1.0, 1.0], [0.0, 0.0]], [4.0, 0.0])
+    assert len(nothing.refused) == 1
+    cal.calibrate(nothing, [1.0, 1.0], cal.Raking()).check()
 
 
 def test_an_exact_target_matters_whatever_its_importance():

@@ -197,8 +197,10 @@ def unreachable(
         found[int(row)] = "wrong sign: the target is positive and no contribution is"
     for row in np.flatnonzero((values < 0) & (low == 0) & (high > 0)):
         found[int(row)] = "wrong sign: the target is negative and no contribution is"
+    # An empty row is 0, so a target of 0 asks nothing of it.
+    asks = (importance > 0) & (values != 0)
     return {
-        row: (Refusal if importance[row] > 0 else Waived)(names[row], float(values[row]), why)
+        row: (Refusal if asks[row] else Waived)(names[row], float(values[row]), why)
         for row, why in found.items()
     }
 
