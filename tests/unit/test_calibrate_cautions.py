@@ -210,6 +210,15 @@ def test_verdicts_are_those_of_a_linear_programme():
     agree(range(20))
 
 
+@pytest.mark.filterwarnings("ignore::pejax.calibrate.CalibrationWarning")
+@pytest.mark.parametrize("mean", [1.0, 3.0])
+def test_what_only_weights_of_zero_can_meet_is_met(mean):
+    """Positive weights come as near as one likes, and the tolerance ends it."""
+    A, y = np.array([[1.0, 1.0, 1.0], [1.0, 2.0, 3.0]]), np.array([4.0, 4.0 * mean])
+    with jax.enable_x64(True):
+        assert met(A, y, np.ones(3), cal.Raking())
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::pejax.calibrate.CalibrationWarning")
 def test_verdicts_of_120_problems_are_those_of_a_linear_programme():
