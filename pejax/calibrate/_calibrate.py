@@ -76,6 +76,7 @@ def calibrate(
     [4.0, 2.0, 6.0]
     """
     _check_call(problem, method, key, progress, start)
+    as_instance(thresholds, Thresholds, "thresholds", "Give Thresholds(...).")
     base = as_base_weights(problem.by_unit("w0", w0), problem.n_units)
     how = Run(key, progress, _start_of(start), _folder_of(checkpoint, method, problem))
     with jax.enable_x64(True):

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._arguments import as_number
 from .._validate import BadInputError
 from . import _diagnostics
 from ._disagreement import disagreement
@@ -54,7 +55,7 @@ class Thresholds:
 
     def __post_init__(self):
         for name, value in vars(self).items():
-            if not value >= 0:
+            if not as_number(name)(value) >= 0:
                 raise BadInputError(f"{name} is {value}; give a number of at least 0.")
 
 
