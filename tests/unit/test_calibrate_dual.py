@@ -200,7 +200,7 @@ def test_an_infeasible_box_ends_with_a_proof(exact):
     """Totals at three times the base cannot be met by ratios of at most two."""
     X, base, y = crowded(0, 3.0)
     names = [f"total {k}" for k in range(8)]
-    method = Logit(0.5, 2.0, exact=exact, ridge=1e-6)
+    method = Logit(0.5, 2.0, exact=True) if exact else Logit(0.5, 2.0, ridge=1e-6)
     solution = calibrate(TargetProblem(X, y, names=names), base, method)
     assert solution.certificate is not None
     reached = float(np.sqrt(np.mean(np.square(solution.errors()))))
