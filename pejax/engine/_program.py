@@ -24,13 +24,14 @@ from ._report import Report
 from ._unread import Unread
 from .graph._interpret import Interpreter
 from .graph._node import Node
+from .graph._structure import reckoned_with
 from .graph._strata import Strata
 from .graph._support import decides_in
 from .rules._names import Names
 from .rules._paths import Paths
 from .rules._system import System
 from .running._check import Checker
-from .running._chunks import Chunked, chunked, deal
+from .running._chunks import Chunked, chunked, deal, fail_if_rows_are_numbered
 from .running._runtime import Runtime
 from .tracing._array import ORDER
 from .tracing._inputs import Column, host_arrays, recoded, sizes_of
@@ -309,8 +310,15 @@ class Program:
         names = ", ".join(o.name for o in self.outputs)
         return f"Program({self.recipe.package} {self.recipe.period}: {names}; {self.report!r})"
 
+    @functools.cached_property
+    def _reckoned(self) -> set[str]:
+        """Variables that reckon with numbers of rows, which are others in blocks."""
+        return reckoned_with(self._roots)
+
     def _accept(self, parameters: Parameters, population: Population) -> Population:
         """The population as the program codes it, if it has what the program needs."""
+        if population.schema.blocks > 1 and self.recipe.chunk is None:
+            fail_if_rows_are_numbered(self._reckoned)
         fail_if_other_parameters(parameters, self.index)
         entities = self.outputs[0].node.graph.sizes
         extra = self.recipe.extra

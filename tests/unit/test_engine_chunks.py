@@ -165,3 +165,61 @@ def test_strata_have_the_same_capacities_in_every_block(monkeypatch, people):
 def test_an_order_of_all_households_is_refused(system, people):
     with pytest.raises(BadInputError, match="place put all of them in an order"):
         compile(system, ["place"], 2025, people, chunk=5, extra=(*UNREAD, "region"))
+
+
+# ---- numbers of rows
+
+
+@rule(entity="person")
+def own_number(person, earnings):
+    return person.ids * 1.0 + 0 * earnings
+
+
+@rule(entity="person")
+def every_other(person, earnings):
+    return (np.arange(len(earnings)) % 2) * earnings
+
+
+@rule(entity="person")
+def number_of_the_group(household, earnings):
+    return household.members_entity_id + 0 * earnings
+
+
+@rule(entity="person")
+def kind(earnings):
+    return np.unique(earnings, return_inverse=True)[1] + 0 * earnings
+
+
+@rule(entity="person")
+def of_the_third(person, earnings):
+    return earnings[person.ids * 0 + 2]
+
+
+@rule(entity="person")
+def is_early(person, earnings):
+    return (np.arange(len(earnings)) < 3) * earnings
+
+
+NUMBERED = [own_number, every_other, number_of_the_group, kind, of_the_third, is_early]
+
+
+@pytest.mark.parametrize("one", NUMBERED, ids=lambda one: one.name)
+def test_rows_that_are_reckoned_with_are_not_dealt_into_blocks(one):
+    """In a block they have other numbers: every block had a first row of its own."""
+    people = toy_population()
+    system = build_system(
+        "numbered",
+        entities=("person", "tax_unit", "household"),
+        parameters={"rate": 0.5},
+        rules=[one],
+        inputs=[input_variable("earnings", entity="person")],
+    )
+    extra = sorted({n for held in people.columns.values() for n in held if n != "earnings"})
+    message = rf"{one.name} reckons with numbers of rows"
+    with pytest.raises(BadInputError, match=message):
+        compile(system, [one.name], 2025, people, chunk=2, extra=extra)
+    program = compile(system, [one.name], 2025, people, extra=extra)
+    with pytest.raises(BadInputError, match=message):
+        program(program.parameters, people.in_blocks(2))
+    expected = program.interpreter(people)(program.outputs[0].node)
+    np.testing.assert_allclose(program(program.parameters, people)[one.name], expected)

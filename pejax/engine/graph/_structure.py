@@ -9,9 +9,11 @@ stands.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from ._node import Node
+import numpy as np
+
+from ._node import Node, reachable
 
 STRUCTURE = ("group", "position", "first", "size", "real")
 """The parts of an entity's structure, as input nodes name them."""
@@ -82,7 +84,8 @@ def row_numbers(nodes: list[Node]) -> dict[int, str]:
     """Nodes some of whose entries may be numbers of rows, and whose rows those are."""
     found: dict[int, str] = {}
     for node in nodes:
-        whose = _counts(node) or _carries(node, found)
+        whose = _counts(node)  # "" is an answer
+        whose = _carries(node, found) if whose is None else whose
         if whose is not None:
             found[node.index] = whose
     return found
@@ -116,6 +119,35 @@ def follows_links(node: Node, structural: set[int], numbers: Numbers) -> bool:
     table, index = node.args
     whose = node.graph.entity_of[table.shape[0]]
     return index.index in structural and numbers.get(index.index) == whose
+
+
+def reckoned_with(roots: Sequence[Node]) -> set[str]:
+    """The variables in which the number of a row is more than a way to it: told, reckoned with, or
+    compared with something that is no row's number. Where rows are dealt into blocks, or padding
+    lies between them, they have other numbers."""
+    nodes = reachable(list(roots))
+    numbers = row_numbers(nodes)
+    told = {root.origin for root in roots if root.index in numbers}
+    return told | {node.origin for node in nodes if _reckons(node, numbers)}
+
+
+def _reckons(node: Node, numbers: Numbers) -> bool:
+    told = [a.index in numbers for a in node.args]
+    if node.op == "take" and has_rows(node.args[0]):
+        return not told[1]
+    if not any(told) or node.op in _CARRIED or node.op in ("take", "rank", "nth", "lexsort"):
+        return False
+    if node.op in _COMPARED:
+        return not all(t or _is_no_row(a) for t, a in zip(told, node.args, strict=True))
+    if node.op.startswith("segment_"):
+        return node.op == "segment_sum" and told[0]
+    return node.op not in ("kinds", "any", "all")
+
+
+def _is_no_row(node: Node) -> bool:
+    """Whether a literal is at most 0: nobody's number, or the least."""
+    inner = node.args[0] if node.op == "broadcast" else node
+    return inner.op == "constant" and bool(np.all(np.asarray(inner.shadow) <= 0))
 
 
 # ---- what households compute for themselves

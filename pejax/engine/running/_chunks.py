@@ -8,7 +8,7 @@ other, so they are computed in rounds. The outputs read them as inputs.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import islice
 
 import jax
@@ -19,6 +19,7 @@ from ..._population import Population
 from ..._validate import BadInputError
 from ..graph._copy import copied
 from ..graph._node import Node, reachable
+from ..graph._structure import reckoned_with
 from ._kinks import extreme
 from ._remember import remembered
 from ._reverse import is_reverse
@@ -122,10 +123,21 @@ def fail_if_households_meet(outputs: Sequence[Node], decisions: Sequence[Node]) 
     nodes = reachable([*outputs, *decisions])
     met = {n.origin for n in nodes if _meets(n) and n.op not in _TOGETHER}
     met |= {n.origin for n in decisions if _rows(n)}
+    fail_if_rows_are_numbered(reckoned_with([*outputs, *decisions]))
     if met:
         raise BadInputError(
             "chunk= needs households that do not depend on each other, but "
             f"{', '.join(sorted(met))} put all of them in an order. Compile without chunk="
+        )
+
+
+def fail_if_rows_are_numbered(names: Collection[str]) -> None:
+    """Refuse rows in blocks where variables (`names`) reckon with the numbers of rows."""
+    if names:
+        raise BadInputError(
+            "rows in blocks have other numbers than in the population, and "
+            f"{', '.join(sorted(names))} reckons with numbers of rows. Run it without chunk= and "
+            "without dealing the population, or give ids as columns and compare those"
         )
 
 

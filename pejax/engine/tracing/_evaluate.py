@@ -161,7 +161,7 @@ class Simulation(Bookkeeping):
         wanted = None if period is None else self.system.period(period)
         self._keep_what_is_known()
         self._override(self.trace_state.bits[name] | self.trace_state.keys)
-        for store in (self.inputs, self.cache):
+        for store in (self.inputs, self.cache, self.reads):
             for key in [k for k in store if k[0] == name and wanted in (None, k[1])]:
                 del store[key]
 
