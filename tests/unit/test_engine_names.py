@@ -384,3 +384,23 @@ WORDS = st.text("abcde_", min_size=1, max_size=6)
 def test_names_there_and_back(entities, moved):
     names = Names("land", entities, moved)
     assert Names.from_json(names.to_json()) == names
+
+
+# ---- types
+
+
+@pytest.mark.parametrize("name", ["earned", "hours"])
+def test_texts_are_no_numbers(name):
+    """They were taken by their places among the texts that occur: 0, 1, 1, 2."""
+    population = only(**{name: ["100", "7", "7", "9"]})
+    with pytest.raises(BadInputError, match=rf"person\.{name} holds texts \('100'.*to_numeric"):
+        compile(system(benefit, inputs=INPUTS), ["benefit"], 2025, population)
+    program = compile(system(benefit, inputs=INPUTS), ["benefit"], 2025, only(**{name: WAGES}))
+    if name == "earned":
+        with pytest.raises(BadInputError, match="another type"):
+            value(program, population)
+
+
+def test_fractions_are_no_category():
+    with pytest.raises(BadInputError, match=r"household\.state holds fractions.*names"):
+        compile(system(in_ny, inputs=INPUTS), ["in_ny"], 2025, only(state=[0.5, 1.0]))

@@ -240,11 +240,21 @@ def _traced_column(graph: Graph, variable: Variable, column: Column) -> Traced:
     rows = graph.sizes[column.entity]
     node = graph.input(column.key, np.ones(rows, _SHADOW[column.kind]))
     if variable.kind == "enum":
+        if column.kind == "f":
+            raise BadInputError(
+                f"column {column.place} holds fractions, but it is a category: give its names"
+            )
         return Traced(graph.astype(node, np.int16), variable.vocabulary)
     if variable.kind == "str":
         if column.vocabulary is None:
             raise BadInputError(f"column {column.place} holds numbers, but it is a text variable")
         return Traced(node, column.vocabulary)
+    if column.vocabulary is not None:
+        few = ", ".join(map(repr, column.vocabulary[:3]))
+        raise BadInputError(
+            f"column {column.place} holds texts ({few}), but it is a number ({variable.kind}). "
+            "Convert it, for instance with pandas.to_numeric"
+        )
     return Traced(graph.astype(node, variable.dtype))
 
 
