@@ -1,7 +1,7 @@
 # `make` lists the targets. Everything runs in .venv, which the targets make themselves.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup format lint types test slow test-oracle bench docs check clean
+.PHONY: help demo setup format lint types test slow fuzz test-oracle bench docs check clean
 
 # The first Python of a supported version; `make PYTHON=... demo` chooses another.
 PYTHON ?= $(shell for p in python3 python python3.13 python3.12 python3.11; do \
@@ -11,6 +11,9 @@ BIN := .venv/bin
 OUT ?= out/demo
 TESTS ?= tests
 JOBS ?= 2
+MINUTES ?= 30
+SEED ?= 0
+ONLY ?= test
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | \
@@ -37,6 +40,9 @@ test: .venv/.dev ## the tests that need no peer and no accelerator
 
 slow: .venv/.dev ## tests of the whole law and of many random cases (half an hour)
 	$(BIN)/pytest -q -n $(JOBS) --dist loadfile -m slow $(TESTS)
+
+fuzz: .venv/.dev ## random calls of the public faces for half an hour; MINUTES=, SEED=, ONLY=
+	$(BIN)/pytest -q -m fuzz tests/fuzz --fuzz-minutes $(MINUTES) --fuzz-seed $(SEED) -k "$(ONLY)"
 
 test-oracle: .venv/.oracle ## compare with the source engine and with peers (slow)
 	$(BIN)/pytest -q -m oracle $(TESTS)

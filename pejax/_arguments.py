@@ -17,7 +17,7 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Float
 
-from ._validate import BadInputError
+from ._validate import BadInputError, UnknownNameError, suggest
 
 _Kind = TypeVar("_Kind")
 _LONGEST = 60  # characters of a value that a message repeats
@@ -111,6 +111,16 @@ def as_path(value: Any, name: str) -> Path:
     return Path(value)
 
 
+def as_choice(value: Any, options: Iterable[str], name: str) -> str:
+    """One of some words."""
+    known = list(options)
+    if not isinstance(value, str) or value not in known:
+        near = suggest(value, known, n=1) if isinstance(value, str) else []
+        hint = f"Did you mean {near[0]!r}?" if near else f"Choose one of: {', '.join(known)}."
+        raise UnknownNameError(f"{name} is {shown(value)}. {hint}")
+    return value
+
+
 def check_key(key: Any, name: str = "key") -> None:
     """Refuse what JAX cannot draw with, such as the number that a key is made from."""
     dtype, shape = getattr(key, "dtype", None), getattr(key, "shape", None)
@@ -125,9 +135,13 @@ def check_key(key: Any, name: str = "key") -> None:
 
 def as_labels(given: Any, name: str) -> list[str]:
     """A label a row, as texts; neither one text for all nor a hole."""
-    if isinstance(given, str | bytes | Mapping | Set) or not isinstance(given, Iterable):
+    table = hasattr(given, "columns")
+    if isinstance(given, str | bytes | Mapping | Set) or table or not isinstance(given, Iterable):
         raise BadInputError(f"{name} is {shown(given)}. Give a list with one label a row.")
-    labels = list(given)
+    try:
+        labels = list(given)
+    except TypeError as problem:
+        raise BadInputError(f"{name} is {shown(given)}. Give a list, a label a row.") from problem
     for row, label in enumerate(labels):
         if label is None or type(label).__name__ in ("NAType", "NaTType") or _is_nan(label):
             raise BadInputError(f"{name}[{row}] is {shown(label)}. Give every row a label.")
@@ -228,11 +242,12 @@ def _number_or_nan(value: Any) -> float | None:
 
 
 def _is_nan(value: Any) -> bool:
-    return isinstance(value, float) and math.isnan(value)
+    return bool(isinstance(value, float) and math.isnan(value))
 
 
 def _is_seed(key: Any) -> bool:
-    return isinstance(key, int | np.integer) and not isinstance(key, bool) and 0 <= key < 2**31
+    whole = isinstance(key, int | np.integer) and not isinstance(key, bool)
+    return bool(whole and 0 <= int(key) < 2**31)
 
 
 def _text(value: Any) -> str:

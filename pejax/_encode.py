@@ -32,7 +32,7 @@ def encode(values: Any, where: str) -> tuple[HostColumn, tuple[str, ...] | None]
     >>> encode(["b", "a", "b"], "household column 'region'")
     (array([1, 0, 1], dtype=int32), ('a', 'b'))
     """
-    if not (hasattr(values, "dtype") and hasattr(values, "__len__")):
+    if not isinstance(values, np.ndarray) and not _is_column(values):
         values = _as_row(values, where)
     _fail_if_missing(values, where)
     kind = values.dtype.kind
@@ -57,6 +57,12 @@ def decode(codes: HostColumn, vocabulary: tuple[str, ...]) -> np.ndarray:
     ['b', 'a']
     """
     return np.asarray(vocabulary, dtype=object)[np.asarray(codes)]
+
+
+def _is_column(values: Any) -> bool:
+    """Whether a value is a column of pandas or an array that is like one; not one of tuples."""
+    alike = hasattr(values, "dtype") and hasattr(values, "__len__")
+    return alike and getattr(values, "ndim", 1) == 1 and not hasattr(values, "levels")
 
 
 def _as_row(values: Any, where: str) -> np.ndarray:

@@ -79,7 +79,7 @@ def _fail_if_no_person_table(frames: Mapping[str, Any], person: str) -> None:
 
 def _fail_if_no_names(weights: Any, person: Any, household: Any) -> None:
     for label, name in {"weights": weights, "person": person, "household": household}.items():
-        if not isinstance(name, str) and (label, name) != ("weights", None):
+        if not isinstance(name, str) and not (label == "weights" and name is None):
             raise BadInputError(f"{label} is {shown(name)}. Give a name, as a text.")
 
 

@@ -162,7 +162,7 @@ class Population(eqx.Module):
 
     def count(self, entity: str | None = None) -> int:
         """Real rows of an entity, the persons when none is named."""
-        entity = entity or self.schema.person
+        entity = self.schema.person if entity is None else entity
         self.schema.check_entity(entity)
         return self.schema.counts[entity]
 
@@ -177,7 +177,8 @@ class Population(eqx.Module):
         Raises:
             UnknownNameError: no entity has it, or more than one does.
         """
-        holders = [entity for entity, held in self.columns.items() if name in held]
+        known = isinstance(name, str)
+        holders = [entity for entity, held in self.columns.items() if known and name in held]
         if len(holders) > 1:
             raise BadInputError(
                 f"Both {' and '.join(holders)} have a column {name!r}. Say which with entity=..."
@@ -188,15 +189,15 @@ class Population(eqx.Module):
 
     def column(self, name: str, entity: str | None = None) -> Shaped[Array, " row"]:
         """A column's real rows; string columns as codes (see `labels`)."""
-        entity = entity or self.entity_of(name)
+        entity = self.entity_of(name) if entity is None else entity
         self.schema.check_entity(entity)
-        if name not in self.columns[entity]:
+        if not isinstance(name, str) or name not in self.columns[entity]:
             raise unknown(f"{entity} column", name, self.columns[entity])
         return self.trim(self.columns[entity][name], entity)
 
     def labels(self, name: str, entity: str | None = None) -> np.ndarray:
         """A string column's real rows as strings (host)."""
-        entity = entity or self.entity_of(name)
+        entity = self.entity_of(name) if entity is None else entity
         codes = np.asarray(self.column(name, entity))
         if (entity, name) not in self.schema.vocabularies:
             raise BadInputError(f"{entity} column {name!r} holds no strings. Use column({name!r}).")
@@ -234,7 +235,7 @@ class Population(eqx.Module):
 
     def weight(self, entity: str | None = None) -> Float[Array, " row"]:
         """The household weight of each row of an entity, padding rows included with zero."""
-        entity = entity or self.schema.person
+        entity = self.schema.person if entity is None else entity
         weights = self.weights[self.household_of(entity)]
         return jnp.where(self.real[entity], weights, 0)
 
@@ -247,7 +248,9 @@ class Population(eqx.Module):
         are not.
         """
         household = self.schema.household
-        if not isinstance(weights, jax.Array):
+        if isinstance(weights, jax.Array):
+            fail_if_no_numbers(weights, "weights")
+        else:
             weights = as_column(weights, "weights", household)
         with np.errstate(over="ignore"):  # what becomes infinite is refused below
             held = jnp.asarray(weights, self.weights.dtype)

@@ -90,7 +90,7 @@ class Schema:
 
     def check_entity(self, entity: str) -> None:
         """Raise `UnknownNameError` unless `entity` is one of `entities`."""
-        if entity not in self.entities:
+        if not isinstance(entity, str) or entity not in self.entities:
             raise unknown("entity", entity, self.entities)
 
     def replace(self, **changes: Any) -> "Schema":

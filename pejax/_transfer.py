@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from ._arguments import as_numbers
 from ._layout import Layout
 from ._tables import Tables
 from ._types import HostColumn, HostIndex
@@ -39,7 +40,11 @@ def padded_link(tables: Tables, layout: Layout, group: str) -> Array:
 
 def chosen_rows(chosen: Any, count: int) -> HostIndex:
     """Row numbers from a mask over `count` households or from row numbers."""
-    rows = np.asarray(chosen)
+    rows = np.atleast_1d(as_numbers(chosen, "households"))
+    if rows.ndim > 1:
+        raise BadInputError(
+            f"households is an array of shape {rows.shape}. Give a mask or row numbers in one row."
+        )
     if rows.dtype == bool:
         _fail_if_mask_has_wrong_length(rows, count)
         rows = np.flatnonzero(rows)

@@ -26,6 +26,11 @@ settings.load_profile("same every time")
 _MANY_MAPS = 20_000  # of the 65,530 that Linux grants a process by default
 
 
+def pytest_addoption(parser):
+    parser.addoption("--fuzz-minutes", type=float, default=30.0, help="of all fuzz tests together")
+    parser.addoption("--fuzz-seed", type=int, default=0, help="of the first round")
+
+
 @pytest.fixture
 def x64():
     """Run one test in float64; the library itself never flips the switch."""

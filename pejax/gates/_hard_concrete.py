@@ -85,7 +85,8 @@ class HardConcrete(eqx.Module):
         _check_mean(n_items, init_mean)
         _check_temperature(temperature)
         _check_shape(stretch, evaluation)
-        _check_jitter(as_number("jitter")(jitter), key)
+        jitter = as_number("jitter")(jitter)
+        _check_jitter(jitter, key)
         mean = jnp.broadcast_to(jnp.asarray(init_mean, float), (n_items,))
         self.log_alpha = jnp.log(mean) - jnp.log1p(-mean)
         if key is not None and jitter:
@@ -195,7 +196,7 @@ def _check_shape(stretch: tuple[float, float], evaluation: str) -> None:
     stretch = as_number("stretch[0]")(stretch[0]), as_number("stretch[1]")(stretch[1])
     if not (stretch[0] < 0 and stretch[1] > 1):
         raise BadInputError(f"stretch is {stretch}; give (low, high) with low < 0 and high > 1.")
-    if evaluation not in ("published", "tempered"):
+    if not isinstance(evaluation, str) or evaluation not in ("published", "tempered"):
         raise BadInputError(f"evaluation is {shown(evaluation)}; choose 'published' or 'tempered'.")
 
 

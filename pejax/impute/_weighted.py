@@ -61,6 +61,8 @@ def weights_of(weights: Any, values: Numbers, name: str = "weights") -> Numbers:
 
 def levels_of(levels: Any) -> Numbers:
     """Quantile levels, each between 0 and 1."""
+    if not is_traced(levels):
+        levels = _on_host(levels, "levels")
     if is_traced(levels) or not np.size(levels):
         return jnp.asarray(levels) if is_traced(levels) else np.zeros(np.shape(levels))
     host = numbers(levels, "levels").astype(np.float64)
@@ -150,9 +152,9 @@ def _from_objects(host: np.ndarray) -> np.ndarray:
     try:
         plain = np.array(found)
         plain = plain if plain.dtype.kind in "biuf" else np.array([float(x) for x in found])
+        return plain.reshape(host.shape)
     except (TypeError, ValueError, OverflowError):
         return host
-    return plain.reshape(host.shape)
 
 
 def _check_weights(given: np.ndarray, name: str) -> None:

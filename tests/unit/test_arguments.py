@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse
 from hypothesis import given, strategies as st
 
 from pejax._arguments import (
@@ -127,6 +128,9 @@ def test_what_is_traced_is_told():
         (["a", None], r"names[1] is None. Give every row a label"),
         (["a", np.nan], r"names[1] is nan"),
         ({"a": 1}, "names is a dict"),
+        (scipy.sparse.eye_array(2), "names is a dia_array"),
+        (pd.DataFrame({"a": [1, 2]}), "names is a DataFrame"),
+        (jax.random.key(0), "names is a PRNGKeyArray"),
     ],
 )
 def test_what_are_no_labels(labels, message):

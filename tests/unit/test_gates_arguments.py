@@ -26,6 +26,7 @@ THREE = gates.HardConcrete(3)
         (lambda: gates.HardConcrete(3, evaluation=3), "evaluation is 3; choose"),
         (lambda: gates.HardConcrete(3, jitter="a"), "jitter is 'a'"),
         (lambda: gates.HardConcrete(3, jitter=0.1, key=0), "key is 0. Pass key=jax.random.key(0)"),
+        (lambda: gates.HardConcrete(3, evaluation=np.zeros(0)), "evaluation is a ndarray; choose"),
         (lambda: THREE.sample(key=0), "key is 0. Pass key=jax.random.key(0)"),
         (lambda: THREE.gate_at("a"), "noise is 'a'"),
         (lambda: THREE.with_temperature("a"), "temperature is 'a'"),

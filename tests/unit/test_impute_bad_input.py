@@ -11,7 +11,7 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
 from pejax._validate import BadInputError, PejaxError, UnknownNameError
-from pejax.impute import QRF, FittedQRF, Forest
+from pejax.impute import QRF, FittedQRF, Forest, weighted_quantile
 from pejax.impute._archive import VERSION
 
 KEY = jax.random.key(0)
@@ -299,13 +299,17 @@ def test_donors_of_another_kind(donors, change, predictors, outcomes, weight, me
         ({"max_features": "some"}, "max_features is 'some'"),
         ({"max_features": 2.0}, "max_features is 2.0; give a share"),
         ({"max_samples": 0}, "max_samples is 0; give a number above 0"),
+        ({"max_features": np.zeros((0, 1))}, "max_features is a ndarray"),
+        ({"order": pd.NA}, "order is a NAType. Choose one of: given, chosen"),
+        ({"readout": pd.RangeIndex(3)}, "readout is a RangeIndex. Choose one of"),
+        ({"missing": pd.Series([0, 1])}, "missing is a Series. Choose one of"),
         ({"sign_stage": "no"}, "sign_stage is 'no'; give True or False"),
         ({"seed": -1}, "seed is -1; give a whole number"),
         ({"n_jobs": 0}, "n_jobs is 0; give a whole number above 0"),
     ],
 )
 def test_settings_of_another_kind(donors, setting, message):
-    with pytest.raises(BadInputError, match="^" + re.escape(message)):
+    with pytest.raises(PejaxError, match="^" + re.escape(message)):
         dataclasses.replace(SMALL, **setting).fit(donors, ["age"], ["income"])
 
 
@@ -336,3 +340,10 @@ def test_weights_whose_sum_overflows_draw_as_others_do(donors):
     pd.testing.assert_frame_equal(
         huge.draw(receivers, key=jax.random.key(0)), even.draw(receivers, key=jax.random.key(0))
     )
+
+
+def test_metrics_refuse_rows_of_several_lengths_and_tuples():
+    with pytest.raises(BadInputError, match=r"levels is list\. Give an array of numbers"):
+        weighted_quantile([1.0], [[None], [0.5, 3]])
+    with pytest.raises(BadInputError, match=r"values is MultiIndex\. Give an array of numbers"):
+        weighted_quantile(pd.MultiIndex.from_tuples([(1, 2)]), [0.5])

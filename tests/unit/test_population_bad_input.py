@@ -2,6 +2,7 @@
 
 import re
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
@@ -254,6 +255,21 @@ def tables(**changes):
         (lambda: build().in_blocks(1.5), "blocks is 1.5; give a whole number"),
         (lambda: build().shard(3), "mesh is 3. Give a jax.sharding.Mesh"),
         (lambda: build().column(3), "Unknown column 3"),
+        (lambda: build().column([]), "Unknown column []"),
+        (lambda: build().column("age", ""), "Unknown entity ''"),
+        (lambda: build().column("age", np.zeros(2)), "Unknown entity array"),
+        (lambda: build(weights=np.zeros((3, 0))), "weights is a ndarray. Give a name"),
+        (
+            lambda: build().select(pd.DataFrame([[0], [2]])),
+            "households is an array of shape (2, 1)",
+        ),
+        (lambda: build().select([[0], [0, 1]]), "households is a list whose rows"),
+        (lambda: build().select(jax.random.key(0)), "households is"),
+        (lambda: build().with_weights(jax.random.key(0)), "weights holds key"),
+        (
+            lambda: build().with_columns("person", x=pd.MultiIndex.from_tuples([(1, 2)] * 3)),
+            "'x' holds rows that are not one value each",
+        ),
     ],
 )
 def test_an_argument_of_another_kind(make, message):

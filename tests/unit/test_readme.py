@@ -19,7 +19,7 @@ def test_the_make_targets_exist_and_are_listed():
     listed = re.findall(r"^([a-z-]+):.*## ", makefile, flags=re.MULTILINE)
     named = re.findall(r"^make ([a-z-]+)", "\n".join(blocks("")), flags=re.MULTILINE)
     assert {"demo", "test"} <= set(named) <= set(listed)
-    wanted = "help demo setup format lint types test slow test-oracle bench docs check clean"
+    wanted = "help demo setup format lint types test slow fuzz test-oracle bench docs check clean"
     assert listed == wanted.split()
     assert (ROOT / ".ci" / "run").read_text(encoding="utf-8").rstrip().endswith("exec make check")
 

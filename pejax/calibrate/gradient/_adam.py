@@ -68,7 +68,7 @@ class Adam(GradientMethod):
     def __check_init__(self):
         if self.max_ratio is not None and not self.max_ratio > 1:
             raise BadInputError(f"max_ratio is {self.max_ratio}; give a factor above 1.")
-        if self.mass not in ("free", "conserved"):
+        if not isinstance(self.mass, str) or self.mass not in ("free", "conserved"):
             raise BadInputError(f"mass is {self.mass!r}; choose 'free' or 'conserved'.")
         if not self.ridge >= 0:
             raise BadInputError(f"ridge is {self.ridge}; give a number of at least 0.")

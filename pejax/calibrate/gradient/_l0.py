@@ -31,7 +31,10 @@ def _number_or_schedule(name: str) -> Callable[[Any], Any]:
 
 
 def _numbered(labels: Any) -> Int[np.ndarray, " unit"]:
-    held = np.asarray(labels)
+    try:
+        held = np.asarray(labels)
+    except (TypeError, ValueError):
+        held = np.zeros(())
     if held.ndim != 1 or held.dtype.kind not in "OUSbiu":
         raise BadInputError(f"groups is {shown(labels)}. Give a list with one label a unit.")
     try:

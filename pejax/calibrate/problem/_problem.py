@@ -184,10 +184,10 @@ class TargetProblem(eqx.Module):
             UnknownNameError: no target has that name; the nearest names are suggested, and the
                 reason is given when the target was set aside.
         """
-        if name in self.names:
+        if isinstance(name, str) and name in self.names:
             return self.names.index(name)
         reasons = {refusal.name: refusal.reason for refusal in self.refused}
-        if name in reasons:
+        if isinstance(name, str) and name in reasons:
             raise UnknownNameError(
                 f"Target {name!r} was set aside: {reasons[name]}. Use one of problem.names."
             )
@@ -217,7 +217,7 @@ class TargetProblem(eqx.Module):
         Raises:
             BadInputError: a problem without such labels, or another word for them.
         """
-        if by not in ("groups", "levels"):
+        if not isinstance(by, str) or by not in ("groups", "levels"):
             raise BadInputError(f"by is {shown(by)}; choose 'groups' or 'levels'.")
         labels = self.groups if by == "groups" else self.levels
         if labels is None:

@@ -202,7 +202,7 @@ class PPS(Selection):
 
     def __check_init__(self):
         _check_leverage(self.leverage)
-        if self.design not in ("systematic", "sampford"):
+        if not isinstance(self.design, str) or self.design not in ("systematic", "sampford"):
             raise BadInputError(f"design is {self.design!r}; choose 'systematic' or 'sampford'.")
 
     def sample(

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
@@ -237,8 +238,8 @@ def _out_of_bag(
 
 def _levels(quantiles: Any) -> list[Any]:
     """Quantile levels as they were given, each a number."""
-    as_column(quantiles, "quantiles", "level")
-    return list(quantiles)
+    plain = as_column(quantiles, "quantiles", "level").tolist()
+    return plain if isinstance(quantiles, jax.Array) else list(quantiles)
 
 
 def _record_ids(X: "pd.DataFrame") -> np.ndarray:

@@ -4,14 +4,14 @@ import dataclasses
 import os
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, get_args
 
 import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Float, Num
 
-from ..._arguments import as_column, as_number, as_switch, as_whole, check_table, shown
+from ..._arguments import as_choice, as_column, as_number, as_switch, as_whole, check_table, shown
 from ..._types import Key
 from ..._validate import BadInputError, unknown
 from .._checks import check_covariates, check_weights
@@ -240,10 +240,8 @@ class QRF:
     def _check_settings(self, donors: int) -> None:
         from ..forest._convert import READOUTS
 
-        if self.readout not in READOUTS:
-            raise unknown("readout", self.readout, READOUTS)
-        if self.order not in ORDERS:
-            raise unknown("order", self.order, ORDERS)
+        as_choice(self.readout, READOUTS, "readout")
+        as_choice(self.order, ORDERS, "order")
         self._check_kinds()
         if self.n_estimators < 1 or self.min_samples_leaf < 1:
             raise BadInputError(
@@ -262,6 +260,7 @@ class QRF:
         as_whole("n_estimators")(self.n_estimators)
         as_whole("min_samples_leaf")(self.min_samples_leaf)
         as_switch("sign_stage")(self.sign_stage)
+        as_choice(self.missing, get_args(Missing), "missing")
         if as_whole("seed")(self.seed) < 0:
             raise BadInputError(f"seed is {self.seed}; give a whole number of at least 0.")
         for name in ("max_depth", "n_jobs"):
@@ -271,7 +270,9 @@ class QRF:
         samples, features = self.max_samples, self.max_features
         if samples is not None and not as_number("max_samples")(samples) > 0:
             raise BadInputError(f"max_samples is {samples}; give a number above 0, or None.")
-        if not (features is None or features in ("sqrt", "log2")):
+        if isinstance(features, str):
+            as_choice(features, ("sqrt", "log2"), "max_features")
+        elif features is not None:
             _check_features(features)
 
 
@@ -350,7 +351,10 @@ def _names(given: Any, name: str) -> list[Any]:
     if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
         hint = f": [{given!r}]" if isinstance(given, str) else ""
         raise BadInputError(f"{name} is {shown(given)}. Give a list of columns{hint}.")
-    return list(given)
+    try:
+        return list(given)
+    except TypeError as problem:
+        raise BadInputError(f"{name} is {shown(given)}. Give a list of columns.") from problem
 
 
 def _check_names(
