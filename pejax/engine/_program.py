@@ -24,8 +24,8 @@ from ._report import Report
 from ._unread import Unread
 from .graph._interpret import Interpreter
 from .graph._node import Node
-from .graph._structure import reckoned_with
 from .graph._strata import Strata
+from .graph._structure import reckoned_with
 from .graph._support import decides_in
 from .rules._names import Names
 from .rules._paths import Paths

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .rules._system import System
     from .running._check import Check
-    from .tracing._trace import Outcome
+    from .tracing._trace import Guard, Outcome
 
 
 ROUNDING = ("round", "rint", "floor", "ceil", "trunc", "floor_divide", "sign")
@@ -106,7 +106,9 @@ def report_of(system: System, outcome: Outcome) -> Report:
         by_origin[node.origin].append(node)
     # What only a guard looks at is no part of the results: it neither jumps nor cuts.
     returned = {n.index for n in reachable(roots[: len(outcome.outputs)])}
-    guards = collections.Counter(g.variable for g in outcome.guards)
+    guards: dict[str, list[Guard]] = collections.defaultdict(list)
+    for guard in outcome.guards:
+        guards[guard.variable].append(guard)
     names = sorted({*outcome.evaluated, *outcome.given})
     rows = tuple(_row(system, outcome, n, by_origin.get(n, []), returned, guards[n]) for n in names)
     status = collections.Counter(r.status for r in rows)
@@ -121,7 +123,12 @@ def report_of(system: System, outcome: Outcome) -> Report:
 
 
 def _row(
-    system: System, outcome: Outcome, name: str, nodes: list[Node], returned: set[int], guards: int
+    system: System,
+    outcome: Outcome,
+    name: str,
+    nodes: list[Node],
+    returned: set[int],
+    guards: list[Guard],
 ) -> VariableReport:
     variable = system.variable(name)
     status, reason = _status(system, outcome, name)
@@ -134,8 +141,10 @@ def _row(
         reason=reason,
         nodes=len(nodes),
         jumps=sum(jumps_in_law(n) for n in counting),
-        cuts_gradient=stands_for_numbers or any(rounds(n) for n in counting),
-        guards=guards,
+        cuts_gradient=stands_for_numbers
+        or any(rounds(n) for n in counting)
+        or any(map(_takes_out, guards)),
+        guards=len(guards),
         periods=tuple(sorted(outcome.evaluated.get(name, set()))),
         label=variable.label,
     )
@@ -162,6 +171,15 @@ def rounds(node: Node) -> bool:
     """Whether a node turns a real number that moves with the law or the population into one of a
     few steps, so that no derivative passes. A count, which moves in steps already, is none."""
     return _is_rounding(node) and any(a.trend.things for a in node.args)
+
+
+def _takes_out(guard: Guard) -> bool:
+    """Whether Python took a real number out of the graph, as `float(params.rate)` does: what is
+    computed from it depends on it no more."""
+    node = guard.node
+    return (
+        guard.kind in ("float", "int", "array") and node.dtype.kind == "f" and node.trend.things > 0
+    )
 
 
 def _is_rounding(node: Node) -> bool:

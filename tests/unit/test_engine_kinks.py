@@ -245,6 +245,8 @@ ROUNDINGS = {
     "sign": lambda x, rate: np.sign(x),
     "whole numbers": lambda x, rate: x.astype(int),
     "of the law alone": lambda x, rate: x * np.floor(10 * rate),
+    "float of Python": lambda x, rate: x * float(rate),
+    "int of Python": lambda x, rate: x * int(4 * rate),
 }
 OTHERS = {
     "a comparison": lambda x, rate: np.where(x > 100, x, rate * x),
