@@ -35,7 +35,6 @@ def accepted(
     **Raises:** `BadInputError` naming the group or column that is missing or not understood;
     `UnknownNameError` for a column that the country does not know.
     """
-    as_instance(population, Population, "population", "Give a Population: from_frames({...}).")
     fail_if_groups_missing(population, entities)
     given = {c.key: c for c in columns_taken(population, names, extra)}
     for column in columns:
@@ -63,6 +62,11 @@ def columns_taken(
     if weight is not None and weight.variable not in variables.values():
         taken.append(weight)
     return (*taken, *id_columns(population, names, taken))
+
+
+def fail_if_no_population(population: Any) -> None:
+    """What a program is called on is a population."""
+    as_instance(population, Population, "population", "Give a Population: from_frames({...}).")
 
 
 def fail_if_groups_missing(population: Population, entities: Iterable[str]) -> None:

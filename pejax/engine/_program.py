@@ -17,7 +17,7 @@ from jaxtyping import Array
 from .._population import Population
 from .._validate import PejaxError, unknown
 from . import _save
-from ._accept import accepted, fail_if_other_parameters
+from ._accept import accepted, fail_if_no_population, fail_if_other_parameters
 from ._header import fail_if_other_header, fail_if_other_leaves
 from ._parameters import LeafInfo, ParameterIndex, Parameters, as_written
 from ._report import Report
@@ -317,9 +317,10 @@ class Program:
 
     def _accept(self, parameters: Parameters, population: Population) -> Population:
         """The population as the program codes it, if it has what the program needs."""
+        fail_if_other_parameters(parameters, self.index)
+        fail_if_no_population(population)
         if population.schema.blocks > 1 and self.recipe.chunk is None:
             fail_if_rows_are_numbered(self._reckoned)
-        fail_if_other_parameters(parameters, self.index)
         entities = self.outputs[0].node.graph.sizes
         extra = self.recipe.extra
         return accepted(population, self.columns, self.known, entities, self.names, extra)
