@@ -18,8 +18,9 @@ from ..graph._ir import DimensionClash
 from ..rules import _calendar
 from ..rules._system import Variable
 from ._array import Traced, Untraceable, to_node
+from ._branching import Branching, Key
 from ._groups import GroupView, PersonView
-from ._holder import Bookkeeping, Holder, RulesView
+from ._holder import Holder, RulesView
 from ._names import code_of, unify, whole_loops
 from ._reads import Pending, Trace
 
@@ -34,14 +35,13 @@ _FORMULA_FAILURES = (
     AssertionError,
     NotImplementedError,
 )
-Key = tuple[str, Any]
 
 
 class CircularRule(PejaxError):
     """A variable needs itself for the same period."""
 
 
-class Simulation(Bookkeeping):
+class Simulation(Branching):
     """One branch of an evaluation."""
 
     def __init__(
@@ -120,71 +120,6 @@ class Simulation(Bookkeeping):
             branch._rules = RulesView(branch, copied=clone_system)
             self.branches[name] = branch
         return self.branches[name]
-
-    def neutralize(self, name: str) -> None:
-        """Give a variable its default on this branch; what was computed from it stays."""
-        self._keep_what_is_known()
-        self.neutralized.add(self.variable(name).name)
-        self._override(self.trace_state.bits[name])
-
-    def set_input(self, name: str, period: Any, value: Any) -> None:
-        """Override a variable on this branch; what was computed from it is forgotten."""
-        variable = self.variable(name)
-        period = self.system.period(period)
-        traced = self._cast(variable, value)
-        if variable.period == _calendar.MONTH and period.unit == _calendar.YEAR:
-            monthly = traced if variable.stock else traced / 12
-            for month in period.get_subperiods(_calendar.MONTH):
-                self.set_input(name, month, monthly)
-            return
-        if (name, period) not in self.inputs:
-            self._override(self.trace_state.keys)
-        self.inputs[(name, period)] = traced
-        self._forget(name)
-
-    def _forget(self, name: str) -> None:
-        """Drop what this branch computed from a variable, and stop sharing it with its parent."""
-        bit = self.trace_state.bits[name]
-        self._override(bit)
-        for key in [k for k, reads in self.reads.items() if reads & bit]:
-            del self.cache[key], self.reads[key]
-
-    def _override(self, bit: int) -> None:
-        """Be another than the parent in one respect, and than the branches made of this one."""
-        self.overridden |= bit
-        for branch in self.branches.values():
-            branch.overridden |= bit
-
-    def delete_arrays(self, name: str, period: Any = None) -> None:
-        """Forget a variable on this branch. What was computed from it before stays as it is: unlike
-        `set_input`, deleting says nothing of other values."""
-        wanted = None if period is None else self.system.period(period)
-        self._keep_what_is_known()
-        self._override(self.trace_state.bits[name] | self.trace_state.keys)
-        for store in (self.inputs, self.cache, self.reads):
-            for key in [k for k in store if k[0] == name and wanted in (None, k[1])]:
-                del store[key]
-
-    def _keep_what_is_known(self) -> None:
-        """Make the values that this branch shares with its ancestors its own, once."""
-        if self.parent_branch is None or self.keeps:
-            return
-        self.keeps = True
-        for key, owner in self._visible().items():
-            self.cache[key], self.reads[key] = owner.cache[key], owner.reads[key]
-
-    def _visible(self) -> dict[Key, Simulation]:
-        """The branch that holds each value which `_remembered` finds."""
-        found: dict[Key, Simulation] = {}
-        branch: Simulation | None = self
-        touched = 0
-        while branch is not None:
-            for key in branch.cache:
-                if key not in found and not branch.reads[key] & touched:
-                    found[key] = branch
-            touched |= branch.overridden
-            branch = branch.parent_branch
-        return found
 
     def calculate(
         self,
@@ -265,18 +200,6 @@ class Simulation(Bookkeeping):
             return False
         return bool(self.trace_state.ledger.read(switch, str(period.start)))
 
-    def _remembered(self, key: Key) -> Traced | None:
-        """A value of this branch, or an ancestor's that no override in between touches."""
-        branch: Simulation | None = self
-        touched = 0
-        while branch is not None:
-            if key in branch.cache and not branch.reads[key] & touched:
-                self.trace_state.frames[-1] |= branch.reads[key]
-                return branch.cache[key]
-            touched |= branch.overridden
-            branch = branch.parent_branch
-        return None
-
     def _other_period(self, variable: Variable, period: Any) -> Traced | None:
         """A monthly variable asked for a year, or a yearly one for a month."""
         name = variable.name
@@ -320,15 +243,6 @@ class Simulation(Bookkeeping):
             f"{name} for {period} needs itself: {chain}. Give one of them as a column of the "
             "population, or compute one from another year"
         )
-
-    def _owner(self, reads: int) -> Simulation:
-        """The outermost branch for which a value with these reads is right."""
-        branch = self
-        while (parent := branch.parent_branch) is not None:
-            if branch.own_law or reads & branch.overridden:
-                break
-            branch = parent
-        return branch
 
     def _evaluate(self, variable: Variable, period: Any) -> Traced:
         mask = None

@@ -1,0 +1,124 @@
+"""Branches of an evaluation: what each overrides, and what it shares with those above it.
+
+A branch is a small set of overridden inputs over its parent. A value whose dependencies no override
+touches is shared with the parent instead of computed again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ..rules import _calendar
+from ._array import Traced
+from ._holder import Bookkeeping
+from ._reads import Trace
+
+if TYPE_CHECKING:
+    from ..rules._system import System, Variable
+
+Key = tuple[str, Any]
+
+
+class Branching(Bookkeeping):
+    """The part of a simulation that knows its parent and its branches."""
+
+    trace_state: Trace
+    system: System
+    inputs: dict[Key, Traced]
+    cache: dict[Key, Traced]
+    reads: dict[Key, int]
+    branches: dict[str, Any]
+    parent_branch: Any
+    neutralized: set[str]
+    overridden: int
+    own_law: bool
+    keeps: bool
+    variable: Callable[[str], Variable]
+    _cast: Callable[[Variable, Any], Traced]
+
+    def neutralize(self, name: str) -> None:
+        """Give a variable its default on this branch; what was computed from it stays."""
+        self._keep_what_is_known()
+        self.neutralized.add(self.variable(name).name)
+        self._override(self.trace_state.bits[name])
+
+    def set_input(self, name: str, period: Any, value: Any) -> None:
+        """Override a variable on this branch; what was computed from it is forgotten."""
+        variable = self.variable(name)
+        period = self.system.period(period)
+        traced = self._cast(variable, value)
+        if variable.period == _calendar.MONTH and period.unit == _calendar.YEAR:
+            monthly = traced if variable.stock else traced / 12
+            for month in period.get_subperiods(_calendar.MONTH):
+                self.set_input(name, month, monthly)
+            return
+        if (name, period) not in self.inputs:
+            self._override(self.trace_state.keys)
+        self.inputs[(name, period)] = traced
+        self._forget(name)
+
+    def _forget(self, name: str) -> None:
+        """Drop what this branch computed from a variable, and stop sharing it with its parent."""
+        bit = self.trace_state.bits[name]
+        self._override(bit)
+        for key in [k for k, reads in self.reads.items() if reads & bit]:
+            del self.cache[key], self.reads[key]
+
+    def _override(self, bit: int) -> None:
+        """Be another than the parent in one respect, and than the branches made of this one."""
+        self.overridden |= bit
+        for branch in self.branches.values():
+            branch.overridden |= bit
+
+    def delete_arrays(self, name: str, period: Any = None) -> None:
+        """Forget a variable on this branch. What was computed from it before stays as it is: unlike
+        `set_input`, deleting says nothing of other values."""
+        wanted = None if period is None else self.system.period(period)
+        self._keep_what_is_known()
+        self._override(self.trace_state.bits[name] | self.trace_state.keys)
+        for store in (self.inputs, self.cache, self.reads):
+            for key in [k for k in store if k[0] == name and wanted in (None, k[1])]:
+                del store[key]
+
+    def _keep_what_is_known(self) -> None:
+        """Make the values that this branch shares with its ancestors its own, once."""
+        if self.parent_branch is None or self.keeps:
+            return
+        self.keeps = True
+        for key, owner in self._visible().items():
+            self.cache[key], self.reads[key] = owner.cache[key], owner.reads[key]
+
+    def _visible(self) -> dict[Key, Any]:
+        """The branch that holds each value which `_remembered` finds."""
+        found: dict[Key, Any] = {}
+        branch: Any = self
+        touched = 0
+        while branch is not None:
+            for key in branch.cache:
+                if key not in found and not branch.reads[key] & touched:
+                    found[key] = branch
+            touched |= branch.overridden
+            branch = branch.parent_branch
+        return found
+
+    def _remembered(self, key: Key) -> Traced | None:
+        """A value of this branch, or an ancestor's that no override in between touches."""
+        branch: Any = self
+        touched = 0
+        while branch is not None:
+            if key in branch.cache and not branch.reads[key] & touched:
+                self.trace_state.frames[-1] |= branch.reads[key]
+                return branch.cache[key]
+            touched |= branch.overridden
+            branch = branch.parent_branch
+        return None
+
+    def _owner(self, reads: int) -> Any:
+        """The outermost branch for which a value with these reads is right."""
+        branch = self
+        while (parent := branch.parent_branch) is not None:
+            if branch.own_law or reads & branch.overridden:
+                break
+            branch = parent
+        return branch
