@@ -90,6 +90,11 @@ def fail_if_other_parameters(parameters: Any, index: ParameterIndex) -> None:
         raise BadInputError(
             "these parameters belong to another program: use program.parameters and its reforms"
         )
+    if parameters.values.ndim != 1:
+        raise BadInputError(
+            f"these parameters are a stack of reforms, {parameters.values.shape[:-1]}, and a "
+            "program takes one law: jax.vmap(lambda law: program(law, population))(parameters)"
+        )
 
 
 def _fail_if_variable_is_a_link(population: Population, names: Names) -> None:

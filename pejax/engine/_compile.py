@@ -42,6 +42,9 @@ _MOST_STRATA = 200
 _DECIDING_MEMORY = 2**29
 """Bytes of intermediate columns that are kept between two decisions of a trace."""
 
+_FIRST_YEAR, _LAST_YEAR = 1900, 2200
+"""A year outside can only be a slip: 99 is not 1999."""
+
 _LARGE = 100_000
 """Nodes of a trace from which on its memory is given back at once."""
 
@@ -64,8 +67,9 @@ def compile(
     `population`, recorded and checked again at every run.
 
     **Arguments:** `system`, from `import_country` or `System`; `outputs`, names of variables;
-    `period`, a year; `population`, whose columns are the inputs; `dtype`, `"float32"` or
-    `"float64"`; `chunk`, households at a time, which bounds the memory of values and gradients;
+    `period`, a year from 1900 to 2200; `population`, whose columns are the inputs; `dtype`,
+    `"float32"` or `"float64"`; `chunk`, households at a time, which bounds the memory of values
+    and gradients;
     `cache`, a folder where the traced program is kept, so that the country package need not be
     imported again; `check`, whether the program compares itself with the law's own graph in numpy
     the first time that it runs on people of a new kind; `extra`, columns of the population that
@@ -162,6 +166,13 @@ def _year(system: System, text: str) -> Any:
         raise BadInputError(
             f"period {text!r} is a {period.unit}, but columns hold yearly values. Compile for its "
             "year; a monthly variable of a year is the sum of its months"
+        )
+    if getattr(period, "size", 1) != 1:
+        raise BadInputError(f"period {text!r} is of {period.size} years; compile for each of them")
+    if not _FIRST_YEAR <= period.start.year <= _LAST_YEAR:
+        raise BadInputError(
+            f"period {text!r}: the year is outside {_FIRST_YEAR} to {_LAST_YEAR}; write it in full,"
+            " such as 2025"
         )
     return period
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..._validate import BadInputError
 from ..rules._law import LawNode, LawParameter, LawScale, Value
+from ..rules._reform import read_day
 
 _DAWN = "0001-01-01"
 _DATE = re.compile(r"\d{4}(-\d{2}-\d{2})?")
@@ -79,8 +80,18 @@ def _entries(path: str, given: Any) -> Iterator[tuple[str, Value]]:
         return
     if not _dated(path, given):
         raise BadInputError(f"{path}: values are {{date: value}}, such as {{'2025-01-01': 0.2}}")
-    for date, value in given.items():
-        yield (f"{date}-01-01" if len(str(date)) == 4 else str(date)), _value(path, value)
+    days = {_day(path, date): value for date, value in given.items()}
+    if len(days) < len(given):
+        raise BadInputError(f"{path} has two values from one day on; drop one of them")
+    for day, value in days.items():
+        yield day, _value(path, value)
+
+
+def _day(path: str, date: Any) -> str:
+    try:
+        return read_day(str(date))
+    except ValueError as problem:
+        raise BadInputError(f"{path}: {date!r} is not a date; write '2025-01-01'") from problem
 
 
 def _value(path: str, value: Any) -> Value:

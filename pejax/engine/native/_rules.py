@@ -16,8 +16,9 @@ import numpy as np
 from ..._fingerprint import fingerprint
 from ..._validate import BadInputError, UnknownNameError, suggest
 from ..rules import _calendar
+from ..rules._reform import read_day
 from ..rules._system import System, Tracing, Variable
-from ..tracing._array import Traced
+from ..tracing._array import Traced, Untraceable
 from ..tracing._rebind import Rebinder
 from ..tracing._stand_in import Numpy
 from ._law_tree import law_from
@@ -76,8 +77,13 @@ def rule(
     **Arguments:** `entity`; `name`, the variable's (default: the function's); `kind`, float
     (default), int, bool, enum or str; `period`, `"year"`, `"month"` (amounts in months add up to a
     year) or `"eternity"`; `default`, the value where `defined_for`, a boolean variable, is false;
-    `vocabulary`, the class of an enum's members; `start` and `stop`, ISO dates between which the
-    function is the law: several rules may share a name if their dates do not overlap.
+    `vocabulary`, the class of an enum's members; `start` and `stop`, the first and last day on
+    which the function is the law, `"2025-01-01"` (`start` may also be `"2025"` or `"2025-07"`): it
+    computes the periods that begin within them, and several rules may share a name if their dates
+    do not overlap.
+
+    **Raises:** `BadInputError` for what is not a function, for settings that do not exist and for
+    what is no date, each with the rule's name.
 
     >>> @rule(entity="person")
     ... def income_tax(taxable_income, params):
@@ -90,14 +96,15 @@ def rule(
         chosen = name or function.__name__
         _fail_if_not_a_function(chosen, function)
         about = _described(chosen, entity, kind, period, default, vocabulary)
+        first, last = _days(chosen, start, stop, period)
         return Rule(
             **about,
             defined_for=defined_for,
             formula=lambda _: function,
             label=(inspect.getdoc(function) or "").partition("\n")[0].rstrip("."),
             function=function,
-            start=start,
-            stop=stop,
+            start=first,
+            stop=last,
         )
 
     return decorate
@@ -207,6 +214,26 @@ def _described(
         # An amount of money flows; an age, a count, a flag or a category is the same in any month.
         "stock": chosen != "float",
     }
+
+
+def _days(name: str, start: Any, stop: Any, period: str) -> tuple[str, str]:
+    """The first and last day of a rule in ISO form, which sorts as dates do; empty for none."""
+    first = "" if start in ("", None) else _day(name, "start", start, "'2025-01-01' or '2025'")
+    last = "" if stop in ("", None) else _day(name, "stop", stop, "'2025-12-31'")
+    if last and len(str(stop)) < len(last):  # in a reform 2025 ends on its first day: ask
+        raise BadInputError(f"{name}: stop={stop!r} names no day; write the last one, '2025-12-31'")
+    if last and last < first:
+        raise BadInputError(f"{name}: it stops on {last}, before it starts on {first}; swap them")
+    if (first or last) and period == _calendar.ETERNITY:
+        raise BadInputError(f"{name} is for eternity, which has no dates; leave start and stop out")
+    return first, last
+
+
+def _day(name: str, which: str, given: Any, form: str) -> str:
+    try:
+        return read_day(str(given))
+    except ValueError as problem:
+        raise BadInputError(f"{name}: {which}={given!r} is not a date; write {form}") from problem
 
 
 def _by_name(given: Sequence[Variable]) -> dict[str, Variable]:
@@ -330,7 +357,10 @@ def _with_edges(run: Callable[..., Any], function: Callable[..., Any]) -> Callab
         system = population.simulation.system
         known = (*system.variables, system.person, *system.groups, *_WORDS)
         wanted = [a.name for a in arguments if a.default is a.empty or a.name in known]
-        return run(**{name: _argument(name, population, period, parameters) for name in wanted})
+        result = run(**{name: _argument(name, population, period, parameters) for name in wanted})
+        if result is None:  # a country's formula may say so by None: not this year
+            raise Untraceable(f"{function.__name__} returns None; end it with return and a value")
+        return result
 
     return formula
 

@@ -104,7 +104,7 @@ def _span(path: str, dates: str) -> tuple[str, str | None]:
             return EVER, None
         if ":" in dates:
             return _of_units(dates)
-        first, *last = (_day(part) for part in dates.split("."))
+        first, *last = (read_day(part) for part in dates.split("."))
         return first, _only(last)
     except (ValueError, OverflowError) as problem:
         raise BadInputError(
@@ -119,8 +119,11 @@ def _only(days: list[str]) -> str | None:
     return days[0] if days else None
 
 
-def _day(text: str) -> str:
-    """The first day of `2025`, `2025-07` or `2025-07-01`."""
+def read_day(text: str) -> str:
+    """The first day of `2025`, `2025-07` or `2025-07-01`.
+
+    **Raises:** `ValueError` for what is no date.
+    """
     found = _INSTANT.fullmatch(text)
     if found is None:
         raise ValueError(f"{text!r} is no day")
