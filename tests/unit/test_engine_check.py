@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from test_engine_strata import OUTPUTS, SYSTEM, people
 
-from pejax.engine import SelfCheckError, compile, load
+from pejax.engine import SelfCheckError, build_system, compile, input_variable, load, rule
 from pejax.engine.graph import _support
 from pejax.engine.running import _emit, _runtime
 from pejax.testing import random_population, toy_program
@@ -155,3 +155,31 @@ def test_rows_that_rounding_decides_are_listed(monkeypatch):
     told = program.report.rounded()
     assert set(told["variable"]) <= {"grant"}
     assert all(found[row] == value for row, value in zip(told["row"], told["program"], strict=True))
+
+
+def test_whole_numbers_that_overflow_are_found_where_they_are_largest(apart):
+    """Programs hold 32 bits where numpy has 64: one household of sixty has so much."""
+
+    @rule(entity="person")
+    def cents(income):
+        return (income * 100).astype(int) // 100
+
+    system = build_system(
+        "cents",
+        entities=("person", "tax_unit", "household"),
+        parameters={"rate": 0.5},
+        rules=[cents],
+        inputs=[input_variable("income", entity="person")],
+    )
+    population = people(households=60)
+    values = np.full(population.count(), 50.0)
+    extra = sorted({n for held in population.columns.values() for n in held if n != "income"})
+    for at, most in ((37, 9e6), (41, 9e7)):
+        values[at] = most
+        rich = population.with_columns("person", income=values)
+        program = compile(system, ["cents"], 2025, rich, extra=extra)
+        if most < 2**31 / 100:
+            assert program(program.parameters, rich)["cents"][at] == most
+        else:
+            with pytest.raises(SelfCheckError, match=f"row {at}"):
+                program(program.parameters, rich)

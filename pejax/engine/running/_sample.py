@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 
 import jax
 import numpy as np
@@ -37,7 +38,8 @@ def sample_of(
     population: Population, extent: Extent, strata: Strata | None, seen: frozenset
 ) -> Sample | None:
     """A household of every pair of stratum and number of persons that there is and that is not in
-    `seen`, and of every make-up of groups; None where nothing is new."""
+    `seen`, those with the largest and least of every column, and one of every make-up of groups;
+    None where nothing is new."""
     homes = households_of(population)
     real = {e: np.asarray(population.mask(e)) for e in population.schema.entities}
     households = np.flatnonzero(real[population.schema.household])
@@ -50,6 +52,7 @@ def sample_of(
     if not new:
         return None
     chosen = set(new.values())
+    chosen.update(islice(_with_extremes(population, homes, real), MOST // 2))
     for row in _one_of_each(make_up[:, households], households):
         if len(chosen) >= MOST:
             break
@@ -82,6 +85,19 @@ def _kinds(
         return np.zeros(many, np.int64), np.stack(rows)
     entity, _, name = strata.column.partition(".")
     return np.asarray(population.columns[entity][name]).astype(np.int64), np.stack(rows)
+
+
+def _with_extremes(
+    population: Population, homes: Mapping[str, np.ndarray], real: Mapping[str, np.ndarray]
+) -> Iterator[int]:
+    """Households with the largest and the least of every column: there whole numbers overflow, and
+    limits are passed, if anywhere."""
+    for entity, held in population.columns.items():
+        rows = np.flatnonzero(real[entity])
+        for values in map(np.asarray, held.values()):
+            if rows.size and values.ndim == 1 and values.dtype.kind in "fiu":
+                own = values[rows]
+                yield from {int(homes[entity][rows[at]]) for at in (own.argmax(), own.argmin())}
 
 
 def _one_of_each(columns: np.ndarray, rows: np.ndarray) -> list[int]:
