@@ -93,7 +93,7 @@ def test_a_seed_is_not_a_key():
         (pd.Series([1.0, object()]), "y[1] is an object. Give numbers"),
         (jax.random.split(jax.random.key(0)), "y is "),
     ],
-    ids=str,
+    ids=lambda one: one if isinstance(one, str) else type(one).__name__,
 )
 def test_what_is_no_column(given_values, message):
     with pytest.raises(BadInputError, match="^" + re.escape(message)):
