@@ -201,7 +201,7 @@ def _class(value: type, seen: Seen) -> Iterator[Any]:
 
 @_parts.register
 def _enum_class(value: enum.EnumMeta, seen: Seen) -> Iterator[Any]:
-    members: Mapping[str, Any] = value.__members__
+    members: dict[str, Any] = dict(value.__members__)
     yield [[name, _describe(member._value_, seen)] for name, member in members.items()]
     seen.told.update((id(value), name) for name in members)
     yield from _class(value, seen)
