@@ -146,6 +146,16 @@ def _arithmetic(numeric: Callable[..., Array], boolean: Callable[..., Array] | N
     return emit
 
 
+def _whole(numeric: Callable[..., Array]) -> Emit:
+    """A rounding, to which integers and truth values are whole already."""
+
+    def emit(e: Emitter, node: Node) -> Array:
+        (x,) = e.operands(node)
+        return numeric(x) if node.dtype.kind == "f" else x
+
+    return emit
+
+
 def _kinked(real: Callable[..., Array], otherwise: Emit) -> Emit:
     """A function of real operands, of the things that may move, and of the sides of the kink."""
 
@@ -374,9 +384,9 @@ EMITTERS: dict[str, Emit] = {
     "exp": _floating(_total.exp),
     "log": _floating(_total.log),
     "log10": _floating(lambda x: _total.log(x) / np.log(10.0).astype(x.dtype)),
-    "floor": _arithmetic(lax.floor, None),
-    "ceil": _arithmetic(lax.ceil, None),
-    "trunc": _arithmetic(jnp.trunc, None),
+    "floor": _whole(lax.floor),
+    "ceil": _whole(lax.ceil),
+    "trunc": _whole(jnp.trunc),
     "rint": _arithmetic(jnp.rint, None),
     "round": _round,
     "nan_to_num": _arithmetic(jnp.nan_to_num, None),

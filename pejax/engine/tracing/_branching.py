@@ -48,6 +48,8 @@ class Branching(Bookkeeping):
         variable = self.variable(name)
         period = self.system.period(period)
         traced = self._cast(variable, value)
+        if variable.period == _calendar.ETERNITY:
+            period = self.system.period("ETERNITY")
         if variable.period == _calendar.MONTH and period.unit == _calendar.YEAR:
             monthly = traced if variable.stock else traced / 12
             for month in period.get_subperiods(_calendar.MONTH):

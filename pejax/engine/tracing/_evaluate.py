@@ -21,7 +21,7 @@ from ._array import Traced, Untraceable, to_node
 from ._branching import Branching, Key
 from ._groups import GroupView, PersonView
 from ._holder import Holder, RulesView
-from ._names import code_of, unify, whole_loops
+from ._names import code_of, enum_code, in_vocabulary, unify, whole_loops
 from ._reads import Pending, Trace
 
 _MAX_SPIRAL = 10
@@ -176,8 +176,9 @@ class Simulation(Branching):
     def _value(self, name: str, period: Any) -> Traced:
         state = self.trace_state
         variable = self.variable(name)
-        if variable.period == _calendar.ETERNITY:
-            period = self.system.period("ETERNITY")
+        always = self.system.period("ETERNITY")
+        if variable.period == _calendar.ETERNITY and (name, always) in self.inputs:
+            period = always
         key, bit = (name, period), state.bits[name]
         if name in self.neutralized:
             state.frames[-1] |= bit
@@ -203,6 +204,9 @@ class Simulation(Branching):
     def _other_period(self, variable: Variable, period: Any) -> Traced | None:
         """A monthly variable asked for a year, or a yearly one for a month."""
         name = variable.name
+        if period.unit == _calendar.ETERNITY != variable.period:
+            hint = f"{name} changes by {variable.period}: ask for its value of one, not of all time"
+            return self._refuse(variable, period, Untraceable(hint))
         if variable.period == _calendar.MONTH and period.unit == _calendar.YEAR:
             if variable.stock:
                 return self._value(name, period.get_subperiods(_calendar.MONTH)[-1])
@@ -358,11 +362,13 @@ class Simulation(Branching):
             default = code_of(variable.default)
             table = np.array([code.get(n, default) for n in value.names])
             return [self.graph.apply("take", table, value.node)], vocabulary
+        if isinstance(value, Traced) and value.vocabulary is not None:
+            return [in_vocabulary(value, vocabulary)], vocabulary
         if isinstance(value, Traced):
             return [value.node], vocabulary
         if isinstance(value, np.ndarray):
             raise Untraceable(f"{variable.name}: an enum from a plain array")
-        return unify([value])[0], vocabulary
+        return [enum_code(value, vocabulary)], vocabulary
 
     def _map(self, values: Any, source: str, target: str, how: str | None = None) -> Any:
         if source == target:

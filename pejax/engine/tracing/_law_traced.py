@@ -225,15 +225,27 @@ def _pick(key: Traced, names: list[str]) -> tuple[Node, bool]:
         gaps = any(n not in column for n in key.names)
         return key.lookup(lambda v: np.array([column.get(str(n), absent) for n in v])), gaps
     if key.node.dtype == np.bool_:
-        yes = column.get("True", column.get("true", 0))
-        no = column.get("False", column.get("false", 0))
-        return graph.apply("where", key.node, yes, no), False
+        return graph.apply("where", key.node, *_truths(column)), False
     by_number = {int(float(n)): i for n, i in column.items() if _is_number(n)}
     low, high = min(by_number) - 1, max(by_number) + 1
     codes = np.array([by_number.get(i, absent) for i in range(low, high + 1)])
     whole = graph.astype(key.node, np.int64)
     inside = graph.apply("minimum", graph.apply("maximum", whole, low), high)
     return graph.apply("take", codes, graph.apply("subtract", inside, low)), True
+
+
+def _truths(column: dict[str, int]) -> list[int]:
+    """The columns for true and for false.
+
+    **Raises:** `Untraceable` where a table has none.
+    """
+    found = [column.get(name, column.get(name.lower())) for name in ("True", "False")]
+    if None in found:
+        raise Untraceable(
+            f"a table of the law with the keys {', '.join(column)}, indexed by truth values: "
+            "name its keys True and False"
+        )
+    return [place for place in found if place is not None]
 
 
 def _is_number(text: str) -> bool:

@@ -50,7 +50,7 @@ def unify(choices: Sequence[Any]) -> tuple[list[Any], Any]:
     """Codes of each choice in one common vocabulary, and that vocabulary."""
     shared = _shared_enum(choices)
     if shared is not None:
-        return [_enum_code(c, codes_of(shared)) for c in choices], shared
+        return [enum_code(c, shared) for c in choices], shared
     names: dict[str, int] = {}
 
     def code(name: str) -> int:
@@ -77,15 +77,30 @@ def _shared_enum(choices: Sequence[Any]) -> Any:
     return None
 
 
-def _enum_code(choice: Any, table: dict[str, int]) -> Any:
+def enum_code(choice: Any, vocabulary: type[enum.Enum]) -> Any:
+    """The code of a name, or the codes of an array, in an enum.
+
+    **Raises:** `Untraceable` for a name that the enum does not have.
+    """
     if isinstance(choice, _array.Traced):
-        return choice.node
+        return in_vocabulary(choice, vocabulary)
     name = choice.name if isinstance(choice, enum.Enum) else choice
-    if isinstance(name, str):
-        if name not in table:
-            raise _array.Untraceable(f"{name!r} is not one of {', '.join(table)}")
-        return table[name]
-    return int(name)
+    return _place(name, codes_of(vocabulary)) if isinstance(name, str) else int(name)
+
+
+def in_vocabulary(names: _array.Traced, vocabulary: type[enum.Enum]) -> Any:
+    """An array's codes in an enum, where its own enum may be another with the same names."""
+    table = codes_of(vocabulary)
+    if names.vocabulary is None or list(table)[: len(names.names)] == names.names:
+        return names.node
+    places = np.array([_place(name, table) for name in names.names])
+    return names.graph.apply("take", places, names.node)
+
+
+def _place(name: str, table: dict[str, int]) -> int:
+    if name not in table:
+        raise _array.Untraceable(f"{name!r} is not one of {', '.join(table)}")
+    return table[name]
 
 
 def each_name(text: _array.Traced) -> Iterator[str]:

@@ -15,6 +15,7 @@ from ..graph._node import Node
 from ..graph._ops import OPS
 from . import _indexing, _words
 from ._array import Traced, Untraceable, first_traced, has_traced, held, mask_of, to_node
+from ._distinct import DistinctNames
 from ._names import is_name, unify
 from ._rows import Rows, shadow_length, shadow_shape
 
@@ -304,10 +305,10 @@ class Unknown:
 
 @handles("unique")
 def _unique(x: Any, return_inverse: bool = False, axis: int | None = None, **other: Any) -> Any:
-    """Names are those of the vocabulary; of numbers only the inverse is known, up to its order."""
+    """Of names those that may occur; of numbers only the inverse is known, up to its order."""
     if isinstance(x, Traced) and x.vocabulary is not None and not return_inverse:
         only("unique", other)
-        return np.array(sorted(x.names))
+        return DistinctNames(x)
     mask = mask_of([x])
     if mask is not None:
         raise Untraceable("numpy.unique of selected rows")

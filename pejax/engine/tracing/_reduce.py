@@ -115,6 +115,8 @@ def _chain(name: str, rows: list[Node]) -> Node:
     total = rows[0]
     if name in ("sum", "prod") and total.dtype == np.bool_:
         total = graph.astype(total, np.int64)
+    if name in ("any", "all"):
+        total = graph.astype(total, np.bool_)
     for row in rows[1:]:
         total = graph.apply(_COMBINED_BY[name], total, row)
     return total
