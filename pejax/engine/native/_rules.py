@@ -76,7 +76,8 @@ def rule(
 
     **Arguments:** `entity`; `name`, the variable's (default: the function's); `kind`, float
     (default), int, bool, enum or str; `period`, `"year"`, `"month"` (amounts in months add up to a
-    year) or `"eternity"`; `default`, the value where `defined_for`, a boolean variable, is false;
+    year) or `"eternity"` (a column holds for all time, a function reads the period for which it is
+    asked); `default`, the value where `defined_for`, a boolean variable, is false;
     `vocabulary`, the class of an enum's members; `start` and `stop`, the first and last day on
     which the function is the law, `"2025-01-01"` (`start` may also be `"2025"` or `"2025-07"`): it
     computes the periods that begin within them, and several rules may share a name if their dates
