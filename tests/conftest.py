@@ -20,10 +20,13 @@ import jax
 import pytest
 from hypothesis import settings
 
+from pejax._memory import reclaim
+
 settings.register_profile("same every time", derandomize=True, deadline=None)
 settings.load_profile("same every time")
 
 _MANY_MAPS = 20_000  # of the 65,530 that Linux grants a process by default
+_MUCH_MEMORY = 2_000_000_000
 
 
 def pytest_addoption(parser):
@@ -62,10 +65,16 @@ def cache_settings():
 def tidy():
     """Between files: a country package's millions of objects are left out of garbage collection,
     and compiled programs go when there are very many, because each takes maps of memory and a
-    process that runs out of them is killed."""
+    process that runs out of them is killed, or when the process has grown large: two workers have
+    to fit beside each other."""
     yield
     if "policyengine_us" in sys.modules and not gc.get_freeze_count():
         gc.freeze()
-    maps = Path("/proc/self/maps")
-    if maps.exists() and len(maps.read_bytes().splitlines()) > _MANY_MAPS:
+    maps, pages = Path("/proc/self/maps"), Path("/proc/self/statm")
+    if not maps.exists():
+        return
+    large = int(pages.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") > _MUCH_MEMORY
+    if large or len(maps.read_bytes().splitlines()) > _MANY_MAPS:
         jax.clear_caches()
+    if large:
+        reclaim()
