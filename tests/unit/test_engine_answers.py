@@ -4,9 +4,9 @@ import enum
 
 import numpy as np
 import pytest
-from _engine_rules import INCOME, Colour, run
+from _engine_rules import INCOME, Colour, people, run, system
 
-from pejax.engine import UntraceableRule, input_variable, rule
+from pejax.engine import GuardMovedError, UntraceableRule, compile, input_variable, rule
 
 X = np.array([10.0, 0.0, 30.0, 40.0])
 STEPS = input_variable("steps", entity="person", kind="int")
@@ -237,3 +237,29 @@ def _assigned(income, places):
 @pytest.mark.parametrize("formula", LAST.values(), ids=LAST)
 def test_rows_counted_from_the_last_are_refused(formula):
     refused(formula, match="rows of an array by")
+
+
+# ---- numbers of the law in sets and dictionaries
+
+
+@pytest.mark.parametrize("number", [1.0, 2.0, 3.0])
+def test_a_number_of_the_law_is_looked_up_by_what_it_is(number):
+    """It was in no set and no dictionary, and nobody was told."""
+
+    @rule(entity="person")
+    def one_of(income, params):
+        return income * (1.0 if params.choice in {1, 2} else 7.0)
+
+    @rule(entity="person")
+    def by_key(income, params):
+        return income * {1: 5.0, 2: 6.0}.get(params.choice, 8.0)
+
+    law = {"choice": number}
+    program = compile(system(one_of, by_key, law=law), ["one_of", "by_key"], 2025, people())
+    found = program(program.parameters, people())
+    income = np.asarray(people().column("income"))
+    np.testing.assert_allclose(found["one_of"], income * {1: 1, 2: 1}.get(number, 7))
+    np.testing.assert_allclose(found["by_key"], income * {1: 5, 2: 6}.get(number, 8))
+    other = program.parameters.with_reform({"choice": 4.0 - number + (number == 2)})
+    with pytest.raises(GuardMovedError, match="one_of"):
+        program(other, people())
