@@ -26,7 +26,7 @@ settings.register_profile("same every time", derandomize=True, deadline=None)
 settings.load_profile("same every time")
 
 _MANY_MAPS = 20_000  # of the 65,530 that Linux grants a process by default
-_MUCH_MEMORY = 2_000_000_000
+_MUCH_MEMORY = 1_200_000_000
 
 
 def pytest_addoption(parser):
