@@ -138,9 +138,8 @@ def _fail_if_from_the_end(array: Traced, places: Node) -> None:
     """A negative place counts from the last row, which padding follows."""
     from ._array import Untraceable
 
-    if places.op in ("where", "astype", "broadcast"):
-        for option in places.args[places.op == "where" :]:
-            _fail_if_from_the_end(array, option)
+    if places.op in ("astype", "broadcast"):  # of a choice the -1 is often nobody's, and discarded
+        _fail_if_from_the_end(array, places.args[0])
     elif places.op == "constant" and np.any(np.asarray(places.shadow) < 0):
         raise Untraceable("rows of an array by negative numbers, which count from the last row")
 
