@@ -217,27 +217,6 @@ def test_a_loop_over_the_names_that_may_occur_looks_up_each():
     np.testing.assert_array_equal(found, [3.0, 4.0, 3.0, 3.0])
 
 
-# ---- rows counted from the last
-
-
-LAST = {
-    "the last": lambda income: income[-1] + 0.0 * income,
-    "the last for every row": lambda income: income[np.full_like(income, -1, dtype=int)],
-    "an assignment": lambda income: _assigned(income, np.full_like(income, -1, dtype=int)),
-}
-
-
-def _assigned(income, places):
-    changed = income * 1.0
-    changed[places] = 0.0
-    return changed
-
-
-@pytest.mark.parametrize("formula", LAST.values(), ids=LAST)
-def test_rows_counted_from_the_last_are_refused(formula):
-    refused(formula, match="rows of an array by")
-
-
 # ---- numbers of the law in sets and dictionaries
 
 

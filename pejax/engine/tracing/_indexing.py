@@ -56,7 +56,6 @@ def get(array: Traced, key: Any) -> Traced:
         return Traced(array.node, array.vocabulary, mask=_selected(array, key))
     if not _is_beginning(array.mask):
         _fail_if_selected(array)
-    _fail_if_from_the_end(array, key.node)
     return Traced(graph.apply("take", array.node, key.node), array.vocabulary, key.mask)
 
 
@@ -79,7 +78,6 @@ def put(array: Traced, key: Any, value: Any) -> None:
         chosen = graph.apply("where", along_rows(rows, array.ndim), new, array.node)
         array.node = graph.astype(chosen, array.node.dtype)
     else:
-        _fail_if_from_the_end(array, key.node)
         array.node = graph.apply("scatter", array.node, key.node, new)
 
 
@@ -132,16 +130,6 @@ def _fail_if_selected(array: Traced) -> None:
 
     if array.mask is not None:
         raise Untraceable("places among selected rows")
-
-
-def _fail_if_from_the_end(array: Traced, places: Node) -> None:
-    """A negative place counts from the last row, which padding follows."""
-    from ._array import Untraceable
-
-    if places.op in ("astype", "broadcast"):  # of a choice the -1 is often nobody's, and discarded
-        _fail_if_from_the_end(array, places.args[0])
-    elif places.op == "constant" and np.any(np.asarray(places.shadow) < 0):
-        raise Untraceable("rows of an array by negative numbers, which count from the last row")
 
 
 def _is_beginning(mask: Node | None) -> bool:
