@@ -58,35 +58,6 @@ class income_tax(Variable):
         return tax.rate * (income - tax.allowance) * (income > tax.allowance)
 
 
-class old_levy(Variable):
-    """The income tax of 2017, under rules that are copied and pinned."""
-
-    value_type = float
-    entity = Person
-    definition_period = "year"
-    label = "toy"
-
-    def formula(person, period, parameters):
-        branch = person.simulation.get_branch("2017")
-        pinned = branch.tax_benefit_system.clone()
-        rate = pinned.parameters.gov.tax.rate
-        start, stop = instant("2017-01-01"), instant("2035-12-31")
-        rate.update(start=start, stop=stop, value=rate("2017-01-01"))
-        branch.tax_benefit_system = pinned
-        branch.delete_arrays("income_tax")
-        return branch.calculate("income_tax", period)
-
-
-class half_tax(Variable):
-    value_type = float
-    entity = Person
-    definition_period = "year"
-    label = "toy"
-
-    def formula(person, period, parameters):
-        return person("income_tax", period) / 2
-
-
 def _of_2017(person, period, *deleted):
     """A branch under the law of 2017, without what is deleted there."""
     branch = person.simulation.get_branch("_".join(("old", *deleted)))
@@ -98,6 +69,28 @@ def _of_2017(person, period, *deleted):
     for name in deleted:
         branch.delete_arrays(name)
     return branch
+
+
+class old_levy(Variable):
+    """The income tax of 2017, under rules that are copied and pinned."""
+
+    value_type = float
+    entity = Person
+    definition_period = "year"
+    label = "toy"
+
+    def formula(person, period, parameters):
+        return _of_2017(person, period, "income_tax").calculate("income_tax", period)
+
+
+class half_tax(Variable):
+    value_type = float
+    entity = Person
+    definition_period = "year"
+    label = "toy"
+
+    def formula(person, period, parameters):
+        return person("income_tax", period) / 2
 
 
 class known_before(Variable):
