@@ -2,7 +2,7 @@
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, PyTree
 
 
 def target_dtype() -> jnp.dtype:
@@ -50,6 +50,15 @@ def binary_size(largest: Float[Array, " row"]) -> Float[Array, " row"]:
     largest = jax.lax.stop_gradient(largest)
     exponent = jnp.frexp(largest)[1]
     return jnp.where(largest > 0, jnp.ldexp(jnp.ones_like(largest), exponent - 1), 1)
+
+
+def not_folded(tree: PyTree) -> PyTree:
+    """The same arrays, for a look at them that no derivative goes through.
+
+    A matrix that a jitted function closes over is a constant to XLA, which would work out what is
+    computed from it while it compiles, and take its time.
+    """
+    return jax.lax.optimization_barrier(jax.lax.stop_gradient(tree))
 
 
 def ceil_div(count: int, size: int) -> int:

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float, Int
 
 from ..._arguments import as_numbers
 from ..._validate import BadInputError
-from ._accumulate import accumulate, binary_size, ceil_div, target_dtype, wider
+from ._accumulate import accumulate, binary_size, ceil_div, not_folded, target_dtype, wider
 from ._operator import Operator
 from ._parts import Parts, in_runs
 
@@ -90,7 +90,7 @@ class DenseOperator(Operator):
 
     @eqx.filter_jit
     def gram(self, q: Float[Array, " unit"]) -> Float[Array, "target target"]:
-        size = binary_size(jnp.max(jnp.abs(self.by_unit), axis=0, initial=0))
+        size = binary_size(jnp.max(jnp.abs(not_folded(self.by_unit)), axis=0, initial=0))
 
         def add_tile(sum_so_far, tile_and_q):
             tile, q_tile = tile_and_q

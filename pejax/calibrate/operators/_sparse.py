@@ -11,7 +11,7 @@ from jaxtyping import Array, Float, Int, Num
 
 from ..._segment import segment_sum
 from ..._validate import BadInputError
-from ._accumulate import binary_size, ceil_div, target_dtype, wider
+from ._accumulate import binary_size, ceil_div, not_folded, target_dtype, wider
 from ._operator import Operator
 from ._parts import NOBODY, Parts, in_runs
 from ._sumtree import SUM_WIDTH, block_slots, halved, sum_trees, tree_sum
@@ -176,7 +176,7 @@ class SparseOperator(Operator):
 
     @eqx.filter_jit
     def gram(self, q: Float[Array, " unit"]) -> Float[Array, "target target"]:
-        low, high = self.extent()
+        low, high = not_folded(self).extent()
         return self.by_unit.gram(q, binary_size(jnp.maximum(-low, high)))
 
     def extent(self) -> tuple[Float[Array, " target"], Float[Array, " target"]]:
