@@ -38,6 +38,7 @@ def parts(seed=0):
     rng = np.random.default_rng(seed)
     X = rng.gamma(1.0, 1.0, (5, UNITS)) * (rng.random((5, UNITS)) < 0.6)
     X[0] = 1.0
+    X[1, 1::2] = X[2, ::2] = 0  # of one half, and of the other
     base = rng.gamma(4.0, 25.0, UNITS)
     new = base * rng.lognormal(0, 0.2, UNITS)
     X[4] -= X[4] @ new / new.sum()
@@ -80,7 +81,30 @@ def test_binary_units_change_no_bit_of_a_choice(method, power):
     np.testing.assert_allclose(changed, plain, rtol=1e-6)
 
 
-@pytest.mark.parametrize("store", [np.asarray, scipy.sparse.csr_array], ids=["dense", "sparse"])
+def nested(household=None, own=()):
+    """What keeps a matrix as the targets of two areas (rows 1 and 2) and those above (the rest)."""
+    rows = [1, 0, 0, 1, 1], [0, 0, 1, 0, 0], [0, 1, 1, 2, 3]
+    area = np.arange(UNITS) % 2
+
+    def store(X):
+        values = np.stack([X[0], X[1] + X[2], X[3], X[4]], axis=1)
+        drawn = {column: values[:, column] for column in own} or None
+        return cal.GeographyOperator(values, area, rows, [[0, 0]], household=household, own=drawn)
+
+    return store
+
+
+EACH = np.arange(UNITS)
+STORES = {
+    "dense": np.asarray,
+    "sparse": scipy.sparse.csr_array,
+    "blocks": nested(),
+    "grid": nested(EACH),
+    "own": nested(EACH, own=(1, 3)),
+}
+
+
+@pytest.mark.parametrize("store", STORES.values(), ids=STORES)
 @pytest.mark.parametrize("power", [-24, 19])
 def test_squares_of_contributions_stay_within_float32(power, store):
     plain, _ = solved(cal.Entropy(exact=True), 1.0, store=lambda X: store(X.astype("float32")))

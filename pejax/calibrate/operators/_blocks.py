@@ -90,14 +90,20 @@ class Blocks(Cells):
         found = jnp.sum(of_block[:, None, :] * self.values.astype(dtype), axis=2)
         return found.reshape(-1)[self.place]
 
-    def grams(self, q: Float[Array, " unit"]) -> Float[Array, "area column column"]:
+    def grams(
+        self, q: Float[Array, " unit"], size: Float[Array, " column"]
+    ) -> Float[Array, "area column column"]:
         def add(found, block):
             values, q, area = block
+            values = values / size
             return found.at[area].add((values * q[:, None]).T @ values, mode="drop"), None
 
         spread = self._spread(q.astype(self.dtype)).reshape(-1, _BLOCK)
         zero = jnp.zeros((self.n_areas, *2 * self.values.shape[2:]), self.dtype)
         return jax.lax.scan(add, zero, (self.values, spread, self.area))[0]
+
+    def largest(self) -> Float[Array, " column"]:
+        return jnp.abs(self.values).max(axis=(0, 1), initial=0)
 
     def bounds(self) -> tuple[Float[Array, "area column"], Float[Array, "area column"]]:
         low = segment_min(self.values.min(axis=1), self.area, self.n_areas)

@@ -38,8 +38,14 @@ class Cells(eqx.Module):
         """The transpose of `sums`: each unit's values at what its area pays for them."""
 
     @abc.abstractmethod
-    def grams(self, q: Float[Array, " unit"]) -> Float[Array, "area column column"]:
-        """The Gram matrix of every area's units with weights `q`."""
+    def grams(
+        self, q: Float[Array, " unit"], size: Float[Array, " column"]
+    ) -> Float[Array, "area column column"]:
+        """The Gram matrix of every area's units with weights `q`, of values divided by `size`."""
+
+    @abc.abstractmethod
+    def largest(self) -> Float[Array, " column"]:
+        """The largest absolute value of every column."""
 
     @abc.abstractmethod
     def bounds(self) -> tuple[Float[Array, "area column"], Float[Array, "area column"]]:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ..._validate import BadInputError
-from ._accumulate import target_dtype
+from ._accumulate import binary_size, not_folded, target_dtype
 from ._blocks import Blocks
 from ._cells import ByUnit, Cells
 from ._factor import Factor, NestedFactor
@@ -117,13 +117,19 @@ class GeographyOperator(Operator):
 
     @eqx.filter_jit
     def gram(self, q: Float[Array, " unit"]) -> Float[Array, "target target"]:
-        grams = self.cells.grams(q).astype(target_dtype())
+        grams = self._grams(q)
 
         def row(target):
             worth = self.rollup.down(jnp.zeros(self.shape[0], grams.dtype).at[target].set(1))
             return self.rollup.up(jnp.einsum("akl,al->ak", grams, worth))
 
         return jax.lax.map(row, jnp.arange(self.shape[0]))
+
+    def _grams(self, q: Float[Array, " unit"]) -> Float[Array, "area column column"]:
+        size = binary_size(not_folded(self.cells).largest())
+        found = self.cells.grams(q, size).astype(target_dtype())
+        size = size.astype(found.dtype)
+        return size[:, None] * found * size
 
     def extent(self) -> tuple[Float[np.ndarray, " target"], Float[np.ndarray, " target"]]:
         low, high = (np.asarray(bound, float) for bound in self.cells.bounds())
@@ -153,7 +159,7 @@ class GeographyOperator(Operator):
         return not self.rollup.repeats
 
     def curvature(self, q: Float[Array, " unit"]) -> Float[Array, "*areas row row"]:
-        return self.cells.grams(q) if self.stale else self.gram(q)
+        return self._grams(q) if self.stale else self.gram(q)
 
     def factor(
         self,

@@ -53,12 +53,14 @@ class _Region(eqx.Module):
         table = jnp.einsum("lak,lhk->lah", lanes, self.values).reshape(-1)
         return table if self.cell is None else table[self.cell]
 
-    def grams(self, q: Float[Array, " unit"]) -> Float[Array, "area column column"]:
+    def grams(
+        self, q: Float[Array, " unit"], size: Float[Array, " column"]
+    ) -> Float[Array, "area column column"]:
         def of_area(area):
             row = table[:, area, :].reshape(-1, 1).astype(values.dtype)
             return (values * row).T @ values
 
-        table, values = self.spread(q), self.by_household
+        table, values = self.spread(q), self.by_household / size
         return jax.lax.map(of_area, jnp.arange(self.shape[1]))
 
     def bounds(
@@ -154,21 +156,34 @@ class Grid(Cells):
             found if self.own is None else found + self.own.potentials(worth[:, self.own_columns])
         )
 
-    def grams(self, q: Float[Array, " unit"]) -> Float[Array, "area column column"]:
+    def grams(
+        self, q: Float[Array, " unit"], size: Float[Array, " column"]
+    ) -> Float[Array, "area column column"]:
         sorted_q = _in_order(q, self.order)
         found = jnp.zeros((self.n_areas, self.n_columns, self.n_columns), self.dtype)
         for region in self.regions:
-            found = found.at[region.areas].set(region.grams(sorted_q))
-        return found if self.own is None else self._with_own(found, q, self.own)
+            found = found.at[region.areas].set(region.grams(sorted_q, size))
+        return found if self.own is None else self._with_own(found, q, size, self.own)
 
-    def _with_own(self, found: Array, q: Float[Array, " unit"], own: Blocks) -> Array:
+    def largest(self) -> Float[Array, " column"]:
+        found = jnp.zeros(self.n_columns, self.dtype)
+        for region in self.regions:
+            found = jnp.maximum(found, jnp.abs(region.values).max(axis=(0, 1), initial=0))
+        if self.own is not None:
+            found = found.at[self.own_columns].max(self.own.largest())
+        return found
+
+    def _with_own(
+        self, found: Array, q: Float[Array, " unit"], size: Float[Array, " column"], own: Blocks
+    ) -> Array:
         """The rows and columns of the units' own values: with the shared ones, and each other."""
         columns = self.own_columns
         for k in range(len(columns)):
-            shared = self._shared_sums(q * own.in_order[:, k]).astype(self.dtype)
+            shared = self._shared_sums(q * (own.in_order[:, k] / size[columns[k]]))
+            shared = (shared / size).astype(self.dtype)
             found = found.at[:, columns[k], :].add(shared)
             found = found.at[:, :, columns[k]].add(shared)
-        return found.at[:, columns[:, None], columns[None, :]].set(own.grams(q))
+        return found.at[:, columns[:, None], columns[None, :]].set(own.grams(q, size[columns]))
 
     @eqx.filter_jit
     def bounds(self) -> tuple[Float[Array, "area column"], Float[Array, "area column"]]:
