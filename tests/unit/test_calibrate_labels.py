@@ -1,5 +1,6 @@
 """What pandas labels is matched by its labels, and refused where they differ."""
 
+import jax
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given, settings, strategies as st
 
 from pejax import calibrate as cal
 from pejax._validate import BadInputError
+from pejax.testing import toy_population
 
 FEW = settings(max_examples=15, deadline=None)
 EXACT = cal.Linear(exact=True)
@@ -45,6 +47,57 @@ def test_sparse_weights_go_by_labels():
     model = cal.SparseCalibrationWeights(2, init_weights=50.0, init_keep_prob=0.999, seed=0)
     model.fit(MATRIX.T, TOTALS, loss_type="relative", lambda_l0=0.0, epochs=400, lr=0.05)
     np.testing.assert_allclose(model.predict(MATRIX.T), [100, 60], rtol=0.05)
+
+
+def test_groups_of_records_go_by_their_labels():
+    method = cal.L0(l0_lambda=0.1, groups=["x", "y"], group_lambda=0.5, epochs=5)
+    labelled = cal.L0(
+        l0_lambda=0.1, groups=pd.Series({"b": "y", "a": "x"}), group_lambda=0.5, epochs=5
+    )
+    problem = cal.TargetProblem(MATRIX.T, TOTALS)
+    runs = [cal.calibrate(problem, BASE, m, key=jax.random.key(0)) for m in (method, labelled)]
+    assert runs[0].weights.tolist() == runs[1].weights.tolist()
+    other = cal.L0(l0_lambda=0.1, groups=pd.Series({"a": 1, "c": 2}), group_lambda=0.5)
+    with pytest.raises(BadInputError, match=r"groups has no entry for 'b'"):
+        cal.calibrate(problem, BASE, other, key=jax.random.key(0))
+
+
+AREAS = pd.DataFrame(
+    {"geo_level": "state", "geo_id": ["06", "36"], "variable": "people", "value": [2.0, 5.0]}
+)
+
+
+def test_areas_of_units_go_by_their_labels():
+    values = pd.DataFrame({"people": [2.0, 5.0]}, index=["a", "b"])
+    matrix = cal.geography_problem(AREAS, values, pd.Series({"b": "36", "a": "06"}))
+    np.testing.assert_allclose(matrix.estimates([1.0, 10.0]), [2, 50])
+    with pytest.raises(BadInputError, match=r"geo_id has no entry for 'a'"):
+        cal.geography_problem(AREAS, values, pd.Series({"b": "36", "c": "06"}))
+
+
+def test_clones_go_by_the_labels_of_their_areas():
+    values = pd.DataFrame({"people": [2.0, 5.0]})
+    area = pd.Series({"first": "06", "second": "36"})
+    home = pd.Series({"second": 1, "first": 0})
+    problem = cal.geography_problem(AREAS, values, area, household=home)
+    np.testing.assert_allclose(problem.estimates([1.0, 10.0]), [2, 50])
+    drawn = pd.Series({"second": 7.0, "first": 3.0})
+    problem = cal.geography_problem(AREAS, values, area, household=home, own={"people": drawn})
+    np.testing.assert_allclose(problem.estimates([1.0, 10.0]), [3, 70])
+    with pytest.raises(BadInputError, match=r"household has no entry for 'first'"):
+        cal.geography_problem(AREAS, values, area, household=home[:1])
+
+
+def test_outputs_and_areas_of_households_go_by_row():
+    people = toy_population()
+    count = people.count("household")
+    size = pd.Series(np.arange(1.0, count + 1)).sample(frac=1, random_state=0)
+    place = pd.Series(["06", *["36"] * (count - 1)])[::-1]
+    targets = AREAS.assign(name=["here", "there"], variable="size", statistic="sum")
+    problem = cal.build_problem(targets, {"size": size}, people, geo_id=place)
+    np.testing.assert_allclose(problem.estimates(np.ones(count)), [1, count * (count + 1) / 2 - 1])
+    with pytest.raises(BadInputError, match=r"outputs\['size'\] has no entry for 0"):
+        cal.build_problem(targets, {"size": size.set_axis(size.index + 1)}, people, geo_id=place)
 
 
 @given(seed=st.integers(0, 2**32 - 1))

@@ -1,5 +1,6 @@
 """Sparse calibration: gates choose the records, a refit gives them weights."""
 
+import dataclasses
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ from ...gates import HardConcrete, Schedule, geometric_schedule
 from .._method import Outcome, Run, optional
 from ..dual._methods import Entropy
 from ..dual._support import Sample, check_budget, on_support
+from ..problem._labels import Labels, index_of
 from ..problem._problem import Goals, TargetProblem
 from ._train import EpochLog, GradientMethod, Moment, ending, loss_and_pull, moved, n_records
 
@@ -30,19 +32,53 @@ def _number_or_schedule(name: str) -> Callable[[Any], Any]:
     return lambda value: value if callable(value) else number(value)
 
 
-def _numbered(labels: Any) -> Int[np.ndarray, " unit"]:
-    try:
-        held = np.asarray(labels)
-    except (TypeError, ValueError):
-        held = np.zeros(())
-    if held.ndim != 1 or held.dtype.kind not in "OUSbiu":
-        raise BadInputError(f"groups is {shown(labels)}. Give a list with one label a unit.")
-    try:
-        return np.unique(held, return_inverse=True)[1].astype(np.int32)
-    except TypeError as problem:
-        raise BadInputError(
-            "groups mixes types. Give labels that are all text or all whole numbers."
-        ) from problem
+class Groups(eqx.Module):
+    """The group of each unit, counted from 0; of units with labels if a Series said them."""
+
+    of_unit: Int[np.ndarray, " unit"]
+    units: Labels | None = eqx.field(static=True, default=None)
+
+    @classmethod
+    def of(cls, labels: Any) -> "Groups":
+        """Number a list of labels.
+
+        Raises:
+            BadInputError: no list, or labels that cannot be compared with each other.
+        """
+        if isinstance(labels, Groups):
+            return labels
+        try:
+            held = np.asarray(labels)
+        except (TypeError, ValueError):
+            held = np.zeros(())
+        if held.ndim != 1 or held.dtype.kind not in "OUSbiu":
+            raise BadInputError(f"groups is {shown(labels)}. Give a list with one label a unit.")
+        try:
+            number = np.unique(held, return_inverse=True)[1].astype(np.int32)
+        except TypeError as problem:
+            raise BadInputError(
+                "groups mixes types. Give labels that are all text or all whole numbers."
+            ) from problem
+        index = index_of(labels)
+        return cls(number, None if index is None else Labels(index))
+
+    def in_order_of(self, problem: TargetProblem) -> "Groups":
+        """The groups in the order of a problem's units.
+
+        Raises:
+            BadInputError: another number of units, or other labels.
+        """
+        if len(self.of_unit) != problem.n_units:
+            raise BadInputError(
+                f"groups has {len(self.of_unit)} labels for {problem.n_units} records. Give one "
+                "a record."
+            )
+        if self.units is None:
+            return self
+        import pandas as pd
+
+        labelled = pd.Series(self.of_unit, self.units.index)
+        return Groups(np.asarray(problem.by_unit("groups", labelled)))
 
 
 def _at(value: Any, epoch: Int[Array, ""] | int) -> Any:
@@ -84,7 +120,8 @@ class L0(GradientMethod):
     Args:
         budget: records to keep, exactly.
         l0_lambda: the price of a record, instead of a budget; a number or a schedule.
-        groups: a label a record, such as the household that its clones share, or its area.
+        groups: a label a record, such as the household that its clones share, or its area. A
+            Series is matched with the problem's units by its labels.
         group_lambda: the price of a group of which any record is kept, beside the budget or the
             price of a record: few groups, each with many records, instead of many with few.
         epochs: steps of the optimiser.
@@ -119,9 +156,7 @@ class L0(GradientMethod):
         kw_only=True,
         converter=optional(_number_or_schedule("l0_lambda")),
     )
-    groups: Int[np.ndarray, " unit"] | None = eqx.field(
-        default=None, kw_only=True, converter=optional(_numbered)
-    )
+    groups: Groups | None = eqx.field(default=None, kw_only=True, converter=optional(Groups.of))
     group_lambda: float = eqx.field(
         static=True, default=0.0, kw_only=True, converter=as_number("group_lambda")
     )
@@ -180,12 +215,10 @@ class L0(GradientMethod):
             BadInputError: no key.
         """
         how.key_of("L0 draws its gates")
-        if self.groups is not None and len(self.groups) != len(base_weights):
-            raise BadInputError(
-                f"groups has {len(self.groups)} labels for {len(base_weights)} records. Give one "
-                "a record."
-            )
-        state, losses = self.descend(problem, base_weights, how)
+        method = self
+        if self.groups is not None:
+            method = dataclasses.replace(self, groups=self.groups.in_order_of(problem))
+        state, losses = method.descend(problem, base_weights, how)
         gated = self.weights(jnp.asarray(base_weights, problem.operator.dtype), state)
         return Trained(np.asarray(state.gates.log_alpha), np.asarray(gated), losses)
 
@@ -247,7 +280,7 @@ class L0(GradientMethod):
         cost = price * gates.penalty()
         if self.groups is None:
             return cost
-        groups = jnp.asarray(self.groups)
+        groups = jnp.asarray(self.groups.of_unit)
         shut = gates.shut_log_probability()[: len(groups)]
         shut = segment_sum(shut, groups, len(groups))
         return cost - self.group_lambda * jnp.sum(jnp.expm1(shut))

@@ -1,7 +1,8 @@
 """Problems and operators of a geography, from a target table and the columns of households."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -10,6 +11,7 @@ from ..._validate import BadInputError, unknown
 from ..operators._geography import AreaTargets, GeographyOperator
 from ..operators._operator import Operator
 from ._areas import Areas
+from ._labels import in_order, index_of
 from ._problem import TOLERANCE, TargetProblem
 from ._scale import default_scale
 from ._screen import Refusal
@@ -33,7 +35,8 @@ def geography_operator(
         targets: a row a target, with `geo_level` (district, state or nation), `geo_id` (four digits
             of state and district, two digits of a state, `US`) and `variable`, of `values`.
         values: a column a variable, a row a household if `household` is given, else a row a unit.
-        geo_id: of the area that each unit lives in: of the finest level among the targets.
+        geo_id: of the area that each unit lives in: of the finest level among the targets. A Series
+            is matched by its labels with `values`, or with a Series of `household`.
         household: the row of `values` of each unit.
         own: variables of which each unit has its own value.
 
@@ -51,8 +54,8 @@ def geography_operator(
     Array([ 2., 32.], dtype=float32)
     """
     _check_columns(targets, ("geo_level", "geo_id", "variable"))
-    places = [str(place) for place in geo_id]
-    return area_operator(targets, values, places, Areas.of(targets, places), household, own)
+    units = Clones.of(values.index, geo_id, household, own)
+    return area_operator(targets, values, units, Areas.of(targets, units.places))
 
 
 def geography_problem(
@@ -96,12 +99,12 @@ def geography_problem(
     ([6.67, 3.33, 10.0], "raked by 1.11111: the 2 districts add up to 9, 'people of 06' is 10")
     """
     _check_columns(targets, ("geo_level", "geo_id", "variable", "value"))
-    places = [str(place) for place in geo_id]
+    units = Clones.of(values.index, geo_id, household, own)
 
     def operator(kept: "pd.DataFrame", areas: Areas) -> GeographyOperator:
-        return area_operator(kept, values, places, areas, household, own)
+        return area_operator(kept, values, units, areas)
 
-    return settled_problem(targets, places, operator, sums=sums, limit=limit)
+    return settled_problem(targets, units.places, operator, sums=sums, limit=limit)
 
 
 def settled_problem(
@@ -142,22 +145,52 @@ def target_names(targets: "pd.DataFrame") -> list[str]:
     return [f"{variable} of {place}" for variable, place in both]
 
 
+class Clones(NamedTuple):
+    """What is said of units one by one, in one order: the place, the household and own values."""
+
+    places: Sequence[str] | np.ndarray
+    household: Sequence[int] | np.ndarray | None = None
+    own: Mapping[str, Any] = MappingProxyType({})
+
+    @classmethod
+    def of(
+        cls,
+        rows: "pd.Index | None",
+        geo_id: Sequence[str] | np.ndarray,
+        household: Sequence[int] | np.ndarray | None = None,
+        own: Mapping[str, Any] | None = None,
+    ) -> "Clones":
+        """Match Series by their labels.
+
+        Args:
+            rows: the labels of the units where none is a clone.
+            geo_id, household, own: as in `geography_operator`.
+
+        Raises:
+            BadInputError: labels that differ.
+        """
+        if household is None:
+            ordered = in_order("geo_id", geo_id, (rows,), "values")
+            return cls([str(place) for place in ordered], None, dict(own or {}))
+        known = (index_of(geo_id),)
+        return cls(
+            [str(place) for place in geo_id],
+            in_order("household", household, known, "geo_id"),
+            {k: in_order(f"own[{k!r}]", v, known, "geo_id") for k, v in (own or {}).items()},
+        )
+
+
 def area_operator(
-    targets: "pd.DataFrame",
-    values: "pd.DataFrame",
-    places: Sequence[str] | np.ndarray,
-    areas: Areas,
-    household: Sequence[int] | np.ndarray | None,
-    own: Mapping[str, Any] | None,
+    targets: "pd.DataFrame", values: "pd.DataFrame", units: Clones, areas: Areas
 ) -> GeographyOperator:
     """The operator of targets whose areas are known."""
     return GeographyOperator(
         values.to_numpy(),
-        np.array([areas.ids[0][place] for place in places]),
+        np.array([areas.ids[0][place] for place in units.places]),
         _rows(targets, values, areas),
         areas.parents,
-        household=household,
-        own={_place(name, values): drawn for name, drawn in (own or {}).items()},
+        household=units.household,
+        own={_place(name, values): drawn for name, drawn in units.own.items()},
     )
 
 

@@ -79,6 +79,24 @@ def in_order(
     raise _mismatch(what, index, wanted[0], matrix)
 
 
+def by_row(what: str, given: Any, count: int) -> Any:
+    """A column in the order of the population's rows, which are counted from 0.
+
+    Args:
+        what: the argument's name, for messages.
+        given: a Series, or anything else, which is handed back as it is.
+        count: of the rows.
+
+    Raises:
+        BadInputError: labels that are other numbers.
+    """
+    if index_of(given) is None:
+        return given
+    import pandas as pd
+
+    return in_order(what, given, (pd.RangeIndex(count),), "the population")
+
+
 def _as_index(labels: "pd.Index | Sequence[str]") -> "pd.Index":
     import pandas as pd
 

@@ -12,7 +12,8 @@ from ..operators._dense import DenseOperator
 from ..operators._operator import Operator
 from ..operators._sparse import SparseOperator
 from ._areas import DIGITS, LEVELS, Areas, above
-from ._geography import area_operator, settled_problem
+from ._geography import Clones, area_operator, settled_problem
+from ._labels import by_row, in_order, index_of
 from ._problem import TargetProblem
 from ._screen import Refusal
 from ._source import CannotBuild, Source, household_column
@@ -52,7 +53,8 @@ def build_problem(
         layout: how the matrix is kept; unless said, as a geography where there are districts or
             clones, and else sparse when fewer than a tenth of its entries are not zero.
         geo_id: the district or state of each unit; the households' column `state_fips` unless
-            given, which is enough for targets of states.
+            given, which is enough for targets of states. A Series is matched by its labels, with
+            the population's rows counted from 0 or with a Series of `household`.
         household: for units that are clones, the household of each, in the population's order and
             counted from 0; needs `geo_id` or states.
         sums, limit: what becomes of parts that do not add up to their whole, as in
@@ -81,7 +83,8 @@ def build_problem(
     def operator(kept: "pd.DataFrame", areas: Areas) -> Operator:
         values = built.values()
         if layout == "geography":
-            return area_operator(kept, values, places, areas, household, None)
+            clones = None if household is None else units.household
+            return area_operator(kept, values, Clones(places, clones), areas)
         rows = [
             np.where(_inside(level, place, places), values[variable], 0.0)
             for variable, level, place in zip(
@@ -106,7 +109,10 @@ class _Units(NamedTuple):
     @classmethod
     def of(cls, source: Source, geo_id: Any, household: Any) -> "_Units":
         count = source.population.count(source.population.schema.household)
-        rows = np.arange(count) if household is None else np.asarray(household)
+        if household is None:
+            geo_id, rows = by_row("geo_id", geo_id, count), np.arange(count)
+        else:
+            rows = np.asarray(in_order("household", household, (index_of(geo_id),), "geo_id"))
         if rows.size and not 0 <= rows.min() <= rows.max() < count:
             raise BadInputError(f"household names rows outside of the {count} households.")
         weights = source.weights if household is None else None

@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, Int
 
 from ..._population import Population
 from ..._validate import suggest
+from ._labels import by_row
 from ._targets import Target
 
 
@@ -71,7 +72,8 @@ class Source:
             counted = self._counts[name]
             return Values(np.ones(self.population.count(counted)), counted)
         if name in self.outputs:
-            values = np.asarray(self.outputs[name], float)
+            given = self.outputs[name]
+            values = np.asarray(by_row(f"outputs[{name!r}]", given, len(given)), float)
             return Values(values, entity or self._entity_of(name, values))
         holders = [e for e, held in self.population.columns.items() if name in held]
         if not holders:
