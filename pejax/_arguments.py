@@ -73,6 +73,22 @@ def as_whole(name: str) -> Callable[[Any], int]:
     return convert
 
 
+def at_least(least: int, name: str) -> Callable[[Any], int]:
+    """What makes an int of a setting that has a smallest value.
+
+    >>> at_least(1, "chunk")(np.int64(3))
+    3
+    """
+
+    def convert(value: Any) -> int:
+        found = as_whole(name)(value)
+        if found < least:
+            raise BadInputError(f"{name} is {found}; give a whole number of at least {least}.")
+        return found
+
+    return convert
+
+
 def as_switch(name: str) -> Callable[[Any], bool]:
     """What makes a bool of a setting: "no" would count as True.
 
@@ -146,6 +162,24 @@ def as_labels(given: Any, name: str) -> list[str]:
         if label is None or type(label).__name__ in ("NAType", "NaTType") or _is_nan(label):
             raise BadInputError(f"{name}[{row}] is {shown(label)}. Give every row a label.")
     return [str(label) for label in labels]
+
+
+def as_names(given: Any, name: str) -> list[str]:
+    """Names, in order and each once; one text is one name.
+
+    >>> as_names("snap", "outputs"), as_names(["snap", "ctc", "snap"], "outputs")
+    (['snap'], ['snap', 'ctc'])
+    """
+    if isinstance(given, str):
+        return [str(given)]
+    scalar = getattr(given, "ndim", 1) == 0
+    if isinstance(given, bytes) or not isinstance(given, Iterable) or scalar:
+        raise BadInputError(f"{name} is {shown(given)}. Give a list of names.")
+    found = list(given)
+    for row, one in enumerate(found):
+        if not isinstance(one, str):
+            raise BadInputError(f"{name}[{row}] is {shown(one)}. Give names, as texts.")
+    return list(dict.fromkeys(map(str, found)))
 
 
 def as_numbers(given: Any, name: str) -> np.ndarray:

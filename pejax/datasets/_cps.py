@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
+from .._arguments import as_number, as_switch, as_whole
 from .._checks import check
 from .._population import Population
 from .._tables import Tables
@@ -83,8 +84,12 @@ def load_cps(
         MissingExtraError: `taxcalc` or `policyengine-us` is not installed.
         BadInputError: a year or a number of households that the files do not reach.
     """
+    households = None if households is None else as_whole("households")(households)
+    year, seed = as_whole("year")(year), as_whole("seed")(seed)
+    reported = as_switch("reported")(reported)
+    return_report = as_switch("return_report")(return_report)
     growth = growth_factors(FILE_YEAR, year)
-    persons = population_total(year) if person_total is None else person_total
+    persons = population_total(year) if person_total is None else _total(person_total)
     units = _sample(_read(), households, seed)
     people = _People.of(units, seed)
     money = (*MONEY, *REPORTED) if reported else MONEY
@@ -176,6 +181,13 @@ def _read() -> Units:
     table = pd.read_csv(installed_file("taxcalc", "cps.csv.gz"), usecols=fields())
     table = table.sort_values(["FLPDYR", "h_seq", "RECID"])
     return {str(name): table[name].to_numpy() for name in table.columns}
+
+
+def _total(persons: Any) -> float:
+    found = as_number("person_total")(persons)
+    if found <= 0:
+        raise BadInputError(f"person_total is {found:g}; give a number above 0.")
+    return found
 
 
 def _household_ids(units: Units) -> np.ndarray:

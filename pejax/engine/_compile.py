@@ -15,6 +15,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from .._arguments import as_instance, as_names, as_path, as_switch, at_least, shown
 from .._memory import reclaim
 from .._population import Population
 from .._validate import BadInputError
@@ -86,12 +87,16 @@ def compile(
     """
     if population is None:
         raise BadInputError("give a population: its columns are the program's inputs")
+    _check_sources(system, population)
     _check_dtype(dtype)
-    names = list(dict.fromkeys([outputs] if isinstance(outputs, str) else outputs))
+    names = as_names(outputs, "outputs")
     if not names:
         raise BadInputError("give the names of the variables to compile: ['income_tax', ...]")
-    recipe = _recipe(system, names, str(period), dtype, chunk, extra)
-    path = None if cache is None else Path(cache) / f"{_key(recipe, population)}.pejax"
+    size = None if chunk is None else at_least(1, "chunk")(chunk)
+    check = as_switch("check")(check)
+    recipe = _recipe(system, names, str(period), dtype, size, as_names(extra, "extra"))
+    folder = None if cache is None else as_path(cache, "cache")
+    path = None if folder is None else folder / f"{_key(recipe, population)}.pejax"
     program = None if path is None else _kept(path)
     if program is not None and _still_holds(program, program.parameters, population):
         return dataclasses.replace(program, rules=_native(system), check=check)
@@ -269,7 +274,7 @@ def _recipe(
         dtype=dtype,
         chunk=chunk,
         native=isinstance(system, System),
-        extra=tuple(sorted({extra} if isinstance(extra, str) else extra)),
+        extra=tuple(sorted(extra)),
         start_instant=system.start_instant,
     )
 
@@ -301,6 +306,14 @@ def _still_holds(program: Program, parameters: Parameters, population: Populatio
     )
 
 
+def _check_sources(system: Any, population: Any) -> None:
+    """Whose law, and whose columns."""
+    given = "Give a country, engine.import_country(...), or rules, engine.build_system(...)."
+    if not isinstance(system, System | Country):
+        raise BadInputError(f"system is {shown(system)}. {given}")
+    as_instance(population, Population, "population", "Give a Population.")
+
+
 def _check_dtype(dtype: str) -> None:
     if dtype not in ("float32", "float64"):
         raise BadInputError(f"dtype {dtype!r}: choose 'float32' or 'float64'")
@@ -312,4 +325,4 @@ def _check_dtype(dtype: str) -> None:
 
 def load(path: str | os.PathLike[str], *, check: bool = True) -> Program:
     """Read a saved program; it needs no country package. `check` is that of `compile`."""
-    return Program.load(Path(path), check)
+    return Program.load(as_path(path, "path"), as_switch("check")(check))

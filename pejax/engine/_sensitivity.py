@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from .._arguments import as_instance, as_number, as_switch, shown
 from .._population import Population
+from .._validate import BadInputError
 from ._parameters import Parameters
 from ._program import Program
 from ._reach import jumps_met, live_parameters, moved
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Statistic = Callable[[Mapping[str, Array], Population], Float[Array, ""]]
+
+_MEANT = "Give the name of an output, or a function of (outputs, population) that gives one number."
 
 
 def weighted_total(program: Program, name: str) -> Statistic:
@@ -38,9 +42,20 @@ def as_statistic(program: Program, statistic: Callable[..., Array] | str) -> Sta
     """A statistic from an output's name or a function of outputs (and, if it takes two, people)."""
     if isinstance(statistic, str):
         return weighted_total(program, statistic)
+    if not callable(statistic) or isinstance(statistic, type):
+        raise BadInputError(f"statistic is {shown(statistic)}. {_MEANT}")
     if len(inspect.signature(statistic).parameters) == 1:
-        return lambda outputs, population: statistic(outputs)
-    return statistic
+        return lambda outputs, population: _number(statistic(outputs))
+    return lambda outputs, population: _number(statistic(outputs, population))
+
+
+def _number(found: Any) -> Float[Array, ""]:
+    """What a statistic gives, if it is one number."""
+    if not isinstance(found, jax.Array | np.ndarray | np.generic | float | int):
+        raise BadInputError(f"a statistic gives {shown(found)}. {_MEANT}")
+    if jnp.shape(found) != ():
+        raise BadInputError(f"a statistic gives an array of shape {jnp.shape(found)}. {_MEANT}")
+    return jnp.asarray(found)
 
 
 def evaluate(
@@ -50,6 +65,8 @@ def evaluate(
     parameters: Parameters | None = None,
 ) -> Float[Array, ""]:
     """A statistic of the program's outputs under `parameters` (default: the law as it stands)."""
+    as_instance(program, Program, "program", "Give what engine.compile(...) returned.")
+    as_instance(population, Population, "population", "Give a Population.")
     chosen = as_statistic(program, statistic)
     law = program.parameters if parameters is None else parameters
     return chosen(program(law, population), population)
@@ -71,7 +88,9 @@ def gradient(
     >>> bool(slope["tax.rate"] > 0)
     True
     """
+    as_instance(program, Program, "program", "Give what engine.compile(...) returned.")
     law = program.parameters if parameters is None else parameters
+    as_instance(law, Parameters, "parameters", "Give program.parameters.with_reform({...}).")
 
     def total(p: Parameters) -> Float[Array, ""]:
         return evaluate(program, population, statistic, p)
@@ -108,6 +127,8 @@ def sensitivity(
     """
     import pandas as pd
 
+    as_instance(program, Program, "program", "Give what engine.compile(...) returned.")
+    step, reach = as_number("step")(step), as_switch("reach")(reach)
     law = program.parameters if parameters is None else parameters
     value, slope = gradient(program, population, statistic, law)
     slopes = np.asarray(slope.values, np.float64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from .._arguments import as_instance, as_names, as_path, at_least, shown
 from .._fingerprint import fingerprint
 from .._npz import load_arrays, save_arrays
 from .._population import Population
@@ -62,10 +63,12 @@ def sweep(
     **Raises:** before anything runs, what `Parameters.with_reform` raises for a reform, with its
     number.
     """
+    _check_call(program, population, batch, workers, progress)
     laws = _laws(program, reforms)
     chosen = _statistics(program, statistics)
     starts = list(range(0, len(laws), batch))
-    store = _Store(out, _digest(program, population, laws, chosen, batch))
+    folder = None if out is None else as_path(out, "out")
+    store = _Store(folder, _digest(program, population, laws, chosen, batch))
     kept = {s: store.read(s) for s in starts}
     results = {s: found for s, found in kept.items() if found is not None}
     todo = [s for s in starts if s not in results]
@@ -84,8 +87,20 @@ def sweep(
     return _table(results, starts, chosen, len(laws))
 
 
+def _check_call(program: Any, population: Any, batch: Any, workers: Any, progress: Any) -> None:
+    """What can be told of a call before any reform is looked at."""
+    as_instance(program, Program, "program", "Give what engine.compile(...) returned.")
+    as_instance(population, Population, "population", "Give a Population.")
+    at_least(1, "batch")(batch)
+    at_least(1, "workers")(workers)
+    if progress is not None and not callable(progress):
+        raise BadInputError(f"progress is {shown(progress)}. Give a function of (done, all).")
+
+
 def _laws(program: Program, reforms: Sequence[Reform]) -> np.ndarray:
     base = program.parameters
+    if isinstance(reforms, Mapping | str | bytes) or not isinstance(reforms, Iterable):
+        raise BadInputError(f"reforms is {shown(reforms)}. Give a list with one reform a row.")
     rows = []
     for number, reform in enumerate(reforms):
         try:
@@ -100,7 +115,10 @@ def _laws(program: Program, reforms: Sequence[Reform]) -> np.ndarray:
 
 
 def _statistics(program: Program, given: Statistics) -> dict[str, Statistic]:
-    named = given if isinstance(given, Mapping) else {name: name for name in given}
+    names = as_names(list(given) if isinstance(given, Mapping) else given, "statistics")
+    if not names:
+        raise BadInputError("no statistics to evaluate: give names of outputs")
+    named = given if isinstance(given, Mapping) else {name: name for name in names}
     return {name: as_statistic(program, s) for name, s in named.items()}
 
 
@@ -215,25 +233,29 @@ class _Worker:
 class _Store:
     """Finished batches in a folder named by a digest of the whole sweep."""
 
-    folder: str | Path | None
+    folder: Path | None
     digest: str
 
-    def _path(self, start: int) -> Path:
-        return Path(str(self.folder)) / self.digest / f"batch-{start:06d}.npz"
+    def _path(self, start: int) -> Path | None:
+        if self.folder is None:
+            return None
+        return self.folder / self.digest / f"batch-{start:06d}.npz"
 
     def read(self, start: int) -> Results | None:
         """A batch that is kept, whole; a damaged one is run again."""
-        if self.folder is None or not self._path(start).exists():
+        path = self._path(start)
+        if path is None or not path.exists():
             return None
         try:
-            return load_arrays(self._path(start))
+            return load_arrays(path)
         except BadInputError as problem:
             warnings.warn(f"{problem} Here the batch is run again.", stacklevel=3)
             return None
 
     def write(self, start: int, results: Results) -> None:
-        if self.folder is not None:
-            save_arrays(results, self._path(start))
+        path = self._path(start)
+        if path is not None:
+            save_arrays(results, path)
 
 
 def _digest(

@@ -8,8 +8,8 @@ from _fuzz_junk import JUNK
 from _fuzz_rounds import told_or_answered
 from hypothesis import strategies as st
 
-from pejax import Population, calibrate as cal, gates, impute
-from pejax.testing import toy_population, toy_program
+from pejax import Population, calibrate as cal, datasets, engine, gates, impute
+from pejax.testing import toy_population, toy_program, toy_system
 
 pytestmark = pytest.mark.fuzz
 
@@ -25,7 +25,7 @@ PEOPLE = pd.DataFrame({"person_id": [1, 2], "household_id": [7, 8], "age": [40, 
 HOMES = pd.DataFrame({"household_id": [7, 8], "household_weight": [100.0, 50.0]})
 TABLES = {"person": PEOPLE, "household": HOMES}
 POPULATION = Population.from_frames(TABLES)
-PROGRAM, TOYS = toy_program(), toy_population()
+RULES, PROGRAM, TOYS = toy_system(), toy_program(), toy_population()
 
 
 def _forests(**settings):
@@ -73,9 +73,22 @@ FACES = {
     "with_reform": (PROGRAM.parameters.with_reform, {"reform": {}}),
     "reform of a rate": (lambda rate: PROGRAM.parameters.with_reform({"tax.rate": rate}),
         {"rate": 0.3}),
+    "compile": (engine.compile, {"system": RULES, "outputs": ["income_tax"], "period": 2025,
+        "population": TOYS, "dtype": "float32", "chunk": None, "check": True, "extra": ()}),
+    "evaluate": (engine.evaluate, {"program": PROGRAM, "population": TOYS,
+        "statistic": "income_tax", "parameters": None}),
+    "gradient": (engine.gradient, {"program": PROGRAM, "population": TOYS,
+        "statistic": "income_tax", "parameters": None}),
+    "sensitivity": (engine.sensitivity, {"program": PROGRAM, "population": TOYS,
+        "statistic": "income_tax", "parameters": None, "step": 0.01, "reach": False}),
+    "sweep": (engine.sweep, {"program": PROGRAM, "population": TOYS,
+        "reforms": [PROGRAM.parameters], "statistics": ["income_tax"], "executor": "local",
+        "batch": 1, "workers": 1, "progress": None}),
+    "load_cps": (datasets.load_cps, {"households": 5, "year": 2025, "seed": 0,
+        "person_total": None, "reported": False, "return_report": False}),
     "program": (PROGRAM, {"parameters": PROGRAM.parameters, "population": TOYS}),
 }  # fmt: skip
-LARGE = {"n_items", "n_estimators", "epochs", "n_jobs", "budget", "max_steps"}
+LARGE = {"n_items", "n_estimators", "epochs", "n_jobs", "budget", "max_steps", "batch"}
 
 
 @st.composite

@@ -1,74 +1,113 @@
-"""What is no reform, no parameters and no population: told by name, before anything is run."""
+"""Wrong kinds of arguments at the doors of engine and CPS: a message, no error of Python."""
 
-import re
-
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pejax._validate import BadInputError, UnknownNameError
-from pejax.engine import StructuralReformError
-from pejax.testing import toy_population, toy_program
+from pejax import BadInputError, PejaxError, datasets, engine
+from pejax.testing import toy_population, toy_program, toy_system
+
+PEOPLE = toy_population()
 
 
-@pytest.fixture(scope="module")
-def program():
-    return toy_program()
+def compiled(**changed):
+    call = {"system": toy_system(), "outputs": ["income_tax"], "population": PEOPLE, **changed}
+    return engine.compile(**call)
 
 
 @pytest.mark.parametrize(
-    ("reform", "message"),
+    ("argument", "value", "said"),
     [
-        (2, "reform is 2. Give a mapping from paths to numbers"),
-        (None, "reform is None. Give a mapping"),
-        ("tax.rate", "reform is 'tax.rate'. Give a mapping"),
-        ([("tax.rate", 0.3)], "reform is a list. Give a mapping"),
-        ({3: 0.3}, "reform has the key 3. Its keys are paths"),
-        ({"tax.rate": 10**400}, "tax.rate: 1000000"),
-        ({"tax.rate": np.array([0.1, 0.2])}, "tax.rate: a ndarray of shape (2,). Give one number"),
-        ({"tax.rate": float("nan")}, "tax.rate: a reform to NaN"),
+        ("system", None, "system is None. Give a country"),
+        ("system", "toy", "system is 'toy'. Give a country"),
+        ("outputs", None, "outputs is None. Give a list of names"),
+        ("outputs", b"income_tax", "Give a list of names"),
+        ("outputs", ["income_tax", 3], r"outputs\[1\] is 3"),
+        ("outputs", [], "give the names of the variables"),
+        ("period", True, "give a year"),
+        ("population", {"person": {}}, "population is a dict. Give a Population"),
+        ("dtype", "float16", "choose 'float32' or 'float64'"),
+        ("chunk", 0, "chunk is 0; give a whole number of at least 1"),
+        ("chunk", "3", "chunk is '3'; give a whole number"),
+        ("chunk", True, "chunk is True; give a whole number"),
+        ("cache", 3, "cache is 3. Give a path"),
+        ("check", "no", "check is 'no'; give True or False"),
+        ("extra", None, "extra is None. Give a list of names"),
+        ("extra", [3], r"extra\[0\] is 3"),
     ],
 )
-def test_what_is_no_reform(program, reform, message):
-    with pytest.raises(BadInputError, match="^" + re.escape(message)):
-        program.parameters.with_reform(reform)
+def test_compile(argument, value, said):
+    with pytest.raises(BadInputError, match=said):
+        compiled(**{argument: value})
+
+
+@pytest.mark.parametrize("outputs", ["income_tax", ("income_tax",), np.array(["income_tax"])])
+def test_names_in_any_list(outputs):
+    assert compiled(outputs=outputs).recipe.outputs == ("income_tax",)
 
 
 @pytest.mark.parametrize(
-    "value", ["0.3", None, True, np.True_, {1}, 1j, object(), np.datetime64("2025"), np.array("a")]
+    ("argument", "value", "said"),
+    [
+        ("program", PEOPLE, "program is a Population. Give what engine.compile"),
+        ("population", None, "population is None. Give a Population"),
+        ("reforms", None, "reforms is None. Give a list"),
+        ("reforms", {"tax.rate": 0.3}, "reforms is a dict. Give a list"),
+        ("reforms", [3], "reform is 3. Give a mapping"),
+        ("statistics", 3, "statistics is 3. Give a list of names"),
+        ("statistics", [], "no statistics to evaluate"),
+        ("statistics", {"a": 3}, "statistic is 3. Give the name of an output"),
+        ("statistics", {"a": lambda outputs: outputs["income_tax"]}, "shape"),
+        ("statistics", {"a": lambda outputs: "x"}, "a statistic gives 'x'"),
+        ("batch", 0, "batch is 0; give a whole number of at least 1"),
+        ("batch", "8", "batch is '8'; give a whole number"),
+        ("workers", 0, "workers is 0"),
+        ("executor", "dask", "choose 'local' or 'ray'"),
+        ("out", 3, "out is 3. Give a path"),
+        ("progress", 3, "progress is 3. Give a function"),
+    ],
 )
-def test_a_value_that_is_no_number_is_structural(program, value):
-    with pytest.raises(StructuralReformError, match=r"tax\.rate is a number in this law; .* is no"):
-        program.parameters.with_reform({"tax.rate": value})
+def test_sweep(argument, value, said):
+    program = toy_program()
+    call = {"program": program, "population": PEOPLE, "reforms": [program.parameters]}
+    with pytest.raises(BadInputError, match=said):
+        engine.sweep(**{**call, "statistics": ["income_tax"], argument: value})
 
 
-def test_a_number_for_each_stacked_reform(program):
-    """A path of as many intervals as there are reforms took one number an interval instead."""
-    stack = jax.tree.map(lambda x: jnp.stack([x, x]), program.parameters)
-    path = next(p for p in stack.paths() if stack[p].ndim == 2 and stack[p].shape[1] == 2)
-    changed = stack.with_reform({path: np.array([7.0, 8.0])})[path]
-    np.testing.assert_array_equal(changed, [[7.0, 7.0], [8.0, 8.0]])
+@pytest.mark.parametrize(
+    ("argument", "value", "said"),
+    [
+        ("program", None, "program is None"),
+        ("population", 3, "population"),
+        ("statistic", None, "statistic is None. Give the name of an output"),
+        ("statistic", lambda outputs: outputs["income_tax"], "shape"),
+        ("statistic", "income_tx", "Did you mean|Choose one of"),
+        ("parameters", {"tax.rate": 0.3}, "parameters is a dict"),
+        ("step", "1%", "step is '1%'; give a finite number"),
+        ("reach", "no", "reach is 'no'; give True or False"),
+    ],
+)
+def test_sensitivity(argument, value, said):
+    call = {"program": toy_program(), "population": PEOPLE, "statistic": "income_tax"}
+    with pytest.raises(PejaxError, match=said):
+        engine.sensitivity(**{**call, argument: value})
 
 
-@pytest.mark.parametrize("name", [3, None, ["tax.rate"], 0.5])
-def test_what_is_no_path(program, name):
-    assert name not in program.parameters
-    with pytest.raises(UnknownNameError, match="Unknown parameter"):
-        program.parameters[name]
-    with pytest.raises(UnknownNameError, match="Unknown output"):
-        program.entity(name)
-
-
-@pytest.mark.parametrize("people", [None, {"person": 1}, 3, toy_population().to_frames()["person"]])
-def test_what_is_no_population(program, people):
-    message = r"population is .*\. Give a Population: from_frames"
-    with pytest.raises(BadInputError, match=message):
-        program(program.parameters, people)
-    with pytest.raises(BadInputError, match=message):
-        program.guards_hold(program.parameters, people)
-
-
-def test_arguments_the_other_way_round(program):
-    with pytest.raises(BadInputError, match=r"parameters of type Population: call program\(param"):
-        program(toy_population(), program.parameters)
+@pytest.mark.parametrize(
+    ("argument", "value", "said"),
+    [
+        ("households", "10", "households is '10'; give a whole number"),
+        ("households", True, "households is True"),
+        ("households", 1.5, "households is 1.5"),
+        ("households", 0, "Ask for 1 to"),
+        ("year", "2025", "year is '2025'; give a whole number"),
+        ("year", None, "year is None"),
+        ("seed", None, "seed is None"),
+        ("person_total", 0, "person_total is 0; give a number above 0"),
+        ("person_total", "a", "person_total is 'a'; give a finite number"),
+        ("reported", "no", "reported is 'no'; give True or False"),
+        ("return_report", 1, "return_report is 1; give True or False"),
+    ],
+)
+def test_load_cps(argument, value, said):
+    with pytest.raises(BadInputError, match=said):
+        datasets.load_cps(**{"households": 5, argument: value})

@@ -1,6 +1,8 @@
 """A program that nobody holds any more goes: its graph, its machine code, what JAX knew of it."""
 
 import gc
+import subprocess
+import sys
 import weakref
 
 import jax
@@ -169,3 +171,14 @@ def test_shared_code_outlives_the_program_that_made_it_and_its_graph_does_not(tr
     plain(second, PEOPLE)
     plain(made(51.0), PEOPLE)
     assert len(traced) == before
+
+
+def test_the_end_of_a_process_is_silent():
+    script = (
+        "from pejax.testing import toy_population as people, toy_program;"
+        "law = toy_program(); law(law.parameters, people())"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")

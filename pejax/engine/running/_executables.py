@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import dataclasses
 import functools
 import gc
@@ -20,6 +21,8 @@ from . import _store
 
 _MADE: MutableMapping[Key, Any] = weakref.WeakValueDictionary()
 """Executables by content and shapes, for as long as a runtime has prepared one of them."""
+
+atexit.register(_MADE.clear)  # keys cannot be hashed any more when the interpreter takes JAX apart
 
 _ONE_PIECE = {"xla_cpu_use_fusion_emitters": False, "xla_cpu_parallel_codegen_split_count": 1}
 """By default XLA makes every fused loop a piece of machine code of its own, each in three mappings.

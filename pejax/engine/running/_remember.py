@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import weakref
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, TypeVar
@@ -26,6 +27,7 @@ class Shared:
 
     def __init__(self) -> None:
         self._known: weakref.WeakValueDictionary[Hashable, Any] = weakref.WeakValueDictionary()
+        atexit.register(self._known.clear)  # see `_executables._MADE`
 
     def get(self, owner: dict[Hashable, Any], key: Hashable, make: Callable[[], T]) -> T:
         """What is known under a key, or what `make` gives; the owner keeps it from now on."""
