@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .._files import write_text
+from .._one_line import counted, one_line
 from .._results import Result
 from . import _diagnostics
 
@@ -70,6 +71,11 @@ class Report(NamedTuple):
     lorenz: "pd.DataFrame"
     ratios: "pd.DataFrame"
     notes: tuple[str, ...]
+
+    @one_line
+    def __repr__(self) -> str:
+        refused = f", {len(self.refused):,} refused" if len(self.refused) else ""
+        return f"{counted(len(self.targets), 'target')}{refused}"
 
     def __str__(self) -> str:
         lines = [f"{name:<28}{_shown(value)}" for name, value in self.summary.items()]

@@ -13,7 +13,9 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from .._files import plain, write_text
+from .._one_line import counted, one_line
 from .._results import Result, SolveError
+from .._transforms import is_traced
 from . import _diagnostics
 from ._cautions import USUAL, CalibrationWarning, Caution, Thresholds, cautions_of, unmet
 from ._disagreement import disagreement
@@ -53,6 +55,16 @@ class Solution(eqx.Module):
     met_within: float | None = eqx.field(static=True, default=None)
     chosen: bool = eqx.field(static=True, default=False)
     thresholds: Thresholds = eqx.field(static=True, default=USUAL)
+
+    @one_line
+    def __repr__(self) -> str:
+        if is_traced(self.weights, self.result):
+            return f"traced; {self.problem!r}"
+        kept = f"{int(np.count_nonzero(self.weights)):,} of {counted(len(self.weights), 'record')}"
+        said = Result.of(self.result).name.replace("_", " ")
+        errors = np.abs(self.errors())
+        off = f"mean error {errors.mean():.2g}, largest {errors.max():.2g}"
+        return f"{said} in {counted(int(self.steps), 'step')}; {kept}; {off}"
 
     def check(self) -> "Solution":
         """This solution, or an error with the remedy if the solve did not succeed.

@@ -23,6 +23,7 @@ from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from .._arguments import shown
+from .._one_line import counted, listed, one_line
 from .._validate import BadInputError, unknown
 from ._unread import StructuralReformError, Unread, warn_that_nothing_changes
 from .rules._calendar import last_day
@@ -76,6 +77,10 @@ class ParameterIndex:
         content = [(leaf.path, leaf.start, leaf.stop, leaf.era) for leaf in leaves]
         self.digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
+    @one_line
+    def __repr__(self) -> str:
+        return f"{counted(len(self.leaves), 'number')}, {self.period[0]} to {self.period[1]}"
+
     def __hash__(self) -> int:
         return hash(self.digest)
 
@@ -119,6 +124,12 @@ class Parameters(eqx.Module):
 
     values: Float[Array, "*reform leaf"]
     index: ParameterIndex = eqx.field(static=True)
+
+    @one_line
+    def __repr__(self) -> str:
+        stack = self.values.shape[:-1]
+        many = f"{stack[0]:,} stacked, " if stack else ""
+        return f"{many}{counted(len(self.index.leaves), 'number')}: {listed(self.paths())}"
 
     def paths(self) -> list[str]:
         """Every path that the program reads within its period."""

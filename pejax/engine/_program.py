@@ -11,10 +11,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 from jaxtyping import Array
 
+from .._one_line import listed
 from .._population import Population
+from .._transforms import is_traced
 from .._validate import PejaxError, unknown
 from . import _save
 from ._accept import accepted, fail_if_no_population, fail_if_other_parameters
@@ -192,7 +193,7 @@ class Program:
     def _check_decisions(
         self, parameters: Parameters, answers: list[Array], population: Population
     ) -> None:
-        if _is_traced((answers, parameters)):
+        if is_traced((answers, parameters)):
             return
         for decision, answer in zip(self.decisions, jax.device_get(answers), strict=True):
             if not _agrees(decision, answer, np) and not self._concerns_nobody(
@@ -307,8 +308,9 @@ class Program:
         return isinstance(other, Program) and other.digest == self.digest
 
     def __repr__(self) -> str:
-        names = ", ".join(o.name for o in self.outputs)
-        return f"Program({self.recipe.package} {self.recipe.period}: {names}; {self.report!r})"
+        names = listed([output.name for output in self.outputs])
+        size = ", ".join(f"{n:,} {what}" for what, n in self.report.counts.items() if n)
+        return f"Program({self.recipe.package} {self.recipe.period}: {names}; {size})"
 
     @functools.cached_property
     def _reckoned(self) -> set[str]:
@@ -353,10 +355,6 @@ def _fields(header: Mapping[str, Any], roots: list[Node]) -> dict[str, Any]:
         "recipe": Recipe(**recipe),
         "strata": header["strata"] and Strata(header["strata"][0], tuple(header["strata"][1])),
     }
-
-
-def _is_traced(tree: Any) -> bool:
-    return any(isinstance(x, Tracer) for x in jax.tree.leaves(tree))
 
 
 def _agrees(decision: Decision, answer: Any, xp: Any = jnp) -> Any:

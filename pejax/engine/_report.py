@@ -93,7 +93,7 @@ class Report:
         return cls(rows, data["counts"])
 
     def __repr__(self) -> str:
-        counts = ", ".join(f"{n:,} {what}" for what, n in self.counts.items())
+        counts = ", ".join(f"{n:,} {what}" for what, n in self.counts.items() if n)
         return f"Report({counts})"
 
 

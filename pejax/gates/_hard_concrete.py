@@ -12,6 +12,7 @@ from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from .._arguments import as_array, as_number, as_numbers, as_whole, check_key, shown
+from .._one_line import counted, one_line
 from .._types import Key
 from .._validate import BadInputError
 
@@ -69,6 +70,11 @@ class HardConcrete(eqx.Module):
     temperature: Float[Array, ""]
     stretch: tuple[float, float] = eqx.field(static=True)
     evaluation: Evaluation = eqx.field(static=True)
+
+    @one_line
+    def __repr__(self) -> str:
+        gates = counted(self.log_alpha.shape[-1], "gate")
+        return f"{gates}, stretch {self.stretch}, {self.evaluation} evaluation"
 
     def __init__(
         self,

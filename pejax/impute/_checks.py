@@ -5,15 +5,10 @@ from typing import Any
 
 import jax
 import numpy as np
-from jax.core import Tracer
 
 from .._arguments import as_numbers
+from .._transforms import is_traced
 from .._validate import BadInputError
-
-
-def is_traced(*values: Any) -> bool:
-    """Whether any value is abstract, so that only its shape can be checked."""
-    return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(values))
 
 
 def check_covariates(

@@ -12,8 +12,8 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, PartitionSpec
 
 from .._arguments import as_whole
+from .._transforms import is_traced
 from .._validate import BadInputError
-from ._checks import is_traced
 
 # A block's covariates and leaf numbers stay in a CPU's second-level cache; an accelerator wants
 # enough rows to fill its lanes.

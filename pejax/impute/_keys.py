@@ -11,9 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Integer, Shaped, UInt32
 
+from .._transforms import is_traced
 from .._types import Key
 from .._validate import BadInputError
-from ._checks import is_traced
 
 
 class Words(NamedTuple):

@@ -12,8 +12,8 @@ from jax import dtypes, lax
 from jax.core import Tracer
 from jaxtyping import Array
 
+from .._transforms import is_traced
 from .._validate import BadInputError
-from ._checks import is_traced
 
 Numbers: TypeAlias = Array | np.ndarray
 

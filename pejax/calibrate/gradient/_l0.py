@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ..._arguments import as_number, as_switch, as_whole, shown
+from ..._one_line import counted, one_line
 from ..._segment import segment_sum
 from ..._validate import BadInputError
 from ...gates import HardConcrete, Schedule, geometric_schedule
@@ -37,6 +38,10 @@ class Groups(eqx.Module):
 
     of_unit: Int[np.ndarray, " unit"]
     units: Labels | None = eqx.field(static=True, default=None)
+
+    @one_line
+    def __repr__(self) -> str:
+        return counted(len(self.of_unit), "label")
 
     @classmethod
     def of(cls, labels: Any) -> "Groups":

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ..._one_line import counted, one_line
 from ..._validate import BadInputError
 from ._accumulate import target_dtype
 from ._factor import DenseFactor, Factor
@@ -25,6 +26,11 @@ class Operator(eqx.Module):
     float32 weights with float32 data take half the memory and time; long sums end in float64
     where JAX has it switched on, and are right to 1e-6 at any length where it has not.
     """
+
+    @one_line
+    def __repr__(self) -> str:
+        targets, units = self.shape
+        return f"{counted(targets, 'target')}, {counted(units, 'unit')}, {self.dtype}"
 
     @property
     @abc.abstractmethod

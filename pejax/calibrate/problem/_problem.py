@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ..._arguments import as_array, as_column, as_labels, as_number, as_numbers, shown
+from ..._one_line import listed, one_line
 from ..._validate import BadInputError, UnknownNameError, unknown
 from .._diagnostics import relative_error
 from ..operators._accumulate import target_dtype
@@ -154,6 +155,11 @@ class TargetProblem(eqx.Module):
     def unanswered(self) -> tuple[Refusal, ...]:
         """Those set aside that nothing answers for: no repeats, and none that the caller let go."""
         return tuple(one for one in self.refused if not isinstance(one, _screen.Waived))
+
+    @one_line
+    def __repr__(self) -> str:
+        refused = f", {len(self.refused):,} refused" if self.refused else ""
+        return f"{listed(self.names)}{refused}; {self.operator!r}"
 
     @property
     def n_targets(self) -> int:

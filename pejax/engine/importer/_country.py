@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ..._one_line import counted, one_line
 from ..._validate import BadInputError, MissingExtraError
 from ..rules._law import Children, LawNode, LawParameter, LawScale
 from ..rules._names import Moved
@@ -47,6 +48,11 @@ class Country:
     version: str
     reform: str = "[]"
     start_instant: str = ""
+
+    @one_line
+    def __repr__(self) -> str:
+        reformed = f", {counted(len(self.reforms), 'reform')}" if self.reforms else ""
+        return f"{self.package} {self.version}{reformed}"
 
     def fail_if_no_variable(self, names: Iterable[str]) -> None:
         """Refuse names that no variable of the package can have, without importing it.

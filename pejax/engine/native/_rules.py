@@ -34,7 +34,7 @@ _WORDS = ("params", "period", "parameters")
 _PERIODS = (_calendar.MONTH, _calendar.YEAR, _calendar.ETERNITY)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class Rule(Variable):
     """A variable and the function that computes it from `start` to `stop`.
 

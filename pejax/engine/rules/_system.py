@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..._fingerprint import fingerprint
+from ..._one_line import counted, listed, one_line
 from ..._validate import BadInputError, UnknownNameError, suggest
 from . import _calendar
 from ._calendar import Period
@@ -53,6 +54,10 @@ class Variable:
     label: str = ""
     neutralized: bool = False
     carries: bool = True
+
+    @one_line
+    def __repr__(self) -> str:
+        return f"{self.name}: {self.kind} of {self.entity} by {self.period}"
 
 
 Tracing = Callable[["Numpy"], contextlib.AbstractContextManager[Callable[..., Any]]]
@@ -110,6 +115,10 @@ class System:
         f"{path} has no value on {instant}"
     )
     moved: Callable[[], Mapping[str, Moved]] = dict
+
+    @one_line
+    def __repr__(self) -> str:
+        return f"{self.name}: {counted(len(self.variables), 'variable')} of {listed(self.groups)}"
 
     @functools.cached_property
     def names(self) -> Names:

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ..._population import Population
+from ..._transforms import is_traced
 from ..._validate import BadInputError
 from ..graph._copy import copied
 from ..graph._node import Node, reachable
@@ -23,7 +24,7 @@ from ..graph._structure import reckoned_with
 from ._kinks import extreme
 from ._remember import remembered
 from ._reverse import is_reverse
-from ._runtime import Run, Runtime, extent_of, traced
+from ._runtime import Run, Runtime, extent_of
 
 Parts = Float[Array, "block ..."]
 Across = Mapping[str, Array]
@@ -176,7 +177,7 @@ def run_blocks(
     if not runtime.roots:
         return []
     variables = (theta, dict(across))
-    if _inside_a_trace(dealt) or (traced(variables) and not is_reverse(variables)):
+    if _inside_a_trace(dealt) or (is_traced(variables) and not is_reverse(variables)):
         return _in_one_trace(runtime)(theta, dealt.stacked(), dict(across))
     values = [
         jax.block_until_ready(run(theta, again=True)) for run in _runs(runtime, dealt, across)
@@ -186,7 +187,7 @@ def run_blocks(
 
 def _inside_a_trace(dealt: Population) -> bool:
     """Whether this runs under `jit`, where blocks one after another would be traced one by one."""
-    return traced((dealt, jnp.zeros(())))
+    return is_traced((dealt, jnp.zeros(())))
 
 
 def _runs(runtime: Runtime, dealt: Population, across: Across) -> list[Run]:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from ..._layout import size_bucket
 from ..._population import Population
+from ..._transforms import is_traced
 from ..graph._node import Node, reachable
 from ..graph._strata import Homes, Strata, homes
 from ..graph._structure import name_of
@@ -167,7 +167,7 @@ class Runtime:
     ) -> Sequence[Places | None]:
         """Where the strata lie, if dividing them pays and the rows are known on the host."""
         nowhere = [None for _ in populations]
-        if self.strata is None or traced(populations) or not _on_usual_device(populations):
+        if self.strata is None or is_traced(populations) or not _on_usual_device(populations):
             return nowhere
         if dict(extent.sizes)[populations[0].schema.household] < SMALLEST_COMPACTED:
             return nowhere
@@ -203,7 +203,7 @@ class Run:
         what crosses the segments' borders.
         """
         variables = (theta, self.moved)
-        if traced(variables) and self.concrete(self.inputs) and is_reverse(variables):
+        if is_traced(variables) and self.concrete(self.inputs) and is_reverse(variables):
             return differentiable(self, again, theta, self.moved)
         return self.forward(theta, self.moved)[0]
 
@@ -223,7 +223,7 @@ class Run:
 
     def concrete(self, values: Any) -> bool:
         """Whether executables can be used: values at hand, on the usual device."""
-        return not traced(values) and _on_usual_device(values)
+        return not is_traced(values) and _on_usual_device(values)
 
     def forward(
         self, theta: Float[Array, " leaf"], moved: tuple[Array, ...], keep: bool = False
@@ -372,11 +372,6 @@ class Run:
             lower = lowering(function, segment, arguments, own)
             jobs.append(Job(("forward", segment.digest, dtype, own), arguments, results, lower))
         return jobs
-
-
-def traced(tree: Any) -> bool:
-    """Whether anything in it is a value inside a trace."""
-    return any(isinstance(x, Tracer) for x in jax.tree.leaves(tree))
 
 
 def _on_usual_device(tree: Any) -> bool:

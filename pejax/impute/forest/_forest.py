@@ -11,6 +11,8 @@ from jax.sharding import Mesh
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, Int32
 
 from ..._npz import Arrays, Stored
+from ..._one_line import one_line
+from ..._transforms import is_traced
 from ..._types import Key
 from ..._validate import BadInputError
 from .._checks import (
@@ -18,7 +20,6 @@ from .._checks import (
     check_levels,
     check_points,
     check_trees,
-    is_traced,
 )
 from .._chunks import Plan, on_cores
 from .._keys import Ids, record_uniforms, record_words
@@ -72,6 +73,11 @@ class Forest(eqx.Module, Stored):
     trees: Trees
     readout: Readout
     bags: Bags | None = None
+
+    @one_line
+    def __repr__(self) -> str:
+        kind = type(self.readout).__name__
+        return f"{self.trees!r}, {kind}"
 
     @classmethod
     def from_sklearn(

@@ -11,6 +11,7 @@ from jax import lax
 from jax.scipy.stats import norm
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, Int32
 
+from ..._one_line import counted, one_line
 from ..._validate import BadInputError
 from .._checks import check_covariates, check_levels
 from .._chunks import by_chunk
@@ -45,6 +46,11 @@ class SoftForest(eqx.Module):
         beam: nodes kept at each level.
         depth: edges on the longest path.
     """
+
+    @one_line
+    def __repr__(self) -> str:
+        trees, nodes = self.left.shape
+        return f"{counted(trees, 'tree')} of up to {counted(nodes, 'node')}, beam {self.beam}"
 
     left: Int32[Array, "tree node"]
     feature: Int32[Array, "tree node"]

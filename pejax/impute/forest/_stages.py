@@ -10,8 +10,10 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, ArrayLike, Float, Int
 
+from ..._one_line import one_line
+from ..._transforms import is_traced
 from ..._types import Key
-from .._checks import check_levels, is_traced
+from .._checks import check_levels
 from .._keys import Ids
 from ..readout._levels import Method
 from ._forest import Forest
@@ -38,6 +40,12 @@ class SignForest(eqx.Module):
     sign: Forest
     negative: Forest | None
     positive: Forest | None
+
+    @one_line
+    def __repr__(self) -> str:
+        sides = {"negative": self.negative, "positive": self.positive}
+        there = " and ".join(name for name, forest in sides.items() if forest is not None)
+        return f"{self.sign.trees!r}; {there or 'no other'} sizes"
 
     @property
     def values(self) -> Float[Array, " value"] | Float[np.ndarray, " value"]:

@@ -11,6 +11,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float, Float32, Int, Int32, UInt32
 
+from ..._one_line import counted, one_line
 from ..._validate import unknown
 from ._layout import HostTree, PackedTrees, pack
 
@@ -39,6 +40,11 @@ class Trees(eqx.Module):
     feature_bits: int = eqx.field(static=True)
     missing: Missing = eqx.field(static=True)
     gaps: tuple[int, ...] = eqx.field(static=True)
+
+    @one_line
+    def __repr__(self) -> str:
+        trees, nodes, _ = self.records.shape
+        return f"{counted(trees, 'tree')} of up to {counted(nodes, 'node')}"
 
     @classmethod
     def build(

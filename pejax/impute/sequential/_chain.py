@@ -9,9 +9,9 @@ from jaxtyping import Array, Bool, Int, Int32, Num, Shaped
 
 from ..._population import Population
 from ..._schema import FrozenMapping
+from ..._transforms import is_traced
 from ..._types import Key
 from ..._validate import BadInputError, unknown
-from .._checks import is_traced
 from ._columns import CategoryColumn, Column, NumberColumn
 from ._fitted import FittedQRF
 from ._imputer import Imputer

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, Shaped
 
 from ..._arguments import as_column, as_instance, check_key, check_table
 from ..._npz import Arrays, Stored
+from ..._one_line import listed, one_line
 from ..._types import Key
 from ..._validate import BadInputError, unknown
 from .._archive import imputers_from_arrays, imputers_to_arrays
@@ -32,6 +33,10 @@ class FittedQRF(eqx.Module, Stored):
     """
 
     imputers: tuple[Imputer, ...]
+
+    @one_line
+    def __repr__(self) -> str:
+        return f"{listed(self.predictors)} -> {listed(self.imputed_variables)}"
 
     @property
     def predictors(self) -> tuple[str, ...]:

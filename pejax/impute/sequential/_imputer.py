@@ -9,6 +9,7 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int, Int32, Num, Shaped, UInt32
 
+from ..._one_line import listed, one_line
 from ..._types import Key
 from ..._validate import unknown
 from .._checks import check_covariates
@@ -38,6 +39,10 @@ class Imputer(eqx.Module):
     inputs: tuple[Column, ...] = eqx.field(static=True)
     target: Column = eqx.field(static=True)
     whole: Int32[HostOrDevice, " value"] | UInt32[HostOrDevice, "value 2"] | None = None
+
+    @one_line
+    def __repr__(self) -> str:
+        return f"{listed([column.name for column in self.inputs])} -> {self.target.name}"
 
     @classmethod
     def of_numbers(cls, forest: Forest, predictors: Iterable[str], target: str) -> "Imputer":
