@@ -85,6 +85,7 @@ class Decision:
     value: Any
 
 
+@jax.tree_util.register_static
 @dataclasses.dataclass(frozen=True, eq=False)
 class Program:
     """A law as a pure function; made by `engine.compile`, read by `engine.load`.

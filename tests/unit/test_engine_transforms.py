@@ -189,6 +189,20 @@ def test_compiled_programs_equal_the_others(program, people):
         np.testing.assert_allclose(compiled[name], value, rtol=1e-6, atol=1e-3)
 
 
+def test_a_program_is_an_argument_like_any_other(program, people):
+    def total(program, parameters, people):
+        return program(parameters, people)["net_income"].sum()
+
+    plain = total(program, program.parameters, people)
+    assert jax.jit(total)(program, program.parameters, people) == plain
+    assert jax.tree.leaves(program) == []
+    slope = jax.jit(jax.grad(total, argnums=1))(program, program.parameters, people)
+    assert (
+        slope["tax.rate"]
+        == jax.grad(total, argnums=1)(program, program.parameters, people)["tax.rate"]
+    )
+
+
 def test_a_program_is_a_static_argument(program, people):
     traced = []
 
