@@ -36,6 +36,7 @@ from _witness import (
     stamp,
     traced,
 )
+from engine_passes import traced as around
 
 from pejax import Population, engine
 from pejax.engine import System
@@ -43,9 +44,6 @@ from pejax.engine import System
 BATCHES = 10
 COMPILED = 2
 """Batches whose four outputs are computed by the compiled program too."""
-
-NOTHING = {"off": {}, "variables": 0, "values": 0, "vary": 0, "equal_to_the_bit": 0}
-NOTHING |= {"source_refuses": {}}
 
 
 def states() -> dict[str, int]:
@@ -89,14 +87,16 @@ class Run:
         theirs = source_answers(source_simulation(_situations.situation(batch, YEAR)), names)
         try:
             program, refused = traced(self.country, names, people)
-        except engine.UntraceableRule as refusal:
-            return NOTHING | {"program_refuses": refusal.refused, "says": "refused"}
+        except engine.UntraceableRule:
+            program, refused, behind = around(self.country, people, names)
+            refused |= dict.fromkeys(behind, "reads what is refused")
         mine = in_numpy(program, people)
         found = compared(batch, program, people, mine, theirs)
         if batch.number < self.compiled:
             found["compiled"] = self._compiled(people, mine, theirs)
         return found | {
-            "says": f"{len(found['off'])} of {found['variables']} variables differ somewhere",
+            "says": f"{len(found['off'])} of {found['variables']} variables differ somewhere, "
+            f"{len(refused)} refused",
             "persons": batch.count("person"),
             "columns": sum(map(len, batch.columns.values())),
             "given_for_a_formula": list(batch.given),

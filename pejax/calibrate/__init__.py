@@ -22,9 +22,15 @@ from ._diagnostics import (
     weight_ratio as weight_ratio,
 )
 from ._logs import JsonlLog as JsonlLog, MLflowLog as MLflowLog, TensorBoardLog as TensorBoardLog
-from ._method import Method as Method, Progress as Progress, all_of as all_of
+from ._method import (
+    Method as Method,
+    Progress as Progress,
+    Solved as Solved,
+    all_of as all_of,
+)
 from ._report import Report as Report
 from ._solution import Solution as Solution
+from ._solve import solve as solve
 from .dual._methods import (
     Entropy as Entropy,
     Linear as Linear,

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .._arguments import as_instance, as_path, check_key, shown
+from .._transforms import is_traced
 from .._types import Key
 from .._validate import BadInputError, suggest
 from ._cautions import USUAL, Thresholds
@@ -36,8 +37,8 @@ def calibrate(
 
     The estimate matrix keeps its dtype; everything of target length is computed in float64, which
     is switched on for the solve alone and off again: float32 data, float64 sums and equations. The
-    weights come back in the caller's unit order and in JAX's current float dtype. For derivatives
-    through a calibration use `calibrated_weights`.
+    weights come back in the caller's unit order and in JAX's current float dtype. Inside `jit`,
+    `vmap` and `grad` use `solve`.
 
     Args:
         problem: the targets.
@@ -105,6 +106,11 @@ def calibrate(
 def _check_call(problem: Any, method: Any, key: Any, progress: Any, start: Any) -> None:
     """What can be told of a call before any number is looked at."""
     as_instance(problem, TargetProblem, "problem", "Give a TargetProblem(matrix, values).")
+    if is_traced(problem):
+        raise BadInputError(
+            "problem is traced, and calibrate checks and watches on the host. Inside jit, vmap or "
+            "grad call solve(problem, base_weights, method, key=key)."
+        )
     if not isinstance(method, Method):
         raise BadInputError(f"method is {shown(method)}. {_method_meant(method)}")
     if key is not None:

@@ -105,6 +105,17 @@ class Outcome(NamedTuple):
     step_log: Float[np.ndarray, "step 3"] | None = None
 
 
+class Solved(NamedTuple):
+    """What `solve` gives: a pytree, so that it comes out of compiled code whole.
+
+    `result` is a code of `pejax.Result`, `steps` the steps or epochs taken.
+    """
+
+    weights: Float[Array, " unit"]
+    result: Int[Array, ""]
+    steps: Int[Array, ""]
+
+
 class Method(eqx.Module):
     """A way to calibrate: frozen settings with a `run`. `calibrate` does the rest."""
 
@@ -125,6 +136,24 @@ class Method(eqx.Module):
     def met_within(self, problem: TargetProblem) -> float | None:
         """The error within which every target is met on success; None where none need be."""
         return None
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether weights have derivatives in what they are solved from."""
+        return False
+
+    def solved(
+        self, problem: TargetProblem, base: Float[Array, " unit"], key: Key | None
+    ) -> Solved:
+        """Solve a problem inside compiled code; pure.
+
+        Raises:
+            BadInputError: the method works on the host.
+        """
+        raise BadInputError(
+            f"{type(self).__name__} works on the host and cannot run inside compiled code. Call "
+            "calibrate(problem, base_weights, method), or solve with Entropy(), Adam() or L0()."
+        )
 
     @abc.abstractmethod
     def run(

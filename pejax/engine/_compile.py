@@ -315,8 +315,8 @@ def _check_sources(system: Any, population: Any) -> None:
 
 
 def _check_dtype(dtype: str) -> None:
-    if dtype not in ("float32", "float64"):
-        raise BadInputError(f"dtype {dtype!r}: choose 'float32' or 'float64'")
+    if isinstance(dtype, np.ndarray) or dtype not in ("float32", "float64"):
+        raise BadInputError(f"dtype is {shown(dtype)}; choose 'float32' or 'float64'")
     if dtype == "float64" and jnp.result_type(float) != jnp.float64:
         raise BadInputError(
             "float64 needs JAX's x64 mode: call jax.config.update('jax_enable_x64', True) first"

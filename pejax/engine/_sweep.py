@@ -64,6 +64,8 @@ def sweep(
     number.
     """
     _check_call(program, population, batch, workers, progress)
+    if not isinstance(executor, str) or executor not in ("local", "ray"):
+        raise BadInputError(f"executor is {shown(executor)}; choose 'local' or 'ray'.")
     laws = _laws(program, reforms)
     chosen = _statistics(program, statistics)
     starts = list(range(0, len(laws), batch))
@@ -74,9 +76,7 @@ def sweep(
     todo = [s for s in starts if s not in results]
     jobs = [(s, _padded(laws[s : s + batch], batch)) for s in todo]
     differs = (laws != np.asarray(program.parameters.values)).any(axis=0)
-    run = {"local": _run_local, "ray": _run_ray}.get(executor)
-    if run is None:
-        raise BadInputError(f"executor {executor!r}: choose 'local' or 'ray'")
+    run = {"local": _run_local, "ray": _run_ray}[executor]
     for done, (start, found) in enumerate(
         run(program, population, jobs, differs, chosen, workers), 1
     ):

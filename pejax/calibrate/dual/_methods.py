@@ -8,8 +8,9 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..._arguments import as_array, as_instance, as_number, as_switch, as_whole
+from ..._types import Key
 from ..._validate import BadInputError
-from .._method import Method, Outcome, Run, optional
+from .._method import Method, Outcome, Run, Solved, optional
 from ..problem._merge import merge_identical
 from ..problem._problem import Goals, TargetProblem, goals_of
 from ..problem._screen import check_shape
@@ -110,6 +111,16 @@ class DualMethod(Method):
             multipliers=_multipliers(goals, sums, solution),
             step_log=np.asarray(solution.log, float)[: int(solution.steps)],
         )
+
+    @property
+    def differentiable(self) -> bool:
+        return True
+
+    def solved(
+        self, problem: TargetProblem, base: Float[Array, " unit"], key: Key | None
+    ) -> Solved:
+        weights, solution = _weights_and_solution(_asked(problem, self), base, self)
+        return Solved(weights, solution.result, solution.steps)
 
     def met_within(self, problem: TargetProblem) -> float | None:
         if not self.exact:
@@ -229,7 +240,8 @@ def calibrated_weights(
 
     Derivatives in the targets, scales, importances, base weights and estimate matrix come from the
     implicit function theorem at the solution. Nothing is checked and the result code is dropped:
-    `calibrate` is the door for that. Runs in float64 where JAX has it switched on.
+    `solve` keeps it, and `calibrate` is the door for real data. Runs in float64 where JAX has it
+    switched on.
 
     >>> problem = TargetProblem([[1.0, 1.0]], [6.0])
     >>> calibrated_weights(problem, jnp.array([1.0, 2.0]), Entropy(exact=True)).round(3)
@@ -238,7 +250,7 @@ def calibrated_weights(
     as_instance(method, DualMethod, "method", "Give a distance method, such as Entropy().")
     base = as_array(base_weights, "base_weights")
     check_shape(base, problem.n_units, "base weight")
-    return _weights_and_solution(_asked(problem, method), base, method)[0]
+    return method.solved(problem, base, None).weights
 
 
 def _asked(problem: TargetProblem, method: DualMethod) -> Goals:

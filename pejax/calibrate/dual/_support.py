@@ -12,7 +12,7 @@ from .._method import Outcome, Run
 from ..problem._problem import TargetProblem, goals_of
 from ._methods import DualMethod
 
-_TRACE = 1e-9
+TRACE = 1e-9
 
 
 class BudgetWarning(UserWarning):
@@ -67,7 +67,7 @@ def on_support(problem: TargetProblem, sample: Sample, n_units: int, solver: Dua
     """
     kept = problem.with_operator(problem.operator.take(units=sample.units))
     outcome = solver.run(kept, sample.weights, Run())
-    found, traces = np.asarray(outcome.weights, float), _TRACE * sample.weights
+    found, traces = np.asarray(outcome.weights, float), TRACE * sample.weights
     weights = np.zeros(n_units)
     weights[sample.units] = np.where(np.abs(found) < traces, traces, found)
     return outcome._replace(weights=jnp.asarray(weights))

@@ -10,11 +10,21 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..._arguments import as_number
+from ..._types import Key
 from ..._validate import BadInputError
-from .._method import Outcome, Run, optional
+from .._method import Outcome, Run, Solved, optional
 from ..operators._accumulate import total
-from ..problem._problem import Goals, TargetProblem
-from ._train import EpochLog, GradientMethod, Moment, ending, loss_and_pull, moved, n_records
+from ..problem._problem import Goals, TargetProblem, goals_of
+from ._train import (
+    EpochLog,
+    GradientMethod,
+    Moment,
+    ending,
+    loss_and_pull,
+    moved,
+    n_records,
+    padded,
+)
 
 _ROUNDS = 8  # in which the shift that conserves the mass is found
 
@@ -87,6 +97,17 @@ class Adam(GradientMethod):
         state, losses = self.descend(problem, base_weights, how)
         weights = self.weights(jnp.asarray(base_weights, problem.operator.dtype), state)
         return Outcome(weights, ending(losses), self.epochs, losses)
+
+    def solved(
+        self, problem: TargetProblem, base: Float[Array, " unit"], key: Key | None
+    ) -> Solved:
+        if self.dropout:
+            Run(key).key_of("Dropout draws")
+        base = base.astype(problem.operator.dtype)
+        goals, rounded = padded(goals_of(problem), base)
+        state, losses = self.trained_in_one(goals, rounded, key)
+        weights = self.weights(rounded, state)[: len(base)]
+        return Solved(weights, ending(losses), jnp.asarray(self.epochs))
 
     def weights(self, base: Float[Array, " unit"], state: _State) -> Float[Array, " unit"]:
         return base * self._ratio(state.theta)

@@ -9,19 +9,31 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from ..._arguments import as_number, as_switch, as_whole, shown
 from ..._one_line import counted, one_line
 from ..._segment import segment_sum
+from ..._types import Key
 from ..._validate import BadInputError
 from ...gates import HardConcrete, Schedule, geometric_schedule
-from .._method import Outcome, Run, optional
+from .._method import Outcome, Run, Solved, optional
 from ..dual._methods import Entropy
-from ..dual._support import Sample, check_budget, on_support
+from ..dual._support import TRACE, Sample, check_budget, on_support
+from ..operators._accumulate import total
 from ..problem._labels import Labels, index_of
-from ..problem._problem import Goals, TargetProblem
-from ._train import EpochLog, GradientMethod, Moment, ending, loss_and_pull, moved, n_records
+from ..problem._problem import Goals, TargetProblem, goals_of
+from ._train import (
+    EpochLog,
+    GradientMethod,
+    Moment,
+    ending,
+    loss_and_pull,
+    moved,
+    n_records,
+    padded,
+    trimmed,
+)
 
 _DESCENT = 0.6  # share of the epochs over which the budget shrinks from all records to its end
 _LOGIT_RANGE = 12.0  # log alpha is kept within, so that a gate can always come back
@@ -210,6 +222,40 @@ class L0(GradientMethod):
         found = on_support(problem, sample, problem.n_units, Entropy(ridge=self.ridge))
         result = jnp.maximum(found.result, end)
         return Outcome(found.weights, result, self.epochs, chosen.losses)
+
+    def solved(
+        self, problem: TargetProblem, base: Float[Array, " unit"], key: Key | None
+    ) -> Solved:
+        """As `run`, with weights of 0 for the records that are dropped where it leaves them out."""
+        Run(key).key_of("L0 draws its gates")
+        method = (
+            self
+            if self.groups is None
+            else dataclasses.replace(self, groups=self.groups.in_order_of(problem))
+        )
+        base = base.astype(problem.operator.dtype)
+        goals, rounded = padded(goals_of(problem), base)
+        state, losses = method.trained_in_one(goals, rounded, key)
+        state = trimmed(state, len(rounded), len(base))
+        gated, end = self.weights(base, state), ending(losses)
+        if not self.refit:
+            return Solved(gated, end, jnp.asarray(self.epochs))
+        kept = self._kept(base, state.gates.log_alpha, gated)
+        start = jnp.where(kept, base, 0)
+        start = start * (total(base) / total(start)).astype(base.dtype)
+        refit = Entropy(ridge=self.ridge).solved(problem, start, None)
+        weights = jnp.where(kept, jnp.maximum(refit.weights, TRACE * start), 0)
+        return Solved(weights, jnp.maximum(refit.result, end), jnp.asarray(self.epochs))
+
+    def _kept(
+        self, base: Float[Array, " unit"], location: Array, gated: Float[Array, " unit"]
+    ) -> Bool[Array, " unit"]:
+        """As `support`, inside compiled code."""
+        if self.budget is None:
+            return gated > 0
+        opened = jnp.where(base > 0, location, -jnp.inf)
+        heaviest_first = jnp.lexsort((-base, -opened))
+        return jnp.zeros(len(base), bool).at[heaviest_first[: self.budget]].set(True)
 
     def trained(
         self, problem: TargetProblem, base_weights: Float[np.ndarray, " unit"], how: Run

@@ -105,6 +105,14 @@ class GradientMethod(Method):
                 )
         return trimmed(state, len(rounded), len(base)), losses
 
+    def trained_in_one(
+        self, goals: Goals, base: Float[Array, " unit"], key: Key | None
+    ) -> tuple[Any, Float[Array, " epoch"]]:
+        """The state after all epochs, and the loss of each, inside compiled code."""
+        epochs = jnp.arange(self.epochs, dtype=jnp.int32)
+        state, log = _stretch(self, goals, base, self.begin(base), epochs, key)
+        return state, log.loss
+
     def optimiser(self, n_units: int) -> optax.GradientTransformation:
         """The optax transformation: Adam with a cosine decay unless one was given.
 
@@ -222,6 +230,7 @@ def moved(parameters: Any, updates: Any) -> Any:
     return jax.tree.map(lambda old, by: old + jnp.asarray(by, old.dtype), parameters, updates)
 
 
-def ending(losses: Float[np.ndarray, " epoch"]) -> Int[Array, ""]:
+def ending(losses: Float[np.ndarray, " epoch"] | Float[Array, " epoch"]) -> Int[Array, ""]:
     """How a run ended: there is no tolerance to meet, only numbers that stay numbers."""
-    return (Result.successful if np.isfinite(losses).all() else Result.nonfinite).array
+    finite = jnp.isfinite(jnp.asarray(losses)).all()
+    return jnp.where(finite, Result.successful.array, Result.nonfinite.array)

@@ -1,0 +1,80 @@
+"""The pure function: weights under `jit`, `vmap` and, where a method has derivatives, `grad`."""
+
+from typing import Any
+
+import equinox as eqx
+from jaxtyping import Array, Float
+
+from .._arguments import as_array, as_instance, check_key
+from .._types import Key
+from .._validate import BadInputError
+from ._method import Method, Solved
+from .problem._problem import TargetProblem
+from .problem._screen import check_shape
+
+
+def solve(
+    problem: TargetProblem,
+    base_weights: Float[Array, " unit"],
+    method: Method,
+    *,
+    key: Key | None = None,
+) -> Solved:
+    r"""The weights of a method as a pure function of problem, base weights and key.
+
+    `jax.jit` and `jax.vmap` apply, over targets, importances (folds), scales, base weights,
+    matrices and keys (seeds). So do `grad` and `jvp` for the distance methods, whose derivatives
+    come from the implicit function theorem at the solution. Nothing is checked but shapes, nobody
+    watches, and nothing is raised: `result` is the code of `pejax.Result` with which it ended.
+    `calibrate` is the door for one calibration of real data.
+
+    Computes in float64 where JAX has it switched on, and in float32 where it has not.
+
+    Args:
+        problem: the targets. `with_values` and `with_operator` change it inside a trace.
+        base_weights: at least 0; a unit of weight 0 stays at 0.
+        method: a distance method, `Adam` or `L0`. Those that draw records on the host (`Cube`,
+            `PPS`, `Random`, `Largest`) are refused.
+        key: PRNG key; needed by methods that draw.
+
+    Returns:
+        A `Solved`: `weights`, `result` and `steps`.
+
+    Raises:
+        BadInputError: a method that works on the host, or that needs a key and got none; base
+            weights of another number; a derivative of a method that has none.
+
+    Twenty calibrations at once, each to its own totals:
+
+    >>> import jax, jax.numpy as jnp
+    >>> from pejax.calibrate import Entropy
+    >>> problem = TargetProblem([[1.0, 1.0, 1.0], [0.0, 1.0, 1.0]], [12.0, 8.0])
+    >>> totals = jnp.array([12.0, 8.0]) * jnp.linspace(0.9, 1.1, 20)[:, None]
+    >>> found = jax.vmap(lambda y: solve(problem.with_values(y), jnp.ones(3), Entropy()))(totals)
+    >>> found.weights.shape, bool((found.result == 0).all())
+    ((20, 3), True)
+    """
+    as_instance(problem, TargetProblem, "problem", "Give a TargetProblem(matrix, values).")
+    as_instance(method, Method, "method", "Give a method, such as Entropy().")
+    if key is not None:
+        check_key(key)
+    base = as_array(base_weights, "base_weights")
+    check_shape(base, problem.n_units, "base weight")
+    if method.differentiable:
+        return method.solved(problem, base, key)
+    return _without_derivative(method, problem, base, key)
+
+
+@eqx.filter_custom_jvp
+def _without_derivative(
+    method: Method, problem: TargetProblem, base: Float[Array, " unit"], key: Key | None
+) -> Solved:
+    return method.solved(problem, base, key)
+
+
+@_without_derivative.def_jvp
+def _refused(primals: Any, tangents: Any) -> Any:
+    raise BadInputError(
+        f"{type(primals[0]).__name__} has no derivative: its weights are where an optimiser "
+        "stopped. Differentiate a distance method, such as Entropy()."
+    )
