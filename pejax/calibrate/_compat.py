@@ -25,7 +25,7 @@ from .gradient._adam import Adam
 from .gradient._l0 import L0, L0State
 from .gradient._train import padded, train, trimmed
 from .operators._operator import Operator
-from .problem._labels import in_order, index_of
+from .problem._labels import columns_of, in_order, index_of
 from .problem._problem import TargetProblem, as_operator, goals_of
 from .problem._screen import check_shape
 
@@ -142,8 +142,8 @@ class Calibration:
         """The totals under the weights."""
         import pandas as pd
 
-        used = jnp.asarray(self.weights if weights is None else weights)
-        totals = np.asarray(self.problem.estimates(used), float)
+        used = self.weights if weights is None else self.problem.by_unit("weights", weights)
+        totals = np.asarray(self.problem.estimates(jnp.asarray(used)), float)
         return pd.Series(totals, index=list(self.problem.names))
 
     def summary(self) -> "pd.DataFrame":
@@ -175,7 +175,8 @@ class SparseCalibrationWeights:
         n_features: number of units.
         beta, gamma, zeta: temperature and stretch of the gates.
         init_keep_prob, log_alpha_jitter_sd: where the gates start.
-        init_weights: where the weights start, one number or one a unit; 1 unless given.
+        init_weights: where the weights start, one number or one a unit; 1 unless given. Columns of
+            a DataFrame are matched with a Series, and later ones with the first, by their labels.
         log_weight_jitter_sd: standard deviation of noise on the log-weights before each `fit`.
         seed: of the jitter and the gates; another one each time unless given.
     """
@@ -199,6 +200,9 @@ class SparseCalibrationWeights:
         self._jitter = log_weight_jitter_sd
         self._key = jax.random.key(secrets.randbits(32) if seed is None else seed)
         self._drawn = 0
+        given = [index_of(column) for column in (start, init_keep_prob)]
+        self._units = next((index for index in given if index is not None), None)
+        init_keep_prob = in_order("init_keep_prob", init_keep_prob, (self._units,), "init_weights")
         self._start = np.broadcast_to(np.asarray(start, float), (n_features,))
         with jax.enable_x64(True):
             gates = HardConcrete(
@@ -234,6 +238,7 @@ class SparseCalibrationWeights:
         target_groups = in_order("target_groups", target_groups, rows, "M")
         importance = _group_weights(len(y), target_groups, normalize_groups, group_multipliers)
         scale = np.abs(y) + 1 if loss_type == "relative" else np.ones_like(y)
+        M = self._in_units(M)
         with jax.enable_x64(True):
             problem = TargetProblem(M, y, scale=scale, weights=importance)
             _check_features(problem.operator, self.n_features)
@@ -269,6 +274,16 @@ class SparseCalibrationWeights:
             gates = self._gates.mode() if drawn is None else drawn
             return np.asarray(self._start * np.exp(np.asarray(self._theta)) * np.asarray(gates))
 
+    def _in_units(self, M: Any) -> Any:
+        """A matrix with its columns in the order of the units, by the labels of both."""
+        columns = columns_of(M)
+        if columns is None:
+            return M
+        if self._units is None:
+            self._units = columns
+        places = type(M.iloc[0])(np.arange(len(columns)), index=columns)
+        return M.iloc[:, np.asarray(in_order("M", places, (self._units,), "the units"))]
+
     def _next_key(self) -> Key:
         """A key that no draw has had; the same ones in turn for the same seed."""
         self._drawn += 1
@@ -286,7 +301,7 @@ class SparseCalibrationWeights:
 
     def predict(self, M: Any) -> Float[Array, " target"]:
         """The totals under the evaluated weights."""
-        operator = as_operator(M)
+        operator = as_operator(self._in_units(M))
         _check_features(operator, self.n_features)
         return operator.mv(jnp.asarray(self.get_weights(deterministic=True)))
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from .problem._problem import TargetProblem
 
 _MOST = 2e10  # units times targets squared above which nobody looks
-_NOTHING = {4: 1e-6, 8: 1e-10}  # by bytes of an entry: a share of a row that is rounding
+_NOTHING = {4: 1e-12, 8: 1e-20}  # by bytes of an entry: the square of what is rounding in a row
+_LEAST = 1e-14  # that float64 tells from nothing
 _GAP = 1e-6  # relative difference of sums that is one
 _SAME = 1e-3  # difference of coefficients, to the largest, that is none
 _SHOWN = 3  # names of a sum
@@ -70,13 +71,13 @@ def _combination(
     problem: "TargetProblem", rows: Int[np.ndarray, " row"]
 ) -> Float[np.ndarray, " row"] | None:
     """Coefficients of targets to which no unit contributes and whose sum is not 0."""
-    operator = problem.operator
+    slack = max(_LEAST, _NOTHING[np.dtype(problem.operator.dtype).itemsize])
     with jax.enable_x64(True):
+        operator = problem.operator.astype(jnp.float64)
         gram = np.asarray(operator.gram(jnp.ones(problem.n_units)), float)[np.ix_(rows, rows)]
         size = np.sqrt(np.maximum(np.diag(gram), 0.0))
         if not (np.isfinite(gram).all() and (size > 0).all()):
             return None
-        slack = _NOTHING[np.dtype(operator.dtype).itemsize]
         powers, directions = np.linalg.eigh(gram / size[:, None] / size)
         free = directions[:, powers <= len(rows) * slack]
         asked = np.asarray(problem.values, float)[rows] / size

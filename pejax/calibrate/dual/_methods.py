@@ -1,6 +1,7 @@
 """Calibration by distance: linear, entropy, bounded logit, raking, one solver for all."""
 
 import abc
+import dataclasses
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -8,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..._arguments import as_array, as_instance, as_number, as_switch, as_whole
+from ..._results import Result
 from ..._types import Key
 from ..._validate import BadInputError
 from .._method import Method, Outcome, Run, Solved, optional
@@ -29,6 +31,8 @@ from ._newton import DualSolution, NewtonOptions, dual_system
 _TOLERANCE = {jnp.dtype("float32"): 1e-5, jnp.dtype("float64"): 1e-10}
 
 _RIDGE = 1e-4  # of soft methods, unless given
+
+_FAR = 60.0  # its exponential is within float32
 
 _LEAST_RIDGE = {jnp.dtype("float32"): 1e-6, jnp.dtype("float64"): 1e-10}
 
@@ -101,6 +105,12 @@ class DualMethod(Method):
         earlier = how.start
         multipliers = None if earlier is None else jnp.asarray(earlier.multipliers_of(problem))
         weights, solution = _solve(goals, base, self, multipliers)
+        narrow = goals.operator.dtype == jnp.float32
+        if self.exact and narrow and int(solution.result) != Result.successful:
+            # A Gram matrix of float32 data may be singular where the data are not.
+            wide = goals._replace(operator=goals.operator.astype(jnp.float64))
+            again = dataclasses.replace(self, tol=self._tolerance(jnp.float32))
+            weights, solution = _solve(wide, base, again, multipliers)
         if merged is not None:
             weights = jnp.asarray(merged.spread(np.asarray(weights), base_weights))
         return Outcome(
@@ -281,7 +291,10 @@ def _weights_and_solution(
         first = ridge = _LEAST_RIDGE[jnp.dtype(goals.operator.dtype)]
     options = NewtonOptions(first, ridge, tol, method.max_steps, method.exact)
     solution = dual_solution(system, options, start)
-    ratio = method.distance.ratio(solution.potential)
+    potential = solution.potential
+    # What a unit of no weight would do may be beyond numbers, and 0 times that is none.
+    potential = jnp.where(base_weights > 0, potential, jnp.clip(potential, -_FAR, _FAR))
+    ratio = method.distance.ratio(potential)
     return base_weights * ratio.astype(base_weights.dtype), solution
 
 

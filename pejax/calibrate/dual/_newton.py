@@ -58,14 +58,18 @@ class DualSystem(eqx.Module):
         r"""The potentials :math:`B^\top \mu`."""
         return self.operator.rmv(self.row_scale * mu)
 
+    def felt(self, potential: Float[Array, " unit"]) -> Float[Array, " unit"]:
+        """The potentials of units that have weight: what others would do may be beyond numbers."""
+        return jnp.where(self.base > 0, potential, 0)
+
     def residual(self, potential: Float[Array, " unit"]) -> Float[Array, " target"]:
         """The weighted relative errors of the estimates."""
-        ratio = self.distance.ratio(potential)
+        ratio = self.distance.ratio(self.felt(potential))
         return self.row_scale * self.operator.mv(self.base * ratio) - self.goal
 
     def curvature(self, potential: Float[Array, " unit"]) -> Float[Array, " unit"]:
         """The weight of each unit in the Hessian."""
-        return self.base * self.distance.slope(potential)
+        return self.base * self.distance.slope(self.felt(potential))
 
     def factor(self, curvature: Any, ridge: Float[Array, ""]) -> Factor:
         """The Hessian with the ridge, factorised, from what the operator made of a curvature."""
@@ -227,14 +231,15 @@ def _newton_step(
     ridge, potential = state.ridge * system.importance, state.potential
     direction, kept, refresh = _direction(system, state, gradient)
     change = system.potential(direction)
+    felt = system.felt(change)
     first_slope = jnp.dot(gradient, direction)
     curvature = ridge * jnp.dot(direction, direction)
-    ratio = system.distance.ratio(potential)
+    ratio = system.distance.ratio(system.felt(potential))
 
     def slope(step: Float[Array, ""]) -> Float[Array, ""]:
         # As a change from the first slope: the slopes themselves would be differences of totals.
-        moved = potential + step * change
-        gained = system.base * (system.distance.ratio(moved) - ratio) * change
+        moved = system.felt(potential + step * change)
+        gained = system.base * (system.distance.ratio(moved) - ratio) * felt
         return first_slope + total(gained) + step * curvature
 
     step = step_length(slope, first_slope)

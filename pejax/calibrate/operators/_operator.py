@@ -1,7 +1,7 @@
 """What a calibration problem asks of its estimate matrix."""
 
 import abc
-from typing import Any
+from typing import Any, Self
 
 import equinox as eqx
 import jax
@@ -41,6 +41,14 @@ class Operator(eqx.Module):
     @abc.abstractmethod
     def dtype(self) -> jnp.dtype:
         """The dtype of the entries."""
+
+    def astype(self, dtype: jnp.dtype) -> Self:
+        """The same matrix with entries of another float type."""
+
+        def cast(x: Array) -> Array:
+            return x.astype(dtype) if jnp.issubdtype(x.dtype, jnp.floating) else x
+
+        return jax.tree.map(cast, self)
 
     @abc.abstractmethod
     def mv(self, weights: Float[Array, " unit"]) -> Float[Array, " target"]:

@@ -36,7 +36,8 @@ def geography_operator(
             of state and district, two digits of a state, `US`) and `variable`, of `values`.
         values: a column a variable, a row a household if `household` is given, else a row a unit.
         geo_id: of the area that each unit lives in: of the finest level among the targets. A Series
-            is matched by its labels with `values`, or with a Series of `household`.
+            is matched by its labels with `values`; for clones, with Series of `household` and of
+            `own`. Base weights, too, are matched with the units' labels then.
         household: the row of `values` of each unit.
         own: variables of which each unit has its own value.
 
@@ -104,12 +105,12 @@ def geography_problem(
     def operator(kept: "pd.DataFrame", areas: Areas) -> GeographyOperator:
         return area_operator(kept, values, units, areas)
 
-    return settled_problem(targets, units.places, operator, sums=sums, limit=limit)
+    return settled_problem(targets, units, operator, sums=sums, limit=limit)
 
 
 def settled_problem(
     targets: "pd.DataFrame",
-    places: Sequence[str] | np.ndarray,
+    units: "Clones",
     operator: Callable[["pd.DataFrame", Areas], Operator],
     *,
     sums: Sums,
@@ -117,7 +118,7 @@ def settled_problem(
     refused: Sequence[Refusal] = (),
 ) -> TargetProblem:
     """The problem of a table after its sums are settled, with the operator of the rows left."""
-    areas = Areas.of(targets, places)
+    areas = Areas.of(targets, units.places)
     names = target_names(targets)
     found = settled(targets, names, areas, sums, limit)
     left, used = targets.iloc[found.kept], found.values[found.kept]
@@ -134,6 +135,7 @@ def settled_problem(
         sources=list(left["source"]) if "source" in left else None,
         refused=(*refused, *found.refused),
         adjusted=found.adjusted,
+        units=units.labels,
     )
 
 
@@ -151,6 +153,7 @@ class Clones(NamedTuple):
     places: Sequence[str] | np.ndarray
     household: Sequence[int] | np.ndarray | None = None
     own: Mapping[str, Any] = MappingProxyType({})
+    labels: "pd.Index | None" = None
 
     @classmethod
     def of(
@@ -171,12 +174,17 @@ class Clones(NamedTuple):
         """
         if household is None:
             ordered = in_order("geo_id", geo_id, (rows,), "values")
-            return cls([str(place) for place in ordered], None, dict(own or {}))
-        known = (index_of(geo_id),)
+            return cls([str(place) for place in ordered], None, dict(own or {}), rows)
+        said = {"geo_id": geo_id, "household": household}
+        said |= {f"own[{name!r}]": drawn for name, drawn in (own or {}).items()}
+        first = next((name for name, column in said.items() if index_of(column) is not None), "")
+        index = index_of(said.get(first))
+        ordered = {name: in_order(name, x, (index,), first) for name, x in said.items()}
         return cls(
-            [str(place) for place in geo_id],
-            in_order("household", household, known, "geo_id"),
-            {k: in_order(f"own[{k!r}]", v, known, "geo_id") for k, v in (own or {}).items()},
+            [str(place) for place in ordered["geo_id"]],
+            ordered["household"],
+            {name: ordered[f"own[{name!r}]"] for name in own or {}},
+            index,
         )
 
 

@@ -48,6 +48,25 @@ def names_of(*indexes: "pd.Index | None") -> list[str] | None:
     return None if first is None else [str(label) for label in first]
 
 
+def units_of(labels: Any, count: int) -> "pd.Index | None":
+    """The labels of units, one each; None where none are given.
+
+    Raises:
+        BadInputError: another number of labels.
+    """
+    if labels is None:
+        return None
+    import pandas as pd
+
+    index = labels if isinstance(labels, pd.Index) else pd.Index(list(labels))
+    if len(index) != count:
+        raise BadInputError(
+            f"units has {len(index)} labels, and the estimate matrix {count} columns. Give a label "
+            "a column."
+        )
+    return index
+
+
 def in_order(
     what: str, given: Any, known: Sequence["pd.Index | Sequence[str] | None"], matrix: str
 ) -> Any:
@@ -70,6 +89,8 @@ def in_order(
     wanted = [_as_index(labels) for labels in known if labels is not None]
     for labels in wanted:
         order = _order(index, labels)
+        if order is None and labels.dtype == object:  # names, which are texts of labels
+            order = _order(_as_text(index), labels)
         if order is not None:
             return given.iloc[order]
     if all(
@@ -92,9 +113,14 @@ def by_row(what: str, given: Any, count: int) -> Any:
     """
     if index_of(given) is None:
         return given
+    return in_order(what, given, (row_numbers(count),), "the population")
+
+
+def row_numbers(count: int) -> "pd.Index":
+    """The labels of rows that have no names: 0, 1, 2, ..."""
     import pandas as pd
 
-    return in_order(what, given, (pd.RangeIndex(count),), "the population")
+    return pd.RangeIndex(count)
 
 
 def _as_index(labels: "pd.Index | Sequence[str]") -> "pd.Index":
@@ -124,7 +150,13 @@ def _are_other(index: "pd.Index", labels: "pd.Index") -> bool:
     return (index.dtype.kind in "iuf") != (labels.dtype.kind in "iuf")
 
 
+def _as_text(index: "pd.Index") -> "pd.Index":
+    return _as_index([str(label) for label in index])
+
+
 def _mismatch(what: str, index: "pd.Index", labels: "pd.Index", matrix: str) -> BadInputError:
+    if index.nlevels != labels.nlevels:
+        index, labels = _as_text(index), _as_text(labels)
     lacking = labels[~labels.isin(index)]
     strange = index[~index.isin(labels)]
     if len(lacking):

@@ -13,7 +13,7 @@ from ..operators._operator import Operator
 from ..operators._sparse import SparseOperator
 from ._areas import DIGITS, LEVELS, Areas, above
 from ._geography import Clones, area_operator, settled_problem
-from ._labels import by_row, in_order, index_of
+from ._labels import by_row, in_order, index_of, row_numbers
 from ._problem import TargetProblem
 from ._screen import Refusal
 from ._source import CannotBuild, Source, household_column
@@ -80,11 +80,12 @@ def build_problem(
     elif household is not None and layout != "geography":
         raise BadInputError(f"clones are kept as a geography; layout {layout!r} cannot hold them.")
 
+    clones = Clones(places, None if household is None else units.household, labels=units.labels)
+
     def operator(kept: "pd.DataFrame", areas: Areas) -> Operator:
         values = built.values()
         if layout == "geography":
-            clones = None if household is None else units.household
-            return area_operator(kept, values, Clones(places, clones), areas)
+            return area_operator(kept, values, clones, areas)
         rows = [
             np.where(_inside(level, place, places), values[variable], 0.0)
             for variable, level, place in zip(
@@ -94,7 +95,7 @@ def build_problem(
         return _written_out(rows, len(places), layout)
 
     return settled_problem(
-        built.table(), places, operator, sums=sums, limit=limit, refused=built.refused
+        built.table(), clones, operator, sums=sums, limit=limit, refused=built.refused
     )
 
 
@@ -105,14 +106,18 @@ class _Units(NamedTuple):
     weights: Float[np.ndarray, " unit"] | None  # None for clones, whose weights nobody has said
     area: np.ndarray | None  # strings: the finest that is known, or None
     why: str  # there is none
+    labels: "pd.Index"
 
     @classmethod
     def of(cls, source: Source, geo_id: Any, household: Any) -> "_Units":
         count = source.population.count(source.population.schema.household)
         if household is None:
             geo_id, rows = by_row("geo_id", geo_id, count), np.arange(count)
+            labels = row_numbers(count)
         else:
             rows = np.asarray(in_order("household", household, (index_of(geo_id),), "geo_id"))
+            given = [index_of(x) for x in (geo_id, household)]
+            labels = next((x for x in given if x is not None), row_numbers(len(rows)))
         if rows.size and not 0 <= rows.min() <= rows.max() < count:
             raise BadInputError(f"household names rows outside of the {count} households.")
         weights = source.weights if household is None else None
@@ -122,12 +127,12 @@ class _Units(NamedTuple):
                     f"geo_id has {len(geo_id)} entries and there are {len(rows)} units. "
                     "Give the area of each."
                 )
-            return cls(rows, weights, np.asarray([str(place) for place in geo_id]), "")
+            return cls(rows, weights, np.asarray([str(place) for place in geo_id]), "", labels)
         try:
             states = source.states()[rows]
         except CannotBuild as reason:
-            return cls(rows, weights, None, str(reason))
-        return cls(rows, weights, np.char.zfill(states.astype(str), 2), "")
+            return cls(rows, weights, None, str(reason), labels)
+        return cls(rows, weights, np.char.zfill(states.astype(str), 2), "", labels)
 
     def fail_if_unknown(self, level: str) -> None:
         """Raise if the units' areas of a level cannot be said."""

@@ -65,6 +65,8 @@ class TargetProblem(eqx.Module):
             unless given. It is for reports: no method stops at it.
         refused: targets set aside before, carried along.
         adjusted: targets whose value was changed before, carried along.
+        units: labels of the matrix's columns, by which Series of weights are matched; those of the
+            DataFrame if it is one.
 
     Raises:
         BadInputError: NaN or infinite values or contributions, lengths that disagree, a scale that
@@ -104,6 +106,7 @@ class TargetProblem(eqx.Module):
         tolerance: Any = None,
         refused: Sequence[Refusal] = (),
         adjusted: Sequence[Adjustment] = (),
+        units: Any = None,
     ):
         of_rows, of_units = _labels.index_of(operator), _labels.columns_of(operator)
         operator = as_operator(operator)
@@ -147,6 +150,7 @@ class TargetProblem(eqx.Module):
         self.groups = None if groups is None else _kept(groups, kept)
         self.levels = None if levels is None else _kept(levels, kept)
         self.sources = None if sources is None else _kept(sources, kept)
+        of_units = _labels.units_of(units, self.operator.shape[1]) if of_units is None else of_units
         self.units = None if of_units is None else _labels.Labels(of_units)
         self.refused = (*refused, *(aside[row] for row in sorted(aside)))
         self.adjusted = tuple(adjusted)

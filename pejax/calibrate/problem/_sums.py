@@ -55,7 +55,8 @@ def settled(
     """Bring parts and wholes of a table together, from the coarsest level down.
 
     A whole's parts are the targets of the same variable in every area of the nearest finer level
-    that has them all; what is incomplete contradicts nothing. `tolerance` of the table, if it is
+    that has them all; what is incomplete contradicts nothing, nor does a target that is not fitted
+    (`weight` 0). `tolerance` of the table, if it is
     there, is the relative gap that is let pass.
 
     Raises:
@@ -108,7 +109,11 @@ def _wholes(targets: "pd.DataFrame", areas: Areas) -> list[_Whole]:
     """Every target with complete parts, from the coarsest level down."""
     rows: dict[tuple[str, int], dict[int, int]] = {}
     columns = (targets["variable"], targets["geo_level"], targets["geo_id"])
+    all_alike = np.ones(len(targets))
+    fitted = (targets["weight"].to_numpy(float) if "weight" in targets else all_alike) != 0
     for row, (variable, level, place) in enumerate(zip(*columns, strict=True)):
+        if not fitted[row]:
+            continue
         at = areas.levels.index(level)
         rows.setdefault((str(variable), at), {})[areas.ids[at][str(place)]] = row
     inside = {

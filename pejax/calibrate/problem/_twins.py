@@ -88,8 +88,9 @@ def clusters(
 ) -> list[Int[np.ndarray, " twin"]]:
     """Sets of two and more rows, not among those to skip, that have the same contributions.
 
-    Rows are the same if their sums agree under each of a few fixed random weights: rows that
-    differ anywhere would have to differ by less than rounding.
+    Rows are the same if their sums agree under each of a few fixed random weights, which give every
+    unit the same say however much it contributes: rows that differ anywhere would have to differ
+    by less than rounding.
     """
     found = []
     sums = trial_sums(operator)
@@ -107,8 +108,13 @@ def clusters(
 def trial_sums(operator: Operator) -> Float[np.ndarray, "trial target"]:
     """The sums of every row under a few fixed random weights, in float64."""
     rng = np.random.default_rng(20_250_101)
+    n_targets, n_units = operator.shape
     with jax.enable_x64(True):
-        trials = rng.uniform(0.5, 1.5, (_TRIALS, operator.shape[1]))
+        low, high = (np.asarray(bound, float) for bound in operator.extent())
+        largest = np.maximum(-low, high)
+        share = rng.uniform(0.5, 1.5, n_targets) / np.where(largest > 0, largest, 1.0)
+        said = np.abs(np.asarray(operator.rmv(jnp.asarray(share)), float))
+        trials = rng.uniform(0.5, 1.5, (_TRIALS, n_units)) / np.where(said > 0, said, 1.0)
         return np.stack([np.asarray(operator.mv(jnp.asarray(t)), float) for t in trials])
 
 

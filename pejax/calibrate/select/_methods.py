@@ -82,7 +82,7 @@ class Selection(Method):
         """Weights of the whole file, none negative and enough of them above 0."""
         if start is not None:
             start.fail_if_other(base)
-            found = start.weights
+            found = np.where(base > 0, start.weights, 0.0)
         else:
             found = np.asarray(self.solver.run(problem, base, Run()).weights)
         traces = 1e-9 * np.mean(base) * (base > 0)

@@ -364,6 +364,11 @@ def _check_names(
     for name in wanted:
         if not isinstance(name, Hashable) or name not in X.columns:
             raise unknown("column", name, X.columns)
+        if not isinstance(name, str):
+            raise BadInputError(
+                f"column {shown(name)} has no text for a name. Rename columns: X.columns = "
+                "X.columns.astype(str)."
+            )
     if not predictors or not targets:
         raise BadInputError("Give at least one predictor and one variable to impute.")
     twice = [name for name in wanted if wanted.count(name) > 1]
