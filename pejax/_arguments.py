@@ -198,7 +198,7 @@ def as_numbers(given: Any, name: str) -> np.ndarray:
     if isinstance(given, str | bytes | Mapping | Set | Iterator | type) or given is None:
         raise BadInputError(f"{name} is {shown(given)}. Give a list or an array of numbers.")
     if isinstance(given, np.ma.MaskedArray) and given.mask.any():
-        given = given.astype(np.float64).filled(np.nan)  # what is masked is missing
+        given = np.where(given.mask, np.nan, given.data.astype(np.float64))  # masked is missing
     try:
         host = np.asarray(given)
     except (TypeError, ValueError) as problem:
