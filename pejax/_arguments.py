@@ -222,6 +222,14 @@ def as_array(given: Any, name: str) -> jax.Array:
     return jnp.asarray(as_numbers(given, name))
 
 
+def as_floats(given: Any, name: str) -> jax.Array:
+    """Numbers as a JAX array of floats, traced or not: whole numbers would overflow in sums."""
+    found = as_array(given, name)
+    if jnp.issubdtype(found.dtype, jnp.floating):
+        return found
+    return found.astype(jnp.result_type(float))
+
+
 def as_column(given: Any, name: str, row: str = "row") -> Float[np.ndarray, " row"]:
     """One number a row, in float64; missing ones are NaN.
 

@@ -1,9 +1,10 @@
 """How good a set of weights is: one definition a formula, all pure and traceable."""
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from .._arguments import as_array
+from .._arguments import as_floats
 
 
 def relative_error(
@@ -18,8 +19,8 @@ def relative_error(
     >>> relative_error(jnp.array([110.0]), jnp.array([100.0]), jnp.array([100.0]))
     Array([0.1], dtype=float32)
     """
-    error = as_array(estimates, "estimates") - as_array(values, "values")
-    return error / as_array(scale, "scale")
+    error = as_floats(estimates, "estimates") - as_floats(values, "values")
+    return error / as_floats(scale, "scale")
 
 
 def squared_relative_loss(
@@ -35,7 +36,7 @@ def squared_relative_loss(
     Array(0.5, dtype=float32)
     """
     squared = jnp.square(relative_error(estimates, values, scale))
-    given = as_array(importance, "importance")
+    given = as_floats(importance, "importance")
     return jnp.sum(given * squared) / jnp.sum(given)
 
 
@@ -48,7 +49,10 @@ def effective_sample_size(weights: Float[Array, " unit"]) -> Float[Array, ""]:
     References:
         Kish (1965), Survey Sampling, section 11.7.
     """
-    weights = as_array(weights, "weights")
+    weights = as_floats(weights, "weights")
+    # Near 1, where squares stay numbers; the size of weights makes no difference.
+    largest = jax.lax.stop_gradient(jnp.max(jnp.abs(weights), initial=0))
+    weights = weights / jnp.where(largest > 0, largest, 1)
     squares = jnp.sum(jnp.square(weights))
     known = jnp.where(squares > 0, squares, 1)
     return jnp.where(squares > 0, jnp.square(jnp.sum(weights)) / known, 0)
@@ -61,19 +65,19 @@ def weight_ratio(weights: Float[Array, " unit"], base: Float[Array, " unit"]) ->
     >>> weight_ratio(jnp.array([3.0, 0.0, 0.0]), jnp.array([2.0, 2.0, 0.0]))
     Array([1.5, 0. , 1. ], dtype=float32)
     """
-    weights, base = as_array(weights, "weights"), as_array(base, "base")
+    weights, base = as_floats(weights, "weights"), as_floats(base, "base")
     known = jnp.where(base == 0, 1, base)
     return jnp.where(base == 0, jnp.where(weights == 0, 1.0, jnp.inf), weights / known)
 
 
 def records_kept(weights: Float[Array, " unit"]) -> Array:
     """The number of units whose weight is not zero."""
-    return jnp.sum(as_array(weights, "weights") != 0)
+    return jnp.sum(as_floats(weights, "weights") != 0)
 
 
 def negative_share(weights: Float[Array, " unit"]) -> Float[Array, ""]:
     """The share of units with a weight below zero."""
-    return jnp.mean(as_array(weights, "weights") < 0)
+    return jnp.mean(as_floats(weights, "weights") < 0)
 
 
 def lorenz_curve(
@@ -98,7 +102,7 @@ def lorenz_curve(
         Lorenz (1905), "Methods of measuring the concentration of wealth", Publications of the
         American Statistical Association 9(70).
     """
-    return lorenz_curve_of_sorted(jnp.sort(as_array(weights, "weights")), points)
+    return lorenz_curve_of_sorted(jnp.sort(as_floats(weights, "weights")), points)
 
 
 def lorenz_curve_of_sorted(
@@ -125,7 +129,7 @@ def gini(weights: Float[Array, " unit"]) -> Float[Array, ""]:
     References:
         Gini (1912), Variabilità e mutabilità.
     """
-    return gini_of_sorted(jnp.sort(as_array(weights, "weights")))
+    return gini_of_sorted(jnp.sort(as_floats(weights, "weights")))
 
 
 def gini_of_sorted(ordered: Float[Array, " unit"]) -> Float[Array, ""]:
@@ -162,7 +166,7 @@ def binding_share(
     (Array(0.25, dtype=float32), Array(0.5, dtype=float32))
     """
     moved = weight_ratio(weights, base) - 1
-    counts = as_array(base, "base") != 0
+    counts = as_floats(base, "base") != 0
     n = jnp.maximum(jnp.sum(counts), 1)
     lower = counts & (-moved >= (1 - within) * (1 - lo))
     upper = counts & (moved >= (1 - within) * (hi - 1))

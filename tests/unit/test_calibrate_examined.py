@@ -103,3 +103,20 @@ def test_what_is_masked_is_missing():
 def test_any_labels_of_targets_become_names(index):
     problem = cal.TargetProblem(np.eye(2), pd.Series([1.0, 2.0], index=index))
     assert problem.names == tuple(str(label) for label in index)
+
+
+@pytest.mark.parametrize("kind", ["uint8", "int32", "float32"])
+@pytest.mark.parametrize("size", [1, 25])
+def test_diagnostics_reckon_in_floats(kind, size):
+    weights = np.array([1, 1, 2], kind) * np.array(size, kind)
+    assert float(cal.effective_sample_size(weights)) == pytest.approx(16 / 6)
+    assert float(cal.gini(weights)) == pytest.approx(1 / 6)
+    np.testing.assert_allclose(cal.lorenz_curve(weights, 4)[1], [0, 0.25, 0.5, 1])
+    one, two = np.array([1], kind), np.array([2], kind)
+    assert cal.relative_error(one, two, two).tolist() == [-0.5]
+
+
+def test_the_effective_sample_of_weights_of_any_size():
+    for size in (1e-25, 1.0, 1e25):
+        found = cal.effective_sample_size(np.array([1.0, 1.0, 2.0], np.float32) * np.float32(size))
+        assert float(found) == pytest.approx(16 / 6)
