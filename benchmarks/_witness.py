@@ -151,20 +151,33 @@ def source_simulation(situation: Mapping[str, Any], reform: Any = None) -> Any:
 
 
 @contextlib.contextmanager
-def put_back(system: Any, paths: Iterable[str]) -> Iterator[None]:
-    """Whatever the block does to these parameters of the source's law, undo it.
+def edited(system: Any, paths: Iterable[str], edit: Callable[[], Any]) -> Iterator[None]:
+    """The source's law with these parameters edited in place, for the block alone.
 
     A reform that the source applies itself copies its whole law, which takes half a minute.
     """
     parameters = [system.parameters.get_child(path) for path in paths]
     before = [list(parameter.values_list) for parameter in parameters]
     try:
+        edit()
+        _forget_values(system)
         yield
     finally:
         for parameter, values in zip(parameters, before, strict=True):
             parameter.values_list = values
-            parameter.parent.clear_parent_cache()
-        system._parameters_at_instant_cache = {}
+        _forget_values(system)
+
+
+def _forget_values(system: Any) -> None:
+    """Clear what the law keeps by day.
+
+    An edit clears it on the way up to the root; a bracket of a scale has no way up, and the nodes
+    above would give the old scale.
+    """
+    for node in (system.parameters, *system.parameters.get_descendants()):
+        if hasattr(node, "_at_instant_cache"):
+            node._at_instant_cache.clear()
+    system._parameters_at_instant_cache = {}
 
 
 @dataclasses.dataclass(frozen=True)

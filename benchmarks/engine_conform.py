@@ -17,7 +17,7 @@ import numpy as np
 from _cases import Case, NotExpressible
 from _engine import PACKAGES, load_country, stage
 from _harness import write
-from _witness import Work, in_numpy, options, put_back, quiet, run_all, same, stamp
+from _witness import Work, edited, in_numpy, options, quiet, run_all, same, stamp
 
 from pejax import engine
 from pejax._validate import PejaxError
@@ -75,10 +75,7 @@ class Runner:
         judge = importlib.import_module("policyengine_core.tools.test_runner").assert_near
         values: dict[str, Any] = {}
         try:
-            with put_back(self.source, case.law):
-                for path, value in case.law.items():
-                    parameter = self.source.parameters.get_child(path)
-                    parameter.update(period="year:2000:40", value=value)
+            with edited(self.source, case.law, lambda: self._edit(case)):
                 rules = self.source
                 for one in self.classes(case):
                     rules = one(rules)
@@ -99,6 +96,10 @@ class Runner:
             except (AssertionError, ValueError) as problem:
                 return values, f"failed: {str(problem)[:300]}"
         return values, ""
+
+    def _edit(self, case: Case) -> None:
+        for path, value in case.law.items():
+            self.source.parameters.get_child(path).update(period="year:2000:40", value=value)
 
     # ---- the program
 

@@ -28,9 +28,9 @@ from _witness import (
     Answers,
     Work,
     differences,
+    edited,
     in_numpy,
     options,
-    put_back,
     quiet,
     reason,
     run_all,
@@ -152,6 +152,11 @@ def draw(
                 dated = FORMS[len(found) % len(FORMS)](value)
             was = parameter.at(f"{YEAR}-01-01")
             found.append(Drawn(kind, parameter.path, was, {parameter.path: dated}))
+    # A kind that the law has too few of leaves its place to any number of the law.
+    left = pools["any number of the law"][quota["any number of the law"] :]
+    for parameter, value in left[: sum(quota.values()) - len(found)]:
+        was, dated = parameter.at(f"{YEAR}-01-01"), FORMS[len(found) % len(FORMS)](value)
+        found.append(Drawn("any number of the law", parameter.path, was, {parameter.path: dated}))
     return found
 
 
@@ -224,7 +229,7 @@ class Run:
         with stage("the source under the law as it is"):
             self.base = source_answers(source_simulation(self.situation), self.names)
         self.mine = in_numpy(self.program, self.people)
-        self.off_before = set(differences(self.program, self.people, self.mine, self.base))
+        self.off_before = differences(self.program, self.people, self.mine, self.base)
 
     def one(self, drawn: Drawn, as_users_do: bool) -> dict[str, Any]:
         """One reform in both engines."""
@@ -264,8 +269,8 @@ class Run:
         if as_users_do:
             return source_answers(source_simulation(self.situation, made), self.names)
         source = self.system.source
-        with put_back(source, reform):
-            made.apply(types.SimpleNamespace(parameters=source.parameters))
+        law = types.SimpleNamespace(parameters=source.parameters)
+        with edited(source, reform, lambda: made.apply(law)):
             return source_answers(source_simulation(self.situation), self.names)
 
     def _by_program(
@@ -326,7 +331,10 @@ def payload(lines: list[dict[str, Any]], run: Run) -> dict[str, Any]:
         "as_users_do": sum(bool(line.get("as_users_do")) for line in lines),
         "differ": dict(reasons),
         "unexplained": reasons[UNEXPLAINED],
-        "differing_before": sorted(run.off_before),
+        "before_any_reform": {
+            name: found | {"reason": reason(name, run.off_before)}
+            for name, found in run.off_before.items()
+        },
         "rows": rows,
     }
 

@@ -162,3 +162,18 @@ def test_second_derivatives_are_those_of_the_gradient(method):
         slope, step = jax.jit(jax.grad(total)), 1e-4
         beside = [(slope(y + s) - slope(y - s)) / (2 * step) for s in step * jnp.eye(3)]
         np.testing.assert_allclose(jax.hessian(total)(y), jnp.stack(beside), rtol=1e-5, atol=1e-9)
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+def test_the_derivative_in_a_base_weight_of_zero(method):
+    """What the first bit of weight of a unit without any would change: a difference to one side."""
+    X, y, w0, coefficient = parts()
+    w0[3] = 0.0
+    with jax.enable_x64(True):
+        of = jax.jit(statistic(method, coefficient))
+        slope = jax.grad(of, argnums=1)(y, w0, X)[3]
+        more = [w0.copy() for _ in range(2)]
+        more[0][3], more[1][3] = 1e-4, 2e-4
+        at, near, far = (of(y, w, X) for w in (w0, *more))
+        right = (4 * near - far - 3 * at) / 2e-4
+    np.testing.assert_allclose(slope, right, rtol=1e-4, atol=1e-7)

@@ -26,13 +26,11 @@ from ._distance import (
     TruncatedChiSquare,
 )
 from ._implicit import dual_solution
-from ._newton import DualSolution, NewtonOptions, dual_system
+from ._newton import DualSolution, NewtonOptions, dual_system, within_numbers
 
 _TOLERANCE = {jnp.dtype("float32"): 1e-5, jnp.dtype("float64"): 1e-10}
 
 _RIDGE = 1e-4  # of soft methods, unless given
-
-_FAR = 60.0  # its exponential is within float32
 
 _LEAST_RIDGE = {jnp.dtype("float32"): 1e-6, jnp.dtype("float64"): 1e-10}
 
@@ -291,10 +289,7 @@ def _weights_and_solution(
         first = ridge = _LEAST_RIDGE[jnp.dtype(goals.operator.dtype)]
     options = NewtonOptions(first, ridge, tol, method.max_steps, method.exact)
     solution = dual_solution(system, options, start)
-    potential = solution.potential
-    # What a unit of no weight would do may be beyond numbers, and 0 times that is none.
-    potential = jnp.where(base_weights > 0, potential, jnp.clip(potential, -_FAR, _FAR))
-    ratio = method.distance.ratio(potential)
+    ratio = method.distance.ratio(within_numbers(solution.potential, base_weights))
     return base_weights * ratio.astype(base_weights.dtype), solution
 
 

@@ -39,6 +39,7 @@ _RIDGE_FALL = 10.0
 _STAGE = 0.1  # a ridge on the way down is left when its gradient is this share of the residual
 _STUCK = 4  # moves of the centre in a row that leave the residual as it was: no solution
 _RUNNING = -1
+_FAR = 60.0  # its exponential is within float32
 _FORCING = 0.2  # what a Newton step may leave of its equations, far from the solution
 _INEXACT, _AGED = 40, 6  # steps of conjugate gradients at most, and from which a factor is old
 _EXACT = 200  # for equations that are solved to rounding
@@ -59,8 +60,8 @@ class DualSystem(eqx.Module):
         return self.operator.rmv(self.row_scale * mu)
 
     def felt(self, potential: Float[Array, " unit"]) -> Float[Array, " unit"]:
-        """The potentials of units that have weight: what others would do may be beyond numbers."""
-        return jnp.where(self.base > 0, potential, 0)
+        """The potentials within numbers, where nothing else holds those of units of no weight."""
+        return within_numbers(potential, self.base)
 
     def residual(self, potential: Float[Array, " unit"]) -> Float[Array, " target"]:
         """The weighted relative errors of the estimates."""
@@ -97,6 +98,13 @@ class DualSystem(eqx.Module):
 
         image = functools.partial(self.image, q, ridge)
         return jax.lax.custom_linear_solve(image, rhs, by_steps, symmetric=True)
+
+
+def within_numbers(
+    potential: Float[Array, " unit"], base: Float[Array, " unit"]
+) -> Float[Array, " unit"]:
+    """Potentials whose exponential is one; those of units with weight as they are."""
+    return jnp.where(base > 0, potential, jnp.clip(potential, -_FAR, _FAR))
 
 
 def dual_system(

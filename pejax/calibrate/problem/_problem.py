@@ -66,7 +66,7 @@ class TargetProblem(eqx.Module):
         refused: targets set aside before, carried along.
         adjusted: targets whose value was changed before, carried along.
         units: labels of the matrix's columns, by which Series of weights are matched; those of the
-            DataFrame if it is one.
+            DataFrame, if it is one, unless given.
 
     Raises:
         BadInputError: NaN or infinite values or contributions, lengths that disagree, a scale that
@@ -150,7 +150,7 @@ class TargetProblem(eqx.Module):
         self.groups = None if groups is None else _kept(groups, kept)
         self.levels = None if levels is None else _kept(levels, kept)
         self.sources = None if sources is None else _kept(sources, kept)
-        of_units = _labels.units_of(units, self.operator.shape[1]) if of_units is None else of_units
+        of_units = of_units if units is None else _labels.units_of(units, self.operator.shape[1])
         self.units = None if of_units is None else _labels.Labels(of_units)
         self.refused = (*refused, *(aside[row] for row in sorted(aside)))
         self.adjusted = tuple(adjusted)
