@@ -15,7 +15,9 @@ from jaxtyping import Array, ArrayLike, Float, Real
 from .._validate import BadInputError
 from ._weighted import (
     Numbers,
+    comparable,
     fail_if_not_rows,
+    fail_if_other_labels,
     floats,
     levels_of,
     namespace,
@@ -46,6 +48,7 @@ def pinball(
     >>> float(pinball(jnp.array([1.0, 3.0]), jnp.array([2.0, 2.0]), 0.75))
     0.5
     """
+    fail_if_other_labels(truth=truth, prediction=prediction, weights=weights)
     actual, guess = numbers(truth, "truth"), numbers(prediction, "prediction")
     if guess.ndim and guess.shape != actual.shape:
         raise BadInputError(
@@ -70,6 +73,7 @@ def weighted_mean(
     >>> round(float(weighted_mean([10, 20, 30], [1.9, 1.2, 1.7])), 3)
     19.583
     """
+    fail_if_other_labels(values=values, weights=weights)
     held = numbers(values, "values")
     return told(_mean(held, weights_of(weights, held)))
 
@@ -88,6 +92,7 @@ def weighted_cdf(
     >>> weighted_cdf(values, jnp.array([0.0, 1.0, 2.0]), weights).tolist()
     [0.0, 0.75, 1.0]
     """
+    fail_if_other_labels(values=values, weights=weights)
     held, at = numbers(values, "values"), numbers(points, "points", finite=False)
     fail_if_not_rows(held, "values")
     return told(_cdf(held, weights_of(weights, held), at))
@@ -111,6 +116,7 @@ def weighted_quantile(
     >>> weighted_quantile(values, jnp.array([0.5, 0.8]), weights).tolist()
     [5.0, 7.0]
     """
+    fail_if_other_labels(values=values, weights=weights)
     held, wanted = numbers(values, "values"), levels_of(levels)
     fail_if_not_rows(held, "values")
     return on_device(_quantile(held, weights_of(weights, held), wanted), "values")
@@ -132,6 +138,8 @@ def wasserstein(
     >>> float(wasserstein(jnp.array([0.0, 1.0]), jnp.array([1.0, 2.0])))
     1.0
     """
+    fail_if_other_labels(values=values, weights=weights)
+    fail_if_other_labels(others=others, other_weights=other_weights)
     one, other = numbers(values, "values"), numbers(others, "others")
     fail_if_not_rows(one, "values")
     fail_if_not_rows(other, "others")
@@ -161,6 +169,7 @@ def crps(
     >>> float(crps(jnp.array([[0.0, 2.0]]), jnp.array([1.0])))
     0.0
     """
+    fail_if_other_labels(draws=draws, truth=truth, weights=weights)
     drawn, actual = numbers(draws, "draws"), numbers(truth, "truth")
     if drawn.ndim != 2 or actual.shape != drawn.shape[:1] or drawn.shape[1] < 2:
         raise BadInputError(
@@ -201,6 +210,7 @@ def compare(
         ("imputed", imputed, "weights", weights),
         ("truth", truth, "truth_weights", truth_weights),
     ):
+        fail_if_other_labels(**{side: given, name: w})
         held = numbers(given, side)
         fail_if_not_rows(held, side)
         counted = weights_of(w, held, name)
@@ -209,12 +219,17 @@ def compare(
             "mean": float(_mean(held, counted)),
             "share zero": float(_mean(held == 0, counted)),
             "mean in the top 1 %": float(_mean_of_top(held, counted)),
-            **{f"quantile {q:g}": float(x) for q, x in zip(asked, at, strict=True)},
+            **{f"quantile {_plain(q)}": float(x) for q, x in zip(asked, at, strict=True)},
         }
     return [
         {"statistic": name, **{side: columns[side][name] for side in columns}}
         for name in columns["truth"]
     ]
+
+
+def _plain(level: float) -> str:
+    """A level so that no two look alike: 0.9, 0.9999999, 1."""
+    return repr(float(level)).removesuffix(".0")
 
 
 def _mean(values: Numbers, weights: Numbers) -> Any:
@@ -233,8 +248,7 @@ def _mean_of_top(values: Numbers, weights: Numbers) -> Any:
 
 def _cdf(values: Numbers, weights: Numbers, points: Numbers) -> Any:
     xp = namespace(values, weights, points)
-    if values.dtype.kind != points.dtype.kind or xp is jnp:
-        values, points = floats(values, xp), floats(points, xp)
+    values, points = comparable(values, points)
     ordered, w = _ordered(values, weights, xp)
     reached = xp.concatenate([xp.zeros(1, w.dtype), xp.cumsum(w)])
     return reached[xp.searchsorted(ordered, points, side="right")] / reached[-1]

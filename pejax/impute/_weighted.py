@@ -4,6 +4,8 @@ Outside of a trace that is the host, in float64, whether or not JAX has 64-bit t
 it is the wider of what is given and JAX's default float.
 """
 
+import itertools
+from fractions import Fraction
 from typing import Any, TypeAlias
 
 import jax.numpy as jnp
@@ -101,15 +103,65 @@ def shifted(*arrays: Numbers) -> tuple[Any, ...]:
     """
     xp = namespace(*arrays)
     if xp is jnp or any(x.dtype.kind == "f" for x in arrays):
+        if xp is np and any(map(_is_long, arrays)):
+            exact = [[Fraction(y) for y in x.ravel().tolist()] for x in arrays]
+            least = min(map(min, exact))
+            both = zip(exact, arrays, strict=True)
+            return tuple(np.array([float(y - least) for y in e]).reshape(x.shape) for e, x in both)
         return tuple(floats(x, xp) for x in arrays)
     least = np.uint64(min(int(x.min()) for x in arrays) % 2**64)
     # Modulo 2^64 the difference is right, whatever the signs.
     return tuple((x.astype(np.uint64) - least).astype(np.float64) for x in arrays)
 
 
+def comparable(values: Numbers, points: Numbers) -> tuple[Any, Any]:
+    """Two columns in types that compare as the numbers do."""
+    xp = namespace(values, points)
+    if xp is np and values.dtype.kind == points.dtype.kind:
+        return values, points
+    if xp is np and (_is_long(values) or _is_long(points)):
+        return _exactly(values), _exactly(points)
+    return floats(values, xp), floats(points, xp)
+
+
+def _is_long(x: Numbers) -> bool:
+    """Whether some whole number is beyond what float64 holds."""
+    return bool(x.dtype.kind in "iu" and x.size and max(-int(x.min()), int(x.max())) > 2**53)
+
+
+def _exactly(x: Numbers) -> np.ndarray:
+    """Python's own numbers, which compare exactly whatever their kinds."""
+    found = np.empty(x.shape, object)
+    found[...] = x.tolist()
+    return found
+
+
+def fail_if_other_labels(**columns: Any) -> None:
+    """Refuse columns of pandas that belong together and are labelled otherwise."""
+    indexed = {name: x.index for name, x in columns.items() if hasattr(x, "iloc")}
+    for first, second in itertools.pairwise(indexed):
+        if not indexed[first].equals(indexed[second]):
+            raise BadInputError(
+                f"{second} has other labels than {first}, or has them in another order. Give "
+                f"{second}.reindex({first}.index), or {second}.to_numpy() to go by order."
+            )
+
+
 def told(x: Any) -> Array:
     """A result in JAX's default float type, or in the trace's own."""
-    return x if isinstance(x, Tracer) else jnp.asarray(x, jnp.result_type(float))
+    return x if isinstance(x, Tracer) else _narrowed(x, jnp.result_type(float), "the result")
+
+
+def _narrowed(x: Any, dtype: Any, name: str) -> Array:
+    """An array in a float type that holds its numbers."""
+    with np.errstate(over="ignore"):
+        found = jnp.asarray(x, dtype)
+    if np.isinf(np.asarray(found)).sum() > np.isinf(np.asarray(x)).sum():
+        raise BadInputError(
+            f"{name} is beyond the numbers of {jnp.dtype(dtype).name}. Enable JAX's 64-bit types "
+            "(jax_enable_x64), or give larger units."
+        )
+    return found
 
 
 def on_device(x: Numbers, name: str) -> Array:
@@ -122,10 +174,14 @@ def on_device(x: Numbers, name: str) -> Array:
                 f"{name} holds whole numbers beyond {limits.bits} bits. Enable JAX's 64-bit types"
                 " (jax_enable_x64), or give them as floats."
             )
+    if host and x.dtype.kind == "f":
+        return _narrowed(x, dtypes.canonicalize_dtype(x.dtype), name)
     return jnp.asarray(x)
 
 
 def _on_host(x: Any, name: str) -> np.ndarray:
+    if isinstance(x, np.ma.MaskedArray) and x.mask.any():
+        x = np.where(x.mask, np.nan, x.data.astype(np.float64))  # masked is missing
     try:
         host = np.asarray(x)
     except (TypeError, ValueError) as problem:

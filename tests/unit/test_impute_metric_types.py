@@ -255,3 +255,46 @@ def test_other_containers_of_numbers():
 def test_what_is_no_distribution_is_refused(ask, message):
     with pytest.raises(BadInputError, match=message):
         ask()
+
+
+LONG = 2**53
+
+
+@pytest.mark.parametrize("point", [np.array([LONG]), np.array([float(LONG)])], ids=["int", "float"])
+@pytest.mark.parametrize("kind", ["int64", "uint64"])
+def test_long_whole_numbers_are_compared_with_any_other_kind(kind, point):
+    value = np.array([LONG + 1], kind)
+    assert impute.weighted_cdf(value, point).tolist() == [0.0]
+    assert impute.weighted_cdf(point, value).tolist() == [1.0]
+    assert float(impute.wasserstein(value, point)) == 1.0
+
+
+def test_what_is_beyond_the_type_of_a_result_is_refused():
+    with pytest.raises(BadInputError, match="beyond the numbers of float32"):
+        impute.weighted_mean([1e39, 3e39])
+    with pytest.raises(BadInputError, match="beyond the numbers of float32"):
+        impute.weighted_quantile([1e39, 3e39], [0.5])
+    with jax.enable_x64(True):
+        assert float(impute.weighted_mean([1e39, 3e39])) == 2e39
+
+
+def test_levels_that_look_alike_have_records_of_their_own():
+    table = impute.compare([1.0, 2.0], [1.0, 2.0], levels=(0.9999999, 1.0))
+    assert [row["statistic"] for row in table[3:]] == ["quantile 0.9999999", "quantile 1"]
+
+
+def test_what_is_masked_is_missing():
+    with pytest.raises(BadInputError, match="missing"):
+        impute.weighted_mean(np.ma.masked_array([1.0, 1e6], [False, True]))
+
+
+@pytest.mark.parametrize("other", [["b", "a"], ["a", "c"]])
+def test_weights_with_other_labels_than_the_values_are_refused(other):
+    values, weights = pd.Series([10, 20], ["a", "b"]), pd.Series([3, 1], other)
+    for metric in (
+        lambda: impute.weighted_mean(values, weights),
+        lambda: impute.compare(values, [1], weights),
+    ):
+        with pytest.raises(BadInputError, match="other labels"):
+            metric()
+    assert float(impute.weighted_mean(values, weights.to_numpy())) == 12.5
