@@ -36,6 +36,7 @@ class Graph:
         self.entity_of = {n: e for e, n in self.sizes.items()}
         self.joined: dict[int, tuple[str, ...]] = {}  # lengths of columns put one after the other
         self.things: dict[str, int] = {}  # columns that may rise, by name, as bits of a trend
+        self.integers: set[str] = set()  # numbers of the law that are written without a fraction
         self.nodes: list[Node] = []
         self.origin: list[str] = []
         self.looped: Any = None  # the text over whose rows a formula loops in Python

@@ -43,7 +43,7 @@ def get(array: Traced, key: Any) -> Traced:
     if isinstance(key, tuple) and any(isinstance(k, Traced) for k in key):
         _fail_if_selected(array)
         return _get_in_row(array, key)
-    if isinstance(key, np.ndarray | list):
+    if isinstance(key, np.ndarray | list) and not isinstance(key, Traced):
         _fail_if_selected(array)
         places = np.asarray(key)
         if places.dtype.kind not in "iu" or graph.entities(array.node.shape[0]):

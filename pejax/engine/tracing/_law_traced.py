@@ -186,7 +186,7 @@ class TableAt:
         return _table(cells, self._picks, None)
 
     def __getitem__(self, key: Any) -> Any:
-        if isinstance(key, np.ndarray):
+        if isinstance(key, np.ndarray) and not isinstance(key, Traced):
             key = _one_name("a table", key)
         if isinstance(key, str | enum.Enum):
             return getattr(self, key if isinstance(key, str) else key.name)

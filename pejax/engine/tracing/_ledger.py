@@ -68,6 +68,8 @@ class Ledger:
             self.fixed(parameter, value, instant)
             return value
         leaf = self._leaf(parameter, instant, float(value))
+        if isinstance(value, int):
+            self.graph.integers.add(leaf.key)
         return Traced(self.graph.parameter(leaf.key, leaf.value))
 
     def absent(self, node: LawNode, name: str, instant: str) -> Exception:

@@ -2,9 +2,9 @@
 
 numpy's protocols do most of the work. What remains are *names* in a function's globals that cannot
 dispatch: `np` itself (array creation, lists of arrays), its ufuncs (`.reduce` of a list) and
-Python's `max`, `min`, `len`, `range` and `int`. The code object is untouched; the function gets a
-copy of its globals with those names replaced, and so does every function of the same rules that it
-calls.
+Python's `max`, `min`, `len`, `range`, `int`, and what asks for types (`_asked`). The code object is
+untouched; the function gets a copy of its globals with those names replaced, and so does every
+function of the same rules that it calls.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 
 from ..graph._node import Node
 from ._array import Traced, held
+from ._asked import Type, attribute, has_attribute, is_instance
 from ._rows import Rows, counted
 from ._stand_in import Numpy
 
@@ -58,7 +59,7 @@ class Rebinder:
         if known is None:
             known = self._globals[id(original)] = dict(original)
             known.update({k: self._replace(v) for k, v in original.items()})
-            known.update(max=largest, min=smallest, len=length, range=counted, int=Whole)
+            known.update(_BUILTINS)
         return known
 
     def _cells(self, closure: Any) -> Any:
@@ -147,3 +148,17 @@ class Whole(metaclass=_OfIntegers):
 
 largest = _extreme("maximum", max)
 smallest = _extreme("minimum", min)
+Whole.__name__ = Whole.__qualname__ = "int"
+Type.known[int] = Whole
+_BUILTINS: dict[str, Any] = {
+    "max": largest,
+    "min": smallest,
+    "len": length,
+    "range": counted,
+    "int": Whole,
+    "isinstance": is_instance,
+    "type": Type,
+    "hasattr": has_attribute,
+    "getattr": attribute,
+}
+"""What formulas have in place of Python's own functions."""

@@ -42,6 +42,8 @@ class Rows(NDArrayOperatorsMixin):
     def _is_same_length(self, other: Any) -> bool:
         if isinstance(other, Rows):
             return other.shadow == self.shadow and other.mask is self.mask
+        if isinstance(other, _array.Traced):
+            return False
         if isinstance(other, int | np.integer) and int(other) == self.shadow:
             raise DimensionClash(f"a number of rows is compared with {other}")
         return False
