@@ -25,6 +25,7 @@ from ._program import Decision, Output, Program, Recipe, _agrees
 from ._report import report_of
 from ._save import FORMAT
 from ._unread import Unread, warn_of_idle_reforms
+from ._whole import fail_if_literals_are_beyond
 from .graph._copy import copied
 from .graph._interpret import Interpreter
 from .graph._strata import Strata
@@ -206,6 +207,7 @@ def _program(
     results = outcome.outputs.values()
     roots = copied([*(r.node for r in results), *(g.node for g in outcome.guards)])
     nodes, decided = roots[: len(results)], roots[len(results) :]
+    fail_if_literals_are_beyond(roots)
     if recipe.chunk is not None:
         fail_if_households_meet(nodes, decided)
     used = set(outcome.given)

@@ -23,6 +23,8 @@ from ._header import fail_if_other_header, fail_if_other_leaves
 from ._parameters import LeafInfo, ParameterIndex, Parameters, as_written
 from ._report import Report
 from ._unread import Unread
+from ._whole import fail_if_numbers_outgrow, fail_if_result_is_at_the_end
+from .graph._bounds import Reckoned, reckoned
 from .graph._interpret import Interpreter
 from .graph._node import Node
 from .graph._strata import Strata
@@ -127,16 +129,34 @@ class Program:
             return self._in_chunks(parameters, population)
         values = self._runtime(parameters.values, population)
         self._check_decisions(parameters, values[len(self.outputs) :], population)
-        return {
+        results = {
             o.name: _trim(population, v, o.entity)
             for o, v in zip(self.outputs, values, strict=False)
         }
+        return self._whole(results, parameters, population)
 
     def _in_chunks(self, parameters: Parameters, population: Population) -> dict[str, Array]:
         dealt = deal(population, self.recipe.chunk or 1)
         values, answers = self._chunked(parameters.values, dealt)
         self._check_decisions(parameters, answers, population)
-        return {o.name: dealt.trim(v, o.entity) for o, v in zip(self.outputs, values, strict=True)}
+        results = {
+            o.name: dealt.trim(v, o.entity) for o, v in zip(self.outputs, values, strict=True)
+        }
+        return self._whole(results, parameters, population)
+
+    def _whole(
+        self, results: dict[str, Array], parameters: Parameters, population: Population
+    ) -> dict[str, Array]:
+        """The results, none of which is a whole number that was cut off."""
+        for output in (o for o in self.outputs if o.vocabulary is None):
+            fail_if_result_is_at_the_end(
+                output.name,
+                results[output.name],
+                lambda o=output: population.trim(
+                    self.interpreter(population, parameters)(o.node), o.entity
+                ),
+            )
+        return results
 
     @property
     def dtype(self) -> str:
@@ -326,7 +346,16 @@ class Program:
             fail_if_rows_are_numbered(self._reckoned)
         entities = self.outputs[0].node.graph.sizes
         extra = self.recipe.extra
-        return accepted(population, self.columns, self.known, entities, self.names, extra)
+        taken = accepted(population, self.columns, self.known, entities, self.names, extra)
+        fail_if_numbers_outgrow(
+            self._numbers, taken, lambda: self.interpreter(taken, parameters), entities
+        )
+        return taken
+
+    @functools.cached_property
+    def _numbers(self) -> Reckoned:
+        """Whole numbers that the program reckons with."""
+        return reckoned(self._roots)
 
 
 def _fields(header: Mapping[str, Any], roots: list[Node]) -> dict[str, Any]:

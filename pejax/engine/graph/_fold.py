@@ -88,10 +88,27 @@ def _chosen_extreme(graph: Graph, test: Node, yes: Node, no: Node, result: Resul
 
 def _same(a: Node, b: Node) -> bool:
     """Whether two nodes hold the same number in every row."""
-    a, b = scalar_of(a) or a, scalar_of(b) or b
+    a, b = (_before_widening(scalar_of(n) or n) for n in (a, b))
     if a is b:
         return True
     return a.op == b.op == "constant" and a.ndim == b.ndim == 0 and bool(a.shadow == b.shadow)
+
+
+def _before_widening(node: Node) -> Node:
+    """The integer of which a 64-bit float was made: the same number, with all its digits in a
+    program of narrower floats too."""
+    widened = node.op == "astype" and node.dtype == np.float64
+    return node.args[0] if widened and node.args[0].dtype.kind == "i" else node
+
+
+def _comparison(op: str) -> Rule:
+    """Integers are compared, ranked and looked for as they are."""
+
+    def rule(graph: Graph, args: tuple[Node, ...], attrs: Attrs, result: Result) -> Node | None:
+        whole = tuple(map(_before_widening, args))
+        return None if whole == args else graph.apply(op, *whole, **dict(attrs))
+
+    return rule
 
 
 def _boolean(neutral: bool) -> Rule:
@@ -158,6 +175,8 @@ def _take(graph: Graph, args: tuple[Node, ...], attrs: Attrs, result: Result) ->
     if at is not None and table.ndim == 1 and not table.data:
         place = int(np.clip(at, 0, table.shape[0] - 1))
         return result(graph.getitem(table, place))
+    if table.ndim and (whole := _before_widening(table)) is not table:
+        return result(graph.apply("take", whole, index))
     return None
 
 
@@ -223,5 +242,5 @@ RULES: dict[str, Rule] = {
     "all": _uniform_reduction,
     "max": _extreme_reduction("maximum"),
     "min": _extreme_reduction("minimum"),
-}
+} | {op: _comparison(op) for op in (*_LARGER, "equal", "not_equal", "isin", "search", "rank")}
 """The rule for each operation that has one."""

@@ -21,10 +21,10 @@ from ..graph._interpret import resolve
 from ..graph._node import Node
 from ..graph._ops import as_index, highest, lowest
 from ..graph._structure import is_link_of
-from . import _kinks, _ranks, _total, _wide
+from . import _kinks, _mixed, _ranks, _total, _wide
 
 Emit = Callable[["Emitter", Node], Array]
-_SMALL_SEARCH, _MOST_NEIGHBOURS = 32, 31
+_SMALL_SEARCH = 32
 _MODE = {True: "promise_in_bounds", False: "drop"}  # links are in bounds, numbers may not be
 
 
@@ -170,6 +170,8 @@ def _kinked(real: Callable[..., Array], otherwise: Emit) -> Emit:
 
 def _comparison(compare: Callable[[Array, Array], Array]) -> Emit:
     def emit(e: Emitter, node: Node) -> Array:
+        if _mixed.one_is_whole(e, node):
+            return _mixed.compare(e, node, compare)
         target = e.width(_common(node))
         if target == np.dtype(bool):
             target = np.dtype(np.int32)
@@ -249,9 +251,14 @@ def _pack(e: Emitter, node: Node) -> Array:
 
 
 def _search(e: Emitter, node: Node) -> Array:
-    edges, x = e.get(node.args[0], e.floating), e.get(node.args[1], e.floating)
-    method = "compare_all" if edges.size <= _SMALL_SEARCH else "scan"
-    return jnp.searchsorted(edges, x, side=str(node.attr("side")), method=method)
+    def find(edges: Array, x: Array) -> Array:
+        method = "compare_all" if edges.size <= _SMALL_SEARCH else "scan"
+        return jnp.searchsorted(edges, x, side=str(node.attr("side")), method=method)
+
+    if _mixed.one_is_whole(e, node):
+        return _mixed.search(e, node, find)
+    whole = all(a.dtype.kind in "iu" for a in node.args)
+    return find(*(e.get(a, np.dtype(np.int32) if whole else e.floating) for a in node.args))
 
 
 def _segment(node_dtype: np.dtype, op: str) -> tuple[Any, Any]:
@@ -280,17 +287,6 @@ def _segments(e: Emitter, node: Node) -> Array:
 
     real = node.dtype.kind == "f" and node.op != "segment_sum"
     return _kinks.segment_extreme(x, ids, run) if real else run(x, ids)
-
-
-def _rank(e: Emitter, node: Node) -> Array:
-    ids, position = (e.get(a, np.dtype(np.int32)) for a in node.args[:2])
-    keep = e.get(node.args[3], np.dtype(bool))
-    key = jnp.where(keep, e.get(node.args[2], e.floating), jnp.inf)
-    apart = e.neighbours.get(int(node.attr("num")))
-    linked = is_link_of(node.args[0], node.attr("num"))
-    if apart is not None and apart <= _MOST_NEIGHBOURS and linked:
-        return jnp.where(keep, _ranks.among_neighbours(ids, key, apart), -1)
-    return jnp.where(keep, _ranks.by_sorting(ids, position, key, e.attrs(node)["num"]), -1)
 
 
 def _nth(e: Emitter, node: Node) -> Array:
@@ -360,6 +356,8 @@ def _scatter(e: Emitter, node: Node) -> Array:
 
 def _isin(e: Emitter, node: Node) -> Array:
     x, table = node.args
+    if _mixed.one_is_whole(e, node):
+        return jnp.isin(*_mixed.members(e, node))
     dtype = e.width(np.result_type(x.dtype, table.dtype))
     return jnp.isin(e.get(x, dtype), e.get(table, dtype))
 
@@ -430,7 +428,7 @@ EMITTERS: dict[str, Emit] = {
     "segment_sum": _segments,
     "segment_max": _segments,
     "segment_min": _segments,
-    "rank": _rank,
+    "rank": _ranks.emit,
     "nth": _nth,
     "kinds": _kinds,
     "lexsort": lambda e, node: jnp.lexsort([e.get(a) for a in node.args]),

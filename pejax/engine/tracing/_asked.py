@@ -11,6 +11,7 @@ formula just reads (`try: x.shape`) is there on numbers too.
 
 from __future__ import annotations
 
+import types
 from typing import Any, ClassVar
 
 import numpy as np
@@ -67,8 +68,13 @@ def _stands_in(x: Any) -> bool:
 
 def _flat(kinds: Any) -> list[type]:
     """Classes, from however deep a tuple or a union."""
-    inner: Any = kinds if isinstance(kinds, tuple) else getattr(kinds, "__args__", None)
-    return [kinds] if inner is None else [k for part in inner for k in _flat(part)]
+    if not isinstance(kinds, tuple | types.UnionType):
+        return [kinds]
+    inner: Any = kinds if isinstance(kinds, tuple) else kinds.__args__
+    found: list[type] = []
+    for part in inner:
+        found += _flat(part)
+    return found
 
 
 def _keep_kind(x: Any, tells: bool = True) -> None:

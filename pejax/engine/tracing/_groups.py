@@ -183,10 +183,17 @@ class GroupView(EntityView):
         return truth > 0
 
     def max(self, array: Any, role: Any = None) -> Traced:
-        return self._segment("segment_max", array, -np.inf, role, np.float64)
+        return self._extreme("segment_max", array, -np.inf, role)
 
     def min(self, array: Any, role: Any = None) -> Traced:
-        return self._segment("segment_min", array, np.inf, role, np.float64)
+        return self._extreme("segment_min", array, np.inf, role)
+
+    def _extreme(self, op: str, array: Any, fill: float, role: Any) -> Traced:
+        """A float, as in the source engine, but found among integers where they are some."""
+        rows = self.members._rows(array)
+        if rows.node.dtype.kind != "i" or rows.mask is not None:
+            return self._segment(op, rows, fill, role, np.float64)
+        return self._segment(op, rows, fill, role).astype(np.float64)
 
     def nb_persons(self, role: Any = None) -> Traced:
         self._check(role)
