@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import warnings
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from ._parameters import ParameterIndex, Parameters, as_written, index_of
 from ._program import Decision, Output, Program, Recipe, _agrees
 from ._report import report_of
 from ._save import FORMAT
+from ._some import interpreter_of, some_of
 from ._unread import Unread, warn_of_idle_reforms
 from ._whole import fail_if_literals_are_beyond
 from .graph._copy import copied
@@ -35,7 +36,8 @@ from .rules._reform import EVER
 from .rules._system import System
 from .running._chunks import fail_if_households_meet
 from .tracing._array import Traced
-from .tracing._inputs import Column, columns_of, host_arrays, recoded, sizes_of, with_all_names
+from .tracing._decisions import People
+from .tracing._inputs import Column, columns_of, recoded, with_all_names
 from .tracing._names import names_of
 from .tracing._trace import Outcome, trace
 
@@ -145,21 +147,27 @@ def _traced(
     taken = columns_taken(population, system.names, recipe.extra)
     columns = tuple(with_all_names(system, column) for column in taken)
     population = recoded(population, columns)
-    rows, host = sizes_of(population), host_arrays(population)
-    numbers = {} if parameters is None else as_written(parameters)
-
-    def values(shadow: dict[str, int]) -> Interpreter:
-        sizes = {n: rows[e] for e, n in shadow.items()}
-        return Interpreter(host, sizes, numbers, memory=_DECIDING_MEMORY)
-
-    outcome = trace(system, recipe.outputs, period, columns, values)
     strata = _strata(population, columns)
+    numbers = {} if parameters is None else as_written(parameters)
+    outcome = trace(system, recipe.outputs, period, columns, _people(population, strata, numbers))
     program = _program(system, outcome, recipe, columns, period, strata)
     large = len(outcome.graph.nodes) >= _LARGE
-    del outcome, values
+    del outcome
     if large:
         reclaim()
     return program
+
+
+def _people(population: Population, strata: Strata | None, numbers: Mapping[str, float]) -> People:
+    """What a trace may ask of the population, under the law's numbers."""
+
+    def everybody(shadow: Mapping[str, int]) -> Interpreter:
+        return interpreter_of(population, shadow, numbers, _DECIDING_MEMORY)
+
+    def some(shadow: Mapping[str, int], without: Collection[int]) -> Sequence[Interpreter]:
+        return some_of(population, strata, shadow, numbers, frozenset(without))
+
+    return People(everybody, strata, some)
 
 
 def _year(system: System, text: str) -> Any:

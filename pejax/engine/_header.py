@@ -12,6 +12,7 @@ from ._parameters import LeafInfo, ParameterIndex
 from .graph._ir import Graph
 from .graph._node import Node
 from .tracing._array import ORDER
+from .tracing._decisions import AT_MOST, OF_SOME
 from .tracing._inputs import Column
 
 _FORM: dict[str, Any] = {
@@ -33,7 +34,7 @@ _NAMES: dict[str, Any] = {
     "variables": dict[str, list[str]],
     "moved": dict[str, tuple[str, bool]],
 }
-_KINDS = ("bool", "int", "float", "str", "array", "at most")
+_KINDS = ("bool", "int", "float", "str", "array", AT_MOST, OF_SOME)
 """The kinds of decisions, besides those that name a scale."""
 
 

@@ -37,6 +37,7 @@ from .running._check import Checker
 from .running._chunks import Chunked, chunked, deal, fail_if_rows_are_numbered
 from .running._runtime import Runtime
 from .tracing._array import ORDER
+from .tracing._decisions import AT_MOST, OF_SOME
 from .tracing._inputs import Column, host_arrays, recoded, sizes_of
 
 _TUPLES = ("outputs", "extra")
@@ -225,16 +226,18 @@ class Program:
     def _concerns_nobody(self, decision: Decision, population: Population) -> Any:
         """Whether a decision asked if anybody is so (or all are not) where nobody lives now.
 
-        The law of a state that is absent is computed for nobody, and nobody misses it.
+        The law of a state that is absent is computed for nobody, and nobody misses it: when the
+        program was made, everybody elsewhere had the same on both ways.
         """
-        node, strata = decision.node, self.strata
-        asked = {"any": True, "all": False}.get(node.op)
-        if strata is None or decision.kind != "bool" or asked is not bool(decision.value):
+        strata = self.strata
+        if strata is None or decision.kind != OF_SOME:
             return False
         entity, _, name = strata.column.partition(".")
-        where = decides_in(node, strata.column, strata.values)
+        where = decides_in(decision.node, strata.column, strata.values)
+        elsewhere = [value for value in strata.values if value not in where]
         held = population.columns[entity][name]
-        return ~jnp.any(jnp.isin(held, jnp.array(where, held.dtype)) & population.mask(entity))
+        lives_elsewhere = jnp.isin(held, jnp.array(elsewhere, held.dtype))
+        return jnp.all(lives_elsewhere | ~population.mask(entity))
 
     def respecialise(
         self, parameters: Parameters, population: Population, system: System | None = None
@@ -390,9 +393,9 @@ def _fields(header: Mapping[str, Any], roots: list[Node]) -> dict[str, Any]:
 def _agrees(decision: Decision, answer: Any, xp: Any = jnp) -> Any:
     """Whether Python would decide alike; `xp` is numpy for fetched answers, JAX inside a trace."""
     recorded: Any = np.asarray(decision.value)
-    if decision.kind == "bool":
+    if decision.kind in ("bool", OF_SOME):
         return (xp.asarray(answer) != 0) == bool(recorded)
-    if decision.kind == "at most":
+    if decision.kind == AT_MOST:
         return xp.all(answer <= recorded)
     if recorded.dtype.kind == "f":
         return xp.allclose(answer, recorded, rtol=1e-6, atol=0.0, equal_nan=True)
@@ -407,8 +410,9 @@ def _moved(decision: Decision, answer: Any) -> str:
             f"{decision.variable}). A scale is edited as a whole: give each bracket's threshold in "
             "ascending order"
         )
+    kind = "bool" if decision.kind == OF_SOME else decision.kind
     return (
-        f"the formula of {decision.variable} took a Python decision ({decision.kind} of a value "
+        f"the formula of {decision.variable} took a Python decision ({kind} of a value "
         f"that was {decision.value!r}) which is now {np.asarray(answer)!r}. Compile for these "
         "people and this law: program.respecialise(parameters, population)"
     )

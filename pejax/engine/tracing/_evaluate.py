@@ -8,7 +8,7 @@ with the parent instead of computed again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -115,6 +115,7 @@ class Simulation(Branching):
         self.trace_state.read(self.trace_state.named(name))
         if name == self._name:
             return self
+        self.trace_state.fail_if_on_trial()
         if name not in self.branches:
             branch = Simulation(self.trace_state, self.inputs, name, self)
             branch._rules = RulesView(branch, copied=clone_system)
@@ -229,16 +230,24 @@ class Simulation(Branching):
         state.frames.append(state.bits[name])
         state.graph.origin.append(name)
         try:
-            result = self._evaluate(variable, period)
+            result = self._decided(lambda: self._evaluate(variable, period))
         finally:
             state.stack.pop()
             state.graph.origin.pop()
             reads = state.frames.pop()
             state.frames[-1] |= reads
-        state.evaluated.setdefault(name, set()).add(str(period))
         owner = self._owner(reads)
         owner.cache[key], owner.reads[key] = result, reads
+        if state.fresh is None:
+            state.evaluated.setdefault(name, set()).add(str(period))
+        else:
+            state.fresh.append((owner, key))
         return result
+
+    def _decided(self, run: Callable[[], Traced]) -> Traced:
+        """A formula's result; what it asks of Python is looked at where a program is to hold it."""
+        decisions = self.trace_state.decisions
+        return run() if decisions is None else decisions.of_one(self.trace_state, run)
 
     def _circle(self, frame: Pending) -> CircularRule:
         stack, (name, period, _) = self.trace_state.stack, frame

@@ -6,12 +6,15 @@ by two branches that do not differ in any bit it has read.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ..graph._ir import Graph
 from ..rules._system import System
+from ._array import Untraceable
+from ._decisions import Decisions
 from ._groups import Links
 from ._law_traced import Law
 from ._ledger import Ledger
@@ -29,7 +32,8 @@ class Trace:
     are no other shadow sizes to try; `refused`, why formulas could not be traced; `given`, the
     population's inputs; `before`, its simulation under the law before a reform; `columns`, what
     the population gives, by the names that it has there; `asked`, the variables of which a formula
-    asked whether they are given.
+    asked whether they are given; `decisions`, what Python asked; `fresh`, the branches and keys
+    of values that are computed on trial.
     """
 
     system: System
@@ -48,6 +52,9 @@ class Trace:
     given: Mapping[tuple[str, Any], Any] = dataclasses.field(default_factory=dict)
     before: Any = None
 
+    decisions: Decisions | None = None
+    fresh: list[tuple[Any, Any]] | None = None
+
     names: dict[str, int] = dataclasses.field(default_factory=dict)
     columns: tuple[str, ...] = ()
     asked: set[str] = dataclasses.field(default_factory=set)
@@ -65,6 +72,31 @@ class Trace:
     def named(self, name: str) -> int:
         """The bit for whether a branch has one name."""
         return self.names.setdefault(name, 4 << (len(self.bits) + len(self.names)))
+
+    @contextlib.contextmanager
+    def on_trial(self) -> Iterator[None]:
+        """Within the context formulas run to see what they would give: it leaves nothing behind."""
+        ledger, self.fresh = self.ledger, []
+        kept = dict(self.refused), set(self.asked), dict(ledger.leaves), dict(ledger.static)
+        self.refused.clear()
+        frame = self.frames[-1]
+        try:
+            yield
+        finally:
+            self.frames[-1] = frame
+            self.refused, self.asked, ledger.leaves, ledger.static = kept
+            for branch, key in self.fresh:
+                branch.cache.pop(key, None)
+                branch.reads.pop(key, None)
+            self.fresh = None
+
+    def fail_if_on_trial(self) -> None:
+        """A trial is to leave no branch behind.
+
+        **Raises:** `Untraceable`.
+        """
+        if self.fresh is not None:
+            raise Untraceable("a branch on trial")
 
     def read(self, bits: int) -> None:
         """Note what the value that is being computed depends on."""

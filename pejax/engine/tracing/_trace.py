@@ -9,12 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..._validate import PejaxError
-from ..graph._interpret import Interpreter
 from ..graph._ir import DimensionClash, Graph
-from ..graph._node import Node, reachable
 from ..rules._calendar import last_day
 from ..rules._system import System
 from ._array import Traced, deciding
+from ._decisions import Decisions, Guard, People
 from ._evaluate import Simulation
 from ._groups import Links
 from ._inputs import Column, input_values, link_nodes
@@ -40,22 +39,6 @@ class UntraceableRule(PejaxError):
 
 
 @dataclasses.dataclass(frozen=True)
-class Guard:
-    """A Python decision that a formula took on the population: a node and the value it had.
-
-    `kind`: what Python asked for, `bool`, `int`, `float`, `str` or `array`; `order of` a scale, for
-    thresholds that ascend; `at most`, for how many members the largest group has. Formulas visit
-    members by their place in the group, and a visit beyond the last finds nobody, so smaller groups
-    are served by the same program.
-    """
-
-    node: Node
-    kind: str
-    variable: str
-    value: Any
-
-
-@dataclasses.dataclass(frozen=True)
 class Outcome:
     """What a trace leaves.
 
@@ -77,20 +60,16 @@ class Outcome:
     asked: frozenset[str] = frozenset()
 
 
-Values = Callable[[dict[str, int]], Interpreter]
-
-
 def trace(
     system: System,
     outputs: Sequence[str],
     period: Any,
     columns: tuple[Column, ...],
-    values: Values,
+    people: People,
 ) -> Outcome:
     """Trace `outputs` for a population with these columns.
 
-    **Arguments:** `values`, gives an interpreter on the real population for shadow sizes: it
-    decides what formulas ask of Python.
+    **Arguments:** `people`, the real population, which decides what formulas ask of Python.
     """
     entities = (system.person, *system.groups)
     for attempt in range(_ATTEMPTS):
@@ -98,7 +77,7 @@ def trace(
         sizes = dict(zip(entities, primes, strict=True))
         final = attempt == _ATTEMPTS - 1
         try:
-            return _attempt(system, outputs, period, columns, sizes, values(sizes), final)
+            return _attempt(system, outputs, period, columns, sizes, people, final)
         except DimensionClash:
             continue
     raise AssertionError("the last attempt refuses formulas instead of raising")
@@ -116,26 +95,15 @@ def _attempt(
     period: Any,
     columns: tuple[Column, ...],
     sizes: dict[str, int],
-    interpreter: Interpreter,
+    people: People,
     final: bool,
 ) -> Outcome:
     graph = Graph(sizes)
-    guards: list[Guard] = []
-    decided: set[tuple[int, str]] = set()
-
-    def decide(node: Node, kind: str) -> Any:
-        value = interpreter(node)
-        if kind == "int" and is_place_count(node):
-            kind = "at most"
-        if (node.index, kind) not in decided:
-            decided.add((node.index, kind))
-            guards.append(Guard(node, kind, graph.origin[-1] if graph.origin else "", value))
-        return value
-
+    decisions = Decisions(graph, people)
     numpy = Numpy(graph)
-    with system.tracing(numpy) as prepare, deciding(decide):
+    with system.tracing(numpy) as prepare, deciding(decisions):
         state = _state(system, graph, numpy, prepare, period, link_nodes(graph, system))
-        state.final = final
+        state.final, state.decisions = final, decisions
         state.columns = tuple(c.said for c in columns)
         inputs = input_values(graph, system, columns, period)
         state.given = inputs
@@ -146,7 +114,7 @@ def _attempt(
     return Outcome(
         graph=graph,
         outputs=results,
-        guards=tuple(guards),
+        guards=decisions.guards(),
         leaves=state.ledger.leaves,
         static=state.ledger.static,
         looked=state.ledger.looked,
@@ -155,18 +123,6 @@ def _attempt(
         period=period,
         asked=frozenset(state.asked),
     )
-
-
-def is_place_count(node: Node) -> bool:
-    """Whether a node is the largest place or size of a group, which no column can change."""
-    while node.op in ("maximum", "add", "astype") and all(
-        a.op == "constant" for a in node.args[1:]
-    ):
-        node = node.args[0]
-    if node.op != "max":
-        return False
-    inputs = {str(n.attr("name")).rpartition(".")[2] for n in reachable([node]) if n.op == "input"}
-    return bool(inputs) and inputs <= {"position", "size", "group", "first", "real"}
 
 
 def _state(

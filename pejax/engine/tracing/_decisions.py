@@ -1,0 +1,209 @@
+"""What Python asked of the population while formulas ran, and for whom each answer holds.
+
+An answer is recorded as a guard, and a program holds it for people of whom it is true. Two kinds
+hold for more people. Whether anybody in a state is so holds where nobody lives in that state, if
+the formula gives everybody else the same on both ways. How many members the largest group has holds
+for smaller groups too, if visits to places where nobody is change nothing. Both are tried out: the
+formula runs once more with the other answer, and what it then gives is compared.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..._validate import PejaxError
+from ..graph._interpret import Interpreter
+from ..graph._ir import DimensionClash, Graph
+from ..graph._node import Node, reachable
+from ..graph._strata import Strata
+from ..graph._support import decides_in
+from ._array import Traced
+
+if TYPE_CHECKING:
+    from ._reads import Trace
+
+AT_MOST, OF_SOME = "at most", "bool of some"
+_MORE = 3
+"""Visits beyond the last member that are tried out; an odd number, so that no sign hides them."""
+
+Key = tuple[int, str]
+
+
+@dataclasses.dataclass(frozen=True)
+class Guard:
+    """A Python decision that a formula took on the population: a node and the value it had.
+
+    `kind`: what Python asked for, `bool`, `int`, `float`, `str` or `array`; `order of` a scale, for
+    thresholds that ascend; `at most`, for how many members the largest group has, where smaller
+    groups are served by the same program; `bool of some`, for whether anybody is so (or all are),
+    which is of no matter to those who live where nobody can be.
+    """
+
+    node: Node
+    kind: str
+    variable: str
+    value: Any
+
+
+@dataclasses.dataclass(frozen=True)
+class People:
+    """The real population, as a trace asks of it.
+
+    **Arguments:** `everybody`, computes nodes for shadow sizes; `strata`, a column by whose values
+    the law divides households; `some`, the same for some households outside of given strata, as
+    they are and with other amounts.
+    """
+
+    everybody: Callable[[dict[str, int]], Interpreter]
+    strata: Strata | None
+    some: Callable[[dict[str, int], Collection[int]], Sequence[Interpreter]]
+
+
+class Decisions:
+    """Answers what Python asks, and remembers what was answered."""
+
+    def __init__(self, graph: Graph, people: People) -> None:
+        self._graph, self._people = graph, people
+        self._interpreter = people.everybody(graph.sizes)
+        self._guards: dict[Key, Guard] = {}
+        self._asking: list[list[Key]] = []
+        self._other: dict[Key, Any] | None = None
+        self._pairs: list[tuple[Key, Traced, Traced]] = []
+        self._probed: set[Key] = set()
+        self._only_here: set[Key] = set()
+        self._some: dict[tuple[int, ...], Sequence[Interpreter]] = {}
+
+    def __call__(self, node: Node, kind: str) -> Any:
+        if kind == "int" and is_place_count(node):
+            kind = AT_MOST
+        key = (node.index, kind)
+        if self._asking:
+            self._asking[-1].append(key)
+        if self._other is not None and key in self._other:
+            return self._other[key]
+        if key in self._guards:
+            return self._guards[key].value
+        value = self._interpreter(node)
+        if self._other is None:
+            origin = self._graph.origin
+            self._guards[key] = Guard(node, kind, origin[-1] if origin else "", value)
+        return value
+
+    def of_one(self, state: Trace, run: Callable[[], Traced]) -> Traced:
+        """What a formula gives; what it would give with other answers is kept for comparison."""
+        if self._other is not None:
+            return run()
+        self._asking.append([])
+        try:
+            result = run()
+        finally:
+            asked = dict.fromkeys(self._asking.pop())
+        others = {key: other for key in asked if (other := self._another(key)) is not None}
+        self._probed |= others.keys()
+        for key, other in others.items():
+            again = self._tried(state, run, {key: other})
+            if again is None:
+                self._only_here.add(key)
+            elif (again.node, again.vocabulary) != (result.node, result.vocabulary):
+                self._pairs.append((key, result, again))
+        return result
+
+    def _another(self, key: Key) -> Any:
+        """The answer that is to be tried out, if the one given could hold for other people."""
+        guard = self._guards.get(key)
+        if guard is None:
+            return None
+        if guard.kind == AT_MOST:
+            return np.asarray(guard.value) + _MORE
+        asked = {"any": True, "all": False}.get(guard.node.op)
+        if self._people.strata is None or guard.kind != "bool" or asked is not bool(guard.value):
+            return None
+        return not asked
+
+    def _tried(
+        self, state: Trace, run: Callable[[], Traced], answers: dict[Key, Any]
+    ) -> Traced | None:
+        """What the formula gives with other answers; None if it then fails or opens branches."""
+        with self._on_trial(state, answers):
+            try:
+                result = run()
+            except (PejaxError, DimensionClash):
+                return None
+            return None if state.refused else result
+
+    @contextlib.contextmanager
+    def _on_trial(self, state: Trace, answers: dict[Key, Any]) -> Iterator[None]:
+        """Within the context nothing is recorded, and what is computed is forgotten afterwards."""
+        self._other = answers
+        with state.on_trial():
+            try:
+                yield
+            finally:
+                self._other = None
+
+    # ---- for whom answers hold
+
+    def guards(self) -> tuple[Guard, ...]:
+        """The decisions that were taken, each of the kind that says for whom it holds."""
+        where = {key: self._where(self._guards[key]) for key in self._probed}
+        only_here = self._only_here | {key for key, strata in where.items() if strata is None}
+        for key, one, other in self._pairs:
+            if key not in only_here and not self._agree(one, other, where[key] or ()):
+                only_here.add(key)
+        return tuple(
+            dataclasses.replace(guard, kind=_kind(guard, key in only_here, key in where))
+            for key, guard in self._guards.items()
+        )
+
+    def _where(self, guard: Guard) -> Collection[int] | None:
+        """The strata whose people a decision is about; None if that is everybody."""
+        strata = self._people.strata
+        if guard.kind == AT_MOST or strata is None:
+            return ()
+        found = decides_in(guard.node, strata.column, strata.values)
+        return found if len(found) < len(strata.values) else None
+
+    def _agree(self, one: Traced, other: Traced, without: Collection[int]) -> bool:
+        """Whether two results are the same for people outside of some strata."""
+        where = tuple(sorted(without))
+        if where not in self._some:
+            self._some = {where: self._people.some(self._graph.sizes, where)}
+        return all(
+            _same(_named(one, compute(one.node)), _named(other, compute(other.node)))
+            for compute in self._some[where]
+        )
+
+
+def _kind(guard: Guard, only_here: bool, tried: bool) -> str:
+    if guard.kind == AT_MOST:
+        return AT_MOST if tried and not only_here else "int"
+    return OF_SOME if tried and not only_here else guard.kind
+
+
+def _named(result: Traced, values: Any) -> np.ndarray:
+    """Values, those of codes as names."""
+    found = np.asarray(values)
+    return found if result.vocabulary is None else np.asarray(result.names)[found]
+
+
+def _same(one: np.ndarray, other: np.ndarray) -> bool:
+    if one.dtype.kind in "fiub" and other.dtype.kind in "fiub":
+        return bool(np.allclose(one, other, rtol=1e-6, atol=1e-9, equal_nan=True))
+    return np.array_equal(one, other)
+
+
+def is_place_count(node: Node) -> bool:
+    """Whether a node is the largest place or size of a group, which no column can change."""
+    while node.op in ("maximum", "add", "astype") and all(
+        a.op == "constant" for a in node.args[1:]
+    ):
+        node = node.args[0]
+    if node.op != "max":
+        return False
+    inputs = {str(n.attr("name")).rpartition(".")[2] for n in reachable([node]) if n.op == "input"}
+    return bool(inputs) and inputs <= {"position", "size", "group", "first", "real"}

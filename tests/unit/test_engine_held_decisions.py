@@ -1,0 +1,228 @@
+"""Decisions that a program holds for other people than those of whom they were taken: only where
+the formula gives those the same on both ways."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pejax import Population
+from pejax.engine import GuardMovedError, build_system, compile, input_variable, rule
+from pejax.engine.tracing._decisions import AT_MOST, OF_SOME
+
+INPUTS = [
+    input_variable("income", entity="person"),
+    input_variable("state", entity="household", kind="int"),
+]
+CA, NY, TX = 6, 36, 48
+
+
+def people(states=(CA, NY, TX), members=4, income=None) -> Population:
+    """A household in every state, of one person less each time."""
+    sizes = [max(1, members - i) for i in range(len(states))]
+    home = np.repeat(np.arange(len(states)), sizes)
+    person = {
+        "person_id": np.arange(len(home)),
+        "household_id": home,
+        "income": 10.0 * np.arange(1, len(home) + 1) if income is None else income,
+    }
+    household = {
+        "household_id": np.arange(len(states)),
+        "household_weight": 1.0,
+        "state": list(states),
+    }
+    return Population.from_frames(
+        {"person": pd.DataFrame(person), "household": pd.DataFrame(household)}
+    )
+
+
+def program_of(formula, population=None, *others):
+    made = rule(entity="household", name="asked")(formula)
+    rules = build_system(
+        "states", entities=("person", "household"), parameters={}, rules=[made, *others],
+        inputs=INPUTS,
+    )  # fmt: skip
+    return compile(rules, ["asked"], 2025, people() if population is None else population)
+
+
+def value(program, population):
+    return np.asarray(program(program.parameters, population)["asked"]).tolist()
+
+
+def kinds(program):
+    return [decision.kind for decision in program.decisions]
+
+
+# ---- whether anybody in a state is so
+
+
+def everybody_gets_it(state):
+    if (state == CA).any():
+        return 100.0 + 0 * state
+    return 0.0 * state
+
+
+def nobody_gets_it(state):
+    if (state != CA).all():
+        return 100.0 + 0 * state
+    return 0.0 * state
+
+
+def only_there(state):
+    if (state == CA).any():
+        return np.where(state == CA, 100.0, 0.0)
+    return 0.0 * state
+
+
+def only_not_there(state):
+    amount = np.where(state == CA, 0.0, 7.0)
+    if (state != CA).all():
+        return 7.0 + 0 * state
+    return amount
+
+
+def almost_only_there(household, state):
+    poor = household.sum(household.members("income", 2025)) < 0
+    if (state == CA).any():
+        return np.where((state == CA) | poor, 100.0, 0.0)
+    return 0.0 * state
+
+
+@pytest.mark.parametrize("formula", [everybody_gets_it, nobody_gets_it, almost_only_there])
+def test_a_branch_that_matters_elsewhere_is_decided_anew(formula):
+    program = program_of(formula)
+    assert kinds(program) == ["bool"]
+    assert value(program, people((CA, TX))) == [value(program, people())[i] for i in (0, 2)]
+    with pytest.raises(GuardMovedError, match=r"asked took a Python decision \(bool"):
+        program(program.parameters, people((NY, TX)))
+    own = program.respecialise(program.parameters, people((NY, TX)))
+    assert value(own, people((NY, TX))) == ([100.0] * 2 if formula is nobody_gets_it else [0.0] * 2)
+
+
+@pytest.mark.parametrize(
+    ("formula", "expected"), [(only_there, [0.0, 0.0]), (only_not_there, [7.0, 7.0])]
+)
+def test_a_branch_that_does_not_matter_elsewhere_is_held(formula, expected):
+    program = program_of(formula)
+    assert kinds(program) == [OF_SOME]
+    assert value(program, people((NY, TX))) == expected
+
+
+def test_a_state_that_the_program_has_not_seen_is_decided_anew():
+    program = program_of(only_there)
+    with pytest.raises(GuardMovedError):
+        program(program.parameters, people((1, 2)))
+
+
+def test_what_is_computed_on_trial_leaves_nothing_behind():
+    @rule(entity="household")
+    def other(state):
+        if (state == 1).any():
+            return 1.0 * state
+        return 2.0 * state
+
+    def asks_for_another(state, household, period):
+        if (state == CA).any():
+            return np.where(state == CA, 100.0, 0.0)
+        return 0.0 * household("other", period)
+
+    program = program_of(asks_for_another, None, other)
+    assert [decision.variable for decision in program.decisions] == ["asked"]
+    assert "other" not in program.known
+
+
+def test_two_formulas_that_ask_the_same_hold_it_together_or_not_at_all():
+    @rule(entity="household")
+    def other(state):
+        return (100.0 if (state == CA).any() else 0.0) + 0 * state
+
+    def asks_too(state, other):
+        return (np.where(state == CA, 100.0, 0.0) if (state == CA).any() else 0.0 * state) + other
+
+    program = program_of(asks_too, None, other)
+    with pytest.raises(GuardMovedError):
+        program(program.parameters, people((NY, TX)))
+
+
+# ---- how many members the largest group has
+
+
+def visits(household, income):
+    total = 0.0
+    for place in range(int(household.nb_persons().max())):
+        total = total + household.value_nth_person(place, household.members("income", 2025))
+    return total
+
+
+def counts_visits(household):
+    rounds = 0
+    for _ in range(int(household.nb_persons().max())):
+        rounds += 1
+    return household.nb_persons() * 0.0 + rounds
+
+
+def last_place(household):
+    last = 0
+    for place in range(int(household.members_position.max()) + 1):
+        last = place
+    return household.nb_persons() * 0.0 + last
+
+
+def member_of_the_last_place(household, period):
+    many = range(int(household.nb_persons().max()))
+    return household.value_nth_person(many[-1], household.members("income", period), default=-1.0)
+
+
+def share_of_visits(household, period):
+    found = [
+        household.value_nth_person(place, household.members("income", period))
+        for place in range(int(household.nb_persons().max()))
+    ]
+    return sum(found) / len(found)
+
+
+def least_with_nobody_as_zero(household, period):
+    least = np.inf + household.nb_persons() * 0.0
+    for place in range(int(household.nb_persons().max())):
+        visited = household.value_nth_person(place, household.members("income", period))
+        least = np.minimum(least, visited)
+    return least
+
+
+def largest_with_nobody_as_zero(household, period):
+    """Incomes of the population are above zero; others may not be."""
+    largest = -np.inf + household.nb_persons() * 0.0
+    for place in range(int(household.nb_persons().max())):
+        visited = household.value_nth_person(place, household.members("income", period))
+        largest = np.maximum(largest, visited)
+    return largest
+
+
+def test_visits_that_find_nobody_hold_for_smaller_groups():
+    program = program_of(visits)
+    assert kinds(program) == [AT_MOST]
+    assert value(program, people(members=2)) == [30.0, 30.0, 40.0]
+    with pytest.raises(GuardMovedError, match="asked"):
+        program(program.parameters, people(members=5))
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        counts_visits,
+        last_place,
+        member_of_the_last_place,
+        share_of_visits,
+        least_with_nobody_as_zero,
+        largest_with_nobody_as_zero,
+    ],
+)
+def test_a_count_that_is_more_than_a_bound_is_decided_anew(formula):
+    program = program_of(formula)
+    assert kinds(program) == ["int"]
+    smaller = people(members=2)
+    with pytest.raises(GuardMovedError, match="asked"):
+        program(program.parameters, smaller)
+    own = program.respecialise(program.parameters, smaller)
+    again = program_of(formula, smaller)
+    assert value(own, smaller) == value(again, smaller)
+    assert value(own, people((CA, NY), members=2)) == value(again, smaller)[:2]
