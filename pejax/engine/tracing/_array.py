@@ -54,16 +54,24 @@ class Traced(NDArrayOperatorsMixin):
     """A symbolic numpy array, one entry a row of an entity (or a scalar).
 
     **Arguments:** `node`; `vocabulary`, the names behind integer codes (an enum class or a tuple
-    of strings), or None for numbers; `mask`, the deferred selection.
+    of strings), or None for numbers; `mask`, the deferred selection; `owner`, whose array it is, if
+    it is not a formula's own.
     """
 
     __array_priority__ = 1000.0
-    __slots__ = ("mask", "node", "vocabulary")
+    __slots__ = ("mask", "node", "owner", "vocabulary")
 
-    def __init__(self, node: Node, vocabulary: Any = None, mask: Node | None = None) -> None:
+    def __init__(
+        self,
+        node: Node,
+        vocabulary: Any = None,
+        mask: Node | None = None,
+        owner: str | None = None,
+    ) -> None:
         self.node = node
         self.vocabulary = vocabulary
         self.mask = mask
+        self.owner = owner
 
     @property
     def __class__(self) -> type:  # what `isinstance` asks of a value that is not known to it
@@ -104,7 +112,7 @@ class Traced(NDArrayOperatorsMixin):
             return self
         if self.mask is not None:
             raise Untraceable("the transpose of selected rows")
-        return Traced(self.graph.apply("transpose", self.node), self.vocabulary)
+        return Traced(self.graph.apply("transpose", self.node), self.vocabulary, owner=self.lender)
 
     @property
     def values(self) -> Traced:
@@ -213,24 +221,65 @@ class Traced(NDArrayOperatorsMixin):
             return Traced(self.graph.apply("invert", same), mask=mask_of([self, other]))
         return NDArrayOperatorsMixin.__ne__(self, other)
 
-    # In-place operators rebind: nodes never change.
+    # ---- changes in place: of the object, which other names may have; nodes never change
+
+    @property
+    def lender(self) -> str:
+        """Whose array a view of this one is."""
+        return self.owner or "another array, of which it is a view,"
+
+    def fail_if_not_own(self) -> None:
+        """What a formula changes in place is its own array.
+
+        **Raises:** `Untraceable`.
+        """
+        if self.owner is not None:
+            raise Untraceable(
+                f"it changes the array of {self.owner} in place, which others read before or after:"
+                " change a copy, x = x.copy()"
+            )
+
+    def become(self, result: Traced) -> Traced:
+        """Hold a result in this array's own type; of a single number, make another."""
+        if not self.ndim:
+            return result
+        self.fail_if_not_own()
+        if not np.can_cast(result.node.dtype, self.node.dtype, "same_kind"):
+            raise TypeError(f"{result.node.dtype} in place of an array of {self.node.dtype}")
+        if result.node.shape != self.node.shape:
+            raise ValueError("an array of another shape in place of this one")
+        self.node, self.mask = self.graph.astype(result.node, self.node.dtype), result.mask
+        return self
+
     def __iadd__(self, other: Any) -> Traced:
-        return self + other
+        return self.become(self + other)
 
     def __isub__(self, other: Any) -> Traced:
-        return self - other
+        return self.become(self - other)
 
     def __imul__(self, other: Any) -> Traced:
-        return self * other
+        return self.become(self * other)
 
     def __itruediv__(self, other: Any) -> Traced:
-        return self / other
+        return self.become(self / other)
+
+    def __ifloordiv__(self, other: Any) -> Traced:
+        return self.become(self // other)
+
+    def __imod__(self, other: Any) -> Traced:
+        return self.become(self % other)
+
+    def __ipow__(self, other: Any) -> Traced:
+        return self.become(self**other)
 
     def __iand__(self, other: Any) -> Traced:
-        return self & other
+        return self.become(self & other)
 
     def __ior__(self, other: Any) -> Traced:
-        return self | other
+        return self.become(self | other)
+
+    def __ixor__(self, other: Any) -> Traced:
+        return self.become(self ^ other)
 
     # ---- indexing
 
@@ -267,12 +316,13 @@ class Traced(NDArrayOperatorsMixin):
         """Sort every row in place; sorting the rows themselves is for `np.sort` of a column."""
         if self.ndim != 2 or axis not in (1, -1):
             raise Untraceable("sorting rows in place")
+        self.fail_if_not_own()
         self.node = _indexing.sorted_rows(self.node)
 
     def view(self, kind: type = np.ndarray) -> Traced:
         if not (isinstance(kind, type) and issubclass(kind, np.ndarray)):
             raise Untraceable("a view of an array's bits")
-        return Traced(self.node, mask=self.mask)
+        return Traced(self.node, mask=self.mask, owner=self.lender)
 
     def sum(self, axis: int | None = None, dtype: Any = None, **how: Any) -> Any:
         return np.sum(self, axis, dtype, **how)

@@ -59,6 +59,7 @@ class Branching(Bookkeeping):
             return
         if (name, period) not in self.inputs:
             self._override(self.trace_state.keys)
+        traced.owner = name
         self.inputs[(name, period)] = traced
         self._forget(name)
 

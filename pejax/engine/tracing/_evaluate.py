@@ -236,6 +236,7 @@ class Simulation(Branching):
             state.graph.origin.pop()
             reads = state.frames.pop()
             state.frames[-1] |= reads
+        result.owner = name
         owner = self._owner(reads)
         owner.cache[key], owner.reads[key] = result, reads
         if state.fresh is None:

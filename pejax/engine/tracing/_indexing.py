@@ -51,7 +51,7 @@ def get(array: Traced, key: Any) -> Traced:
         return Traced(graph.apply("take", array.node, places), array.vocabulary)
     if not isinstance(key, Traced):
         _fail_if_rows_by_number(array, key)
-        return Traced(graph.getitem(array.node, key), array.vocabulary, array.mask)
+        return Traced(graph.getitem(array.node, key), array.vocabulary, array.mask, array.lender)
     if key.node.dtype == np.bool_:
         return Traced(array.node, array.vocabulary, mask=_selected(array, key))
     if not _is_beginning(array.mask):
@@ -64,6 +64,7 @@ def put(array: Traced, key: Any, value: Any) -> None:
     from ._array import Traced, to_node
 
     key, graph = _plain(key), array.graph
+    array.fail_if_not_own()
     _fail_if_other_rows(array, key, value)
     if array.vocabulary is not None or is_name(value):
         (array.node, new), array.vocabulary = unify([array, value])

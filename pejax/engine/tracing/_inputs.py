@@ -233,6 +233,8 @@ def input_values(
     for column in columns:
         variable = system.variable(column.variable)
         values.update(_dated(system, variable, _traced_column(graph, variable, column), period))
+    for (name, _), value in values.items():
+        value.owner = name
     return values
 
 

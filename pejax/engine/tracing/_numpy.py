@@ -109,6 +109,7 @@ def ufunc_call(
     if out and not isinstance(out[0], Traced):
         raise Untraceable(f"numpy.{name} into a plain array")
     if out:
+        out[0].fail_if_not_own()
         out[0].node, out[0].mask = graph.astype(result, out[0].node.dtype), mask
     return Traced(result, mask=mask)
 

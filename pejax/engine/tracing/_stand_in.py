@@ -26,6 +26,7 @@ def _combined_at(name: str, target: Traced, index: Any, values: Any) -> Node:
     """`target` after `ufunc.at(target, index, values)`, of the selected rows."""
     if name not in _AT or not isinstance(index, Traced) or index.ndim != 1 or target.mask:
         raise Untraceable(f"numpy.{name}.at")
+    target.fail_if_not_own()
     graph, rows = target.graph, mask_of([index, values])
     nothing = 0 if name == "add" else neutral(name[:3], target.node.dtype)
     new = graph.broadcast(to_node(graph, values), index.node.shape)
