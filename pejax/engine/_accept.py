@@ -15,7 +15,7 @@ from .._validate import BadInputError
 from ._parameters import ParameterIndex, Parameters
 from .rules._names import Names
 from .running._remember import remembered
-from .tracing._inputs import NUMBERS, Column, columns_of, id_columns, recoded, weight_column
+from .tracing._inputs import IDS, NUMBERS, Column, columns_of, id_columns, recoded, weight_column
 
 
 def accepted(
@@ -36,7 +36,8 @@ def accepted(
     `UnknownNameError` for a column that the country does not know.
     """
     fail_if_groups_missing(population, entities)
-    given = {c.key: c for c in columns_taken(population, names, extra)}
+    ids = {c.variable for c in columns if c.name == IDS}
+    given = {c.key: c for c in columns_taken(population, names, extra, ids)}
     for column in columns:
         _fail_if_missing(column, given)
         _fail_if_another_type(column, given[column.key])
@@ -46,9 +47,11 @@ def accepted(
 
 
 def columns_taken(
-    population: Population, names: Names, extra: Collection[str] = ()
+    population: Population, names: Names, extra: Collection[str] = (), ids: Collection[str] = ()
 ) -> tuple[Column, ...]:
     """The columns of a population that rules may read, each with the variable it gives.
+
+    **Arguments:** `ids`, variables that are the population's own ids whatever its columns are.
 
     **Raises:** `UnknownNameError` for a column that the rules do not know and that is not `extra`;
     `BadInputError` for one on another entity, and for two that give one variable.
@@ -61,7 +64,7 @@ def columns_taken(
     weight = weight_column(population, names)
     if weight is not None and weight.variable not in variables.values():
         taken.append(weight)
-    return (*taken, *id_columns(population, names, taken))
+    return (*taken, *id_columns(population, names, taken, ids))
 
 
 def fail_if_no_population(population: Any) -> None:

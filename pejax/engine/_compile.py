@@ -37,7 +37,7 @@ from .rules._system import System
 from .running._chunks import fail_if_households_meet
 from .tracing._array import Traced
 from .tracing._decisions import People
-from .tracing._inputs import Column, columns_of, recoded, with_all_names
+from .tracing._inputs import IDS, Column, columns_of, recoded, with_all_names
 from .tracing._names import names_of
 from .tracing._trace import Outcome, trace
 
@@ -144,7 +144,7 @@ def _traced(
         system.variable(name)
     fail_if_groups_missing(population, (system.person, *system.groups))
     period = _year(system, recipe.period)
-    taken = columns_taken(population, system.names, recipe.extra)
+    taken = columns_taken(population, system.names, recipe.extra, system.own_ids)
     columns = tuple(with_all_names(system, column) for column in taken)
     population = recoded(population, columns)
     strata = _strata(population, columns)
@@ -196,7 +196,8 @@ def _strata(population: Population, columns: tuple[Column, ...]) -> Strata | Non
     among those that have a few, such as the state."""
     best: Strata | None = None
     for column in columns:
-        if column.entity == population.schema.household and column.kind in "iu":
+        own = column.name != IDS and column.kind in "iu"
+        if own and column.entity == population.schema.household:
             held = np.asarray(population.column(column.name, column.entity))
             values = tuple(int(v) for v in np.unique(held))
             if 2 <= len(values) <= _MOST_STRATA and len(values) > len(best.values if best else ()):

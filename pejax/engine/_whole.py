@@ -84,6 +84,10 @@ def _outgrown(
         return None
     compute: Interpreter = interpreter()
     for node in suspect:
+        if node.op == "from_end":
+            if (problem := _not_there(node, *map(compute, node.args))) is not None:
+                return problem
+            continue
         values = np.atleast_1d(np.asarray(compute(node)))
         wrong = (values > WORD.max) | (values < WORD.min)
         if wrong.any():
@@ -93,6 +97,18 @@ def _outgrown(
                 f"which does not fit in 32 bits. {_FIX}, or correct the row"
             )
     return None
+
+
+def _not_there(node: Node, index: Any, count: Any) -> str | None:
+    """What is wrong with places in an array."""
+    held = np.atleast_1d(np.asarray(index))
+    wrong = (held >= count) | (held < -np.asarray(count))
+    if not wrong.any():
+        return None
+    return (
+        f"{node.origin} asks for place {held[wrong][0]:,} in row {int(wrong.argmax())}, but there "
+        f"are {int(count):,}. Correct the row: places are counted from 0"
+    )
 
 
 def _ends(values: jax.Array) -> Ends:

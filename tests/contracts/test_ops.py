@@ -163,6 +163,7 @@ ROWS: dict[str, list[Row]] = {
     "astype": [smooth(X, dtype="<f8"), jump(WHOLE, dtype="<f8"), jump(X, dtype="|b1")],
     "broadcast": [smooth(Number(2.0), shape=(101,))],
     "pack": [smooth(Number(2.0), 3, Number(np.inf))],
+    "from_end": [jump(WHOLE, 4, beyond="near"), jump(WHOLE, 4, beyond="none")],
     "take": [smooth(HOLES, PLACE), jump(HOLES, Column("i", -9, 9)), smooth(X, GROUP)],
     "getitem": [smooth(STEPS, key=("int", 2)), smooth(STEPS, key=("slice", 1, None, None))],
     "set": [smooth(STEPS, Number(9.0), key=("int", 1)), smooth(X, Number(9.0), key=("int", 0))],

@@ -312,6 +312,23 @@ def test_rows_are_numbered_where_nothing_refers_to_ids():
     np.testing.assert_array_equal(value(program, with_ids(None), "person_id"), range(4))
 
 
+@pytest.mark.parametrize("kind", ["int", "float"])
+def test_ids_that_no_rule_computes_are_those_of_the_tables(tmp_path, kind):
+    """They were 0 unless a column referred to ids."""
+    own = [input_variable(f"{e}_id", entity=e, kind=kind) for e in ("person", "household")]
+
+    @rule(entity="person")
+    def first_of_all(person_id):
+        return person_id == person_id.min()
+
+    rules = system(first_of_all, inputs=(*INPUTS, *own))
+    program = compile(rules, ["person_id", "household_id", "first_of_all"], 2025, with_ids(None))
+    for one in (program, saved(program, tmp_path)):
+        for entity, ids in IDS.items():
+            np.testing.assert_array_equal(value(one, with_ids(None), f"{entity}_id"), ids)
+        np.testing.assert_array_equal(value(one, with_ids(None), "first_of_all"), [0, 0, 0, 1])
+
+
 def test_a_number_of_the_persons_that_reads_as_a_link_is_refused():
     parent = input_variable("parent_id", entity="person", kind="int")
 

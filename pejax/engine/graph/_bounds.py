@@ -15,7 +15,7 @@ import numpy as np
 
 from ._node import Node, literal_of, reachable
 from ._ops import LEAVES
-from ._structure import is_structure, name_of
+from ._structure import is_structure, name_of, row_numbers
 
 WORD = np.iinfo(np.int32)
 Ends = tuple[int, int]
@@ -34,14 +34,17 @@ def is_beyond(node: Node) -> bool:
 class Reckoned:
     """The whole numbers of some nodes that are reckoned from columns, links and literals.
 
-    **Arguments:** `nodes`, arguments first; `columns`, the names of the columns among them.
+    **Arguments:** `nodes`, arguments first; `columns`, the names of the columns among them;
+    `numbers`, which of them are numbers of rows.
     """
 
     nodes: tuple[Node, ...]
     columns: tuple[str, ...]
+    numbers: frozenset[int]
 
     def beyond(self, ends: Mapping[str, Ends], sizes: Mapping[int, int]) -> list[Node]:
-        """The first nodes on any way that may hold more than 32 bits.
+        """The first nodes on any way that may hold more than 32 bits, and the places that may not
+        be there.
 
         **Arguments:** `ends`, the least and the greatest value of each column; `sizes`, shadow size
         to row count.
@@ -50,11 +53,21 @@ class Reckoned:
         found: list[Node] = []
         for node in self.nodes:
             held = _ends(node, known, ends, sizes)
+            if node.op == "from_end" and not self._is_there(node, known):
+                found.append(node)
             if held is not None and (held[0] < WORD.min or held[1] > WORD.max):
                 found.append(node)
                 held = None
             known[node.index] = held
         return found
+
+    def _is_there(self, node: Node, known: Known) -> bool:
+        """Whether a place is a row's number, or cannot be outside; one whose ends are not known
+        passes."""
+        index, count = (known.get(a.index) for a in node.args)
+        if node.args[0].index in self.numbers or index is None:
+            return True
+        return count is not None and -count[1] <= index[0] and index[1] < count[0]
 
 
 def reckoned(roots: Sequence[Node]) -> Reckoned:
@@ -62,11 +75,11 @@ def reckoned(roots: Sequence[Node]) -> Reckoned:
     nodes = [n for n in reachable(list(roots)) if n.dtype.kind in "iub" and n.dtype != np.uint64]
     wanted: set[int] = set()
     for node in reversed(nodes):
-        if node.index in wanted or (node.op in _GROWS and node.dtype.kind in "iu"):
+        if node.index in wanted or (node.op in _LOOKED_AT and node.dtype.kind in "iu"):
             wanted |= {node.index, *(a.index for a in node.args)}
     kept = tuple(n for n in nodes if n.index in wanted)
     given = (name_of(n) for n in kept if n.op == "input" and not is_structure(n))
-    return Reckoned(kept, tuple(dict.fromkeys(given)))
+    return Reckoned(kept, tuple(dict.fromkeys(given)), frozenset(row_numbers(list(kept))))
 
 
 def _ends(
@@ -146,6 +159,8 @@ _OVER_ROWS = {"sum", "cumsum", "segment_sum"}
 _GROWS = {"add", "subtract", "multiply", "power", "square", "negative", "absolute", *_OVER_ROWS}
 """What may give larger numbers than it is given."""
 
+_LOOKED_AT = {*_GROWS, "from_end"}
+
 _ENDS: dict[str, Callable[..., Ends | None]] = {
     "add": _corners(lambda x, y: x + y),
     "subtract": _corners(lambda x, y: x - y),
@@ -156,6 +171,7 @@ _ENDS: dict[str, Callable[..., Ends | None]] = {
     "negative": lambda node, of: of[0] and (-of[0][1], -of[0][0]),
     "remainder": _remainder,
     "floor_divide": _quotient,
+    "from_end": lambda node, of: None,
     "where": lambda node, of: _union(*of[1:]),
     "scatter": lambda node, of: _union(of[0], of[2]),
 } | {

@@ -173,7 +173,7 @@ def _take(graph: Graph, args: tuple[Node, ...], attrs: Attrs, result: Result) ->
         return result(row)
     at = literal_of(index)
     if at is not None and table.ndim == 1 and not table.data:
-        place = int(np.clip(at, 0, table.shape[0] - 1))
+        place = int(np.clip(at, 0, table.shape[0] - 1))  # one below zero has been counted already
         return result(graph.getitem(table, place))
     if table.ndim and (whole := _before_widening(table)) is not table:
         return result(graph.apply("take", whole, index))

@@ -129,9 +129,23 @@ def _getitem(x: Any, key: Any) -> Any:
 
 
 def _scatter(x: Any, index: Any, value: Any) -> np.ndarray:
-    out = np.array(x)
-    out[np.asarray(index)] = value
+    """Values put at places; those for no place are left out."""
+    out, at = np.array(x), np.asarray(index)
+    there = at < len(out)
+    out[at[there]] = np.broadcast_to(value, at.shape + out.shape[1:])[there]
     return out
+
+
+NO_PLACE = np.iinfo(np.int32).max
+
+
+def _from_end(index: Any, count: Any, beyond: str) -> Any:
+    """Places counted from the first of `count`, where those below zero are counted from the end;
+    one outside is `"near"`, the next inside, or `"none"`."""
+    place = np.where(np.less(index, 0), np.add(index, count), index)
+    if beyond == "near":
+        return np.maximum(np.minimum(place, np.subtract(count, 1)), 0)
+    return np.where((place >= 0) & (place < count), place, NO_PLACE)
 
 
 def _set(x: Any, value: Any, key: Any) -> np.ndarray:
@@ -190,6 +204,7 @@ def _others() -> dict[str, Op]:
         Op("broadcast", lambda x, shape: np.broadcast_to(np.asarray(x), shape)),
         Op("pack", lambda *xs: np.array([float(x) for x in xs])),
         Op("take", lambda t, i: np.take(t, np.asarray(i), axis=0, mode="clip")),
+        Op("from_end", _from_end, elementwise=True, jumps=True),
         Op("getitem", _getitem),
         Op("set", _set),
         Op("scatter", _scatter),

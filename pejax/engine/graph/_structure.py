@@ -29,7 +29,7 @@ _COMPARED = {"greater", "greater_equal", "less", "less_equal", "equal", "not_equ
 _CARRIED = {
     "where": 1, "maximum": 0, "minimum": 0, "fmax": 0, "fmin": 0, "astype": 0, "positive": 0,
     "broadcast": 0, "reshape": 0, "getitem": 0, "set": 0, "stack": 0, "concatenate": 0,
-    "transpose": 0, "scatter": 0, "max": 0, "min": 0,
+    "transpose": 0, "scatter": 0, "max": 0, "min": 0, "from_end": 0,
 }  # fmt: skip
 """Operations whose result holds entries of their arguments, of those from this one on."""
 

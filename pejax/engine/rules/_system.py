@@ -55,6 +55,11 @@ class Variable:
     neutralized: bool = False
     carries: bool = True
 
+    @property
+    def is_input(self) -> bool:
+        """Whether only a population gives it."""
+        return self.formula is Variable.formula and not (self.adds or self.subtracts)
+
     @one_line
     def __repr__(self) -> str:
         return f"{self.name}: {self.kind} of {self.entity} by {self.period}"
@@ -130,6 +135,14 @@ class System:
             if name in entities and to.to in (*entities, "")
         }
         return Names(self.name, entities, moved)
+
+    @functools.cached_property
+    def own_ids(self) -> frozenset[str]:
+        """Variables that are the population's own ids: of native rules, which have no data but
+        those. A country's data may have ids or not."""
+        ids = {f"{entity}_id" for entity in (self.person, *self.groups)} & self.variables.keys()
+        held = (self.variables[name] for name in (ids if self.source is None else ()))
+        return frozenset(v.name for v in held if v.is_input and v.kind in ("int", "float"))
 
     def variable(self, name: str) -> Variable:
         """Look a variable up.

@@ -19,7 +19,7 @@ from jaxtyping import Array
 
 from ..graph._interpret import resolve
 from ..graph._node import Node
-from ..graph._ops import as_index, highest, lowest
+from ..graph._ops import NO_PLACE, as_index, highest, lowest
 from ..graph._structure import is_link_of
 from . import _kinks, _mixed, _ranks, _total, _wide
 
@@ -246,6 +246,14 @@ def _take(e: Emitter, node: Node) -> Array:
     return gather(e.get(table, e.width(node.dtype)), e.get(index, np.dtype(np.int32)))
 
 
+def _from_end(e: Emitter, node: Node) -> Array:
+    index, count = e.operands(node)
+    place = jnp.where(index < 0, index + count, index)
+    if node.attr("beyond") == "near":
+        return jnp.maximum(jnp.minimum(place, count - 1), 0)
+    return jnp.where((place >= 0) & (place < count), place, NO_PLACE)
+
+
 def _pack(e: Emitter, node: Node) -> Array:
     return jnp.stack([e.get(a, e.floating, ()) for a in node.args])
 
@@ -414,6 +422,7 @@ EMITTERS: dict[str, Emit] = {
     "broadcast": lambda e, node: e.operands(node)[0],
     "pack": _pack,
     "take": _take,
+    "from_end": _from_end,
     "getitem": lambda e, node: e.get(node.args[0])[as_index(node.attr("key"))],
     "set": _set,
     "scatter": _scatter,

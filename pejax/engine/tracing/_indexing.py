@@ -12,9 +12,10 @@ import numpy as np
 
 from ..graph._ir import Graph
 from ..graph._node import Node
-from ..graph._ops import index_key
+from ..graph._ops import NO_PLACE, index_key
 from ..graph._structure import is_link_of
 from ._names import is_name, unify
+from ._places import places
 
 if TYPE_CHECKING:
     from ._array import Traced
@@ -45,10 +46,11 @@ def get(array: Traced, key: Any) -> Traced:
         return _get_in_row(array, key)
     if isinstance(key, np.ndarray | list) and not isinstance(key, Traced):
         _fail_if_selected(array)
-        places = np.asarray(key)
-        if places.dtype.kind not in "iu" or graph.entities(array.node.shape[0]):
+        chosen = np.asarray(key)
+        if chosen.dtype.kind not in "iu" or graph.entities(array.node.shape[0]):
             raise Untraceable("rows of an array by a plain array")
-        return Traced(graph.apply("take", array.node, places), array.vocabulary)
+        chosen = np.where(chosen < 0, chosen + array.node.shape[0], chosen)
+        return Traced(graph.apply("take", array.node, chosen), array.vocabulary)
     if not isinstance(key, Traced):
         _fail_if_rows_by_number(array, key)
         return Traced(graph.getitem(array.node, key), array.vocabulary, array.mask, array.lender)
@@ -56,7 +58,8 @@ def get(array: Traced, key: Any) -> Traced:
         return Traced(array.node, array.vocabulary, mask=_selected(array, key))
     if not _is_beginning(array.mask):
         _fail_if_selected(array)
-    return Traced(graph.apply("take", array.node, key.node), array.vocabulary, key.mask)
+    row = places(array, key, "near")
+    return Traced(graph.apply("take", array.node, row), array.vocabulary, key.mask)
 
 
 def put(array: Traced, key: Any, value: Any) -> None:
@@ -79,7 +82,15 @@ def put(array: Traced, key: Any, value: Any) -> None:
         chosen = graph.apply("where", along_rows(rows, array.ndim), new, array.node)
         array.node = graph.astype(chosen, array.node.dtype)
     else:
-        array.node = graph.apply("scatter", array.node, key.node, new)
+        array.node = graph.apply("scatter", array.node, _written(array, key), new)
+
+
+def _written(array: Traced, key: Traced) -> Node:
+    """The places to which the rows of a key are written: those that count, and are selected."""
+    graph, place = array.graph, places(array, key, "none")
+    if key.mask is not None:
+        place = graph.apply("where", key.mask, place, NO_PLACE)
+    return graph.real_rows(place, NO_PLACE)
 
 
 def _plain(key: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import jax.numpy as jnp
@@ -81,18 +81,22 @@ def weight_column(population: Population, names: Names) -> Column | None:
     return None
 
 
-def id_columns(population: Population, names: Names, given: Iterable[Column]) -> tuple[Column, ...]:
-    """The population's own ids as columns, where a column is given that may refer to them (a
-    parent's id) and the rules have a variable for them. Without, rules number the rows."""
+def id_columns(
+    population: Population, names: Names, given: Iterable[Column], always: Collection[str] = ()
+) -> tuple[Column, ...]:
+    """The population's own ids as columns, where the rules have a variable for them and a column is
+    given that may refer to them (a parent's id). Without, rules number the rows.
+
+    **Arguments:** `always`, variables that are ids of the population whatever is given.
+    """
     given = list(given)
-    if not any(column.variable.endswith("_id") for column in given):
-        return ()
+    referred = any(column.variable.endswith("_id") for column in given)
     own = {f"{entity}_id": entity for entity in population.schema.entities}
     wanted = own.keys() - {column.variable for column in given}
     return tuple(
         Column(entity, IDS, "i", None, name)
         for name, entity in own.items()
-        if name in wanted and names.entities.get(name) == entity
+        if name in wanted and names.entities.get(name) == entity and (referred or name in always)
     )
 
 

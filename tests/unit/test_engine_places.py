@@ -1,0 +1,169 @@
+"""Rows by their number, from either end: what numpy gives, or a refusal by name."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pejax import BadInputError, Population
+from pejax.engine import SelfCheckError, build_system, compile, input_variable, rule
+from pejax.engine.running import _runtime
+
+MANY = 1000
+INPUTS = [
+    input_variable("income", entity="person"),
+    input_variable("mate", entity="person", kind="int"),
+    input_variable("state", entity="household", kind="int"),
+]
+
+
+def people(mate=None, persons=MANY) -> Population:
+    rows = np.arange(persons)
+    home = rows // 3
+    person = {
+        "person_id": rows + 500,
+        "household_id": home,
+        "income": 1.0 + rows,
+        "mate": (rows + 7) % persons if mate is None else mate,
+    }
+    household = {
+        "household_id": np.arange(home[-1] + 1),
+        "household_weight": 1.0,
+        "state": np.arange(home[-1] + 1) % 3,
+    }
+    return Population.from_frames(
+        {"person": pd.DataFrame(person), "household": pd.DataFrame(household)}
+    )
+
+
+def program_of(formula, **options):
+    made = rule(entity="person", name="asked")(formula)
+    rules = build_system(
+        "rows", entities=("person", "household"), parameters={}, rules=[made], inputs=INPUTS
+    )
+    return compile(rules, ["asked"], 2025, people(), **options)
+
+
+def value(program, population=None):
+    found = program(program.parameters, people() if population is None else population)["asked"]
+    return np.asarray(found)
+
+
+def by_column(income, mate):
+    return income[mate]
+
+
+def from_the_end(income, mate):
+    return income[-1 - mate]
+
+
+def last_where_there_is_none(income, mate):
+    return income[np.where(mate > 500, mate, -1)]
+
+
+def always_the_last(income):
+    return income[np.full(len(income), -1)]
+
+
+def of_some(income, mate):
+    chosen = mate < 500
+    found = income * 0
+    found[chosen] = income[mate[chosen] + 490]
+    return found
+
+
+def written(income, mate):
+    found = income * 0
+    found[mate] = income
+    return found
+
+
+def written_by_some(income, mate):
+    found = income * 1
+    found[mate[income > 700]] = income[income > 700]
+    return found
+
+
+def written_at_the_end(income, mate):
+    found = income * 1
+    found[np.where(mate > 500, mate, -1)] = 7.0
+    return found
+
+
+INCOME, MATE = 1.0 + np.arange(MANY), (np.arange(MANY) + 7) % MANY
+FORMULAS = [
+    by_column,
+    from_the_end,
+    last_where_there_is_none,
+    always_the_last,
+    of_some,
+    written,
+    written_by_some,
+    written_at_the_end,
+]
+
+
+def expected(formula):
+    given = {"income": INCOME, "mate": MATE}
+    names = formula.__code__.co_varnames[: formula.__code__.co_argcount]
+    return formula(*(given[name] for name in names))
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_rows_by_number(formula):
+    program = program_of(formula)
+    np.testing.assert_array_equal(value(program), expected(formula))
+    padded = people().pad_to({"person": 2000, "household": 700})
+    np.testing.assert_array_equal(value(program, padded)[:MANY], expected(formula))
+
+
+def test_a_number_of_a_member_that_is_not_there():
+    """A household's third member, or the last of all where it has two."""
+
+    def third(income, household):
+        rows = household.value_nth_person(2, np.arange(len(income)), default=-1)
+        return income[household.project(rows)]
+
+    found = value(program_of(third))
+    home = np.arange(MANY) // 3
+    there = 3 * home + 2
+    np.testing.assert_array_equal(found, INCOME[np.where(there < MANY, there, -1)])
+
+
+def test_strata_on_their_own_rows(monkeypatch):
+    monkeypatch.setattr(_runtime, "SMALLEST_COMPACTED", 0)
+    monkeypatch.setattr(_runtime, "FEWEST_AT_HOME", 1)
+
+    def there(income, state, household):
+        rows = household.value_nth_person(1, np.arange(len(income)), default=-1)
+        found = income[np.where(income > 500, household.project(rows), -1)]
+        return np.where(state == 1, found * 2, 0.0)
+
+    found = value(program_of(there))
+    rows = np.arange(MANY)
+    second = np.where(3 * (rows // 3) + 1 < MANY, 3 * (rows // 3) + 1, -1)
+    kept = INCOME[np.where(INCOME > 500, second, -1)] * 2
+    np.testing.assert_array_equal(found, np.where((rows // 3) % 3 == 1, kept, 0))
+
+
+def test_blocks_never_give_another_row_in_silence():
+    def last(income, household):
+        rows = household.value_nth_person(2, np.arange(len(income)), default=-1)
+        return income[np.where(income > 500, household.project(rows), -1)]
+
+    with pytest.raises((SelfCheckError, BadInputError)):
+        value(program_of(last, chunk=50))
+
+
+@pytest.mark.parametrize(
+    ("mate", "place"), [(np.arange(MANY) + 3, "1,000 in row 997"), (-np.arange(MANY) - 2, "-1,001")]
+)
+def test_a_place_that_is_not_there_is_refused(mate, place):
+    program = program_of(by_column)
+    assert len(value(program)) == MANY
+    with pytest.raises(BadInputError, match=f"asked asks for place {place}"):
+        value(program, people(mate))
+
+
+def test_a_smaller_population_has_its_own_end():
+    program = program_of(always_the_last)
+    assert (value(program, people(persons=17)) == 17).all()
