@@ -16,14 +16,14 @@ from jaxtyping import Array
 from .._one_line import listed
 from .._population import Population
 from .._transforms import is_traced
-from .._validate import PejaxError, unknown
+from .._validate import BadInputError, PejaxError, unknown
 from . import _save
 from ._accept import accepted, fail_if_no_population, fail_if_other_parameters
 from ._header import fail_if_other_header, fail_if_other_leaves
 from ._parameters import LeafInfo, ParameterIndex, Parameters, as_written
 from ._report import Report
 from ._unread import Unread
-from ._whole import fail_if_numbers_outgrow, fail_if_result_is_at_the_end
+from ._whole import fail_if_result_is_at_the_end, outgrown
 from .graph._bounds import Reckoned, reckoned
 from .graph._interpret import Interpreter
 from .graph._node import Node
@@ -126,6 +126,7 @@ class Program:
 
     def __call__(self, parameters: Parameters, population: Population) -> dict[str, Array]:
         population = self._accept(parameters, population)
+        self._fail_if_numbers_outgrow(parameters, population)
         if self.recipe.chunk is not None:
             return self._in_chunks(parameters, population)
         values = self._runtime(parameters.values, population)
@@ -349,11 +350,23 @@ class Program:
             fail_if_rows_are_numbered(self._reckoned)
         entities = self.outputs[0].node.graph.sizes
         extra = self.recipe.extra
-        taken = accepted(population, self.columns, self.known, entities, self.names, extra)
-        fail_if_numbers_outgrow(
-            self._numbers, taken, lambda: self.interpreter(taken, parameters), entities
+        return accepted(population, self.columns, self.known, entities, self.names, extra)
+
+    def _fail_if_numbers_outgrow(self, parameters: Parameters, population: Population) -> None:
+        """Whole numbers of these people fit, and their places are there; a decision that they
+        move comes first.
+
+        **Raises:** `BadInputError`; `GuardMovedError`.
+        """
+        sizes = self.outputs[0].node.graph.sizes
+        problem = outgrown(
+            self._numbers, population, lambda: self.interpreter(population, parameters), sizes
         )
-        return taken
+        if problem is not None:
+            compute = self.interpreter(population, parameters)
+            answers = compute.all([d.node for d in self.decisions])
+            self._check_decisions(parameters, answers, population)
+            raise BadInputError(problem)
 
     @functools.cached_property
     def _numbers(self) -> Reckoned:

@@ -46,27 +46,22 @@ def _needs_word(node: Node) -> bool:
     return node.dtype.kind in "iu" and node.dtype != np.uint64 and node.op != "search"
 
 
-def fail_if_numbers_outgrow(
+def outgrown(
     whole: Reckoned, population: Population, interpreter: Any, graph_sizes: Mapping[str, int]
-) -> None:
-    """What rules reckon from whole numbers of these people fits; looked at once for them.
+) -> str | None:
+    """What is wrong with the whole numbers that rules reckon from these people; looked at once.
 
     **Arguments:** `interpreter`, makes what computes a node in 64 bits; `graph_sizes`, shadow sizes
     by entity.
-
-    **Raises:** `BadInputError`.
     """
     columns = arrays(population, whole.columns) if whole.nodes else {}
     if not whole.nodes or is_traced((columns, population.links)):
-        return
-    links = list(population.links.values())
-    problem = remembered(
-        [*columns.values(), *links],
-        ("whole", id(whole)),
+        return None
+    return remembered(
+        [*columns.values(), *population.links.values()],
+        ("whole", whole.token),
         lambda: _outgrown(whole, columns, population, interpreter, graph_sizes),
     )
-    if problem is not None:
-        raise BadInputError(problem)
 
 
 def _outgrown(

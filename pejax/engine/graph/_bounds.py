@@ -35,12 +35,13 @@ class Reckoned:
     """The whole numbers of some nodes that are reckoned from columns, links and literals.
 
     **Arguments:** `nodes`, arguments first; `columns`, the names of the columns among them;
-    `numbers`, which of them are numbers of rows.
+    `numbers`, which of them are numbers of rows; `token`, by which these are told from any others.
     """
 
     nodes: tuple[Node, ...]
     columns: tuple[str, ...]
     numbers: frozenset[int]
+    token: object = dataclasses.field(default_factory=object)
 
     def beyond(self, ends: Mapping[str, Ends], sizes: Mapping[int, int]) -> list[Node]:
         """The first nodes on any way that may hold more than 32 bits, and the places that may not

@@ -249,9 +249,8 @@ def _take(e: Emitter, node: Node) -> Array:
 def _from_end(e: Emitter, node: Node) -> Array:
     index, count = e.operands(node)
     place = jnp.where(index < 0, index + count, index)
-    if node.attr("beyond") == "near":
-        return jnp.maximum(jnp.minimum(place, count - 1), 0)
-    return jnp.where((place >= 0) & (place < count), place, NO_PLACE)
+    near = jnp.maximum(jnp.minimum(place, count - 1), 0)
+    return near if node.attr("beyond") == "near" else jnp.where(near == place, place, NO_PLACE)
 
 
 def _pack(e: Emitter, node: Node) -> Array:
