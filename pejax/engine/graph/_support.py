@@ -169,11 +169,16 @@ def _may_be_zero(node: Node, nonzero: Sets, zero: Sets, every: int) -> int:
 
 def decides_in(node: Node, column: str, values: tuple[int, ...]) -> list[int]:
     """The strata whose rows can turn an `any` true or an `all` false; any other rows leave it."""
-    nodes = reachable([node])
+    return each_decides_in([node], column, values)[0]
+
+
+def each_decides_in(decided: list[Node], column: str, values: tuple[int, ...]) -> list[list[int]]:
+    """The same of several nodes in one go."""
+    nodes = reachable(decided)
     numbers = row_numbers(nodes)
     sets = support(nodes, column, values, structural(nodes, numbers), numbers)
-    held = sets[0 if node.op == "any" else 1][node.args[0].index]
-    return [value for k, value in enumerate(values) if held >> k & 1]
+    held = [sets[0 if node.op == "any" else 1][node.args[0].index] for node in decided]
+    return [[value for k, value in enumerate(values) if bits >> k & 1] for bits in held]
 
 
 def union(sets: list[int]) -> int:

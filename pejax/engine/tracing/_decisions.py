@@ -21,7 +21,7 @@ from ..graph._interpret import Interpreter
 from ..graph._ir import DimensionClash, Graph
 from ..graph._node import Node, reachable
 from ..graph._strata import Strata
-from ..graph._support import decides_in
+from ..graph._support import each_decides_in
 from ._array import Traced
 
 if TYPE_CHECKING:
@@ -150,26 +150,28 @@ class Decisions:
 
     def guards(self) -> tuple[Guard, ...]:
         """The decisions that were taken, each of the kind that says for whom it holds."""
-        where = {key: self._where(self._guards[key]) for key in self._probed}
-        only_here = self._only_here | {key for key, strata in where.items() if strata is None}
+        where = self._where()
+        only_here = set(self._only_here)
         for key, one, other in self._pairs:
-            if key not in only_here and not self._agree(one, other, where[key] or ()):
+            if key not in only_here and not self._agree(one, other, where.get(key, ())):
                 only_here.add(key)
         return tuple(
-            dataclasses.replace(guard, kind=_kind(guard, key in only_here, key in where))
+            dataclasses.replace(guard, kind=_kind(guard, key in self._probed - only_here))
             for key, guard in self._guards.items()
         )
 
-    def _where(self, guard: Guard) -> Collection[int] | None:
-        """The strata whose people a decision is about; None if that is everybody."""
+    def _where(self) -> dict[Key, Collection[int]]:
+        """The strata whose people each decision is about that gave something else on trial."""
         strata = self._people.strata
-        if guard.kind == AT_MOST or strata is None:
-            return ()
-        found = decides_in(guard.node, strata.column, strata.values)
-        return found if len(found) < len(strata.values) else None
+        keys = [k for k in dict.fromkeys(key for key, *_ in self._pairs) if k[1] != AT_MOST]
+        if strata is None or not keys:
+            return {}
+        nodes = [self._guards[key].node for key in keys]
+        found = each_decides_in(nodes, strata.column, strata.values)
+        return dict(zip(keys, found, strict=True))
 
     def _agree(self, one: Traced, other: Traced, without: Collection[int]) -> bool:
-        """Whether two results are the same for people outside of some strata."""
+        """Whether two results are the same for people outside of some strata, if there are any."""
         where = tuple(sorted(without))
         if where not in self._some:
             self._some = {where: self._people.some(self._graph.sizes, where)}
@@ -179,10 +181,11 @@ class Decisions:
         )
 
 
-def _kind(guard: Guard, only_here: bool, tried: bool) -> str:
+def _kind(guard: Guard, holds: bool) -> str:
+    """For whom a decision holds; `holds`, whether a trial of the other answer changed nothing."""
     if guard.kind == AT_MOST:
-        return AT_MOST if tried and not only_here else "int"
-    return OF_SOME if tried and not only_here else guard.kind
+        return AT_MOST if holds else "int"
+    return OF_SOME if holds else guard.kind
 
 
 def _named(result: Traced, values: Any) -> np.ndarray:
