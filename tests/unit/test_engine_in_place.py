@@ -58,6 +58,18 @@ def in_an_array_of_it(income):
     return income
 
 
+def of_the_same_type(income):
+    mine = np.asarray(income, dtype=float)
+    mine[income > 15] = 0
+    return mine
+
+
+def without_a_copy(income):
+    mine = income.astype(float, copy=False)
+    mine[income > 15] = 0
+    return mine
+
+
 def into_it(income):
     np.add(income, 1, out=income)
     return income
@@ -84,6 +96,8 @@ def reshaped(income):
         under_another_name,
         in_a_view,
         in_an_array_of_it,
+        of_the_same_type,
+        without_a_copy,
         into_it,
         at_places,
         reshaped,
@@ -110,6 +124,14 @@ def copied(income):
     mine[income > 15] = 0
     mine += 1
     return mine + income
+
+
+def an_array_of_another_type(income):
+    mine = np.asarray(income, dtype=np.float32)
+    mine += 1
+    other = np.array(income, dtype=float)
+    other[income > 15] = 0
+    return mine + other + income
 
 
 def two_names(income):
@@ -152,7 +174,9 @@ def a_number(income):
     return income * 0 + total - first
 
 
-@pytest.mark.parametrize("formula", [copied, two_names, kept_type, powers, flags, a_number])
+@pytest.mark.parametrize(
+    "formula", [copied, an_array_of_another_type, two_names, kept_type, powers, flags, a_number]
+)
 def test_an_own_array_is_changed_as_in_numpy(formula):
     assert value(formula) == formula(X.copy()).tolist()
 

@@ -300,6 +300,8 @@ class Traced(NDArrayOperatorsMixin):
             codes = self.graph.apply("take", numbers, self.node)
             return Traced(self.graph.astype(codes, dtype), mask=self.mask)
         result = self.graph.astype(self.node, dtype)
+        if result is self.node and self.vocabulary is None and not copy:
+            return self
         _words.check("astype", result, [self.node])
         return Traced(result, mask=self.mask)
 

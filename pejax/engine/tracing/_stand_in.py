@@ -72,7 +72,7 @@ class Numpy:
             shadow_shape(self._graph, made.shape[:1])
             return made
         stacked = stack(x, **kwargs)
-        return stacked if dtype is None else stacked.astype(dtype)
+        return stacked if dtype is None else stacked.astype(dtype, copy=False)
 
     def _repeated(self, members: Repeated, dtype: Any) -> Any:
         """An array of one member a row; names stay a plain array, of which laws are looked up."""
