@@ -130,6 +130,50 @@ def test_what_is_computed_on_trial_leaves_nothing_behind():
     assert "other" not in program.known
 
 
+def asks_on(state):
+    """What it asks then, nobody has answered."""
+    if (state == CA).any():
+        return np.where(state == CA, 1.0, 0.0)
+    if (state == NY).any():
+        return 0.0 * state
+    return 100.0 + 0 * state
+
+
+def only_both_matter(state):
+    if (state == CA).any() or (state == NY).any():
+        return np.where(state == CA, 1.0, 0.0)
+    return 100.0 + 0 * state
+
+
+def both_matter_together(state):
+    here, there = bool((state == CA).any()), bool((state == NY).any())
+    amount = np.where(state == CA, 1.0, 0.0) + np.where(state == NY, 2.0, 0.0)
+    return amount if here or there else 100.0 + amount
+
+
+@pytest.mark.parametrize("formula", [asks_on, only_both_matter, both_matter_together])
+def test_decisions_that_matter_only_together_are_decided_anew(formula):
+    program = program_of(formula)
+    with pytest.raises(GuardMovedError):
+        program(program.parameters, people((TX,)))
+    own = program.respecialise(program.parameters, people((TX,)))
+    assert value(own, people((TX,))) == [100.0]
+
+
+def test_several_decisions_that_do_not_matter_are_held_together():
+    def each_its_own(state):
+        amount = 5.0 + 0 * state
+        for place in (CA, NY, TX):
+            if (state == place).any():
+                amount = np.where(state == place, 1.0 * place, amount)
+        return amount
+
+    program = program_of(each_its_own, people((CA, NY, TX, 1)))
+    assert kinds(program) == [OF_SOME] * 3
+    assert value(program, people((1, TX))) == [5.0, 48.0]
+    assert value(program, people((1,))) == [5.0]
+
+
 def test_two_formulas_that_ask_the_same_hold_it_together_or_not_at_all():
     @rule(entity="household")
     def other(state):

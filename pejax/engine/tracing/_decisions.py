@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Collection, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 AT_MOST, OF_SOME = "at most", "bool of some"
 _MORE = 3
 """Visits beyond the last member that are tried out; an odd number, so that no sign hides them."""
+
+_MOST_TOGETHER = 4
+"""Decisions of one formula that are tried out together; of more, none is held for other people."""
 
 Key = tuple[int, str]
 
@@ -73,8 +77,9 @@ class Decisions:
         self._guards: dict[Key, Guard] = {}
         self._asking: list[list[Key]] = []
         self._other: dict[Key, Any] | None = None
-        self._pairs: list[tuple[Key, Traced, Traced]] = []
+        self._pairs: list[tuple[tuple[Key, ...], Traced, Traced]] = []
         self._probed: set[Key] = set()
+        self._tries: set[tuple[Key, str, int]] = set()
         self._only_here: set[Key] = set()
         self._some: dict[tuple[int, ...], Sequence[Interpreter]] = {}
 
@@ -88,6 +93,7 @@ class Decisions:
             return self._other[key]
         if key in self._guards:
             return self._guards[key].value
+        self._strayed = True
         value = self._interpreter(node)
         if self._other is None:
             origin = self._graph.origin
@@ -105,13 +111,26 @@ class Decisions:
             asked = dict.fromkeys(self._asking.pop())
         others = {key: other for key in asked if (other := self._another(key)) is not None}
         self._probed |= others.keys()
-        for key, other in others.items():
-            again = self._tried(state, run, {key: other})
-            if again is None:
-                self._only_here.add(key)
-            elif (again.node, again.vocabulary) != (result.node, result.vocabulary):
-                self._pairs.append((key, result, again))
+        tried = (state.stack[-1][0], tuple(others), result.node.index)
+        if tried not in self._tries:  # months that are alike are one
+            self._tries.add(tried)
+            self._try_out(state, run, result, others)
         return result
+
+    def _try_out(
+        self, state: Trace, run: Callable[[], Traced], result: Traced, others: Mapping[Key, Any]
+    ) -> None:
+        """Run a formula with other answers, one by one and together."""
+        if len(others) > _MOST_TOGETHER:
+            self._only_here |= others.keys()
+            return
+        for size in range(1, len(others) + 1):
+            for keys in itertools.combinations(others, size):
+                again = self._tried(state, run, {key: others[key] for key in keys})
+                if again is None:
+                    self._only_here.update(keys)
+                elif (again.node, again.vocabulary) != (result.node, result.vocabulary):
+                    self._pairs.append((keys, result, again))
 
     def _another(self, key: Key) -> Any:
         """The answer that is to be tried out, if the one given could hold for other people."""
@@ -128,13 +147,16 @@ class Decisions:
     def _tried(
         self, state: Trace, run: Callable[[], Traced], answers: dict[Key, Any]
     ) -> Traced | None:
-        """What the formula gives with other answers; None if it then fails or opens branches."""
+        """What the formula gives with other answers; None if it then fails, opens branches, or asks
+        what it did not ask before: nobody knows how other people would answer."""
+        self._strayed = False
         with self._on_trial(state, answers):
             try:
                 result = run()
             except (PejaxError, DimensionClash):
                 return None
-            return None if state.refused else result
+            strayed = self._strayed and any(kind != AT_MOST for _, kind in answers)
+            return None if state.refused or strayed else result
 
     @contextlib.contextmanager
     def _on_trial(self, state: Trace, answers: dict[Key, Any]) -> Iterator[None]:
@@ -150,20 +172,22 @@ class Decisions:
 
     def guards(self) -> tuple[Guard, ...]:
         """The decisions that were taken, each of the kind that says for whom it holds."""
-        where = self._where()
+        strata = self._where()
         only_here = set(self._only_here)
-        for key, one, other in self._pairs:
-            if key not in only_here and not self._agree(one, other, where.get(key, ())):
-                only_here.add(key)
+        found = [(_joined(strata, keys), keys, one, other) for keys, one, other in self._pairs]
+        for without, keys, one, other in sorted(found, key=lambda pair: pair[0]):
+            if only_here.isdisjoint(keys) and not self._agree(one, other, without):
+                only_here.update(keys)
         return tuple(
             dataclasses.replace(guard, kind=_kind(guard, key in self._probed - only_here))
             for key, guard in self._guards.items()
         )
 
-    def _where(self) -> dict[Key, Collection[int]]:
+    def _where(self) -> dict[Key, list[int]]:
         """The strata whose people each decision is about that gave something else on trial."""
         strata = self._people.strata
-        keys = [k for k in dict.fromkeys(key for key, *_ in self._pairs) if k[1] != AT_MOST]
+        asked = dict.fromkeys(key for keys, *_ in self._pairs for key in keys)
+        keys = [key for key in asked if key[1] != AT_MOST]
         if strata is None or not keys:
             return {}
         nodes = [self._guards[key].node for key in keys]
@@ -171,14 +195,22 @@ class Decisions:
         return dict(zip(keys, found, strict=True))
 
     def _agree(self, one: Traced, other: Traced, without: Collection[int]) -> bool:
-        """Whether two results are the same for people outside of some strata, if there are any."""
+        """Whether two results are the same for people outside of some strata, if there are any;
+        amounts that the formulas do not stand are no proof."""
         where = tuple(sorted(without))
         if where not in self._some:
             self._some = {where: self._people.some(self._graph.sizes, where)}
-        return all(
-            _same(_named(one, compute(one.node)), _named(other, compute(other.node)))
-            for compute in self._some[where]
-        )
+        with contextlib.suppress(ValueError, IndexError, TypeError):
+            return all(
+                _same(_named(one, compute(one.node)), _named(other, compute(other.node)))
+                for compute in self._some[where]
+            )
+        return False
+
+
+def _joined(strata: Mapping[Key, list[int]], keys: Sequence[Key]) -> list[int]:
+    """The strata that any of some decisions is about."""
+    return sorted({value for key in keys for value in strata.get(key, ())})
 
 
 def _kind(guard: Guard, holds: bool) -> str:
