@@ -35,10 +35,13 @@ def people(states=(CA, NY, TX), members=4, income=None) -> Population:
     )
 
 
+LAW = {"here": 5.0, "there": 5.0}
+
+
 def program_of(formula, population=None, *others):
     made = rule(entity="household", name="asked")(formula)
     rules = build_system(
-        "states", entities=("person", "household"), parameters={}, rules=[made, *others],
+        "states", entities=("person", "household"), parameters=LAW, rules=[made, *others],
         inputs=INPUTS,
     )  # fmt: skip
     return compile(rules, ["asked"], 2025, people() if population is None else population)
@@ -85,6 +88,17 @@ def almost_only_there(household, state):
     if (state == CA).any():
         return np.where((state == CA) | poor, 100.0, 0.0)
     return 0.0 * state
+
+
+def by_a_law_that_may_differ(state, params):
+    if (state == CA).any():
+        return np.where(state == CA, 100.0, params.there)
+    return params.here + 0.0 * state
+
+
+def test_a_branch_that_a_reform_may_make_matter_is_decided_anew():
+    program = program_of(by_a_law_that_may_differ)
+    assert kinds(program) == ["bool"]
 
 
 @pytest.mark.parametrize("formula", [everybody_gets_it, nobody_gets_it, almost_only_there])

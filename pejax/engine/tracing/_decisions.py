@@ -79,7 +79,8 @@ class Decisions:
         self._other: dict[Key, Any] | None = None
         self._pairs: list[tuple[tuple[Key, ...], Traced, Traced]] = []
         self._probed: set[Key] = set()
-        self._tries: set[tuple[Key, str, int]] = set()
+        self._tries: set[Any] = set()
+        self._strayed = False
         self._only_here: set[Key] = set()
         self._some: dict[tuple[int, ...], Sequence[Interpreter]] = {}
 
@@ -93,7 +94,7 @@ class Decisions:
             return self._other[key]
         if key in self._guards:
             return self._guards[key].value
-        self._strayed = True
+        self._strayed = self._strayed or node.data
         value = self._interpreter(node)
         if self._other is None:
             origin = self._graph.origin
