@@ -162,3 +162,16 @@ def test_examples_of_the_face(module):
 
     found = doctest.testmod(importlib.import_module(module))
     assert found.attempted and not found.failed
+
+
+def test_base_weights_and_levels_had_other_names(told, forests):
+    problem = cal.TargetProblem([[1.0, 1.0]], [10.0])
+    now = cal.calibrate(problem, [2.0, 3.0], cal.Entropy()).weights
+    then = told(cal.calibrate, problem, w0=[2.0, 3.0], method=cal.Entropy()).weights
+    np.testing.assert_array_equal(then, now)
+    chain = forests["chain.npz"]
+    import pandas as pd
+
+    ages = pd.DataFrame({"age": [30.0, 50.0]})
+    now = chain.predict(ages, [0.25])[0.25]
+    assert told(chain.predict, ages, quantiles=[0.25])[0.25].equals(now)
