@@ -14,7 +14,7 @@ from ._validate import (
 
 __version__ = _version("pejax")
 
-_ROOMS = ("calibrate", "datasets", "engine", "gates", "impute", "io", "report", "testing")
+_ROOMS = ("calibrate", "datasets", "engine", "gates", "impute", "io", "report", "runs", "testing")
 
 
 def __getattr__(name: str):

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from pejax._validate import BadInputError, UnknownNameError
-from pejax.engine import StructuralReformError, _sweep, evaluate, sweep
+from pejax.engine import StructuralReformError, evaluate, sweep
+from pejax.runs import _sweep
 from pejax.testing import toy_population, toy_program
 
 REFORMS = [
@@ -32,13 +33,13 @@ def program(people):
 def batches(monkeypatch):
     """The sizes of the batches that were run."""
     run = []
-    original = _sweep._run_batch
+    original = _sweep._Work.statistics_of
 
-    def counted(program, population, laws, *rest):
+    def counted(self, laws):
         run.append(len(laws))
-        return original(program, population, laws, *rest)
+        return original(self, laws)
 
-    monkeypatch.setattr(_sweep, "_run_batch", counted)
+    monkeypatch.setattr(_sweep._Work, "statistics_of", counted)
     return run
 
 
@@ -103,10 +104,21 @@ def test_an_interrupted_sweep_goes_on(program, people, tmp_path, monkeypatch, ba
     with pytest.raises(KeyboardInterrupt):
         sweep(program, REFORMS, people, TOTALS, batch=2, out=tmp_path)
     monkeypatch.setattr(np, "savez", original)
-    assert len([p for p in tmp_path.rglob("*") if p.is_file()]) == 2
+    assert len(list(tmp_path.rglob("items-*.npz"))) == 2
     resumed = sweep(program, REFORMS, people, TOTALS, batch=2, out=tmp_path)
     assert batches == [2, 2, 2, 2]
     assert resumed.equals(whole)
+
+
+def test_an_interrupted_sweep_goes_on_in_other_batches(program, people, tmp_path, batches):
+    def stop(done, of):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        sweep(program, REFORMS, people, TOTALS, batch=2, out=tmp_path, progress=stop)
+    resumed = sweep(program, REFORMS, people, TOTALS, batch=4, out=tmp_path)
+    assert batches == [2, 4]
+    np.testing.assert_allclose(resumed, sweep(program, REFORMS, people, TOTALS), rtol=1e-6)
 
 
 @pytest.mark.parametrize("change", ["people", "program", "reforms", "statistic"])

@@ -10,7 +10,18 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "pejax"
 FILES = sorted(PACKAGE.rglob("*.py"))
-ROOMS = ("engine", "calibrate", "impute", "gates", "datasets", "io", "testing", "cli", "demo")
+ROOMS = (
+    "engine",
+    "calibrate",
+    "impute",
+    "gates",
+    "datasets",
+    "io",
+    "runs",
+    "testing",
+    "cli",
+    "demo",
+)
 MAY_IMPORT = {
     "engine": set(),
     "impute": set(),

@@ -18,7 +18,7 @@ from jax import lax
 from jaxtyping import Array
 
 from ..graph._interpret import resolve
-from ..graph._node import Node
+from ..graph._node import Node, is_truth
 from ..graph._ops import as_index, highest, lowest
 from ..graph._structure import is_link_of
 from . import _kinks, _ranks, _total, _wide
@@ -196,16 +196,9 @@ def _multiply(e: Emitter, node: Node) -> Array:
         return lax.bitwise_and(a, b)
     if node.dtype.kind != "f" or all(x.finite for x in node.args):
         return lax.mul(a, b)
-    if _is_truth(node.args[0]):
+    if is_truth(node.args[0]):
         return _total.masked(a, b)
-    return _total.masked(b, a) if _is_truth(node.args[1]) else _total.multiply(a, b)
-
-
-def _is_truth(node: Node) -> bool:
-    """Whether a value is a truth value, or a number made of one."""
-    while node.op in ("astype", "broadcast") and node.dtype != np.bool_:
-        node = node.args[0]
-    return node.dtype == np.bool_
+    return _total.masked(b, a) if is_truth(node.args[1]) else _total.multiply(a, b)
 
 
 def _square(e: Emitter, node: Node) -> Array:
