@@ -14,7 +14,7 @@ from ._validate import (
 
 __version__ = _version("pejax")
 
-_ROOMS = ("calibrate", "datasets", "engine", "gates", "impute", "io", "testing")
+_ROOMS = ("calibrate", "datasets", "engine", "gates", "impute", "io", "stats", "testing")
 
 
 def __getattr__(name: str):
