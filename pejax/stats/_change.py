@@ -103,7 +103,7 @@ def direction_of_change(
 
 def _change(baseline: object, reform: object) -> Numbers:
     before, after = numbers(baseline, "baseline"), numbers(reform, "reform")
-    fail_if_shaped_otherwise(after, before, "reform", "amount")
+    fail_if_shaped_otherwise(after, before, "reform", "Give one for each.", "baseline has")
     before, after = shifted(before, after)
     return after - before
 

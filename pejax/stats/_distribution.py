@@ -185,7 +185,7 @@ def cdf_of(values: Numbers, weights: Numbers, points: Numbers) -> Numbers:
     """The share of weight at or below each point."""
     xp = namespace(values, weights, points)
     values, points = comparable(values, points)
-    ordered, w = ordered_by(values, weights)
+    ordered, w = ordered_by(values, weights, points)
     reached = xp.concatenate([xp.zeros(1, w.dtype), xp.cumsum(w)])
     return ratio(reached[xp.searchsorted(ordered, points, side="right")], reached[-1], xp)
 
@@ -208,8 +208,9 @@ def part_on_top(weights: Numbers, share: ArrayLike) -> Numbers:
     """How much of each weight, the values ascending, belongs to the top share of all weight."""
     xp = namespace(weights, share)
     w = floats(weights, xp)
-    above = xp.cumsum(w[::-1])[::-1] - w
-    return xp.clip(share * xp.sum(w) - above, 0, w)
+    left = share * xp.sum(w) - (xp.cumsum(w[::-1])[::-1] - w)
+    # No `clip`: a weight of zero would tie with both of its ends, and have half a derivative.
+    return xp.where(left <= 0, 0, xp.where(left < w, left, w))
 
 
 def ordered_by(values: Numbers, weights: Numbers, *others: Numbers) -> tuple[Numbers, Numbers]:

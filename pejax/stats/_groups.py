@@ -132,7 +132,7 @@ def _grouped(
     fail_if_other_labels(values=values, group=group, weights=weights)
     held, at, count = numbers(values, "values"), numbers(group, "group"), at_least(1, "groups")
     fail_if_not_rows(held, "values")
-    fail_if_shaped_otherwise(at, held, "group", "group")
+    fail_if_shaped_otherwise(at, held, "group", "Give the group of each value.")
     most = count(groups)
     if at.dtype.kind not in "iu":
         raise BadInputError(f"group holds {at.dtype}. Give whole numbers from 1 to {most}.")

@@ -135,8 +135,8 @@ def gini_of(values: Numbers, weights: Numbers) -> Numbers:
     v = floats(ordered, xp)
     reached = xp.concatenate([xp.zeros(1, w.dtype), xp.cumsum(w)])
     below, through = (reached[xp.searchsorted(v, v, side=side)] for side in ("left", "right"))
-    place = ratio(below + through - reached[-1], reached[-1], xp)
-    return _of_positive(xp.sum(place * w * v), xp.sum(w * v))
+    place = below + through - reached[-1]
+    return _of_positive(xp.sum(place * w * v), reached[-1] * xp.sum(w * v))
 
 
 def _lorenz_of(values: Numbers, weights: Numbers, points: int) -> tuple[Numbers, Numbers]:
@@ -146,7 +146,9 @@ def _lorenz_of(values: Numbers, weights: Numbers, points: int) -> tuple[Numbers,
     none = xp.zeros(1, w.dtype)
     reached, held = (xp.concatenate([none, xp.cumsum(x)]) for x in (w, w * v))
     at = xp.linspace(0, 1, points, dtype=w.dtype)
-    return at, _of_positive(xp.interp(at * reached[-1], reached, held), held[-1])
+    # All of it at the end, where rows without weight would have a derivative.
+    below = xp.where(at < 1, xp.interp(at * reached[-1], reached, held), held[-1])
+    return at, _of_positive(below, held[-1])
 
 
 def _of_positive(part: Numbers, whole: Numbers) -> Numbers:

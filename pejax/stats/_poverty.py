@@ -179,9 +179,9 @@ def _index(resources: object, line: object, weights: object, power: int) -> Floa
     y, z = floats(held, xp), floats(at, xp)
     known = z > 0
     missing = xp.where(y < z, z - y, 0) / xp.where(known, z, 1)
-    missing = xp.where(known, missing, np.nan)
     # Rows that pad a population have no weight and often no line.
-    return told(mean_of(xp.where(floats(w, xp) != 0, missing, 0) ** power, w))
+    without = xp.where(floats(w, xp) != 0, np.nan, 0)
+    return told(mean_of(xp.where(known, missing, without) ** power, w))
 
 
 def _below(resources: Numbers, line: Numbers) -> Numbers:

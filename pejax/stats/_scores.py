@@ -1,5 +1,6 @@
 """How far predictions and distributions are from the truth, weights included."""
 
+import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Real
 
 from .._validate import BadInputError
@@ -99,7 +100,10 @@ def wasserstein(
     one, other = shifted(one, other)
     points = xp.sort(xp.concatenate([one, other]))
     gap = cdf_of(one, w, points) - cdf_of(other, v, points)
-    return told(xp.sum(abs(gap[:-1]) * xp.diff(points)))
+    xp = namespace(gap)
+    known = ~xp.isnan(gap).any()
+    area = xp.sum(abs(xp.where(known, gap, 0)[:-1]) * xp.diff(points))
+    return told(xp.where(known, area, np.nan))
 
 
 def crps(

@@ -69,7 +69,7 @@ def counts_of(weights: object, values: Numbers, name: str = "weights") -> Number
     if weights is None:
         return np.ones(values.shape)
     given = numbers(weights, name)
-    fail_if_shaped_otherwise(given, values, name, "weight")
+    fail_if_shaped_otherwise(given, values, name, "Give one weight a value.")
     if isinstance(given, np.ndarray):
         _fail_if_negative(given, name)
     return given
@@ -111,13 +111,12 @@ def fail_if_not_rows(x: Numbers, name: str) -> None:
         raise BadInputError(f"{name} has shape {x.shape}. Give one number a row.")
 
 
-def fail_if_shaped_otherwise(x: Numbers, values: Numbers, name: str, one: str) -> None:
-    """Refuse what is not one number a value; `one` says of which kind."""
+def fail_if_shaped_otherwise(
+    x: Numbers, values: Numbers, name: str, fix: str, theirs: str = "the values have"
+) -> None:
+    """Refuse what is not one number a value; `fix` ends the message."""
     if x.shape != values.shape:
-        raise BadInputError(
-            f"{name} has shape {x.shape}, but the values have {values.shape}. Give one {one}"
-            " a value."
-        )
+        raise BadInputError(f"{name} has shape {x.shape}, but {theirs} {values.shape}. {fix}")
 
 
 def namespace(*arrays: object) -> ModuleType:
@@ -200,14 +199,15 @@ def told(x: Numbers) -> Array:
 
 def _narrowed(x: Numbers | np.generic, dtype: DTypeLike, name: str) -> Array:
     """An array in a float type that holds its numbers."""
+    host = np.asarray(x)
     with np.errstate(over="ignore"):
-        found = jnp.asarray(x, dtype)
-    if np.isinf(np.asarray(found)).sum() > np.isinf(np.asarray(x)).sum():
+        found = host.astype(dtype)
+    if np.isinf(found).sum() > np.isinf(host).sum():
         raise BadInputError(
             f"{name} is beyond the numbers of {jnp.dtype(dtype).name}. Enable JAX's 64-bit types "
             "(jax_enable_x64), or give larger units."
         )
-    return found
+    return jnp.asarray(found)
 
 
 def on_device(x: Numbers, name: str) -> Array:
