@@ -30,6 +30,10 @@ class Change(NamedTuple):
         lose: the share whose amount falls by more than it.
         unchanged: the share of all others.
         mean: the mean change of all, in the unit of the amounts.
+
+    >>> found = winners_and_losers([10.0, 10.0], [12.0, 10.0])
+    >>> float(found.gain), float(found.mean)
+    (0.5, 1.0)
     """
 
     gain: Float[Array, ""]

@@ -39,7 +39,7 @@ def pinball(
 
     Raises:
         BadInputError: arguments that the room refuses (see `pejax.stats`); a prediction that is
-            neither one number nor one a truth; a level outside of [0, 1].
+            neither one number nor one a truth; a level outside of [0, 1], or several.
 
     >>> float(pinball([1.0, 3.0], [2.0, 2.0], 0.75))
     0.5
@@ -54,10 +54,12 @@ def pinball(
             f"prediction has shape {guess.shape}, but truth has {actual.shape}. Give one prediction"
             " a truth."
         )
-    w, level = weights_of(weights, actual), levels_of(level)
-    xp = namespace(actual, guess, level)
+    w, at = weights_of(weights, actual), levels_of(level)
+    if at.shape:
+        raise BadInputError(f"level has shape {at.shape}. Give one level for all.")
+    xp = namespace(actual, guess, at)
     actual, guess = shifted(actual, guess)
-    error, q = actual - guess, floats(level, xp)
+    error, q = actual - guess, floats(at, xp)
     return told(mean_of(xp.maximum(q * error, (q - 1) * error), w))
 
 

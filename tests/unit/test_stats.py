@@ -335,6 +335,7 @@ def test_what_is_no_weighted_column_is_refused(name):
         (lambda: stats.winners_and_losers(ROWS, [1.0]), r"has shape \(1,\), but baseline has"),
         (lambda: stats.winners_and_losers(ROWS, ROWS, tolerance=-1), "tolerance is -1.0. Give 0"),
         (lambda: stats.direction_of_change(ROWS, [1, None, 2]), "reform, row 1: the number is mis"),
+        (lambda: stats.pinball(ROWS, ROWS, [0.1, 0.9, 0.5]), r"level has shape \(3,\)"),
         (lambda: stats.effective_sample_size([1, np.inf]), "weights, row 1: the number is infin"),
     ],
 )  # fmt: skip
