@@ -53,8 +53,8 @@ def load_people(settings: Settings) -> People:
     every state.
     """
     return People(
-        *datasets.load_cps(
-            settings.households, YEAR, settings.seed, reported=True, return_report=True
+        *datasets.load_cps_with_report(
+            period=YEAR, households=settings.households, seed=settings.seed, reported=True
         )
     )
 

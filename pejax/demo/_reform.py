@@ -63,7 +63,7 @@ def reform_law(population: Population, law: Law) -> Reform:
         float(weights @ change),
         float(weights @ entitled),
         _by_decile(law.outputs[INCOME].astype(float), weights, change),
-        engine.sensitivity(law.program, population, TAX),
+        engine.sensitivity(law.program, law.program.parameters, population, TAX),
     )
 
 

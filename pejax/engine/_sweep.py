@@ -16,6 +16,7 @@ from jaxtyping import Array, Float
 
 from .._arguments import as_instance, as_names, as_path, at_least, shown
 from .._fingerprint import fingerprint
+from .._formerly import other_order
 from .._npz import load_arrays, save_arrays
 from .._population import Population
 from .._validate import BadInputError, require
@@ -38,10 +39,11 @@ _CACHE_SETTINGS = (
 )
 
 
+@other_order(Population, ("population", "reforms", "statistics"), {})
 def sweep(
     program: Program,
-    population: Population,
     reforms: Sequence[Reform],
+    population: Population,
     statistics: Statistics,
     *,
     executor: str = "local",

@@ -194,8 +194,18 @@ def _multiply(e: Emitter, node: Node) -> Array:
     a, b = e.operands(node)
     if node.dtype == np.bool_:
         return lax.bitwise_and(a, b)
-    safe = node.dtype.kind == "f" and not all(x.finite for x in node.args)
-    return _total.multiply(a, b) if safe else lax.mul(a, b)
+    if node.dtype.kind != "f" or all(x.finite for x in node.args):
+        return lax.mul(a, b)
+    if _is_truth(node.args[0]):
+        return _total.masked(a, b)
+    return _total.masked(b, a) if _is_truth(node.args[1]) else _total.multiply(a, b)
+
+
+def _is_truth(node: Node) -> bool:
+    """Whether a value is a truth value, or a number made of one."""
+    while node.op in ("astype", "broadcast") and node.dtype != np.bool_:
+        node = node.args[0]
+    return node.dtype == np.bool_
 
 
 def _square(e: Emitter, node: Node) -> Array:
