@@ -14,7 +14,18 @@ from ._validate import (
 
 __version__ = _version("pejax")
 
-_ROOMS = ("calibrate", "datasets", "engine", "gates", "impute", "io", "report", "runs", "testing")
+_ROOMS = (
+    "calibrate",
+    "datasets",
+    "engine",
+    "gates",
+    "impute",
+    "io",
+    "report",
+    "runs",
+    "stats",
+    "testing",
+)
 
 
 def __getattr__(name: str):

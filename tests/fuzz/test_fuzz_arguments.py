@@ -8,7 +8,7 @@ from _fuzz_junk import JUNK
 from _fuzz_rounds import told_or_answered
 from hypothesis import strategies as st
 
-from pejax import Population, calibrate as cal, datasets, engine, gates, impute
+from pejax import Population, calibrate as cal, datasets, engine, gates, impute, stats
 from pejax.testing import toy_population, toy_program, toy_system
 
 pytestmark = pytest.mark.fuzz
@@ -69,6 +69,27 @@ FACES = {
     "weighted_mean": (impute.weighted_mean, {"values": [1.0, 2.0, 3.0], "weights": None}),
     "weighted_quantile": (impute.weighted_quantile, {"values": [1.0, 2.0, 3.0], "levels": [0.5],
         "weights": None}),
+    "total": (stats.total, {"values": [1.0, 2.0], "weights": [1, 2]}),
+    "cdf": (stats.cdf, {"values": [1.0, 2.0], "points": [1.0], "weights": None}),
+    "effective_sample_size": (stats.effective_sample_size, {"weights": [1.0, 2.0]}),
+    "gini": (stats.gini, {"values": [1.0, 2.0], "weights": [1, 2]}),
+    "lorenz_curve": (stats.lorenz_curve, {"values": [1.0, 2.0], "weights": None, "points": 3}),
+    "top_share": (stats.top_share, {"values": [1.0, 2.0], "weights": None, "share": 0.1}),
+    "deciles": (stats.deciles, {"values": [1.0, 2.0], "weights": None, "groups": 4}),
+    "mean_by_group": (stats.mean_by_group, {"values": [1.0, 2.0], "group": [1, 3],
+        "weights": None, "groups": 4}),
+    "total_by_group": (stats.total_by_group, {"values": [1.0, 2.0], "group": [1, 3],
+        "weights": None, "groups": 4}),
+    "shortfall": (stats.shortfall, {"resources": [1.0, 2.0], "line": 2.0}),
+    "poverty_rate": (stats.poverty_rate, {"resources": [1.0, 2.0], "line": 2.0, "weights": None}),
+    "poverty_gap": (stats.poverty_gap, {"resources": [1.0, 2.0], "line": [2.0, 3.0],
+        "weights": [0, 1]}),
+    "winners_and_losers": (stats.winners_and_losers, {"baseline": [1.0, 2.0],
+        "reform": [1.0, 3.0], "weights": None, "tolerance": 0.1}),
+    "pinball": (stats.pinball, {"truth": [1.0, 2.0], "prediction": 1.0, "level": 0.5,
+        "weights": None}),
+    "crps": (stats.crps, {"draws": [[1.0, 2.0], [2.0, 2.0]], "truth": [1.0, 2.0],
+        "weights": None}),
     "wasserstein": (impute.wasserstein, {"values": [1.0], "others": [2.0], "weights": None}),
     "with_reform": (PROGRAM.parameters.with_reform, {"reform": {}}),
     "reform of a rate": (lambda rate: PROGRAM.parameters.with_reform({"tax.rate": rate}),
@@ -88,7 +109,8 @@ FACES = {
         "person_total": None, "reported": False}),
     "program": (PROGRAM, {"parameters": PROGRAM.parameters, "population": TOYS}),
 }  # fmt: skip
-LARGE = {"n_items", "n_estimators", "epochs", "n_jobs", "budget", "max_steps", "batch"}
+LARGE = {"n_items", "n_estimators", "epochs", "n_jobs", "budget", "max_steps", "batch", "points"}
+LARGE |= {"groups"}
 
 
 @st.composite
