@@ -124,7 +124,7 @@ def cps(args: argparse.Namespace) -> dict[str, Any]:
 
 def _halves(args: argparse.Namespace) -> list[Any]:
     """Adults of two random halves of the households."""
-    population = datasets.load_cps(households=args.households, seed=args.seed)
+    population = datasets.load_cps(period=2025, households=args.households, seed=args.seed)
     people = population.to_frames()["person"]
     adults = people[people["age"] >= 15]
     households = adults["household_id"].unique()

@@ -237,7 +237,7 @@ def in_numpy(
         parameters: the law; as it stands by default.
         floats: one width throughout instead of the source's.
     """
-    run = program.interpreter(people, parameters, floats)
+    run = program.interpreter(parameters or program.parameters, people, floats)
     wanted = None if names is None else set(names)
     found = {}
     for output in program.outputs:

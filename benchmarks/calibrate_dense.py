@@ -114,11 +114,11 @@ def demo_problem(households: int | None) -> dict[str, np.ndarray]:
     """The demo's targets, base weights and float32 matrix."""
     from pejax import engine
 
-    population = pejax.datasets.load_cps(households=households)
+    population = pejax.datasets.load_cps(period=2025, households=households)
     country = engine.import_country("policyengine_us")
     program = engine.compile(country, list(OUTPUTS), period=2025, population=population)
     outputs = program(program.parameters, population)
-    problem = cal.build_problem(cal.load_targets(), outputs, population, layout="dense")
+    problem = cal.build_problem(cal.load_targets(period=2025), outputs, population, layout="dense")
     print(f"{problem.n_targets} targets, {len(problem.refused)} set aside")
     matrix = np.asarray(problem.operator.matrix)
     return {"X": matrix, "y": problem.values, "weights": np.asarray(population.weights)}

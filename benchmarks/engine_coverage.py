@@ -37,7 +37,7 @@ def main() -> None:
     with stage("importing the country package"):
         country, _ = load_country()
         system = country.load()
-    population = datasets.load_cps(args.households, YEAR)
+    population = datasets.load_cps(period=YEAR, households=args.households)
     start = time.perf_counter()
     with stage("the four outputs of the whole law"):
         missing, reached = refused_of(country, list(WHOLE.outputs), population)

@@ -83,7 +83,8 @@ def slopes_by_output(setting: Setting) -> dict[str, np.ndarray]:
     """The derivative of each output's total with respect to every number, in one pass each."""
     program, population = setting.program, setting.population
     return {
-        name: np.asarray(engine.gradient(program, population, name)[1].values) for name in OUTPUTS
+        name: np.asarray(engine.gradient(program, program.parameters, population, name)[1].values)
+        for name in OUTPUTS
     }
 
 
@@ -165,7 +166,7 @@ def main() -> None:
     jax.config.update("jax_enable_x64", True)
     with stage("importing the country package"):
         country, _ = load_country()
-    population = datasets.load_cps(args.households, YEAR)
+    population = datasets.load_cps(period=YEAR, households=args.households)
     with stage("tracing, compiling and differentiating the program"):
         program = engine.compile(country, OUTPUTS, YEAR, population, dtype="float64")
         setting = Setting(program, population)

@@ -175,7 +175,7 @@ def in_numpy(
     What agrees there and not in the program is decided by rounding: the source adds and compares
     in float32 here and in float64 there, the program in one of them throughout.
     """
-    interpreter = program.interpreter(population)
+    interpreter = program.interpreter(program.parameters, population)
     nodes = {o.name: o.node for o in program.outputs if o.name in set(names)}
     return named(program, {name: interpreter(node) for name, node in nodes.items()})
 
@@ -210,12 +210,14 @@ def main() -> None:
     payload = {}
     for dtype in DTYPES:
         with stage(f"the CPS in {dtype}"), jax.enable_x64(dtype == "float64"):
-            population = datasets.load_cps(args.households, YEAR)
+            population = datasets.load_cps(period=YEAR, households=args.households)
             simulation = importer.source_simulation(PACKAGE, population, YEAR)
             payload[dtype] = comparison(country, population, args.law, dtype, simulation)
         _show(payload[dtype])
     with stage("the CPS in float32 with every input filled"):
-        population = filled(country, datasets.load_cps(args.households, YEAR), args.law)
+        population = filled(
+            country, datasets.load_cps(period=YEAR, households=args.households), args.law
+        )
         simulation = importer.source_simulation(PACKAGE, population, YEAR)
         payload["every_input_filled"] = comparison(
             country, population, args.law, "float32", simulation

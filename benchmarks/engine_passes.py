@@ -174,7 +174,7 @@ def with_formula(system: Any) -> list[str]:
 def in_numpy(program: Program, population: Population) -> dict[str, Any]:
     """Each variable with the strata pass and without it."""
     roots = [o.node for o in program.outputs]
-    whole = program.interpreter(population)
+    whole = program.interpreter(program.parameters, population)
     apart = Apart(roots, program.strata, population, whole)
     differ = {}
     for output in program.outputs:

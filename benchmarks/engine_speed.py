@@ -66,7 +66,7 @@ def distances(
 def main() -> None:
     args = options(__doc__, repeats=7)
     jax.config.update("jax_enable_compilation_cache", False)  # a compile is timed as a compile
-    population = datasets.load_cps(args.households, YEAR)
+    population = datasets.load_cps(period=YEAR, households=args.households)
     country, import_seconds = load_country()
     start = time.perf_counter()
     program = engine.compile(country, args.law.outputs, YEAR, population)
@@ -78,7 +78,9 @@ def main() -> None:
         {
             "policyengine_us": lambda: source_run(fresh.simulation, args.law.outputs),
             "pejax": lambda: program(law, population),
-            "pejax_gradient": lambda: engine.gradient(program, population, cost),
+            "pejax_gradient": lambda: engine.gradient(
+                program, program.parameters, population, cost
+            ),
         },
         repeats=args.repeats,
         before=fresh.renew,

@@ -64,7 +64,7 @@ def main(donors: int, receivers: int, repeats: int) -> None:
 
 def persons() -> dict[str, np.ndarray]:
     """Adult persons of the CPS, a column each."""
-    population = datasets.load_cps()
+    population = datasets.load_cps(period=2025)
     wanted = (*PREDICTORS, TARGET)
     table = {name: np.asarray(population.column(name, "person")) for name in wanted}
     adult = table["age"] >= 15

@@ -34,7 +34,7 @@ DRAWS = 10
 
 def main(args: argparse.Namespace) -> None:
     """Measure and write `impute_settings.json`."""
-    people = datasets.load_cps(households=args.households).to_frames()["person"]
+    people = datasets.load_cps(period=2025, households=args.households).to_frames()["person"]
     adults = people[people["age"] >= 15].reset_index(drop=True)
     rows = [
         {"seed": seed, "leaf": leaf, "sign_stage": stage} | row

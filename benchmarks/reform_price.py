@@ -44,7 +44,7 @@ def by_program(country: engine.Country, people: Population, names: tuple[str, ..
 
 
 def values(program: engine.Program, people: Population, law: engine.Parameters) -> Found:
-    interpreter = program.interpreter(people, law)
+    interpreter = program.interpreter(law, people)
     return {o.name: np.asarray(interpreter(o.node), float) for o in program.outputs}
 
 
@@ -67,8 +67,8 @@ def by_source(country: engine.Country, people: Population) -> Found:
 def main() -> None:
     given = options(__doc__, households=2_000)
     country, _ = load_country()
-    people = datasets.load_cps(given.households, YEAR)
-    reported = datasets.load_cps(given.households, YEAR, reported=True)
+    people = datasets.load_cps(period=YEAR, households=given.households)
+    reported = datasets.load_cps(period=YEAR, households=given.households, reported=True)
     found: dict[str, Any] = {"reform": dict(REFORM), "billion_dollars": "added to each variable"}
     with stage("state taxes and child care as reported"):
         found["reported"] = by_program(country, reported, REPORTED)

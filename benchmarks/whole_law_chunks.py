@@ -67,7 +67,7 @@ def main() -> None:
     parser.add_argument("--households", type=int, default=2_000)
     parser.add_argument("--chunk", type=int, default=500, help="households at a time")
     args = parser.parse_args()
-    population = datasets.load_cps(args.households, YEAR)
+    population = datasets.load_cps(period=YEAR, households=args.households)
     country = engine.import_country("policyengine_us")
     program = engine.compile(country, list(WHOLE.outputs), YEAR, population)
     payload = {"households": args.households, "chunk": args.chunk}

@@ -43,7 +43,9 @@ class Setting:
         def total(outputs: Mapping[str, jax.Array], population: Population) -> jax.Array:
             return outputs[name].sum()
 
-        return np.asarray(engine.gradient(self.program, self.population, total)[1].values)
+        return np.asarray(
+            engine.gradient(self.program, self.program.parameters, self.population, total)[1].values
+        )
 
     def by_state(self, values: Mapping[str, Any], name: str) -> np.ndarray:
         return np.bincount(self.state[name], np.asarray(values[name], float), minlength=57)
@@ -142,7 +144,7 @@ def main() -> None:
     jax.config.update("jax_enable_x64", True)
     with stage("importing the country package"):
         country, _ = load_country()
-    population = datasets.load_cps(args.households, YEAR)
+    population = datasets.load_cps(period=YEAR, households=args.households)
     with stage("tracing, compiling and differentiating the program"):
         program = engine.compile(country, OUTPUTS, YEAR, population, dtype="float64")
         setting = Setting(program, population)

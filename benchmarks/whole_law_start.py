@@ -34,7 +34,7 @@ FEW = 2_000
 
 
 def sized(households: int | None) -> Population:
-    return datasets.load_cps(households, YEAR)
+    return datasets.load_cps(period=YEAR, households=households)
 
 
 def settle(folder: Path) -> None:

@@ -14,15 +14,28 @@ from ._validate import (
 
 __version__ = _version("pejax")
 
-_ROOMS = ("calibrate", "datasets", "engine", "gates", "impute", "io", "testing")
+_ROOMS = (
+    "calibrate",
+    "datasets",
+    "engine",
+    "gates",
+    "impute",
+    "io",
+    "report",
+    "runs",
+    "stats",
+    "testing",
+)
 
 
 def __getattr__(name: str):
     """Open a room on first use, so that `import pejax` stays light."""
     if name in _ROOMS:
         return _importlib.import_module(f"pejax.{name}")
+    if name == "load":
+        return _importlib.import_module("pejax.io").load
     raise AttributeError(f"module 'pejax' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_ROOMS])
+    return sorted([*globals(), *_ROOMS, "load"])

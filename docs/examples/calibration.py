@@ -7,13 +7,13 @@ from pejax import calibrate as cal, engine
 
 
 def main(households: int | None = 2_000) -> dict[str, cal.Solution]:
-    people = pejax.datasets.load_cps(households=households)
+    people = pejax.datasets.load_cps(period=2025, households=households)
     country = engine.import_country("policyengine_us")
     program = engine.compile(country, ["adjusted_gross_income", "eitc"], 2025, people)
     outputs = program(program.parameters, people)
 
     # The public figures inside policyengine-us; or load_targets("yours.csv").
-    problem = cal.build_problem(cal.load_targets(), outputs, people)
+    problem = cal.build_problem(cal.load_targets(period=2025), outputs, people)
     print(f"{len(problem.names)} targets, {len(problem.refused)} set aside, for example:")
     print("  ", problem.refused[0])
 

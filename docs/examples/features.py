@@ -33,7 +33,7 @@ def step(model: nnx.Sequential, optimiser: nnx.Optimizer, x, y):
 
 
 def main(households: int | None = 2_000, steps: int = 500) -> list[str]:
-    people = pejax.datasets.load_cps(households=households)
+    people = pejax.datasets.load_cps(period=2025, households=households)
     real = np.stack([np.asarray(people.column(name), float) for name in COLUMNS], axis=1)
     chance = np.random.default_rng(0).normal(size=(len(real), NOISE))
     x = np.column_stack([np.sign(real) * np.log1p(np.abs(real)), chance])

@@ -11,14 +11,14 @@ CREDIT = "gov.irs.credits.ctc.amount.base[0].amount"
 
 
 def main(households: int | None = 2_000) -> tuple[float, np.ndarray]:
-    people = pejax.datasets.load_cps(households=households, reported=True)
+    people = pejax.datasets.load_cps(period=2025, households=households, reported=True)
     country = engine.import_country("policyengine_us")
     program = engine.compile(country, ["adjusted_gross_income", "income_tax"], 2025, people)
     law = program.parameters
     reform = law.with_reform({CREDIT: 3_000})
 
     # What would another law cost? The weights stay: targets were observed under their year's law.
-    _, slope = engine.gradient(program, people, "income_tax", reform)
+    _, slope = engine.gradient(program, reform, people, "income_tax")
     by_law = -float(slope[CREDIT])  # what the tax loses
     print(f"one more dollar of the credit costs {by_law / 1e6:,.1f} million dollars")
 
@@ -28,7 +28,7 @@ def main(households: int | None = 2_000) -> tuple[float, np.ndarray]:
     change = np.asarray(outputs["income_tax"] - program(reform, people)["income_tax"], float)
     household = np.asarray(people.household_of("tax_unit"))
     per_household = np.bincount(household, change, people.count("household"))
-    problem = cal.build_problem(cal.load_targets(), outputs, people)
+    problem = cal.build_problem(cal.load_targets(period=2025), outputs, people)
     with jax.enable_x64(True):
         base = jnp.asarray(np.asarray(people.weights, float))
 

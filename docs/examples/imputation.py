@@ -12,7 +12,7 @@ TARGET = "social_security_retirement"
 
 
 def main(households: int | None = 2_000) -> pd.DataFrame:
-    people = pejax.datasets.load_cps(households=households)
+    people = pejax.datasets.load_cps(period=2025, households=households)
     columns = {name: np.asarray(people.column(name)) for name in [*PREDICTORS, TARGET]}
     heads = np.asarray(people.column("is_tax_unit_head"))
     table = pd.DataFrame({**columns, "weight": np.asarray(people.weight())})[heads]

@@ -8,7 +8,7 @@ from pejax import engine
 
 def main(households: int | None = 2_000) -> engine.Program:
     # State taxes and child care that are deducted as reported: federal tax is federal law alone.
-    people = pejax.datasets.load_cps(households=households, reported=True)
+    people = pejax.datasets.load_cps(period=2025, households=households, reported=True)
     country = engine.import_country("policyengine_us")
     outputs = ["adjusted_gross_income", "income_tax", "eitc"]
     program = engine.compile(country, outputs, period=2025, population=people)

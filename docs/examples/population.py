@@ -7,7 +7,7 @@ import pejax
 
 def main(households: int | None = 2_000) -> tuple[pejax.Population, pejax.Population]:
     # A sample of the CPS file that the taxcalc package ships, aged to 2025; None is all of it.
-    people = pejax.datasets.load_cps(households=households)
+    people = pejax.datasets.load_cps(period=2025, households=households)
     print(people)
     print(f"stand for {float(people.weight().sum()) / 1e6:.1f} million persons")
     children = people.column("age") < 18

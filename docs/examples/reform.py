@@ -10,7 +10,7 @@ CREDIT = "gov.irs.credits.ctc.amount.base[0].amount"
 
 
 def main(households: int | None = 2_000) -> tuple[float, pd.DataFrame]:
-    people = pejax.datasets.load_cps(households=households, reported=True)
+    people = pejax.datasets.load_cps(period=2025, households=households, reported=True)
     country = engine.import_country("policyengine_us")
     program = engine.compile(country, ["income_tax", "ctc"], 2025, people)
 
@@ -27,7 +27,7 @@ def main(households: int | None = 2_000) -> tuple[float, pd.DataFrame]:
     print(f"entitlements rise by {entitled / 1e9:,.1f} billion")
 
     # Every number of the law, ranked by what one percent of it is worth.
-    table = engine.sensitivity(program, people, "income_tax")
+    table = engine.sensitivity(program, program.parameters, people, "income_tax")
     print(table[["path", "value", "gradient", "dollars_per_percent", "status"]].head(5).to_string())
     print(table["status"].value_counts().to_string())
     return cost, table

@@ -11,7 +11,7 @@ THRESHOLD = "gov.irs.credits.ctc.phase_out.threshold.JOINT"
 
 
 def main(households: int | None = 2_000, reforms: int = 16) -> pd.DataFrame:
-    people = pejax.datasets.load_cps(households=households, reported=True)
+    people = pejax.datasets.load_cps(period=2025, households=households, reported=True)
     country = engine.import_country("policyengine_us")
     program = engine.compile(country, ["income_tax"], 2025, people)
 
@@ -27,7 +27,7 @@ def main(households: int | None = 2_000, reforms: int = 16) -> pd.DataFrame:
         return (before - outputs["income_tax"]) @ population.weight("tax_unit")
 
     # With out="folder" an interrupted sweep goes on where it stopped; executor="ray" spreads it.
-    table = engine.sweep(program, people, drawn, {"cost": cost}).assign(
+    table = engine.sweep(program, drawn, people, {"cost": cost}).assign(
         credit=[reform[CREDIT] for reform in drawn]
     )
     print(table.assign(cost=table["cost"] / 1e9).round(1).to_string(index=False))

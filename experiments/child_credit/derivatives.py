@@ -72,7 +72,7 @@ def at_law(study: Study, design: Design) -> pd.DataFrame:
     program, families = study.programs[design.name], study.families
     rows = []
     for name, statistic in smooth_statistics(program).items():
-        slope = engine.gradient(program, families, statistic)[1]
+        slope = engine.gradient(program, program.parameters, families, statistic)[1]
         for number in study.config["derivatives"]["numbers"]:
             path, step = number["path"], float(number["step"])
             if path not in slope:
@@ -101,7 +101,7 @@ def central(
     def total(value: float) -> float:
         year = f"year:{program.recipe.period}"  # as the derivative: no other year moves
         law = program.parameters.with_reform({path: {year: value}})
-        return float(engine.evaluate(program, families, statistic, law))
+        return float(engine.evaluate(program, law, families, statistic))
 
     at = float(program.parameters[path])
     return (total(at + step) - total(at - step)) / (2 * step)

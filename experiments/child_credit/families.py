@@ -23,7 +23,7 @@ def load(households: int | None, year: int, seed: int) -> Population:
     else has a child in poverty, so that totals of the credit and of children are those of the whole
     file.
     """
-    everybody = datasets.load_cps(households=households, year=year, seed=seed)
+    everybody = datasets.load_cps(period=year, households=households, seed=seed)
     young = np.asarray(everybody.column("age")) < 18
     concerned = young | np.asarray(everybody.column("is_tax_unit_dependent"))
     chosen = np.zeros(everybody.count("household"), dtype=bool)

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from pejax import Population, engine
+from pejax import Population, engine, stats
 
 CREDIT = "ctc_value"  # what is paid: refunds and what tax there is to offset
 REFUND = "refundable_ctc"
@@ -75,11 +75,13 @@ def with_poverty_columns(
     )
 
 
-def _shortfall(outputs: Outputs, population: Population) -> Float[Array, " spm_unit"]:
-    """Dollars by which resources, the credit included, stay below the line."""
+def _means(
+    outputs: Outputs, population: Population
+) -> tuple[Float[Array, " spm_unit"], Float[Array, " spm_unit"]]:
+    """Resources, the credit included, and the line, in dollars."""
     resources = population.column("other_resources", UNIT)
     credit = summed(outputs[CREDIT], "tax_unit", population)
-    return population.column("poverty_line", UNIT) - resources - credit
+    return resources + credit, population.column("poverty_line", UNIT)
 
 
 def _children(population: Population) -> Float[Array, " spm_unit"]:
@@ -94,15 +96,15 @@ def children(outputs: Outputs, population: Population) -> Float[Array, ""]:
 
 def poor_children(outputs: Outputs, population: Population) -> Float[Array, ""]:
     """Children below the line: the exact count, a step function of every number of the law."""
-    below = _shortfall(outputs, population) > 0
-    return jnp.sum(jnp.where(below, _children(population), 0))
+    below = stats.is_poor(*_means(outputs, population))
+    return stats.total(below, _children(population))
 
 
 def poverty_gap(outputs: Outputs, population: Population) -> Float[Array, ""]:
     """Dollars that units with children lack to the line; differentiable almost everywhere."""
-    missing = jnp.maximum(_shortfall(outputs, population), 0)
+    missing = stats.shortfall(*_means(outputs, population))
     concerned = population.column("children", UNIT) > 0
-    return jnp.sum(jnp.where(concerned, population.weight(UNIT) * missing, 0))
+    return stats.total(missing, jnp.where(concerned, population.weight(UNIT), 0))
 
 
 def without_credit(population: Population) -> dict[str, Array]:
@@ -121,7 +123,8 @@ def smoothed_poor_children(bandwidth: float) -> Statistic:
     """
 
     def statistic(outputs: Outputs, population: Population) -> Float[Array, ""]:
-        share = jax.nn.sigmoid(_shortfall(outputs, population) / bandwidth)
+        resources, line = _means(outputs, population)
+        share = jax.nn.sigmoid((line - resources) / bandwidth)
         return jnp.sum(_children(population) * share)
 
     return statistic

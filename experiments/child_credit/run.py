@@ -76,8 +76,8 @@ def _swept(study: Study, design: Any) -> pd.DataFrame:
         program(program.parameters.with_reform(reform), families)
     found = engine.sweep(
         program,
-        families,
         reforms,
+        families,
         poverty.statistics(program),
         out=study.cache / "sweeps",
         batch=study.config["batch"],

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .._arguments import as_instance, as_path, check_key, shown
+from .._formerly import formerly
 from .._transforms import is_traced
 from .._types import Key
 from .._validate import BadInputError, suggest
@@ -22,9 +23,10 @@ from .problem._problem import TargetProblem
 from .problem._screen import as_base_weights
 
 
+@formerly(names={"w0": "base_weights"})
 def calibrate(
     problem: TargetProblem,
-    w0: Float[Array, " unit"] | Float[np.ndarray, " unit"] | Any,
+    base_weights: Float[Array, " unit"] | Float[np.ndarray, " unit"] | Any,
     method: Method,
     *,
     key: Key | None = None,
@@ -33,7 +35,7 @@ def calibrate(
     checkpoint: str | os.PathLike | None = None,
     thresholds: Thresholds = USUAL,
 ) -> Solution:
-    r"""Weights near `w0` whose totals meet the targets of `problem`, by one of the methods.
+    r"""Weights near the base weights whose totals meet the targets, by one of the methods.
 
     The estimate matrix keeps its dtype; everything of target length is computed in float64, which
     is switched on for the solve alone and off again: float32 data, float64 sums and equations. The
@@ -42,8 +44,8 @@ def calibrate(
 
     Args:
         problem: the targets.
-        w0: base weights, one a unit, finite and at least 0; a unit of weight 0 stays at 0. A Series
-            is matched with the columns of the DataFrame that the problem was made of.
+        base_weights: one a unit, finite and at least 0; a unit of weight 0 stays at 0. A Series is
+            matched with the columns of the DataFrame that the problem was made of.
         method: `Linear()`, `Entropy()`, `Logit(lo, hi)`, `Raking()`, `Adam(...)`,
             `L0(...)` or `Cube(...)`.
         key: PRNG key; needed by methods that draw.
@@ -78,7 +80,7 @@ def calibrate(
     """
     _check_call(problem, method, key, progress, start)
     as_instance(thresholds, Thresholds, "thresholds", "Give Thresholds(...).")
-    base = as_base_weights(problem.by_unit("w0", w0), problem.n_units)
+    base = as_base_weights(problem.by_unit("base_weights", base_weights), problem.n_units)
     how = Run(key, progress, _start_of(start), _folder_of(checkpoint, method, problem))
     with jax.enable_x64(True):
         outcome = method.run(problem, base, how)

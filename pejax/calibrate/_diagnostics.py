@@ -1,9 +1,9 @@
 """How good a set of weights is: one definition a formula, all pure and traceable."""
 
-import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
+from .. import stats
 from .._arguments import as_floats
 
 
@@ -41,21 +41,14 @@ def squared_relative_loss(
 
 
 def effective_sample_size(weights: Float[Array, " unit"]) -> Float[Array, ""]:
-    r"""Kish's effective sample size :math:`(\sum w)^2 / \sum w^2`; 0 when every weight is 0.
+    """Kish's effective sample size, `pejax.stats.effective_sample_size`; NaN of a failed solve.
 
     >>> effective_sample_size(jnp.array([1.0, 1.0, 0.0]))
     Array(2., dtype=float32)
-
-    References:
-        Kish (1965), Survey Sampling, section 11.7.
     """
-    weights = as_floats(weights, "weights")
-    # Near 1, where squares stay numbers; the size of weights makes no difference.
-    largest = jax.lax.stop_gradient(jnp.max(jnp.abs(weights), initial=0))
-    weights = weights / jnp.where(largest > 0, largest, 1)
-    squares = jnp.sum(jnp.square(weights))
-    known = jnp.where(squares > 0, squares, 1)
-    return jnp.where(squares > 0, jnp.square(jnp.sum(weights)) / known, 0)
+    held = as_floats(weights, "weights")
+    known = jnp.isfinite(held).all()
+    return jnp.where(known, stats.effective_sample_size(jnp.where(known, held, 0)), jnp.nan)
 
 
 def weight_ratio(weights: Float[Array, " unit"], base: Float[Array, " unit"]) -> Array:
@@ -83,7 +76,7 @@ def negative_share(weights: Float[Array, " unit"]) -> Float[Array, ""]:
 def lorenz_curve(
     weights: Float[Array, " unit"], points: int = 101
 ) -> tuple[Float[Array, " point"], Float[Array, " point"]]:
-    """The Lorenz curve of weights: the share of all weight that the lightest units hold.
+    """The Lorenz curve of weights, `pejax.stats.lorenz_curve`: what the lightest units hold of all.
 
     Weights have one if none is negative and some is not 0; the shares of weight are NaN otherwise,
     because with negative weights the curve leaves the unit square and ranks nothing.
@@ -97,47 +90,17 @@ def lorenz_curve(
 
     >>> lorenz_curve(jnp.array([3.0, 1.0, 0.0, 4.0]), points=5)[1]
     Array([0.   , 0.   , 0.125, 0.5  , 1.   ], dtype=float32)
-
-    References:
-        Lorenz (1905), "Methods of measuring the concentration of wealth", Publications of the
-        American Statistical Association 9(70).
     """
-    return lorenz_curve_of_sorted(jnp.sort(as_floats(weights, "weights")), points)
-
-
-def lorenz_curve_of_sorted(
-    ordered: Float[Array, " unit"], points: int = 101
-) -> tuple[Float[Array, " point"], Float[Array, " point"]]:
-    """`lorenz_curve` of weights that already ascend: the host sorts millions faster."""
-    held = jnp.concatenate([jnp.zeros_like(ordered[:1]), jnp.cumsum(ordered)])
-    known = _has_shares(ordered)
-    units = jnp.linspace(0.0, 1.0, points)
-    ranks = jnp.linspace(0.0, 1.0, held.size)
-    shares = jnp.interp(units, ranks, held / jnp.where(known, held[-1], 1))
-    return units, jnp.where(known, shares, jnp.nan)
+    return stats.lorenz_curve(_shared_out(weights), points=points)
 
 
 def gini(weights: Float[Array, " unit"]) -> Float[Array, ""]:
-    r"""The Gini coefficient of weights, :math:`\sum_i (2i - n - 1) w_{(i)} / (n \sum w)`.
-
-    Twice the area between the Lorenz curve and the diagonal: 0 for equal weights, (n - 1)/n when
-    one of n units holds all. NaN where there is no Lorenz curve.
+    """The Gini coefficient of weights, `pejax.stats.gini`; NaN where there is no Lorenz curve.
 
     >>> gini(jnp.array([0.0, 0.0, 0.0, 1.0]))
     Array(0.75, dtype=float32)
-
-    References:
-        Gini (1912), Variabilità e mutabilità.
     """
-    return gini_of_sorted(jnp.sort(as_floats(weights, "weights")))
-
-
-def gini_of_sorted(ordered: Float[Array, " unit"]) -> Float[Array, ""]:
-    """`gini` of weights that already ascend: the host sorts millions faster."""
-    known = _has_shares(ordered)
-    rank = (2 * jnp.arange(ordered.size) + 1 - ordered.size) / ordered.size
-    found = jnp.sum(rank * ordered) / jnp.where(known, jnp.sum(ordered), 1)
-    return jnp.where(known, found, jnp.nan)
+    return stats.gini(_shared_out(weights))
 
 
 def binding_share(
@@ -173,6 +136,8 @@ def binding_share(
     return jnp.sum(lower) / n, jnp.sum(upper) / n
 
 
-def _has_shares(ordered: Float[Array, " unit"]) -> Bool[Array, ""]:
-    """Whether ascending weights are shares of something: none negative, not all 0."""
-    return (ordered[0] >= 0) & (ordered[-1] > 0)
+def _shared_out(weights: Float[Array, " unit"]) -> Float[Array, " unit"]:
+    """Weights that are shares of something; zeros, which have no curve, for any others."""
+    held = as_floats(weights, "weights")
+    known = (jnp.min(held) >= 0) & jnp.isfinite(jnp.max(held))
+    return jnp.where(known, held, 0)

@@ -238,9 +238,9 @@ def _spread(weights: Float[np.ndarray, " unit"]) -> _Spread:
             total_weight=float(jnp.sum(ordered)),
             largest_weight=float(ordered[-1]),
             effective_sample_size=float(_diagnostics.effective_sample_size(ordered)),
-            gini=float(_diagnostics.gini_of_sorted(ordered)),
+            gini=float(_diagnostics.gini(ordered)),
             negative_share=float(_diagnostics.negative_share(ordered)),
-            lorenz=_diagnostics.lorenz_curve_of_sorted(ordered),
+            lorenz=_diagnostics.lorenz_curve(ordered),
         )
 
 

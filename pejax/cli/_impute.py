@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ..impute import QRF
-    from ..impute._weighted import Numbers
+    from ..stats._weighted import Numbers
     from ._work import Work
 
 
@@ -131,7 +131,7 @@ def _listed(text: str) -> list[str]:
 
 def _receivers_weights(asked: _Asked) -> "Numbers | None":
     """The receivers' weights, refused before any forest grows; None where they have none."""
-    from ..impute._weighted import numbers, weights_of
+    from ..stats._weighted import numbers, weights_of
 
     if asked.weight is None or asked.weight not in asked.receivers.columns:
         return None

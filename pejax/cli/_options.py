@@ -70,7 +70,9 @@ class Whom(NamedTuple):
         from .. import datasets, io
 
         if self.path is None:
-            return datasets.load_cps(self.households, year, self.seed, reported=self.reported)
+            return datasets.load_cps(
+                period=year, households=self.households, seed=self.seed, reported=self.reported
+            )
         if self.path.suffix in (".h5", ".hdf5"):
             return io.read_policyengine_h5(self.path, year)
         found = io.load(self.path)

@@ -53,6 +53,6 @@ def sensitivity(
             law, parameters = asked.reformed(law, people, change)
             task.run.note(law=facts_of(law))
         with task.run.step("sensitivity"):
-            table = engine.sensitivity(law, people, statistic, parameters)
+            table = engine.sensitivity(law, parameters, people, statistic)
         task.write("sensitivity", table)
         task.display.table(table[_SHOWN], rows=20)

@@ -60,8 +60,8 @@ def sweep(
         with task.run.step("sweep"):
             table = engine.sweep(
                 law,
-                people,
                 wanted,
+                people,
                 statistics,
                 executor=executor,
                 out=out / "batches",

@@ -2,12 +2,13 @@
 
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._arguments import as_number, as_switch, as_whole
 from .._checks import check
+from .._formerly import formerly
 from .._population import Population
 from .._tables import Tables
 from .._validate import BadInputError
@@ -33,35 +34,42 @@ Units = dict[str, np.ndarray]
 _MEMBERS = 100  # person ids are RECID * _MEMBERS + rank; no unit has so many
 
 
-@overload
-def load_cps(
+def load_cps_with_report(
+    *,
+    period: int,
     households: int | None = None,
-    year: int = 2025,
     seed: int = 0,
     person_total: float | None = None,
-    *,
     reported: bool = False,
-    return_report: Literal[False] = False,
-) -> Population: ...
-@overload
+) -> "tuple[Population, pd.DataFrame]":
+    """`load_cps`, and a table of what was imputed, clipped or set aside, with reasons."""
+    households = None if households is None else as_whole("households")(households)
+    period, seed = as_whole("period")(period), as_whole("seed")(seed)
+    reported = as_switch("reported")(reported)
+    growth = growth_factors(FILE_YEAR, period)
+    persons = population_total(period) if person_total is None else _total(person_total)
+    units = _sample(_read(), households, seed)
+    people = _People.of(units, seed)
+    money = (*MONEY, *REPORTED) if reported else MONEY
+    tables = _tables(units, people, money, growth, persons)
+    check(tables)
+    return Population.from_tables(tables), _report(units, people)
+
+
+@formerly(
+    places=("households", "period", "seed", "person_total"),
+    defaults={"period": 2025},
+    names={"year": "period"},
+    flags={"return_report": load_cps_with_report},
+)
 def load_cps(
+    *,
+    period: int,
     households: int | None = None,
-    year: int = 2025,
     seed: int = 0,
     person_total: float | None = None,
-    *,
     reported: bool = False,
-    return_report: Literal[True],
-) -> tuple[Population, "pd.DataFrame"]: ...
-def load_cps(
-    households: int | None = None,
-    year: int = 2025,
-    seed: int = 0,
-    person_total: float | None = None,
-    *,
-    reported: bool = False,
-    return_report: bool = False,
-) -> "Population | tuple[Population, pd.DataFrame]":
+) -> Population:
     """Real US households: the public CPS file inside the installed `taxcalc`, aged to a year.
 
     Persons, tax units, SPM units, families, marital units and households, whose columns carry the
@@ -70,33 +78,27 @@ def load_cps(
     figure of policyengine-us. `docs/data.md` tells what the file lacks.
 
     Args:
+        period: the year of the dollars and of the population figure.
         households: how many to draw, each alike likely; a smaller sample is part of a larger one
             of the same seed. `None` takes all 200,576.
-        year: the year of the dollars and of the population figure.
         seed: ages within a band and the sample are functions of (seed, record).
         person_total: persons that the weights shall represent, instead of policyengine-us' figure.
         reported: also fill what policyengine-us would compute from the law of every state, with
             what the file reports instead: state and local taxes that are deducted, and child care
             after subsidies. Federal income tax is then federal law alone.
-        return_report: also return a table of what was imputed, clipped or set aside, with reasons.
 
     Raises:
         MissingExtraError: `taxcalc` or `policyengine-us` is not installed.
         BadInputError: a year or a number of households that the files do not reach.
     """
-    households = None if households is None else as_whole("households")(households)
-    year, seed = as_whole("year")(year), as_whole("seed")(seed)
-    reported = as_switch("reported")(reported)
-    return_report = as_switch("return_report")(return_report)
-    growth = growth_factors(FILE_YEAR, year)
-    persons = population_total(year) if person_total is None else _total(person_total)
-    units = _sample(_read(), households, seed)
-    people = _People.of(units, seed)
-    money = (*MONEY, *REPORTED) if reported else MONEY
-    tables = _tables(units, people, money, growth, persons)
-    check(tables)
-    population = Population.from_tables(tables)
-    return (population, _report(units, people)) if return_report else population
+    population, _ = load_cps_with_report(
+        period=period,
+        households=households,
+        seed=seed,
+        person_total=person_total,
+        reported=reported,
+    )
+    return population
 
 
 def cps_mapping() -> "pd.DataFrame":

@@ -73,7 +73,7 @@ def reform_gradient(population: Population, law: Law, reform: Reform) -> "pd.Dat
     import pandas as pd
 
     program, reformed = law.program, reform.parameters
-    _, slope = engine.gradient(program, population, cost_from(law.outputs[TAX]), reformed)
+    _, slope = engine.gradient(program, reformed, population, cost_from(law.outputs[TAX]))
     slopes, values = np.asarray(slope.values, float), np.asarray(reformed.values, float)
     leaves = program.index.leaves
     credit = np.array([leaf.path.startswith(_CREDIT) for leaf in leaves])

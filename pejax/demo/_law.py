@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from .. import datasets, engine
+from .. import datasets, engine, stats
 from .._population import Population
-from ._measure import deciles, means_by, summed_to, weight_of
+from ._measure import means_by, summed_to, weight_of
 from ._settings import CREDITS, ENTITLEMENT, INCOME, OUTPUTS, PAYROLL, TAX, YEAR, Settings
 
 if TYPE_CHECKING:
@@ -53,8 +53,8 @@ def load_people(settings: Settings) -> People:
     every state.
     """
     return People(
-        *datasets.load_cps(
-            settings.households, YEAR, settings.seed, reported=True, return_report=True
+        *datasets.load_cps_with_report(
+            period=YEAR, households=settings.households, seed=settings.seed, reported=True
         )
     )
 
@@ -98,7 +98,7 @@ def _by_decile(
     import pandas as pd
 
     weights = weight_of(population, "tax_unit")
-    tenth = deciles(outputs[INCOME].astype(float), weights)
+    tenth = stats.deciles(outputs[INCOME].astype(float), weights)
     columns = {
         name: unit_values(program, population, outputs, name) for name in (*CREDITS, *PAYROLL)
     }

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 
+import jax
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import ArrayLike, Float, Int, Real
 
+from .. import stats
 from .._population import Population
 
 Rows = Float[np.ndarray, " row"]
@@ -30,28 +32,18 @@ def summed_to(
     return np.bincount(np.asarray(rows), np.asarray(values, float), population.count(group))
 
 
-def deciles(values: Rows, weights: Rows) -> Int[np.ndarray, " row"]:
-    """The tenth, 1 to 10, of the weighted ranking by `values` that a row lies in.
-
-    >>> deciles(np.arange(20.0), np.ones(20)).tolist()[:4]
-    [1, 1, 2, 2]
-    """
-    order = np.argsort(values, kind="stable")
-    below = np.cumsum(weights[order]) - weights[order] / 2
-    place = np.empty(len(values), int)
-    place[order] = np.minimum(1 + (10 * below / weights.sum()).astype(int), 10)
-    return place
-
-
 def means_by(
-    group: Int[np.ndarray, " row"], weights: Rows, columns: Mapping[str, Rows], groups: int = 10
+    group: Int[ArrayLike, " row"],
+    weights: Rows,
+    columns: Mapping[str, Real[ArrayLike, " row"]],
+    groups: int = 10,
 ) -> dict[str, np.ndarray]:
-    """Weighted means of columns by group 1, 2, ..., `groups`."""
-    total = np.bincount(group, weights, groups + 1)[1:]
-    return {
-        name: np.bincount(group, weights * values, groups + 1)[1:] / total
-        for name, values in columns.items()
-    }
+    """Weighted means of columns by group 1, 2, ..., `groups`, in float64."""
+    with jax.enable_x64(True):
+        return {
+            name: np.asarray(stats.mean_by_group(values, group, weights, groups))
+            for name, values in columns.items()
+        }
 
 
 def sample_of(population: Population, count: int) -> Population:

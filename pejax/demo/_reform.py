@@ -7,16 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .. import engine
+from .. import engine, stats
 from .._population import Population
 from ._law import Law
-from ._measure import deciles, means_by, weight_of
+from ._measure import means_by, weight_of
 from ._settings import ENTITLEMENT, INCOME, REFORM, TAX
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_CENT = 0.005
 
 
 class Reform(NamedTuple):
@@ -65,7 +63,7 @@ def reform_law(population: Population, law: Law) -> Reform:
         float(weights @ change),
         float(weights @ entitled),
         _by_decile(law.outputs[INCOME].astype(float), weights, change),
-        engine.sensitivity(law.program, population, TAX),
+        engine.sensitivity(law.program, law.program.parameters, population, TAX),
     )
 
 
@@ -76,12 +74,12 @@ def _by_decile(
 ) -> "pd.DataFrame":
     import pandas as pd
 
-    gains, loses = change > _CENT, change < -_CENT
+    way = stats.direction_of_change(np.zeros_like(change), change)
     columns = {
         "mean_change": change,
-        "share_gaining": gains.astype(float),
-        "share_unchanged": (~gains & ~loses).astype(float),
-        "share_losing": loses.astype(float),
+        "share_gaining": way == 1,
+        "share_unchanged": way == 0,
+        "share_losing": way == -1,
     }
-    found = means_by(deciles(income, weights), weights, columns)
+    found = means_by(stats.deciles(income, weights), weights, columns)
     return pd.DataFrame({"decile": np.arange(1, 11), **found})

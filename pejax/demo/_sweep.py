@@ -55,15 +55,15 @@ def sweep_reforms(
     cost = {"cost": cost_from(before)}
     table = engine.sweep(
         program,
-        people,
         reforms,
+        people,
         cost,
         progress=lambda done, of: progress(f"sweep: batch {done} of {of}"),
     )
     difference = None
     if importlib.util.find_spec("ray") is not None:
         progress("sweep: the same on two Ray workers")
-        again = engine.sweep(program, people, reforms, cost, executor="ray", workers=2)
+        again = engine.sweep(program, reforms, people, cost, executor="ray", workers=2)
         difference = float(np.max(np.abs(table["cost"].to_numpy() - again["cost"].to_numpy())))
     drawn = {path: [reform[path] for reform in reforms] for path in DRAWN}
     return Sweep(table.assign(**drawn), people.count(people.schema.household), difference)

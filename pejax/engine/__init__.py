@@ -1,5 +1,7 @@
 """Rules of tax and benefit systems as differentiable programs."""
 
+import importlib as _importlib
+
 from . import importer as importer
 from ._compile import compile as compile, load as load
 from ._parameters import Parameters as Parameters
@@ -12,7 +14,6 @@ from ._sensitivity import (
     sensitivity as sensitivity,
     weighted_total as weighted_total,
 )
-from ._sweep import sweep as sweep
 from ._unread import (
     ReformWarning as ReformWarning,
     StructuralReformError as StructuralReformError,
@@ -27,3 +28,14 @@ from .rules._system import System as System, Variable as Variable
 from .running._check import Check as Check, SelfCheckError as SelfCheckError
 from .tracing._evaluate import CircularRule as CircularRule
 from .tracing._trace import UntraceableRule as UntraceableRule
+
+
+def __getattr__(name: str):
+    """A sweep is a long job, and lives where those do: above this room, which does not need it."""
+    if name == "sweep":
+        return _importlib.import_module("pejax.runs").sweep
+    raise AttributeError(f"module 'pejax.engine' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), "sweep"])

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._arguments import as_instance, as_names, as_path, as_switch, at_least, shown
+from .._formerly import formerly
 from .._memory import reclaim
 from .._population import Population
 from .._validate import BadInputError
@@ -53,11 +54,12 @@ _LARGE = 100_000
 """Nodes of a trace from which on its memory is given back at once."""
 
 
+@formerly(defaults={"period": 2025})
 def compile(
     system: Rules,
     outputs: Sequence[str],
-    period: int | str = 2025,
-    population: Population | None = None,
+    period: int | str,
+    population: Population,
     *,
     dtype: str = "float32",
     chunk: int | None = None,
@@ -88,9 +90,8 @@ def compile(
     >>> program(program.parameters, toy_population())["income_tax"].shape
     (6,)
     """
-    if population is None:
-        raise BadInputError("give a population: its columns are the program's inputs")
     _check_sources(system, population)
+    system = _rules(system)
     _check_dtype(dtype)
     names = as_names(outputs, "outputs")
     if not names:
@@ -113,7 +114,7 @@ def compile(
 
 
 def recompile(
-    recipe: Recipe, rules: System | None, parameters: Parameters, population: Population
+    recipe: Recipe, rules: Rules | None, parameters: Parameters, population: Population
 ) -> Program:
     """Trace again with decisions taken under `parameters`.
 
@@ -123,6 +124,7 @@ def recompile(
         country = import_country(recipe.package, start_instant=recipe.start_instant)
         country = dataclasses.replace(country, reform=recipe.reform)
         return _traced(country, recipe, population, parameters)
+    rules = None if rules is None else _rules(rules)
     if rules is None or rules.version != recipe.version:
         lost = "are not in the file" if rules is None else "have changed since"
         raise BadInputError(
@@ -130,6 +132,11 @@ def recompile(
             "program.respecialise(parameters, population, system), or compile again"
         )
     return _traced(rules, recipe, population, parameters)
+
+
+def _rules(given: Rules) -> Rules:
+    """A country by its name, or rules that no name finds again: those of a structural reform."""
+    return given.load() if isinstance(given, Country) and given.is_restructured else given
 
 
 def _native(rules: Rules) -> System | None:
@@ -310,7 +317,7 @@ def _kept(path: Path) -> Program | None:
 
 def _still_holds(program: Program, parameters: Parameters, population: Population) -> bool:
     """Whether a program from the cache takes its decisions the same way for these people."""
-    interpreter = program.interpreter(population, parameters)
+    interpreter = program.interpreter(parameters, population)
     answers = interpreter.all([d.node for d in program.decisions])
     return all(
         bool(_agrees(d, np.asarray(a), np)) for d, a in zip(program.decisions, answers, strict=True)
@@ -322,7 +329,9 @@ def _check_sources(system: Any, population: Any) -> None:
     given = "Give a country, engine.import_country(...), or rules, engine.build_system(...)."
     if not isinstance(system, System | Country):
         raise BadInputError(f"system is {shown(system)}. {given}")
-    as_instance(population, Population, "population", "Give a Population.")
+    as_instance(
+        population, Population, "population", "Give a Population: its columns are the inputs."
+    )
 
 
 def _check_dtype(dtype: str) -> None:

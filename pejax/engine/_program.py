@@ -6,13 +6,14 @@ import dataclasses
 import functools
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from .._formerly import other_order
 from .._one_line import listed
 from .._population import Population
 from .._transforms import is_traced
@@ -39,6 +40,9 @@ from .running._runtime import Runtime
 from .tracing._array import ORDER
 from .tracing._decisions import AT_MOST, OF_SOME
 from .tracing._inputs import Column, host_arrays, recoded, sizes_of
+
+if TYPE_CHECKING:
+    from .importer import Country
 
 _TUPLES = ("outputs", "extra")
 
@@ -184,10 +188,11 @@ class Program:
                 return output.entity
         raise unknown("output", name, [o.name for o in self.outputs])
 
+    @other_order(Population, ("population", "parameters", "floats"), {"parameters": None})
     def interpreter(
         self,
+        parameters: Parameters | None,
         population: Population,
-        parameters: Parameters | None = None,
         floats: str | None = None,
     ) -> Interpreter:
         """The same program in numpy on one population: the oracle.
@@ -241,7 +246,10 @@ class Program:
         return jnp.all(lives_elsewhere | ~population.mask(entity))
 
     def respecialise(
-        self, parameters: Parameters, population: Population, system: System | None = None
+        self,
+        parameters: Parameters,
+        population: Population,
+        system: System | Country | None = None,
     ) -> Program:
         """The program with its decisions taken anew for this law and these people.
 

@@ -72,7 +72,7 @@ def moved(
             break
         rows = np.arange(first, min(first + chunk, households))
         some = population.select(rows) if len(rows) < households else population
-        interpreter = program.interpreter(some, parameters, "float64")
+        interpreter = program.interpreter(parameters, some, "float64")
         here = _moved_here(interpreter, roots, remaining, users, step)
         found |= here
         remaining = {n: node for n, node in remaining.items() if n not in here}

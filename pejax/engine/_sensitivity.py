@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .._arguments import as_instance, as_number, as_switch, shown
+from .._formerly import other_order
 from .._population import Population
 from .._validate import BadInputError
 from ._parameters import Parameters
@@ -23,6 +24,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Statistic = Callable[[Mapping[str, Array], Population], Float[Array, ""]]
+
+_parameters_first = other_order(
+    Population, ("population", "statistic", "parameters"), {"parameters": None}
+)
+"""What version 0.1 called (program, population, statistic, parameters=None)."""
 
 _MEANT = "Give the name of an output, or a function of (outputs, population) that gives one number."
 
@@ -58,13 +64,24 @@ def _number(found: Any) -> Float[Array, ""]:
     return jnp.asarray(found)
 
 
+@_parameters_first
 def evaluate(
     program: Program,
+    parameters: Parameters | None,
     population: Population,
     statistic: Statistic | str,
-    parameters: Parameters | None = None,
 ) -> Float[Array, ""]:
-    """A statistic of the program's outputs under `parameters` (default: the law as it stands)."""
+    """A statistic of the program's outputs.
+
+    **Arguments:** `parameters`, those of the law, `program.parameters`, or of a reform;
+    `statistic`, the name of an output, whose weighted total is taken, or a function of (outputs,
+    population).
+
+    >>> from pejax.testing import toy_population, toy_program
+    >>> program = toy_program()
+    >>> bool(evaluate(program, program.parameters, toy_population(), "income_tax") > 0)
+    True
+    """
     as_instance(program, Program, "program", "Give what engine.compile(...) returned.")
     as_instance(population, Population, "population", "Give a Population.")
     chosen = as_statistic(program, statistic)
@@ -72,11 +89,12 @@ def evaluate(
     return chosen(program(law, population), population)
 
 
+@_parameters_first
 def gradient(
     program: Program,
+    parameters: Parameters | None,
     population: Population,
     statistic: Statistic | str,
-    parameters: Parameters | None = None,
 ) -> tuple[Float[Array, ""], Parameters]:
     r"""A statistic and its derivative with respect to every number of the law.
 
@@ -84,7 +102,8 @@ def gradient(
     reverse pass. The derivative has the form of the parameters: `gradient[path]`.
 
     >>> from pejax.testing import toy_population, toy_program
-    >>> value, slope = gradient(toy_program(), toy_population(), "income_tax")
+    >>> program = toy_program()
+    >>> value, slope = gradient(program, program.parameters, toy_population(), "income_tax")
     >>> bool(slope["tax.rate"] > 0)
     True
     """
@@ -93,25 +112,27 @@ def gradient(
     as_instance(law, Parameters, "parameters", "Give program.parameters.with_reform({...}).")
 
     def total(p: Parameters) -> Float[Array, ""]:
-        return evaluate(program, population, statistic, p)
+        return evaluate(program, p, population, statistic)
 
     return jax.value_and_grad(total)(law)
 
 
+@_parameters_first
 def sensitivity(
     program: Program,
+    parameters: Parameters | None,
     population: Population,
     statistic: Statistic | str,
-    parameters: Parameters | None = None,
     *,
     step: float = 0.01,
     reach: bool = True,
 ) -> pd.DataFrame:
     """Every number of the law, ranked by what one percent of it is worth.
 
-    **Arguments:** `statistic`, a function of (outputs, population) or the name of an output, whose
-    weighted total is taken; `step`, the relative finite step that tells a cliff from an unreached
-    number; `reach`, whether to take that step (it costs a few seconds a thousand numbers).
+    **Arguments:** `parameters`, where the derivative is taken; `statistic`, a function of (outputs,
+    population) or the name of an output, whose weighted total is taken; `step`, the relative finite
+    step that tells a cliff from an unreached number; `reach`, whether to take that step (it costs a
+    few seconds a thousand numbers).
 
     **Returns:** a table: `path`, `start`, `label`, `unit`, `value`, `gradient` (per unit of the
     value), `dollars_per_percent` (gradient x value / 100), `elasticity`, `discontinuities`
@@ -130,12 +151,12 @@ def sensitivity(
     as_instance(program, Program, "program", "Give what engine.compile(...) returned.")
     step, reach = as_number("step")(step), as_switch("reach")(reach)
     law = program.parameters if parameters is None else parameters
-    value, slope = gradient(program, population, statistic, law)
+    value, slope = gradient(program, law, population, statistic)
     slopes = np.asarray(slope.values, np.float64)
     _fail_if_not_finite(program, slopes)
     worth = np.asarray(law.values, np.float64)
     change = slopes * np.where(np.isfinite(worth), worth, 0.0)
-    roots = _roots(program, population, statistic, law)
+    roots = _roots(program, law, population, statistic)
     jumps = jumps_met(roots)
     leaves = program.index.leaves
     flat = _flat(program, roots, slopes)
@@ -163,7 +184,7 @@ def sensitivity(
 
 
 def _roots(
-    program: Program, population: Population, statistic: Statistic | str, law: Parameters
+    program: Program, law: Parameters, population: Population, statistic: Statistic | str
 ) -> list[Node]:
     """The outputs that the statistic looks at: those with a derivative in some row."""
     if isinstance(statistic, str):

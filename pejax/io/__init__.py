@@ -8,5 +8,8 @@ from ._manifest import (
     write_manifest as write_manifest,
 )
 from ._parquet import read_parquet as read_parquet, write_parquet as write_parquet
-from ._policyengine import read_policyengine_h5 as read_policyengine_h5
+from ._policyengine import (
+    read_policyengine_h5 as read_policyengine_h5,
+    read_policyengine_h5_with_report as read_policyengine_h5_with_report,
+)
 from ._save import load as load, save as save

@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .._encode import encode
 from .._files import refused_if_unreadable
+from .._formerly import formerly
 from .._population import Population
 from .._validate import BadInputError, require
 
@@ -15,48 +16,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@overload
-def read_policyengine_h5(
-    path: str | os.PathLike,
-    year: int,
-    entities: Mapping[str, str] | None = None,
-    *,
-    return_report: Literal[False] = False,
-) -> Population: ...
-@overload
-def read_policyengine_h5(
-    path: str | os.PathLike,
-    year: int,
-    entities: Mapping[str, str] | None = None,
-    *,
-    return_report: Literal[True],
-) -> tuple[Population, "pd.DataFrame"]: ...
-def read_policyengine_h5(
-    path: str | os.PathLike,
-    year: int,
-    entities: Mapping[str, str] | None = None,
-    *,
-    return_report: bool = False,
-) -> "Population | tuple[Population, pd.DataFrame]":
-    """Read a PolicyEngine data set whose layout is `variable/period -> array`.
-
-    Ids are `<entity>_id`, links `person_<group>_id`, weights `household_weight`. The file does not
-    say whose a variable is: it is the entity named by its prefix, or the only one with as many
-    rows.
-
-    Args:
-        path: the `.h5` file.
-        year: the period to read.
-        entities: the entity of variables that the rule above leaves open.
-        return_report: also return a table of the variables set aside, with reasons.
-
-    Raises:
-        MissingExtraError: `h5py` is not installed.
-        BadInputError: no ids, links or weights for the year; or variables whose entity is open.
-    """
+def read_policyengine_h5_with_report(
+    path: str | os.PathLike, period: int, entities: Mapping[str, str] | None = None
+) -> "tuple[Population, pd.DataFrame]":
+    """`read_policyengine_h5`, and a table of the variables set aside, with reasons."""
     import pandas as pd
 
-    arrays, refused = _read(path, year)
+    arrays, refused = _read(path, period)
     groups = _groups(arrays, path)
     ids = {entity: arrays.pop(f"{entity}_id") for entity in ("person", *groups)}
     frames: dict[str, dict[str, Any]] = {e: {f"{e}_id": values} for e, values in ids.items()}
@@ -75,16 +41,36 @@ def read_policyengine_h5(
     numbers = {name: person.pop(name) for name in [*person] if _looks_like_a_link(name, ids)}
     population = Population.from_frames({e: pd.DataFrame(held) for e, held in frames.items()})
     population = population.with_columns("person", **numbers)
-    if not return_report:
-        return population
     return population, pd.DataFrame(refused.items(), columns=["variable", "reason"])
+
+
+@formerly(names={"year": "period"}, flags={"return_report": read_policyengine_h5_with_report})
+def read_policyengine_h5(
+    path: str | os.PathLike, period: int, entities: Mapping[str, str] | None = None
+) -> Population:
+    """Read a PolicyEngine data set whose layout is `variable/period -> array`.
+
+    Ids are `<entity>_id`, links `person_<group>_id`, weights `household_weight`. The file does not
+    say whose a variable is: it is the entity named by its prefix, or the only one with as many
+    rows.
+
+    Args:
+        path: the `.h5` file.
+        period: the year to read.
+        entities: the entity of variables that the rule above leaves open.
+
+    Raises:
+        MissingExtraError: `h5py` is not installed.
+        BadInputError: no ids, links or weights for the year; or variables whose entity is open.
+    """
+    return read_policyengine_h5_with_report(path, period, entities)[0]
 
 
 def _looks_like_a_link(name: str, entities: Collection[str]) -> bool:
     return name.endswith("_id") and name.removesuffix("_id") not in entities
 
 
-def _read(path: str | os.PathLike, year: int) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+def _read(path: str | os.PathLike, period: int) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """The arrays of a year by variable, and why others were left."""
     h5py = require("h5py", "io")
     arrays, refused = {}, {}
@@ -92,10 +78,10 @@ def _read(path: str | os.PathLike, year: int) -> tuple[dict[str, np.ndarray], di
         for name, held in file.items():
             if not hasattr(held, "keys"):
                 refused[name] = "stored without a period"
-            elif str(year) in held:
-                arrays[name] = _strings(held[str(year)][()])
+            elif str(period) in held:
+                arrays[name] = _strings(held[str(period)][()])
             else:
-                refused[name] = f"stored for {', '.join(list(held)[:3])}, not for {year}"
+                refused[name] = f"stored for {', '.join(list(held)[:3])}, not for {period}"
     return arrays, refused
 
 

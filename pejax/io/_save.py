@@ -7,7 +7,8 @@ from typing import Any
 
 from .._arguments import as_path
 from .._files import atomic_path, refused_if_unreadable
-from .._npz import load_arrays, save_arrays
+from .._kinds import is_program, kind_of
+from .._npz import Arrays, Stored, load_arrays, save_arrays
 from .._population import Population
 from .._validate import BadInputError
 from ._parquet import read_parquet, read_table, write_parquet, write_table
@@ -22,6 +23,7 @@ def save(thing: Any, path: str | os.PathLike) -> Path:
     | `Population`             | `.npz`, or a folder (parquet)               |
     | mapping of name to array | `.npz`                                      |
     | pandas `DataFrame`       | `.parquet` or `.csv`                        |
+    | what has a `save`        | as it writes: a program, a forest, a chain  |
 
     Raises:
         BadInputError: no such pair in the table.
@@ -37,6 +39,8 @@ def save(thing: Any, path: str | os.PathLike) -> Path:
         return save_arrays(thing, path)
     elif hasattr(thing, "to_parquet") and path.suffix in (".parquet", ".csv"):
         return _save_frame(thing, path)
+    elif path.suffix == (".npz" if isinstance(thing, Stored) else ".pejax"):
+        return _by_itself(thing, path)
     raise BadInputError(
         f"Cannot save a {type(thing).__name__} as {path.name!r}. Populations go to .npz or a"
         " folder, named arrays to .npz, data frames to .parquet or .csv."
@@ -44,21 +48,56 @@ def save(thing: Any, path: str | os.PathLike) -> Path:
 
 
 def load(path: str | os.PathLike) -> Any:
-    """Load what `save` wrote: a population, a dict of numpy arrays, or a data frame.
+    """Open what pejax saved, by what is in the file.
+
+    A population, a program, a forest, a chain of forests, a dict of numpy arrays or a data frame.
+    Nothing in a file is executed.
 
     Raises:
         FileNotFoundError: nothing is there.
-        BadInputError: the file is none of `save`'s kinds, or breaks a rule of populations.
+        BadInputError: the file is none of these kinds, is damaged, or breaks a rule of its kind.
+
+    >>> import tempfile
+    >>> from pejax.testing import toy_program
+    >>> path = Path(tempfile.mkdtemp()) / "law.pejax"
+    >>> toy_program().save(path)
+    >>> type(load(path)).__name__
+    'Program'
     """
     path = as_path(path, "path")
     if path.is_dir():
         return read_parquet(path)
-    if path.suffix == ".npz":
-        arrays = load_arrays(path)
-        return population_from_arrays(arrays, path) if holds_population(arrays) else arrays
     if path.suffix in (".parquet", ".csv"):
         return _load_frame(path)
-    raise BadInputError(f"Cannot load {path.name!r}. Known are .npz, .parquet, .csv and folders.")
+    if path.suffix == ".pejax" or (path.exists() and is_program(path)):
+        from ..engine import load as load_program
+
+        return load_program(path)
+    if path.suffix == ".npz":
+        return _of_arrays(load_arrays(path), path)
+    raise BadInputError(
+        f"Cannot load {path.name!r}. Known are .npz, .pejax, .parquet, .csv and folders."
+    )
+
+
+def _of_arrays(arrays: Arrays, path: Path) -> Any:
+    if holds_population(arrays):
+        return population_from_arrays(arrays, path)
+    kind = kind_of(arrays)
+    if kind is None:
+        return arrays
+    try:
+        return kind.read(arrays)
+    except BadInputError as problem:
+        raise BadInputError(f"{path} holds {kind.meant}: {problem}") from problem
+
+
+def _by_itself(thing: Any, path: Path) -> Path:
+    """Save what has a `save` of its own."""
+    if not callable(getattr(thing, "save", None)):
+        raise BadInputError(f"Cannot save a {type(thing).__name__} as {path.name!r}.")
+    thing.save(path)
+    return path
 
 
 def _save_frame(frame: Any, path: Path) -> Path:

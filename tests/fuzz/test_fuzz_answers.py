@@ -122,7 +122,7 @@ def test_reforms(rounds):
         law = told_or_answered(lambda: program.parameters.with_reform({"tax.rate": rate}))
         assert law is not None and float(law["tax.rate"]) == np.float32(rate)
         found = program(law, people)
-        oracle = program.interpreter(people, law)
+        oracle = program.interpreter(law, people)
         for output in program.outputs:
             np.testing.assert_allclose(found[output.name], oracle(output.node), rtol=1e-4, atol=0.1)
 

@@ -8,7 +8,7 @@ from _fuzz_junk import JUNK
 from _fuzz_rounds import told_or_answered
 from hypothesis import strategies as st
 
-from pejax import Population, calibrate as cal, datasets, engine, gates, impute
+from pejax import Population, calibrate as cal, datasets, engine, gates, impute, stats
 from pejax.testing import toy_population, toy_program, toy_system
 
 pytestmark = pytest.mark.fuzz
@@ -35,8 +35,8 @@ def _forests(**settings):
 FACES = {
     "TargetProblem": (cal.TargetProblem, {"operator": X, "values": [1.0, 2.0], "names": None,
         "scale": None, "groups": None, "weights": None, "levels": None, "tolerance": None}),
-    "calibrate": (cal.calibrate, {"problem": PROBLEM, "w0": np.ones(3), "method": cal.Entropy(),
-        "key": KEY, "progress": None, "start": None}),
+    "calibrate": (cal.calibrate, {"problem": PROBLEM, "base_weights": np.ones(3),
+        "method": cal.Entropy(), "key": KEY, "progress": None, "start": None}),
     "Entropy": (cal.Entropy, {"ridge": 1e-3, "exact": False, "tol": None, "max_steps": 9}),
     "Logit": (cal.Logit, {"lo": 0.1, "hi": 5.0}),
     "Adam": (cal.Adam, {"epochs": 2, "learning_rate": None, "optimizer": None, "ridge": 0.0,
@@ -65,9 +65,30 @@ FACES = {
     "fit": (FORESTS.fit, {"X": DONORS, "predictors": ["age"], "imputed_variables": ["income"],
         "weight_col": None}),
     "draw": (FITTED.draw, {"X": DONORS, "key": KEY, "ids": None, "mesh": None}),
-    "predict": (FITTED.predict, {"X": DONORS, "quantiles": [0.5]}),
+    "predict": (FITTED.predict, {"X": DONORS, "levels": [0.5]}),
     "weighted_mean": (impute.weighted_mean, {"values": [1.0, 2.0, 3.0], "weights": None}),
     "weighted_quantile": (impute.weighted_quantile, {"values": [1.0, 2.0, 3.0], "levels": [0.5],
+        "weights": None}),
+    "total": (stats.total, {"values": [1.0, 2.0], "weights": [1, 2]}),
+    "cdf": (stats.cdf, {"values": [1.0, 2.0], "points": [1.0], "weights": None}),
+    "effective_sample_size": (stats.effective_sample_size, {"weights": [1.0, 2.0]}),
+    "gini": (stats.gini, {"values": [1.0, 2.0], "weights": [1, 2]}),
+    "lorenz_curve": (stats.lorenz_curve, {"values": [1.0, 2.0], "weights": None, "points": 3}),
+    "top_share": (stats.top_share, {"values": [1.0, 2.0], "weights": None, "share": 0.1}),
+    "deciles": (stats.deciles, {"values": [1.0, 2.0], "weights": None, "groups": 4}),
+    "mean_by_group": (stats.mean_by_group, {"values": [1.0, 2.0], "group": [1, 3],
+        "weights": None, "groups": 4}),
+    "total_by_group": (stats.total_by_group, {"values": [1.0, 2.0], "group": [1, 3],
+        "weights": None, "groups": 4}),
+    "shortfall": (stats.shortfall, {"resources": [1.0, 2.0], "line": 2.0}),
+    "poverty_rate": (stats.poverty_rate, {"resources": [1.0, 2.0], "line": 2.0, "weights": None}),
+    "poverty_gap": (stats.poverty_gap, {"resources": [1.0, 2.0], "line": [2.0, 3.0],
+        "weights": [0, 1]}),
+    "winners_and_losers": (stats.winners_and_losers, {"baseline": [1.0, 2.0],
+        "reform": [1.0, 3.0], "weights": None, "tolerance": 0.1}),
+    "pinball": (stats.pinball, {"truth": [1.0, 2.0], "prediction": 1.0, "level": 0.5,
+        "weights": None}),
+    "crps": (stats.crps, {"draws": [[1.0, 2.0], [2.0, 2.0]], "truth": [1.0, 2.0],
         "weights": None}),
     "wasserstein": (impute.wasserstein, {"values": [1.0], "others": [2.0], "weights": None}),
     "with_reform": (PROGRAM.parameters.with_reform, {"reform": {}}),
@@ -76,19 +97,20 @@ FACES = {
     "compile": (engine.compile, {"system": RULES, "outputs": ["income_tax"], "period": 2025,
         "population": TOYS, "dtype": "float32", "chunk": None, "check": True, "extra": ()}),
     "evaluate": (engine.evaluate, {"program": PROGRAM, "population": TOYS,
-        "statistic": "income_tax", "parameters": None}),
+        "statistic": "income_tax", "parameters": PROGRAM.parameters}),
     "gradient": (engine.gradient, {"program": PROGRAM, "population": TOYS,
-        "statistic": "income_tax", "parameters": None}),
+        "statistic": "income_tax", "parameters": PROGRAM.parameters}),
     "sensitivity": (engine.sensitivity, {"program": PROGRAM, "population": TOYS,
-        "statistic": "income_tax", "parameters": None, "step": 0.01, "reach": False}),
+        "statistic": "income_tax", "parameters": PROGRAM.parameters, "step": 0.01, "reach": False}),
     "sweep": (engine.sweep, {"program": PROGRAM, "population": TOYS,
         "reforms": [PROGRAM.parameters], "statistics": ["income_tax"], "executor": "local",
         "batch": 1, "workers": 1, "progress": None}),
-    "load_cps": (datasets.load_cps, {"households": 5, "year": 2025, "seed": 0,
-        "person_total": None, "reported": False, "return_report": False}),
+    "load_cps": (datasets.load_cps, {"households": 5, "period": 2025, "seed": 0,
+        "person_total": None, "reported": False}),
     "program": (PROGRAM, {"parameters": PROGRAM.parameters, "population": TOYS}),
 }  # fmt: skip
-LARGE = {"n_items", "n_estimators", "epochs", "n_jobs", "budget", "max_steps", "batch"}
+LARGE = {"n_items", "n_estimators", "epochs", "n_jobs", "budget", "max_steps", "batch", "points"}
+LARGE |= {"groups"}
 
 
 @st.composite

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.oracle, pytest.mark.us]
 
 @pytest.fixture(scope="module")
 def people():
-    return datasets.load_cps(HOUSEHOLDS, YEAR)
+    return datasets.load_cps(period=YEAR, households=HOUSEHOLDS)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def source(country, people):
 def precise(country):
     """The program and the people in float64."""
     with jax.enable_x64(True):
-        people = datasets.load_cps(HOUSEHOLDS, YEAR)
+        people = datasets.load_cps(period=YEAR, households=HOUSEHOLDS)
         return engine.compile(country, OUTPUTS, YEAR, people, dtype="float64"), people
 
 
@@ -116,7 +116,9 @@ def test_a_reform_agrees(program, people, source, path, value):
 
 def test_derivatives_are_finite_for_every_number_of_the_law(x64, precise):
     program, people = precise
-    _, slope = engine.gradient(program, people, lambda out, _: sum(out[n].sum() for n in OUTPUTS))
+    _, slope = engine.gradient(
+        program, program.parameters, people, lambda out, _: sum(out[n].sum() for n in OUTPUTS)
+    )
     assert np.isfinite(np.asarray(slope.values)).all()
 
 
@@ -136,7 +138,9 @@ def test_derivatives_equal_central_differences(x64, precise, path, output):
     """Nobody in the sample passes a threshold within a step of 0.1 % of these numbers."""
     program, people = precise
     value = float(program.parameters[path])
-    _, slope = engine.gradient(program, people, lambda outputs, _: outputs[output].sum())
+    _, slope = engine.gradient(
+        program, program.parameters, people, lambda outputs, _: outputs[output].sum()
+    )
     found = importer.differences(PACKAGE, people, path, output, value, 1e-3 * value, YEAR)
     assert float(slope[path]) == pytest.approx(found, rel=1e-3)
 

@@ -175,5 +175,5 @@ def test_weights_reach_the_law_and_the_source(country):
 
 
 def test_the_public_file_has_no_column_that_the_law_does_not_know(country):
-    people = datasets.load_cps(50)
+    people = datasets.load_cps(period=2025, households=50)
     engine.compile(country, ["state_code"], YEAR, people)

@@ -50,7 +50,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def people():
-    return datasets.load_cps(HOUSEHOLDS, YEAR)
+    return datasets.load_cps(period=YEAR, households=HOUSEHOLDS)
 
 
 def table(module, name):

@@ -54,7 +54,7 @@ def by_the_package(people, reform, name):
         "households": {"all": {"members": members, "state_fips": {"2025": 48}}},
     }
     simulation = Simulation(situation=situation, reform=reform)
-    return importer.source_values(simulation, [name])[name]
+    return importer.source_values(simulation, [name], 2025)[name]
 
 
 def compiled(rules, people, name):
@@ -77,7 +77,7 @@ def test_a_policy_that_a_parameter_switches_on(country, path, expected):
     reform = {path: ON} if path else {}
     rules = country.with_reform(reform) if reform else country
     assert float(compiled(rules, COUPLE, "eitc")[0]) == pytest.approx(expected, abs=0.01)
-    source = importer.source_values(importer.source_simulation(rules, COUPLE), ["eitc"])
+    source = importer.source_values(importer.source_simulation(rules, COUPLE, 2025), ["eitc"], 2025)
     assert float(source["eitc"][0]) == pytest.approx(expected, abs=0.01)
     if path == "gov.contrib.streamlined_eitc.in_effect":
         own = by_the_package(COUPLE, reform, "eitc")
@@ -138,5 +138,5 @@ def test_a_poverty_line_of_last_year_moves_with_a_reform_from_then_on(country):
         of_this_year = law.with_reform({line: {"2025-01-01.2025-12-31": 20_000}})
     assert fraction(of_this_year) == pytest.approx(1.99)
     rules = country.with_reform({line: {"2024-01-01": 20_000}})
-    source = importer.source_values(importer.source_simulation(rules, people), [name])
+    source = importer.source_values(importer.source_simulation(rules, people, 2025), [name], 2025)
     assert float(source[name][0]) == pytest.approx(1.5)

@@ -34,10 +34,10 @@ def test_a_replaced_an_added_and_a_neutralized_variable(country):
         WithoutEITC, ctc, family_gift, neutralized=["student_loan_interest_ald"]
     )
     names = ["ctc", "eitc", "family_gift", "adjusted_gross_income"]
-    people = datasets.load_cps(households=400)
+    people = datasets.load_cps(period=2025, households=400)
     program = engine.compile(system, names, 2025, people)
     found = program(program.parameters, people)
-    source = importer.source_values(importer.source_simulation(system, people), names)
+    source = importer.source_values(importer.source_simulation(system, people, 2025), names, 2025)
     for name in names:
         np.testing.assert_allclose(found[name], source[name], rtol=1e-6, atol=0.1)
     assert not source["eitc"].any() and source["family_gift"].min() >= 100

@@ -130,7 +130,7 @@ def test_the_order_of_labels_decides_nothing(seed):
             np.testing.assert_array_equal(getattr(problem, field), getattr(one, field))
     base = pd.Series(rng.random(6) + 0.5, index=X.columns)
     np.testing.assert_array_equal(
-        one.by_unit("w0", base.sample(frac=1, random_state=seed % 2**31)), base
+        one.by_unit("base_weights", base.sample(frac=1, random_state=seed % 2**31)), base
     )
 
 
@@ -140,13 +140,19 @@ def test_labels_that_do_not_match_are_refused():
     with pytest.raises(BadInputError, match="scale has no entry for 'people'"):
         cal.TargetProblem(MATRIX.T, TOTALS, scale=TOTALS.rename({"people": "persons"}))
     problem = cal.TargetProblem(MATRIX.T, TOTALS)
-    with pytest.raises(BadInputError, match=r"w0 has no entry for 'a'.*w0\.to_numpy\(\) to go by"):
+    with pytest.raises(
+        BadInputError,
+        match=r"base_weights has no entry for 'a'.*base_weights\.to_numpy\(\) to go by",
+    ):
         cal.calibrate(problem, BASE.rename({"a": "c"}), EXACT)
-    with pytest.raises(BadInputError, match="w0 has an entry for 'c' and 1 more"):
+    with pytest.raises(BadInputError, match="base_weights has an entry for 'c' and 1 more"):
         cal.calibrate(problem, pd.Series(1.0, index=list("abcd")), EXACT)
     twice = pd.DataFrame([[1.0, 2.0], [3.0, 4.0]], index=["a", "b"], columns=["u", "u"])
     problem = cal.TargetProblem(twice, [1.0, 1.0])
-    assert problem.by_unit("w0", pd.Series([1.0, 2.0], index=["u", "u"])).tolist() == [1, 2]
+    assert problem.by_unit("base_weights", pd.Series([1.0, 2.0], index=["u", "u"])).tolist() == [
+        1,
+        2,
+    ]
     with pytest.raises(BadInputError, match="estimate_matrix"):
         cal.Calibration(BASE, TOTALS.rename({"rent": "r"}), estimate_matrix=MATRIX)
 
@@ -161,5 +167,5 @@ def test_rows_that_are_only_counted_go_by_order():
     assert counted.names == ("people", "rent")
     base = pd.Series([30.0, 70.0], index=[1, 0])  # sorted by something, say
     np.testing.assert_allclose(weights(counted, base), [60, 40], rtol=1e-5)
-    with pytest.raises(BadInputError, match="w0 has no entry for 0"):
+    with pytest.raises(BadInputError, match="base_weights has no entry for 0"):
         weights(counted, pd.Series([30.0, 70.0], index=[1, 2]))

@@ -118,7 +118,7 @@ def test_the_installed_figures_without_policyengine_us(monkeypatch):
     monkeypatch.setitem(sys.modules, "policyengine_us", None)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r'pip install "pejax\[us\]"'):
-        load_targets()
+        load_targets(period=2025)
 
 
 @pytest.fixture

@@ -38,12 +38,12 @@ def raw():
 
 @pytest.fixture(scope="module")
 def full():
-    return datasets.load_cps(return_report=True)
+    return datasets.load_cps_with_report(period=2025)
 
 
 @pytest.fixture(scope="module")
 def small():
-    return datasets.load_cps(households=500)
+    return datasets.load_cps(period=2025, households=500)
 
 
 def test_everybody_is_there(full, raw):
@@ -71,7 +71,7 @@ def test_the_population_figure_is_the_one_in_force():
 
 
 def test_dollars_are_the_files_dollars_in_its_own_year(raw):
-    pop = datasets.load_cps(year=FILE_YEAR, person_total=3.2e8, reported=True)
+    pop = datasets.load_cps(period=FILE_YEAR, person_total=3.2e8, reported=True)
     for item in DOLLARS:
         named = raw[list(item.fields)].to_numpy(dtype=float)
         expected = named[:, 0] - named[:, 1] if item.minus else named.sum(axis=1)
@@ -91,8 +91,8 @@ def test_dollars_of_a_unit_belong_to_its_head(full):
 
 def test_aging_multiplies_by_the_growth_of_the_field(raw):
     growth = datasets.growth_factors(FILE_YEAR, 2025)
-    base = datasets.load_cps(2000, year=FILE_YEAR, person_total=1e6, reported=True)
-    aged = datasets.load_cps(2000, year=2025, person_total=1e6, reported=True)
+    base = datasets.load_cps(households=2000, period=FILE_YEAR, person_total=1e6, reported=True)
+    aged = datasets.load_cps(households=2000, period=2025, person_total=1e6, reported=True)
     for item in DOLLARS:
         before = np.asarray(base.column(item.column), np.float64)
         after = np.asarray(aged.column(item.column), np.float64)
@@ -102,7 +102,7 @@ def test_aging_multiplies_by_the_growth_of_the_field(raw):
 
 
 def test_reported_amounts_are_added_on_request_and_nothing_else_changes(small):
-    more = datasets.load_cps(households=500, reported=True).to_frames()
+    more = datasets.load_cps(period=2025, households=500, reported=True).to_frames()
     for item in REPORTED:
         assert more[item.entity].pop(item.column).sum() > 0
     for entity, frame in small.to_frames().items():
@@ -269,7 +269,7 @@ def test_students_are_grown_dependants(full):
 
 
 def test_the_same_seed_gives_the_same_people(small):
-    again = datasets.load_cps(households=500)
+    again = datasets.load_cps(period=2025, households=500)
     for left, right in zip(jax.tree.leaves(small), jax.tree.leaves(again), strict=True):
         np.testing.assert_array_equal(left, right)
 
@@ -282,10 +282,10 @@ def test_a_draw_does_not_depend_on_the_sample(full, small):
 
 
 def test_a_small_sample_is_part_of_a_larger_one(small):
-    larger = datasets.load_cps(households=800)
+    larger = datasets.load_cps(period=2025, households=800)
     assert small.count("household") == 500
     assert set(small.ids["household"].tolist()) < set(larger.ids["household"].tolist())
-    other = datasets.load_cps(households=500, seed=1)
+    other = datasets.load_cps(period=2025, households=500, seed=1)
     assert set(other.ids["household"].tolist()) != set(small.ids["household"].tolist())
 
 
@@ -301,17 +301,17 @@ def test_rows_are_in_household_order(small):
 @pytest.mark.parametrize("households", [0, 10**6])
 def test_a_sample_that_the_file_cannot_give(households):
     with pytest.raises(BadInputError, match="The file has 200576 households"):
-        datasets.load_cps(households)
+        datasets.load_cps(period=2025, households=households)
 
 
 def test_a_year_that_the_file_cannot_reach():
     with pytest.raises(BadInputError, match="Choose a year between 2014 and"):
-        datasets.load_cps(10, year=2013)
+        datasets.load_cps(period=2013, households=10)
 
 
 def test_taxcalc_and_policyengine_are_never_imported():
     code = (
-        "import sys; from pejax import datasets; datasets.load_cps(50);"
+        "import sys; from pejax import datasets; datasets.load_cps(period=2025, households=50);"
         "print({'taxcalc', 'policyengine_us', 'policyengine_core'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

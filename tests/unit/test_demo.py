@@ -18,7 +18,7 @@ from pejax import demo
 from pejax._validate import PejaxError
 from pejax.cli import app
 from pejax.demo import _run
-from pejax.demo._measure import deciles, means_by
+from pejax.demo._measure import means_by
 
 SIZES = {
     "households": 900,
@@ -218,16 +218,6 @@ def test_an_interrupted_run_leaves_a_manifest_that_says_so(tmp_path, monkeypatch
     assert manifest["status"] == "failed"
     assert "KeyboardInterrupt" in manifest["reason"]
     assert manifest["steps"][0]["status"] == "failed"
-
-
-def test_deciles_hold_a_tenth_of_the_weight_each():
-    rng = np.random.default_rng(0)
-    values, weights = rng.normal(size=5_000), rng.uniform(0.5, 2.0, 5_000)
-    tenth = deciles(values, weights)
-    held = np.bincount(tenth, weights, 11)[1:] / weights.sum()
-    np.testing.assert_allclose(held, 0.1, atol=1e-3)
-    highest = [values[tenth == t].max() for t in range(1, 11)]
-    assert highest == sorted(highest)
 
 
 def test_means_by_group_are_weighted():

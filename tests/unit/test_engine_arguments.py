@@ -10,8 +10,8 @@ PEOPLE = toy_population()
 
 
 def compiled(**changed):
-    call = {"system": toy_system(), "outputs": ["income_tax"], "population": PEOPLE, **changed}
-    return engine.compile(**call)
+    call = {"system": toy_system(), "outputs": ["income_tax"], "period": 2025, "population": PEOPLE}
+    return engine.compile(**(call | changed))
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,9 @@ def test_sweep(argument, value, said):
     ],
 )
 def test_sensitivity(argument, value, said):
-    call = {"program": toy_program(), "population": PEOPLE, "statistic": "income_tax"}
+    program = toy_program()
+    call = {"program": program, "parameters": program.parameters, "population": PEOPLE}
+    call["statistic"] = "income_tax"
     with pytest.raises(PejaxError, match=said):
         engine.sensitivity(**{**call, argument: value})
 
@@ -101,15 +103,14 @@ def test_sensitivity(argument, value, said):
         ("households", True, "households is True"),
         ("households", 1.5, "households is 1.5"),
         ("households", 0, "Ask for 1 to"),
-        ("year", "2025", "year is '2025'; give a whole number"),
-        ("year", None, "year is None"),
+        ("period", "2025", "period is '2025'; give a whole number"),
+        ("period", None, "period is None"),
         ("seed", None, "seed is None"),
         ("person_total", 0, "person_total is 0; give a number above 0"),
         ("person_total", "a", "person_total is 'a'; give a finite number"),
         ("reported", "no", "reported is 'no'; give True or False"),
-        ("return_report", 1, "return_report is 1; give True or False"),
     ],
 )
 def test_load_cps(argument, value, said):
     with pytest.raises(BadInputError, match=said):
-        datasets.load_cps(**{"households": 5, argument: value})
+        datasets.load_cps(**{"period": 2025, "households": 5, argument: value})

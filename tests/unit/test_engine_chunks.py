@@ -79,7 +79,9 @@ def test_what_depends_on_each_other_is_computed_in_rounds(pair):
 
 @pytest.mark.parametrize("output", OUTPUTS)
 def test_gradients_pass_through_them(pair, people, output):
-    expected, found = (np.asarray(gradient(p, people, output)[1].values) for p in pair)
+    expected, found = (
+        np.asarray(gradient(p, p.parameters, people, output)[1].values) for p in pair
+    )
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
     assert expected.any()
 
@@ -158,7 +160,9 @@ def test_strata_have_the_same_capacities_in_every_block(monkeypatch, people):
     runtime = cut._chunked.outputs
     assert runtime.homes is not None and len(runtime.homes.of) > 0
     assert len(runtime.prepared) == 1
-    expected, found = (np.asarray(gradient(p, people, "tax")[1].values) for p in (whole, cut))
+    expected, found = (
+        np.asarray(gradient(p, p.parameters, people, "tax")[1].values) for p in (whole, cut)
+    )
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
@@ -221,5 +225,5 @@ def test_rows_that_are_reckoned_with_are_not_dealt_into_blocks(one):
     program = compile(system, [one.name], 2025, people, extra=extra)
     with pytest.raises(BadInputError, match=message):
         program(program.parameters, people.in_blocks(2))
-    expected = program.interpreter(people)(program.outputs[0].node)
+    expected = program.interpreter(program.parameters, people)(program.outputs[0].node)
     np.testing.assert_allclose(program(program.parameters, people)[one.name], expected)

@@ -48,7 +48,7 @@ def program():
 
 def values(program, parameters):
     """In numpy: nothing is compiled."""
-    run = program.interpreter(people(), parameters)
+    run = program.interpreter(parameters, people())
     return {o.name: np.asarray(run(o.node)) for o in program.outputs}
 
 
@@ -94,7 +94,7 @@ def test_other_years_move_if_the_dates_cover_them(program, reform, moved):
     """The rates of 2023, 2024, 2025 and 2026 are all read; nobody's income is above the limit."""
     poor = people(INCOME * 0)
     change = [
-        np.asarray(program.interpreter(poor, law)(program.outputs[0].node))
+        np.asarray(program.interpreter(law, poor)(program.outputs[0].node))
         for law in (program.parameters, program.parameters.with_reform(reform))
     ]
     np.testing.assert_allclose(change[1] - change[0], moved)

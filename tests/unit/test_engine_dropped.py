@@ -78,10 +78,10 @@ def vmap(program, people):
 
 
 def everything_else(program, people):
-    gradient(program, people, "tax")
-    sweep(program, people, [{}, {"rate": 0.4}], ["tax"], batch=2)
+    gradient(program, program.parameters, people, "tax")
+    sweep(program, [{}, {"rate": 0.4}], people, ["tax"], batch=2)
     program.guards_hold(program.parameters, people)
-    program.interpreter(PEOPLE)(program.outputs[0].node)
+    program.interpreter(program.parameters, PEOPLE)(program.outputs[0].node)
 
 
 USES = [plain, grad, grad_in_the_people, jit, jit_of_grad, jvp, vmap, everything_else]

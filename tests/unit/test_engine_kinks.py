@@ -134,7 +134,7 @@ def test_the_program_s_own_differences_agree(people, name):
 def test_a_number_of_the_law_at_a_kink(program, people):
     """A higher exemption takes nothing from those who pay no tax, and a lower one is none."""
     law = program.parameters
-    slope = gradient(program, people, "net")[1]
+    slope = gradient(program, program.parameters, people, "net")[1]
     paying = (WAGES + TRADE > 0).sum()
     np.testing.assert_allclose(slope["tax.exemption"], 0.1 * paying, rtol=1e-5)
     up = law.with_reform({"tax.exemption": 1.0})

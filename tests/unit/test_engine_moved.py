@@ -84,7 +84,9 @@ def test_a_country_that_moves_is_computed_as_it_computes(monkeypatch, people):
         names = ["income", "income_tax", "all_taxes"]
         program = compile(country, names, 2025, people)
         found = program(program.parameters, people)
-        theirs = importer.source_values(importer.source_simulation(country, people), names)
+        theirs = importer.source_values(
+            importer.source_simulation(country, people, 2025), names, 2025
+        )
         for name in names:
             np.testing.assert_allclose(found[name], theirs[name], err_msg=name)
         np.testing.assert_allclose(found["income"], 0)

@@ -58,7 +58,7 @@ def test_double_precision_equals_the_oracle(x64):
 
 
 def test_the_interpreter_equals_the_oracle(program, people):
-    interpreter = program.interpreter(people)
+    interpreter = program.interpreter(program.parameters, people)
     for output in program.outputs:
         expected = toy_oracle(people)[output.name]
         np.testing.assert_allclose(interpreter(output.node), expected, rtol=1e-6)
@@ -130,8 +130,8 @@ def test_float64_needs_jax_s_switch(people):
 
 
 def test_questions_that_cannot_be_compiled(people):
-    with pytest.raises(BadInputError, match="give a population"):
-        compile(toy_system(), ["income_tax"], 2025)
+    with pytest.raises(BadInputError, match=r"population is None. Give a Population"):
+        compile(toy_system(), ["income_tax"], 2025, None)
     with pytest.raises(BadInputError, match="give the names of the variables"):
         compile(toy_system(), [], 2025, people)
     with pytest.raises(BadInputError, match="period 'next': give a year, such as 2025"):
@@ -255,7 +255,9 @@ def test_a_population_need_not_know_every_name(program, people):
     assert_equal(values(program, moved), toy_oracle(moved), atol=0.01)
     expected = toy_oracle(moved)["housing_benefit"]
     home = next(o.node for o in program.outputs if o.name == "housing_benefit")
-    np.testing.assert_allclose(program.interpreter(moved)(home), expected, rtol=1e-6)
+    np.testing.assert_allclose(
+        program.interpreter(program.parameters, moved)(home), expected, rtol=1e-6
+    )
 
 
 def test_a_program_knows_names_that_its_population_lacked(program, people):

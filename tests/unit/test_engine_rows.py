@@ -339,8 +339,10 @@ def test_numpy_computes_in_the_widths_of_the_source():
 
     program = program_of("raised", rule(entity="person", name="raised")(raised))
     income = np.array([0.1, 0.2, 0.3, 16_777_217.0])
-    found = program.interpreter(people(income))(program.outputs[0].node)
+    found = program.interpreter(program.parameters, people(income))(program.outputs[0].node)
     np.testing.assert_array_equal(found, income.astype(np.float32) * np.float32(1.1))
-    wide = program.interpreter(people(income), floats="float64")(program.outputs[0].node)
+    wide = program.interpreter(program.parameters, people(income), floats="float64")(
+        program.outputs[0].node
+    )
     np.testing.assert_array_equal(wide, income.astype(np.float32).astype(float) * np.float32(1.1))
     assert (wide != found).any()

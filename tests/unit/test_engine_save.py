@@ -59,7 +59,7 @@ def test_outputs_are_equal_to_the_bit(program, again, people):
 
 def test_gradients_are_equal_to_the_bit(program, again, people):
     for output in ("income_tax", "net_income"):
-        found, expected = (gradient(p, people, output)[1] for p in (again, program))
+        found, expected = (gradient(p, p.parameters, people, output)[1] for p in (again, program))
         np.testing.assert_array_equal(found.values, expected.values)
 
 

@@ -277,10 +277,10 @@ def test_a_damaged_program_in_the_cache_is_traced_again(people, tmp_path, monkey
 
 def test_a_damaged_batch_of_a_sweep_is_run_again(program, people, tmp_path):
     reforms = [{}, {"tax.rate": 0.3}, {"tax.rate": 0.4}]
-    first = sweep(program, people, reforms, ["income_tax"], batch=2, out=tmp_path)
-    path = sorted(p for p in tmp_path.rglob("*") if p.is_file())[0]
+    first = sweep(program, reforms, people, ["income_tax"], batch=2, out=tmp_path)
+    path = sorted(tmp_path.rglob("items-*.npz"))[0]
     changed = bytearray(path.read_bytes())
     changed[len(changed) // 2] ^= 1
     path.write_bytes(changed)
-    with pytest.warns(UserWarning, match=r"no readable \.npz.*run again"):
-        assert first.equals(sweep(program, people, reforms, ["income_tax"], batch=2, out=tmp_path))
+    with pytest.warns(UserWarning, match=r"no readable \.npz.*computed again"):
+        assert first.equals(sweep(program, reforms, people, ["income_tax"], batch=2, out=tmp_path))

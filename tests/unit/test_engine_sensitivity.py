@@ -39,7 +39,9 @@ def program(people):
 
 @pytest.fixture(scope="module")
 def table(program, people):
-    return sensitivity(program, people, "net_income").set_index(["path", "start"])
+    return sensitivity(program, program.parameters, people, "net_income").set_index(
+        ["path", "start"]
+    )
 
 
 def _status(table, path):
@@ -53,7 +55,9 @@ def test_a_total_counts_everybody_by_weight(program, people):
     expected = toy_oracle(people)["income_tax"] @ np.asarray(
         people.trim(people.weight("tax_unit"), "tax_unit"), float
     )
-    np.testing.assert_allclose(evaluate(program, people, "income_tax"), expected, rtol=1e-5)
+    np.testing.assert_allclose(
+        evaluate(program, program.parameters, people, "income_tax"), expected, rtol=1e-5
+    )
     outputs = program(program.parameters, people)
     np.testing.assert_allclose(
         weighted_total(program, "income_tax")(outputs, people), expected, rtol=1e-5
@@ -63,13 +67,15 @@ def test_a_total_counts_everybody_by_weight(program, people):
 def test_padding_does_not_count(program, people):
     padded = people.pad_to({"person": 200, "household": 64, "tax_unit": 96})
     np.testing.assert_allclose(
-        evaluate(program, padded, "net_income"), evaluate(program, people, "net_income"), rtol=1e-6
+        evaluate(program, program.parameters, padded, "net_income"),
+        evaluate(program, program.parameters, people, "net_income"),
+        rtol=1e-6,
     )
 
 
 def test_an_output_that_does_not_exist_names_its_neighbours(program, people):
     with pytest.raises(UnknownNameError, match="'net_income'"):
-        gradient(program, people, "net_incme")
+        gradient(program, program.parameters, people, "net_incme")
 
 
 # ---- the table
@@ -79,8 +85,8 @@ def test_gradients_predict_small_reforms(program, people, table):
     law = program.parameters
     for path in ("tax.rate", "child.monthly[1].amount", "housing.share"):
         step = 0.01 * float(law[path])
-        after = evaluate(program, people, "net_income", law.with_reform({path: law[path] + step}))
-        change = float(after - evaluate(program, people, "net_income"))
+        after = evaluate(program, law.with_reform({path: law[path] + step}), people, "net_income")
+        change = float(after - evaluate(program, program.parameters, people, "net_income"))
         np.testing.assert_allclose(table.loc[path, "dollars_per_percent"].sum(), change, rtol=0.01)
         np.testing.assert_allclose(
             table.loc[path, "gradient"].sum() * step, change, rtol=0.01, err_msg=path
@@ -88,7 +94,7 @@ def test_gradients_predict_small_reforms(program, people, table):
 
 
 def test_elasticities_are_percent_a_percent(program, people, table):
-    total = float(evaluate(program, people, "net_income"))
+    total = float(evaluate(program, program.parameters, people, "net_income"))
     expected = 100 * table["dollars_per_percent"] / total
     np.testing.assert_allclose(table["elasticity"], expected, rtol=1e-6)
 
@@ -118,14 +124,16 @@ def test_a_cliff_names_the_variables_that_jump(table):
 
 
 def test_what_the_statistic_does_not_read_is_unused(program, people):
-    table = sensitivity(program, people, "income_tax").set_index("path")
+    table = sensitivity(program, program.parameters, people, "income_tax").set_index("path")
     assert set(table.loc["child.monthly[0].amount", "status"]) == {"unused"}
     assert table.loc["winter.grant", "status"] == "unused"
     assert table.loc["tax.rate", "status"] == "active"
 
 
 def test_without_the_step_a_zero_is_flat(program, people):
-    table = sensitivity(program, people, "net_income", reach=False).set_index("path")
+    table = sensitivity(program, program.parameters, people, "net_income", reach=False).set_index(
+        "path"
+    )
     assert table.loc["winter.limit", "status"] == "flat"
     assert table.loc["tax.surtax[1].rate", "status"] == "flat"
 
@@ -133,7 +141,7 @@ def test_without_the_step_a_zero_is_flat(program, people):
 def test_under_a_reform(program, people):
     law = program.parameters.with_reform({"tax.surtax[1].threshold": 15_000.0})
     law = law.with_reform({"tax.surtax[0].threshold": 10_000.0})
-    table = sensitivity(program, people, "net_income", law).set_index("path")
+    table = sensitivity(program, law, people, "net_income").set_index("path")
     assert table.loc["tax.surtax[1].rate", "status"] == "active"
     assert table.loc["tax.surtax[1].threshold", "value"] == 15_000
 
@@ -144,9 +152,9 @@ def test_a_statistic_of_one_s_own(program, people):
         income = outputs["net_income"] / 10_000
         return jnp.sum(population.trim(population.weight("household"), "household") / (1 + income))
 
-    value, slope = gradient(program, people, poor)
+    value, slope = gradient(program, program.parameters, people, poor)
     assert value > 0 and slope["tax.rate"] > 0 > slope["housing.share"]
-    table = sensitivity(program, people, poor).set_index("path")
+    table = sensitivity(program, program.parameters, people, poor).set_index("path")
     np.testing.assert_allclose(table.loc["tax.rate", "gradient"], slope["tax.rate"], rtol=1e-5)
 
 
@@ -167,6 +175,6 @@ def test_a_threshold_that_nobody_reaches_is_worth_nothing():
         inputs=[input_variable("earnings", entity="person")],
     )
     program = compile(system, ["duty"], 2025, people, extra=others)
-    table = sensitivity(program, people, "duty").set_index("path")
+    table = sensitivity(program, program.parameters, people, "duty").set_index("path")
     assert table.loc["ceiling", ["gradient", "dollars_per_percent"]].tolist() == [0, 0]
     assert table.loc["rate", "dollars_per_percent"] > 0

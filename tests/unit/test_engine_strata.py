@@ -191,7 +191,7 @@ def test_values_are_those_of_all_rows(program, monkeypatch, seed):
 
 def test_they_are_also_those_of_numpy(program):
     population = people(7)
-    interpreter = program.interpreter(population)
+    interpreter = program.interpreter(program.parameters, population)
     for output, value in zip(
         program.outputs, program(program.parameters, population).values(), strict=True
     ):

@@ -102,8 +102,8 @@ def test_a_reform_in_the_law_is_the_package_s(country, people, reform, request):
     else:
         program = compile(rules, OUTPUTS, 2025, people)
     assert_same(values(program, people), expected)
-    simulation = importer.source_simulation(rules, people)
-    assert_same(importer.source_values(simulation, OUTPUTS), expected)
+    simulation = importer.source_simulation(rules, people, 2025)
+    assert_same(importer.source_values(simulation, OUTPUTS, 2025), expected)
 
 
 def test_the_country_itself_stays_as_it_was(country, people, program):
@@ -156,8 +156,8 @@ def test_the_day_on_which_it_looks_can_be_chosen(people):
     rules = Country("policyengine_toyland", "1", start_instant="2025-01-01").with_reform(reform)
     expected = by_the_package(reform, start_instant="2025-01-01")
     assert_same(values(compile(rules, OUTPUTS, 2025, people), people), expected)
-    simulation = importer.source_simulation(rules, people)
-    assert_same(importer.source_values(simulation, OUTPUTS), expected)
+    simulation = importer.source_simulation(rules, people, 2025)
+    assert_same(importer.source_values(simulation, OUTPUTS, 2025), expected)
     assert_same({"income_tax": expected["income_tax"]}, {"income_tax": [-4.0] * 3})
 
 
@@ -200,7 +200,7 @@ def test_structural_changes_and_switches_together(country, people):
 
 def test_what_is_hoisted_is_of_the_same_law(country, people):
     reformed = country.with_reform(REFORMS["a switch"])
-    given = importer.hoist(reformed, people, ["income_tax"])
+    given = importer.hoist(reformed, people, ["income_tax"], 2025)
     np.testing.assert_allclose(given.column("income_tax", "person"), INCOME / 2)
 
 

@@ -126,8 +126,8 @@ def test_gradients_with_respect_to_people(program, people):
 
 def test_gradients_through_chunks(program, people):
     chunked = compile(toy_system(), OUTPUTS, 2025, people, chunk=7)
-    _, whole = gradient(program, people, "net_income")
-    _, cut = gradient(chunked, people, "net_income")
+    _, whole = gradient(program, program.parameters, people, "net_income")
+    _, cut = gradient(chunked, chunked.parameters, people, "net_income")
     np.testing.assert_allclose(cut.values, whole.values, rtol=1e-4, atol=1e-3)
 
 
@@ -152,7 +152,9 @@ def test_no_derivative_at_the_edges_is_lost():
     )
     people = toy_population(6)
     program = compile(system, ["odd"], 2025, people, extra=["age", "disabled", "region", "rent"])
-    _, slope = gradient(program, people, lambda outputs, _: outputs["odd"].sum())
+    _, slope = gradient(
+        program, program.parameters, people, lambda outputs, _: outputs["odd"].sum()
+    )
     assert bool(jnp.isfinite(slope.values).all())
     earnings, savings = (np.asarray(people.column(n), float) for n in ("earnings", "savings"))
     share = np.divide(earnings, savings, out=np.zeros_like(earnings), where=savings > 0)

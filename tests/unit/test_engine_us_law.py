@@ -58,8 +58,8 @@ def test_the_whole_law_says_what_the_source_says():
     country, given = import_country("policyengine_us"), people()
     program = compile(country, OUTPUTS, 2025, given)
     assert program.report.counts["traced"] > 5_000
-    run = program.interpreter(given)
-    theirs = importer.source_values(importer.source_simulation(country, given), OUTPUTS)
+    run = program.interpreter(program.parameters, given)
+    theirs = importer.source_values(importer.source_simulation(country, given, 2025), OUTPUTS, 2025)
     for output in program.outputs:
         np.testing.assert_allclose(run(output.node), theirs[output.name], rtol=1e-5, atol=0.01)
         assert np.ptp(theirs[output.name]) > 0

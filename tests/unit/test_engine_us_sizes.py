@@ -81,11 +81,11 @@ def test_couples_of_many_states_keep_their_own_limit(country):
     and what compiles agrees with numpy for everybody."""
     from pejax import datasets
 
-    frames = datasets.load_cps(households=1_500).to_frames()
+    frames = datasets.load_cps(period=2025, households=1_500).to_frames()
     population = Population.from_frames(_copied(frames, [6, 48, 36, 12, 42]))
     program = compile(country, list(COUPLES), 2025, population)
     found = program(program.parameters, population)
-    interpreter = program.interpreter(population)
+    interpreter = program.interpreter(program.parameters, population)
     for output in program.outputs:
         values = np.asarray(found[output.name]).astype(float)
         np.testing.assert_allclose(values, interpreter(output.node).astype(float), rtol=1e-5)

@@ -253,7 +253,7 @@ def test_a_program_with_hashes_is_mapped_over_laws(program):
 
 
 def test_a_program_with_hashes_is_differentiated(program):
-    _, slopes = gradient(program, people(), "relief")
+    _, slopes = gradient(program, program.parameters, people(), "relief")
     np.testing.assert_allclose(slopes.values, [np.sum(RENT * (12 - MONTHS) / 12)], rtol=1e-6)
 
 

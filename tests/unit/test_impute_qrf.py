@@ -185,7 +185,7 @@ def test_a_leaf_is_sized_in_draws(donors):
 
 def test_quantiles_are_tables_by_level(donors):
     fitted = SMALL.fit(donors, ["age", "state"], ["pension", "benefit"])
-    tables = fitted.predict(donors, quantiles=[0.1, 0.9])
+    tables = fitted.predict(donors, levels=[0.1, 0.9])
     assert list(tables) == [0.1, 0.9]
     assert (tables[0.1]["pension"] <= tables[0.9]["pension"] + 1e-6).all()
     assert list(tables[0.9].index) == list(donors.index)

@@ -59,7 +59,7 @@ def test_what_is_set_aside_is_listed(tmp_path):
     with h5py.File(path, "a") as file:
         file["old/2022"] = np.zeros(3)
         file["flat"] = np.zeros(3)
-    pop, report = io.read_policyengine_h5(path, 2024, return_report=True)
+    pop, report = io.read_policyengine_h5_with_report(path, 2024)
     reasons = dict(zip(report["variable"], report["reason"], strict=True))
     assert sorted(reasons) == ["flat", "hours", "old"]
     assert reasons["old"] == "stored for 2022, not for 2024"

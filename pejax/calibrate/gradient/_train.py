@@ -28,6 +28,9 @@ _FASTEST = 0.5
 _SMALL = 1e-8
 _ROUND, _MANY = 64, 10_000
 
+# The weights stay where they are, on one device or several.
+_effective = jax.jit(effective_sample_size)
+
 
 class EpochLog(NamedTuple):
     """What an epoch leaves behind: its loss, and the expected number of records with weight."""
@@ -168,7 +171,7 @@ def train(
         losses = np.concatenate([saved.losses, np.asarray(log.loss)])
         saved = Saved(int(epochs[-1]) + 1, state, losses)
         if progress is not None:  # before it is saved, so that a run that goes on tells it again
-            size = effective_sample_size(method.weights(base, state))
+            size = _effective(method.weights(base, state))
             told = float(log.loss[-1]), float(log.kept[-1]), float(size)
             progress(Progress(saved.epoch, method.epochs, *told))
         if kept is not None:

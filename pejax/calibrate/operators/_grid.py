@@ -298,7 +298,7 @@ def _dealt_region(
     households, column = np.unique(household, return_inverse=True)
     areas, row = np.unique(area, return_inverse=True)
     lanes = _Lanes.of(len(households), n)
-    shape = lanes.count, len(areas), lanes.width
+    shape = lanes.each, len(areas), lanes.width
     piece, lane, within = lanes.places(column)
     cell = np.ravel_multi_index((lane, row, within), shape)
     slot, n_slots = cell, int(np.prod(shape))
@@ -327,15 +327,15 @@ def _dealt_region(
 class _Lanes(NamedTuple):
     """Households cut into pieces, and these into lanes."""
 
-    count: int  # of a piece
+    each: int  # lanes a piece
     width: int
     share: int  # households a piece
 
     @classmethod
     def of(cls, n_households: int, n: int) -> "_Lanes":
         share = ceil_div(n_households, n)
-        count = min(ceil_div(share, _LANE), _MOST_LANES)
-        return cls(count, ceil_div(share, count), share)
+        each = min(ceil_div(share, _LANE), _MOST_LANES)
+        return cls(each, ceil_div(share, each), share)
 
     def places(self, household: Int[np.ndarray, " any"]) -> tuple[np.ndarray, ...]:
         """The piece, the lane and the place in it of each household."""

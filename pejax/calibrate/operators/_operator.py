@@ -1,7 +1,7 @@
 """What a calibration problem asks of its estimate matrix."""
 
 import abc
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 import equinox as eqx
 import jax
@@ -14,6 +14,8 @@ from ..._validate import BadInputError
 from ._accumulate import target_dtype
 from ._factor import DenseFactor, Factor
 from ._parts import Parts
+
+Bounds: TypeAlias = Float[Array, " target"] | Float[np.ndarray, " target"]
 
 
 class Operator(eqx.Module):
@@ -63,7 +65,7 @@ class Operator(eqx.Module):
         r"""The weighted Gram matrix :math:`A \operatorname{diag}(q) A^\top`."""
 
     @abc.abstractmethod
-    def extent(self) -> tuple[Float[Array, " target"], Float[Array, " target"]]:
+    def extent(self) -> tuple[Bounds, Bounds]:
         """Each row's smallest and largest entry, zero included; NaN where the row holds one."""
 
     @abc.abstractmethod

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ._operator import Operator
+from ._operator import Bounds, Operator
 
 
 class PaddedOperator(Operator):
@@ -37,7 +37,7 @@ class PaddedOperator(Operator):
     def gram(self, q: Float[Array, " unit"]) -> Float[Array, "target target"]:
         return self.inner.gram(self._own(q))
 
-    def extent(self) -> tuple[Float[Array, " target"], Float[Array, " target"]]:
+    def extent(self) -> tuple[Bounds, Bounds]:
         return self.inner.extent()
 
     def take(

@@ -148,9 +148,9 @@ def check_weights(weights: np.ndarray, n_units: int, what: str = "weight") -> No
 
 def as_base_weights(given: Any, n_units: int) -> Float[np.ndarray, " unit"]:
     """Base weights as float64: one a unit, finite, none negative, not all zero."""
-    weights = as_numbers(given, "w0")
+    weights = as_numbers(given, "base_weights")
     check_shape(weights, n_units, "base weight")
-    weights = as_column(weights, "w0", "unit")
+    weights = as_column(weights, "base_weights", "unit")
     check_base_weights(weights, n_units)
     return weights
 

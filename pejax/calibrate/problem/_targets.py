@@ -9,6 +9,7 @@ import numpy as np
 
 from ..._arguments import as_labels, as_path
 from ..._files import refused_if_unreadable
+from ..._formerly import tell
 from ..._validate import BadInputError, require, unknown
 from ._installed import installed_rows
 from ._states import POSTAL
@@ -73,7 +74,7 @@ _LEVELS = ("nation", "state", "district")
 def load_targets(
     path: str | os.PathLike[str] | None = None,
     *,
-    period: int = 2025,
+    period: int | None = None,
     only: Sequence[str] | None = None,
 ) -> "pd.DataFrame":
     """A checked target table, from a CSV or parquet file or from the installed policyengine-us.
@@ -86,7 +87,7 @@ def load_targets(
 
     Args:
         path: a `.csv` (or `.csv.gz`) or `.parquet` file; the installed figures unless given.
-        period: the year of the installed figures; a file keeps its own.
+        period: the year of the installed figures, for which it is needed; a file keeps its own.
         only: names of the targets to keep, in the order of the table.
 
     Raises:
@@ -98,7 +99,12 @@ def load_targets(
     """
     import pandas as pd
 
-    frame = pd.DataFrame(installed_rows(period)) if path is None else _read(as_path(path, "path"))
+    if path is None and period is None:
+        tell("load_targets: give period=, such as period=2025.", stacklevel=3)
+    if path is None:
+        frame = pd.DataFrame(installed_rows(2025 if period is None else period))
+    else:
+        frame = _read(as_path(path, "path"))
     return select_targets(check_targets(frame), only)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..._files import write_text
+from ..._formerly import formerly
 from ..._results import Result
 from ..._validate import BadInputError, unknown
 from ...report import Section, dots, figure, page, table
@@ -81,9 +82,10 @@ class Comparison(NamedTuple):
         return write_text(path, page(title, lead, sections))
 
 
+@formerly(names={"w0": "base_weights"})
 def compare_selections(
     problem: TargetProblem,
-    w0: Float[np.ndarray, " unit"] | Any,
+    base_weights: Float[np.ndarray, " unit"] | Any,
     budget: int,
     methods: Mapping[str, Method] | None = None,
     *,
@@ -98,7 +100,7 @@ def compare_selections(
 
     Args:
         problem: the targets.
-        w0: base weights, one a unit.
+        base_weights: one a unit.
         budget: records that each method keeps.
         methods: by name; unless given, the cube, its hybrid with gates, `L0`, sampling in
             proportion to weight, to weight and leverage, simple random sampling, and the largest
@@ -128,7 +130,7 @@ def compare_selections(
     methods = _every_way(budget, solver) if methods is None else dict(methods)
     _check_budgets(methods, budget)
     since = time.perf_counter()
-    whole = calibrate(asked, w0, solver)
+    whole = calibrate(asked, base_weights, solver)
     rows = [_row("whole file", 0, whole, time.perf_counter() - since)]
     for name, method in methods.items():
         for seed in seeds:
@@ -139,7 +141,7 @@ def compare_selections(
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", BudgetWarning)  # the table tells
                 key = jax.random.key(seed)
-                found = calibrate(asked, w0, method, key=key, start=start)
+                found = calibrate(asked, base_weights, method, key=key, start=start)
             rows.append(_row(name, seed, found, time.perf_counter() - since))
     return Comparison(pd.DataFrame(rows))
 

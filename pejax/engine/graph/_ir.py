@@ -90,8 +90,8 @@ class Graph:
                 shadow = apply(op, [n.shadow for n in nodes], dict(static))
                 self._fail_if_coincident(op, nodes, attrs, shadow)
                 known = simplify(self, op, nodes, static, shadow)
-            if known is None:
-                known = self._intern(op, nodes, static, shadow, key)
+                if known is None:
+                    known = self._intern(op, nodes, static, shadow, key)
             self._table[key] = known
         return known
 

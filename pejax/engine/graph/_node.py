@@ -76,6 +76,13 @@ def literal_of(node: Node) -> Any:
     return scalar.shadow if scalar is not None and scalar.op == "constant" else None
 
 
+def is_truth(node: Node) -> bool:
+    """Whether a value is a truth value, or a number made of one."""
+    while node.op in ("astype", "broadcast") and node.dtype != np.bool_:
+        node = node.args[0]
+    return node.dtype == np.bool_
+
+
 def reachable(roots: list[Node]) -> list[Node]:
     """Every node that `roots` need, arguments first."""
     seen: set[int] = set()

@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ..._arguments import as_names
 from ..._one_line import counted, one_line
 from ..._validate import BadInputError, MissingExtraError
 from ..rules._law import Children, LawNode, LawParameter, LawScale
@@ -22,7 +23,7 @@ from ..rules._system import System, Variable
 from ._formulas import tracing
 from ._moved import moved_inputs
 from ._names import fail_if_no_variable
-from ._structure import restructured
+from ._structure import no_change, restructured
 from ._switches import (
     OwnReforms,
     fail_if_built_in,
@@ -36,22 +37,37 @@ _EXTRA = {"policyengine_us": "us"}
 
 
 @dataclasses.dataclass(frozen=True)
+class Structure:
+    """Changes of a country's variables.
+
+    **Arguments:** `changes`, classes that make or replace variables; `neutralized`, variables that
+    are switched off.
+    """
+
+    changes: tuple[type, ...] = ()
+    neutralized: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
 class Country:
     """A country package, not yet imported.
 
     **Arguments:** `package`; `version`, from the package's metadata; `reform`, changes written into
     its law before tracing, a list of them as JSON; `start_instant`, the day on which the package
-    looks at its own structural reforms, if not the one it says itself.
+    looks at its own structural reforms, if not the one it says itself; `structure`, changes of its
+    variables.
     """
 
     package: str
     version: str
     reform: str = "[]"
     start_instant: str = ""
+    structure: Structure = Structure()
 
     @one_line
     def __repr__(self) -> str:
-        reformed = f", {counted(len(self.reforms), 'reform')}" if self.reforms else ""
+        many = len(self.reforms) + len(self.structure.changes) + len(self.structure.neutralized)
+        reformed = f", {counted(many, 'reform')}" if many else ""
         return f"{self.package} {self.version}{reformed}"
 
     def fail_if_no_variable(self, names: Iterable[str]) -> None:
@@ -63,9 +79,15 @@ class Country:
         """
         fail_if_no_variable(self.package, names)
 
+    @property
+    def is_restructured(self) -> bool:
+        """Whether its variables are changed, which no saved program can find again by name."""
+        return self.structure != Structure()
+
     def load(self) -> System:
         """Import the package (once a process) and adapt it."""
-        return _loaded(self) if self.reforms else self.as_it_stands()
+        is_changed = self.reforms or self.is_restructured
+        return _loaded(self) if is_changed else self.as_it_stands()
 
     def as_it_stands(self) -> System:
         """The rules without the reforms."""
@@ -86,22 +108,28 @@ class Country:
         read_reform(reform)
         return dataclasses.replace(self, reform=json.dumps([*self.reforms, dict(reform)]))
 
-    def with_structure(self, *changes: type, neutralized: Sequence[str] = ()) -> System:
-        """The rules after a structural reform, ready to compile.
+    def with_structure(self, *changes: type, neutralized: Sequence[str] = ()) -> Country:
+        """The country after a structural reform, ready to compile.
+
+        A second structural reform comes on top of the first.
 
         **Arguments:** `changes`, the package's own `Reform` classes, and `Variable` classes, each
         added or put in the place of the one of its name; `neutralized`, variables to switch off.
 
         **Raises:** `UnknownNameError` for a variable that does not exist, with the nearest names;
-        `BadInputError` for a change of another kind.
+        `BadInputError` for a change of another kind (for a class of another kind when the country
+        is loaded).
 
         >>> country = import_country("policyengine_us")  # doctest: +SKIP
-        >>> system = country.with_structure(neutralized=["eitc"])  # doctest: +SKIP
+        >>> reformed = country.with_structure(neutralized=["eitc"])  # doctest: +SKIP
         """
-        base = self.as_it_stands()
-        source, version = restructured(base, changes, neutralized)
-        system = _ready(self.package, version, source, self.start_instant)
-        return functools.reduce(System.with_reform, self.reforms, system)
+        for change in changes:
+            if not isinstance(change, type):
+                raise no_change(change)
+        before, neutralized = self.structure, as_names(neutralized, "neutralized")
+        self.fail_if_no_variable(neutralized)
+        off = (*before.neutralized, *neutralized)
+        return dataclasses.replace(self, structure=Structure((*before.changes, *changes), off))
 
 
 def import_country(package: str, start_instant: str = "") -> Country:
@@ -130,7 +158,11 @@ def _load(package: str, version: str, start: str) -> System:
 
 @functools.lru_cache(maxsize=1)
 def _loaded(country: Country) -> System:
-    return functools.reduce(System.with_reform, country.reforms, country.as_it_stands())
+    system, structure = country.as_it_stands(), country.structure
+    if country.is_restructured:
+        source, version = restructured(system, structure.changes, structure.neutralized)
+        system = _ready(country.package, version, source, country.start_instant)
+    return functools.reduce(System.with_reform, country.reforms, system)
 
 
 def _ready(package: str, version: str, source: Any, start: str = "") -> System:

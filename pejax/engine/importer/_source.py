@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..._formerly import formerly
 from ..._population import Population
 from .._accept import columns_taken, fail_if_groups_missing
 from ..rules._names import Names
@@ -17,20 +18,23 @@ from ..tracing._inputs import IDS, WEIGHT, Column
 from ._country import Country, _source_system, import_country
 from ._moved import built
 
+_formerly = formerly(defaults={"period": 2025}, names={"year": "period"})
 
+
+@_formerly
 def source_simulation(
     package: str | Country | System,
     population: Population,
-    year: int = 2025,
+    period: int,
     extra: Collection[str] = (),
 ) -> Any:
     """The country package's own simulation of the same people.
 
     **Arguments:** `package`, its name, or its rules after a reform of any kind; `population`, whose
-    columns are the package's input variables, given as those of a situation are; `year`, the year
-    those columns describe; `extra`, columns that are no variables.
+    columns are the package's input variables, given as those of a situation are; `period`, the
+    year that those columns describe; `extra`, columns that are no variables.
 
-    **Returns:** its `Simulation`; `.calculate(name, year)` gives numpy arrays in the population's
+    **Returns:** its `Simulation`; `.calculate(name, period)` gives numpy arrays in the population's
     row order.
 
     **Raises:** what `engine.compile` raises for these columns.
@@ -44,13 +48,14 @@ def source_simulation(
     links = {group: np.asarray(population.links[group]) for group in system.groups}
     source = system.clone() if system.reforms else system.source
     start = {"start_instant": system.start_instant} if system.start_instant else {}
-    return built(module.Simulation, source, inputs, str(year), links, **start)
+    return built(module.Simulation, source, inputs, str(period), links, **start)
 
 
-def source_values(simulation: Any, names: Iterable[str], year: int = 2025) -> dict[str, np.ndarray]:
+@_formerly
+def source_values(simulation: Any, names: Iterable[str], period: int) -> dict[str, np.ndarray]:
     """Variables of a source simulation, those it has not computed yet included; enums as names."""
     with np.errstate(all="ignore"):  # its formulas divide by zero where a mask discards the result
-        return {name: _decoded(simulation.calculate(name, year)) for name in names}
+        return {name: _decoded(simulation.calculate(name, period)) for name in names}
 
 
 def _decoded(values: Any) -> np.ndarray:
@@ -78,11 +83,12 @@ def _values(population: Population, column: Column) -> np.ndarray:
     return np.asarray(population.column(column.name, column.entity))
 
 
+@_formerly
 def hoist(
     country: Country,
     population: Population,
     names: Sequence[str],
-    year: int = 2025,
+    period: int,
     extra: Collection[str] = (),
 ) -> Population:
     """The population with variables computed by the source engine, as columns.
@@ -93,11 +99,11 @@ def hoist(
     **Arguments:** `extra`, columns of the population that are no variables.
     """
     system = country.load().source
-    simulation = source_simulation(country, population, year, extra)
+    simulation = source_simulation(country, population, period, extra)
     columns: dict[str, dict[str, np.ndarray]] = {}
     for name in names:
         entity = system.variables[name].entity.key
-        values = simulation.calculate(name, year, decode_enums=True)
+        values = simulation.calculate(name, period, decode_enums=True)
         columns.setdefault(entity, {})[name] = np.asarray(values)
     return population.with_columns(columns)
 
@@ -139,19 +145,21 @@ def _find(root: Any, path: str) -> Any:
     return at
 
 
+@_formerly
 def source_under(
     package: str,
     population: Population,
     path: str,
     value: float,
     names: Iterable[str],
-    year: int = 2025,
+    period: int,
 ) -> dict[str, np.ndarray]:
     """The source engine's values of variables with one number of its law changed for a year."""
-    with reformed(package, path, value, year):
-        return source_values(source_simulation(package, population, year), names, year)
+    with reformed(package, path, value, period):
+        return source_values(source_simulation(package, population, period), names, period)
 
 
+@_formerly
 def differences(
     package: str,
     population: Population,
@@ -159,12 +167,12 @@ def differences(
     variable: str,
     value: float,
     step: float,
-    year: int = 2025,
+    period: int,
 ) -> float:
     """The source engine's central difference of a variable's unweighted sum in one parameter."""
 
     def total(at: float) -> float:
-        found = source_under(package, population, path, at, (variable,), year)[variable]
+        found = source_under(package, population, path, at, (variable,), period)[variable]
         return float(found.astype(float).sum())
 
     return (total(value + step) - total(value - step)) / (2 * step)

@@ -34,15 +34,20 @@ def restructured(
     return source, f"{base.version}+{', '.join(names)}"
 
 
+def no_change(given: Any) -> BadInputError:
+    """The error for what changes no variables."""
+    return BadInputError(
+        f"{given!r} is neither a Reform nor a Variable class of policyengine_core. For parameters "
+        "use program.parameters.with_reform({path: value})"
+    )
+
+
 def _reforms(changes: tuple[type, ...], neutralized: tuple[str, ...]) -> list[Any]:
     reform = importlib.import_module("policyengine_core.reforms").Reform
     variable = importlib.import_module("policyengine_core.variables").Variable
     for change in changes:
         if not (isinstance(change, type) and issubclass(change, reform | variable)):
-            raise BadInputError(
-                f"{change!r} is neither a Reform nor a Variable class of policyengine_core. For "
-                "numbers of the law use program.parameters.with_reform({path: value})"
-            )
+            raise no_change(change)
     written = [c for c in changes if issubclass(c, reform)]
     replaced = [c for c in changes if issubclass(c, variable)]
 

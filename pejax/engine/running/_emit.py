@@ -18,7 +18,7 @@ from jax import lax
 from jaxtyping import Array
 
 from ..graph._interpret import resolve
-from ..graph._node import Node
+from ..graph._node import Node, is_truth
 from ..graph._ops import NO_PLACE, as_index, highest, lowest
 from ..graph._structure import is_link_of
 from . import _kinks, _mixed, _ranks, _total, _wide
@@ -196,8 +196,11 @@ def _multiply(e: Emitter, node: Node) -> Array:
     a, b = e.operands(node)
     if node.dtype == np.bool_:
         return lax.bitwise_and(a, b)
-    safe = node.dtype.kind == "f" and not all(x.finite for x in node.args)
-    return _total.multiply(a, b) if safe else lax.mul(a, b)
+    if node.dtype.kind != "f" or all(x.finite for x in node.args):
+        return lax.mul(a, b)
+    if is_truth(node.args[0]):
+        return _total.masked(a, b)
+    return _total.masked(b, a) if is_truth(node.args[1]) else _total.multiply(a, b)
 
 
 def _square(e: Emitter, node: Node) -> Array:

@@ -34,6 +34,21 @@ def _multiply_jvp(primals: Any, tangents: Any) -> tuple[Array, Array]:
     return multiply(a, b), da * number(b) + db * number(a)
 
 
+@jax.custom_jvp
+def masked(truth: Array, other: Array) -> Array:
+    """`truth * other` for a factor of zeros and ones, as IEEE has it: 0 times infinity is NaN.
+
+    XLA takes a product with a converted truth value for a choice between the other factor and 0.
+    """
+    return jnp.where(truth != 0, other, 0 * other)
+
+
+@masked.defjvp
+def _masked_jvp(primals: Any, tangents: Any) -> tuple[Array, Array]:
+    (truth, other), (_, change) = primals, tangents
+    return masked(truth, other), change * truth
+
+
 def total(function: Callable[..., Array]) -> Callable[..., Array]:
     """An elementwise function with total derivatives, of every order."""
 

@@ -34,7 +34,8 @@ class UntraceableRule(PejaxError):
         names = ", ".join(self.refused)
         super().__init__(
             f"{len(self.refused)} formulas cannot be traced:\n{rows}\nTheir values can be given as "
-            f"columns, which then cut gradients: engine.importer.hoist(country, people, [{names}])"
+            f"columns, which then cut gradients: engine.importer.hoist(country, people, [{names}], "
+            "period)"
         )
 
 

@@ -11,6 +11,7 @@ from jax.sharding import Mesh
 from jaxtyping import Array, Float, Shaped
 
 from ..._arguments import as_column, as_instance, check_key, check_table
+from ..._formerly import formerly
 from ..._npz import Arrays, Stored
 from ..._one_line import listed, one_line
 from ..._types import Key
@@ -76,10 +77,11 @@ class FittedQRF(eqx.Module, Stored):
             filling.fill(imputer)
         return filling.table()
 
+    @formerly(names={"quantiles": "levels"})
     def predict(
         self,
         X: "pd.DataFrame",
-        quantiles: Sequence[float] = (0.5,),
+        levels: Sequence[float] = (0.5,),
         *,
         mesh: Mesh | None = None,
     ) -> "dict[float, pd.DataFrame]":
@@ -94,7 +96,7 @@ class FittedQRF(eqx.Module, Stored):
         import pandas as pd
 
         self._check_quantiles()
-        levels = _levels(quantiles)
+        levels = _levels(levels)
         encoded = encoded_columns(X, self.imputers[0].inputs)
         tables = {}
         for level in levels:
@@ -107,8 +109,9 @@ class FittedQRF(eqx.Module, Stored):
             tables[level] = pd.DataFrame(found, index=X.index)
         return tables
 
+    @formerly(names={"quantiles": "levels"})
     def predict_out_of_bag(
-        self, X: "pd.DataFrame", quantiles: Sequence[float] = (0.5,)
+        self, X: "pd.DataFrame", levels: Sequence[float] = (0.5,)
     ) -> "dict[float, pd.DataFrame]":
         """Quantiles of the donors, each from the trees that grew without it: an honest score.
 
@@ -116,7 +119,7 @@ class FittedQRF(eqx.Module, Stored):
 
         Args:
             X: the donors that the chain was fitted on, in their order.
-            quantiles: levels between 0 and 1.
+            levels: of the quantiles, between 0 and 1.
 
         Returns:
             A table for each level; NaN for a donor that was in the bag of every tree.
@@ -128,15 +131,15 @@ class FittedQRF(eqx.Module, Stored):
         import pandas as pd
 
         self._check_quantiles()
-        quantiles = _levels(quantiles)
+        levels = _levels(levels)
         columns = encoded_columns(X, (*self.imputers[0].inputs, *self._targets()))
         found = {
-            imputer.target.name: np.asarray(_out_of_bag(imputer, columns, quantiles))
+            imputer.target.name: np.asarray(_out_of_bag(imputer, columns, levels))
             for imputer in self.imputers
         }
         return {
             level: pd.DataFrame({name: table[:, k] for name, table in found.items()}, index=X.index)
-            for k, level in enumerate(quantiles)
+            for k, level in enumerate(levels)
         }
 
     def to_arrays(self) -> Arrays:
@@ -224,7 +227,7 @@ def encoded_columns(
 
 
 def _out_of_bag(
-    imputer: Imputer, columns: Columns, quantiles: Sequence[float]
+    imputer: Imputer, columns: Columns, levels: Sequence[float]
 ) -> Float[Array, "donor quantile"]:
     forest, name = imputer.forest, imputer.target.name
     if isinstance(forest, SignForest):
@@ -238,13 +241,13 @@ def _out_of_bag(
             f"The chain was fitted on {len(outside)} donors, not on {len(x)}. Give those donors, in"
             " their order."
         )
-    return forest.quantile(x, quantiles, trees=outside)
+    return forest.quantile(x, levels, trees=outside)
 
 
-def _levels(quantiles: Any) -> list[Any]:
+def _levels(given: Any) -> list[Any]:
     """Quantile levels as they were given, each a number."""
-    plain = as_column(quantiles, "quantiles", "level").tolist()
-    return plain if isinstance(quantiles, jax.Array) else list(quantiles)
+    plain = as_column(given, "levels", "level").tolist()
+    return plain if isinstance(given, jax.Array) else list(given)
 
 
 def _record_ids(X: "pd.DataFrame") -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Numbers and their weights as the metrics reckon with them: checked, in types that hold them.
+"""Numbers and their weights as statistics reckon with them: checked, in types that hold them.
 
 Outside of a trace that is the host, in float64, whether or not JAX has 64-bit types; inside of one
 it is the wider of what is given and JAX's default float.
@@ -6,21 +6,36 @@ it is the wider of what is given and JAX's default float.
 
 import itertools
 from fractions import Fraction
-from typing import Any, TypeAlias
+from types import ModuleType
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import jax.numpy as jnp
 import numpy as np
 from jax import dtypes, lax
 from jax.core import Tracer
-from jaxtyping import Array
+from jax.typing import DTypeLike
+from jaxtyping import Array, ArrayLike
 
+from .._arguments import shown
 from .._transforms import is_traced
 from .._validate import BadInputError
 
 Numbers: TypeAlias = Array | np.ndarray
 
 
-def numbers(x: Any, name: str, *, finite: bool = True) -> Numbers:
+class _Index(Protocol):
+    def equals(self, other: object) -> bool: ...
+
+
+@runtime_checkable
+class _Labelled(Protocol):
+    """What pandas' columns have: a label a row."""
+
+    iloc: object
+    index: _Index
+
+
+def numbers(x: object, name: str, *, finite: bool = True) -> Numbers:
     """The numbers as an array of their own type; on the host, and checked, unless traced."""
     if is_traced(x):
         return jnp.asarray(x)
@@ -38,36 +53,52 @@ def numbers(x: Any, name: str, *, finite: bool = True) -> Numbers:
     return host
 
 
-def weights_of(weights: Any, values: Numbers, name: str = "weights") -> Numbers:
+def weights_of(weights: object, values: Numbers, name: str = "weights") -> Numbers:
     """A weight for each value; the largest brought near one by a power of two, which is exact.
 
     So neither sums nor products of weights leave the range of their type.
     """
+    given = counts_of(weights, values, name)
+    if isinstance(given, np.ndarray) and not given.any():
+        raise BadInputError(f"{name}: every weight is zero. Give some value weight.")
+    return near_one(given)
+
+
+def counts_of(weights: object, values: Numbers, name: str = "weights") -> Numbers:
+    """A weight for each value as it is given, one if none is; all of them may be zero."""
     if weights is None:
         return np.ones(values.shape)
     given = numbers(weights, name)
-    if given.shape != values.shape:
-        raise BadInputError(
-            f"{name} has shape {given.shape}, but the values have {values.shape}. Give one weight"
-            " a value."
-        )
+    fail_if_shaped_otherwise(given, values, name, "Give one weight a value.")
     if isinstance(given, np.ndarray):
-        _check_weights(given, name)
+        _fail_if_negative(given, name)
+    return given
+
+
+def near_one(given: Numbers) -> Numbers:
+    """Floats that are the numbers by a power of two, the largest of them near one."""
     xp = namespace(given)
     held = floats(given, xp)
-    most = held.max()
+    most = abs(held).max()
     _, exponent = xp.frexp(most if xp is np else lax.stop_gradient(most))
-    scaled = xp.ldexp(held, -exponent)
-    return xp.where(held > 0, xp.maximum(scaled, xp.finfo(scaled.dtype).tiny), 0 * scaled)
+    # Two steps, because half of the range is a number where all of it is not; and products,
+    # because JAX gives `ldexp` a wrong derivative at zero.
+    one, half = xp.ones((), held.dtype), -exponent // 2
+    scaled = held * xp.ldexp(one, half) * xp.ldexp(one, -exponent - half)
+    least = xp.finfo(scaled.dtype).tiny
+    return xp.where((held != 0) & (abs(scaled) < least), xp.sign(held) * least, scaled)
 
 
-def levels_of(levels: Any) -> Numbers:
+def levels_of(levels: object) -> Numbers:
     """Quantile levels, each between 0 and 1."""
     if not is_traced(levels):
         levels = _on_host(levels, "levels")
-    if is_traced(levels) or not np.size(levels):
-        return jnp.asarray(levels) if is_traced(levels) else np.zeros(np.shape(levels))
-    host = numbers(levels, "levels").astype(np.float64)
+    if isinstance(levels, np.ndarray) and not levels.size:
+        return np.zeros(levels.shape)
+    host = numbers(levels, "levels")
+    if not isinstance(host, np.ndarray):
+        return host
+    host = host.astype(np.float64)
     outside = (host < 0) | (host > 1)
     if outside.any():
         raise BadInputError(f"{host[outside][0]} is no quantile level. Levels lie between 0 and 1.")
@@ -80,12 +111,26 @@ def fail_if_not_rows(x: Numbers, name: str) -> None:
         raise BadInputError(f"{name} has shape {x.shape}. Give one number a row.")
 
 
-def namespace(*arrays: Any) -> Any:
+def fail_if_shaped_otherwise(
+    x: Numbers, values: Numbers, name: str, fix: str, theirs: str = "the values have"
+) -> None:
+    """Refuse what is not one number a value; `fix` ends the message."""
+    if x.shape != values.shape:
+        raise BadInputError(f"{name} has shape {x.shape}, but {theirs} {values.shape}. {fix}")
+
+
+def namespace(*arrays: object) -> ModuleType:
     """`jax.numpy` where something is traced, else `numpy`."""
     return jnp if is_traced(arrays) else np
 
 
-def floats(x: Numbers, xp: Any) -> Any:
+def ratio(part: ArrayLike, whole: ArrayLike, xp: ModuleType) -> Numbers:
+    """A quotient that is NaN, and has no NaN derivative, where the whole is zero."""
+    known = whole != 0
+    return xp.where(known, part / xp.where(known, whole, 1), np.nan)
+
+
+def floats(x: Numbers, xp: ModuleType) -> Numbers:
     """The numbers in the type to reckon with."""
     if xp is np:
         return np.asarray(x, np.float64)
@@ -95,7 +140,7 @@ def floats(x: Numbers, xp: Any) -> Any:
     return x.astype(jnp.promote_types(x.dtype, wide))
 
 
-def shifted(*arrays: Numbers) -> tuple[Any, ...]:
+def shifted(*arrays: Numbers) -> tuple[Numbers, ...]:
     """The numbers less one common number, which no difference between them depends on.
 
     For whole numbers that is the least of them: beyond 2^53 they differ by less than float64 can
@@ -114,7 +159,7 @@ def shifted(*arrays: Numbers) -> tuple[Any, ...]:
     return tuple((x.astype(np.uint64) - least).astype(np.float64) for x in arrays)
 
 
-def comparable(values: Numbers, points: Numbers) -> tuple[Any, Any]:
+def comparable(values: Numbers, points: Numbers) -> tuple[Numbers, Numbers]:
     """Two columns in types that compare as the numbers do."""
     xp = namespace(values, points)
     if xp is np and values.dtype.kind == points.dtype.kind:
@@ -136,9 +181,9 @@ def _exactly(x: Numbers) -> np.ndarray:
     return found
 
 
-def fail_if_other_labels(**columns: Any) -> None:
+def fail_if_other_labels(**columns: object) -> None:
     """Refuse columns of pandas that belong together and are labelled otherwise."""
-    indexed = {name: x.index for name, x in columns.items() if hasattr(x, "iloc")}
+    indexed = {name: x.index for name, x in columns.items() if isinstance(x, _Labelled)}
     for first, second in itertools.pairwise(indexed):
         if not indexed[first].equals(indexed[second]):
             raise BadInputError(
@@ -147,21 +192,22 @@ def fail_if_other_labels(**columns: Any) -> None:
             )
 
 
-def told(x: Any) -> Array:
+def told(x: Numbers) -> Array:
     """A result in JAX's default float type, or in the trace's own."""
     return x if isinstance(x, Tracer) else _narrowed(x, jnp.result_type(float), "the result")
 
 
-def _narrowed(x: Any, dtype: Any, name: str) -> Array:
+def _narrowed(x: Numbers | np.generic, dtype: DTypeLike, name: str) -> Array:
     """An array in a float type that holds its numbers."""
+    host = np.asarray(x)
     with np.errstate(over="ignore"):
-        found = jnp.asarray(x, dtype)
-    if np.isinf(np.asarray(found)).sum() > np.isinf(np.asarray(x)).sum():
+        found = host.astype(dtype)
+    if np.isinf(found).sum() > np.isinf(host).sum():
         raise BadInputError(
             f"{name} is beyond the numbers of {jnp.dtype(dtype).name}. Enable JAX's 64-bit types "
             "(jax_enable_x64), or give larger units."
         )
-    return found
+    return jnp.asarray(found)
 
 
 def on_device(x: Numbers, name: str) -> Array:
@@ -179,7 +225,7 @@ def on_device(x: Numbers, name: str) -> Array:
     return jnp.asarray(x)
 
 
-def _on_host(x: Any, name: str) -> np.ndarray:
+def _on_host(x: object, name: str) -> np.ndarray:
     if isinstance(x, np.ma.MaskedArray) and x.mask.any():
         x = np.where(x.mask, np.nan, x.data.astype(np.float64))  # masked is missing
     try:
@@ -192,6 +238,8 @@ def _on_host(x: Any, name: str) -> np.ndarray:
         return host
     if jnp.issubdtype(host.dtype, jnp.floating):  # bfloat16 and its like, which numpy cannot sort
         return host.astype(np.float32)
+    if isinstance(x, str):
+        raise _no_numbers(name, shown(x))
     raise _no_numbers(name, type(x).__name__ if host.dtype.kind == "O" else str(host.dtype))
 
 
@@ -213,11 +261,9 @@ def _from_objects(host: np.ndarray) -> np.ndarray:
         return host
 
 
-def _check_weights(given: np.ndarray, name: str) -> None:
+def _fail_if_negative(given: np.ndarray, name: str) -> None:
     negative = given < 0
     if negative.any():
         at = tuple(np.argwhere(negative)[0].tolist())
         row = f", row {at[0]}" if at else ""
         raise BadInputError(f"{name}{row}: the weight is {given[at]}. Weights are not negative.")
-    if not given.any():
-        raise BadInputError(f"{name}: every weight is zero. Give some value weight.")

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,13 +17,16 @@ from jaxtyping import Array, Float
 
 from .._arguments import as_instance, as_names, as_path, at_least, shown
 from .._fingerprint import fingerprint
-from .._npz import load_arrays, save_arrays
+from .._formerly import other_order
 from .._population import Population
 from .._validate import BadInputError, require
-from ._parameters import Parameters
-from ._program import Program
-from ._sensitivity import Statistic, as_statistic
-from .running._batch import differing
+from ..engine._parameters import Parameters
+from ..engine._program import Program
+from ..engine._sensitivity import Statistic, as_statistic
+from ..engine.running._batch import differing
+from ._executor import Items, Local
+from ._progress import Progress
+from ._run import run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,10 +42,11 @@ _CACHE_SETTINGS = (
 )
 
 
+@other_order(Population, ("population", "reforms", "statistics"), {})
 def sweep(
     program: Program,
-    population: Population,
     reforms: Sequence[Reform],
+    population: Population,
     statistics: Statistics,
     *,
     executor: str = "local",
@@ -55,8 +60,8 @@ def sweep(
     **Arguments:** `reforms`, dictionaries in PolicyEngine's form or `Parameters`; `statistics`,
     names of outputs (their weighted totals) or functions of (outputs, population) by name;
     `executor`, `"local"` or `"ray"`; `out`, a folder where finished batches are kept, so that an
-    interrupted sweep goes on where it stopped; `batch`, reforms a `vmap`; `progress`, called with
-    (done, all).
+    interrupted sweep goes on where it stopped, with any `batch`; `batch`, reforms a `vmap`;
+    `progress`, called with batches (done, all).
 
     **Returns:** one row a reform, in order: `reform` and a column for each statistic.
 
@@ -68,23 +73,28 @@ def sweep(
         raise BadInputError(f"executor is {shown(executor)}; choose 'local' or 'ray'.")
     laws = _laws(program, reforms)
     chosen = _statistics(program, statistics)
-    starts = list(range(0, len(laws), batch))
-    folder = None if out is None else as_path(out, "out")
-    store = _Store(folder, _digest(program, population, laws, chosen, batch))
-    kept = {s: store.read(s) for s in starts}
-    results = {s: found for s, found in kept.items() if found is not None}
-    todo = [s for s in starts if s not in results]
-    jobs = [(s, _padded(laws[s : s + batch], batch)) for s in todo]
     differs = (laws != np.asarray(program.parameters.values)).any(axis=0)
-    run = {"local": _run_local, "ray": _run_ray}[executor]
-    for done, (start, found) in enumerate(
-        run(program, population, jobs, differs, chosen, workers), 1
-    ):
-        results[start] = {k: v[: len(laws) - start] for k, v in found.items()}
-        store.write(start, results[start])
-        if progress is not None:
-            progress(len(starts) - len(todo) + done, len(starts))
-    return _table(results, starts, chosen, len(laws))
+    work = _Work(program, population, differs, chosen, batch)
+    found = run(
+        lambda items: work(laws[items]),
+        len(laws),
+        identity=_digest(program, population, laws, chosen),
+        out=None if out is None else as_path(out, "out"),
+        batch=batch,
+        executor=Local() if executor == "local" else _Ray(work, laws, workers),
+        progress=_by_part(progress, batch),
+        on_error="raise",
+    )
+    return _table(found.columns, chosen, len(laws))
+
+
+def _by_part(
+    progress: Callable[[int, int], None] | None, batch: int
+) -> Callable[[Progress], None] | None:
+    """Progress in batches, of which the last may be short."""
+    if progress is None:
+        return None
+    return lambda at: progress(ceil(at.done / batch), ceil(at.total / batch))
 
 
 def _check_call(program: Any, population: Any, batch: Any, workers: Any, progress: Any) -> None:
@@ -123,75 +133,75 @@ def _statistics(program: Program, given: Statistics) -> dict[str, Statistic]:
 
 
 def _padded(laws: np.ndarray, batch: int) -> np.ndarray:
-    """A short last batch repeats its last reform: one shape, one compile."""
+    """A short batch repeats its last reform: one shape, one compile."""
     missing = batch - len(laws)
-    return laws if not missing else np.concatenate([laws, np.repeat(laws[-1:], missing, axis=0)])
+    return laws if missing <= 0 else np.concatenate([laws, np.repeat(laws[-1:], missing, axis=0)])
 
 
-def _run_batch(
-    program: Program,
-    population: Population,
-    laws: np.ndarray,
-    differs: np.ndarray,
-    statistics: Mapping[str, Statistic],
-) -> Results:
-    """Statistics under each law; `differs`, the numbers in which any batch of the sweep differs."""
+@dataclasses.dataclass(frozen=True)
+class _Work:
+    """What is done with reforms.
 
-    def one(values: Float[Array, " leaf"]) -> dict[str, Array]:
-        outputs = program(Parameters(values, program.index), population)
-        return {name: s(outputs, population) for name, s in statistics.items()}
+    **Arguments:** `differs`, the parameters in which any reform of the sweep differs; `statistics`,
+    by name.
+    """
 
-    with differing(differs):
-        found = jax.vmap(one)(jnp.asarray(laws, program.dtype))
-    return {name: np.asarray(v) for name, v in found.items()}
+    program: Program
+    population: Population
+    differs: np.ndarray
+    statistics: Mapping[str, Statistic]
+    batch: int
 
+    def __call__(self, laws: np.ndarray) -> Results:
+        """Statistics under each law."""
+        found = self.statistics_of(jnp.asarray(_padded(laws, self.batch), self.program.dtype))
+        return {name: np.asarray(v)[: len(laws)] for name, v in found.items()}
 
-def _run_local(
-    program: Program,
-    population: Population,
-    jobs: list[tuple[int, np.ndarray]],
-    differs: np.ndarray,
-    statistics: Mapping[str, Statistic],
-    workers: int,
-) -> Iterator[tuple[int, Results]]:
-    for start, laws in jobs:
-        yield start, _run_batch(program, population, laws, differs, statistics)
+    def statistics_of(self, laws: Float[Array, "reform leaf"]) -> dict[str, Array]:
+        def one(values: Float[Array, " leaf"]) -> dict[str, Array]:
+            outputs = self.program(Parameters(values, self.program.index), self.population)
+            return {name: s(outputs, self.population) for name, s in self.statistics.items()}
+
+        with differing(self.differs):
+            return jax.vmap(one)(laws)
 
 
-def _run_ray(
-    program: Program,
-    population: Population,
-    jobs: list[tuple[int, np.ndarray]],
-    differs: np.ndarray,
-    statistics: Mapping[str, Statistic],
-    workers: int,
-) -> Iterator[tuple[int, Results]]:
+@dataclasses.dataclass(frozen=True)
+class _Ray:
     """Batches on Ray actors, each of which reads the program and holds the population once."""
-    if not jobs:
-        return
-    ray = require("ray", "ray")
-    import tempfile
 
-    started = not ray.is_initialized()
-    if started:
-        _start(ray, workers)
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "program.pejax"
-            program.save(path)
-            cache = {name: jax.config.values[name] for name in _CACHE_SETTINGS}
-            tables = ray.put(population.to_tables())
-            worker = ray.remote(num_cpus=1)(_Worker)
-            count = min(workers, len(jobs))
-            actors = [
-                worker.remote(path.read_bytes(), tables, differs, statistics, cache)
-                for _ in range(count)
-            ]
-            pool = ray.util.ActorPool(actors)
-            yield from pool.map_unordered(lambda actor, job: actor.run.remote(*job), jobs)
-    finally:
+    work: _Work
+    laws: np.ndarray
+    workers: int
+
+    def map(self, compute: Any, parts: Sequence[Items]) -> Iterator[tuple[Items, Results]]:
+        """Each part with its results, as they come; `compute` is done by the actors."""
+        if not parts:
+            return
+        ray = require("ray", "ray")
+        import tempfile
+
+        started = not ray.is_initialized()
         if started:
-            ray.shutdown()
+            _start(ray, self.workers)
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / "program.pejax"
+                self.work.program.save(path)
+                actors = self._actors(ray, path.read_bytes(), min(self.workers, len(parts)))
+                pool = ray.util.ActorPool(actors)
+                jobs = [(part, self.laws[part]) for part in parts]
+                yield from pool.map_unordered(lambda actor, job: actor.run.remote(*job), jobs)
+        finally:
+            if started:
+                ray.shutdown()
+
+    def _actors(self, ray: Any, program: bytes, count: int) -> list[Any]:
+        cache = {name: jax.config.values[name] for name in _CACHE_SETTINGS}
+        tables = ray.put(self.work.population.to_tables())
+        how = self.work.differs, self.work.statistics, self.work.batch
+        worker = ray.remote(num_cpus=1)(_Worker)
+        return [worker.remote(program, tables, how, cache) for _ in range(count)]
 
 
 def _start(ray: Any, workers: int) -> None:
@@ -208,9 +218,7 @@ def _start(ray: Any, workers: int) -> None:
 class _Worker:
     """One process of a sweep; `cache` has the settings of JAX's compile cache."""
 
-    def __init__(
-        self, program: bytes, tables: Any, differs: np.ndarray, statistics: Any, cache: dict
-    ) -> None:
+    def __init__(self, program: bytes, tables: Any, how: tuple, cache: dict) -> None:
         import tempfile
 
         for name, value in cache.items():
@@ -218,44 +226,11 @@ class _Worker:
         with tempfile.NamedTemporaryFile(suffix=".pejax") as file:
             file.write(program)
             file.flush()
-            self.program = Program.load(file.name)
-        self.population = Population.from_tables(tables)
-        self.differs, self.statistics = differs, statistics
+            read = Program.load(file.name)
+        self.work = _Work(read, Population.from_tables(tables), *how)
 
-    def run(self, start: int, laws: np.ndarray) -> tuple[int, Results]:
-        return start, _run_batch(self.program, self.population, laws, self.differs, self.statistics)
-
-
-# ---- what is kept between runs
-
-
-@dataclasses.dataclass(frozen=True)
-class _Store:
-    """Finished batches in a folder named by a digest of the whole sweep."""
-
-    folder: Path | None
-    digest: str
-
-    def _path(self, start: int) -> Path | None:
-        if self.folder is None:
-            return None
-        return self.folder / self.digest / f"batch-{start:06d}.npz"
-
-    def read(self, start: int) -> Results | None:
-        """A batch that is kept, whole; a damaged one is run again."""
-        path = self._path(start)
-        if path is None or not path.exists():
-            return None
-        try:
-            return load_arrays(path)
-        except BadInputError as problem:
-            warnings.warn(f"{problem} Here the batch is run again.", stacklevel=3)
-            return None
-
-    def write(self, start: int, results: Results) -> None:
-        path = self._path(start)
-        if path is not None:
-            save_arrays(results, path)
+    def run(self, items: Items, laws: np.ndarray) -> tuple[Items, Results]:
+        return items, self.work(laws)
 
 
 def _digest(
@@ -263,10 +238,9 @@ def _digest(
     population: Population,
     laws: np.ndarray,
     statistics: Mapping[str, Statistic],
-    batch: int,
 ) -> str:
     """A fingerprint of program, people, reforms and statistics."""
-    content = hashlib.sha256(f"{program.digest} {population.schema} {batch}".encode())
+    content = hashlib.sha256(f"{program.digest} {population.schema}".encode())
     content.update(laws.tobytes())
     for leaf in jax.tree.leaves(population):
         content.update(np.asarray(leaf).tobytes())
@@ -275,10 +249,7 @@ def _digest(
     return content.hexdigest()[:16]
 
 
-def _table(
-    results: Mapping[int, Results], starts: list[int], names: Mapping[str, Any], count: int
-) -> pd.DataFrame:
+def _table(columns: Mapping[str, np.ndarray], names: Mapping[str, Any], count: int) -> pd.DataFrame:
     import pandas as pd
 
-    columns = {n: np.concatenate([results[s][n] for s in starts]) for n in names}
-    return pd.DataFrame({"reform": np.arange(count), **columns})
+    return pd.DataFrame({"reform": np.arange(count), **{n: columns[n] for n in names}})

@@ -1,0 +1,125 @@
+"""Calls as version 0.1 wrote them: accepted until 1.0, with a warning that says how they are now.
+
+Each form has one way in here, so that what a function does is written for its present form alone.
+"""
+
+import functools
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ParamSpec, TypeVar
+
+from ._arguments import as_switch
+from ._validate import BadInputError
+
+_Given = ParamSpec("_Given")
+_Result = TypeVar("_Result")
+
+
+class FormerCallWarning(DeprecationWarning):
+    """A call is written as in version 0.1, which is refused from 1.0 on."""
+
+
+def tell(text: str, stacklevel: int = 4) -> None:
+    """Warn the caller of a public function of a former way to write its call."""
+    said = f"{text} The former way is refused from 1.0 on."
+    warnings.warn(said, FormerCallWarning, stacklevel)
+
+
+def formerly(
+    *,
+    places: Sequence[str] = (),
+    defaults: Mapping[str, Any] | None = None,
+    names: Mapping[str, str] | None = None,
+    flags: Mapping[str, Callable[..., Any]] | None = None,
+) -> Callable[[Callable[_Given, _Result]], Callable[_Given, _Result]]:
+    """Accept a call whose arguments had other names, places, defaults, or chose what comes back.
+
+    Args:
+        places: arguments that could be given by place and go by name now, in their former order.
+        defaults: the value that an argument had where it was left out, by its present name.
+        names: the present name of an argument, by its former one.
+        flags: the function that does now what an argument asked for by being True.
+
+    >>> @formerly(defaults={"period": 2025}, names={"year": "period"})
+    ... def label(period):
+    ...     return f"law of {period}"
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", FormerCallWarning)
+    ...     label(year=2026), label()
+    ('law of 2026', 'law of 2025')
+    """
+    renamed, filled, chosen = names or {}, defaults or {}, flags or {}
+
+    def accept(function: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
+        name, own = function.__name__, _places(function)
+
+        @functools.wraps(function)
+        def call(*given: _Given.args, **named: _Given.kwargs) -> _Result:
+            present, placed = dict(named), tuple[Any, ...](given)
+            if places and placed:
+                tell(f"{name}: give {' and '.join(places[: len(placed)])} by name.")
+                present.update(zip(places, placed, strict=False))
+                placed = placed[len(places) :]  # more than there were is Python's own error
+            _rename(name, renamed, present)
+            for argument, value in filled.items():
+                if argument not in present and own.get(argument, len(placed)) >= len(placed):
+                    tell(f"{name}: give {argument}=, such as {argument}={value!r}.")
+                    present[argument] = value
+            asked = [flag for flag in chosen if _is_set(name, flag, chosen[flag], present)]
+            does: Callable[..., _Result] = chosen[asked[0]] if asked else function
+            return does(*placed, **present)
+
+        return call
+
+    return accept
+
+
+def other_order(
+    kind: type, former: Sequence[str], defaults: Mapping[str, Any]
+) -> Callable[[Callable[_Given, _Result]], Callable[_Given, _Result]]:
+    """Accept the former order of what follows the first argument, told by the kind of the second.
+
+    Args:
+        kind: of the argument that came second, and comes later now.
+        former: names of the arguments after the first, in the former order.
+        defaults: what was left out in the former order has this value.
+    """
+
+    def accept(function: Callable[_Given, _Result]) -> Callable[_Given, _Result]:
+        @functools.wraps(function)
+        def call(*given: _Given.args, **named: _Given.kwargs) -> _Result:
+            is_former = len(given) > 1 and isinstance(given[1], kind)
+            if not is_former and (len(given) > 1 or defaults.keys() <= named.keys()):
+                return function(*given, **named)
+            order = ", ".join(n for n in list(_places(function))[1:] if n in former)
+            tell(f"{function.__name__}: the order is {order} now, all of them given.")
+            placed = dict(zip(former, given[1:], strict=False))
+            return function(*given[:1], **{**defaults, **placed, **named})  # pyright: ignore[reportCallIssue]
+
+        return call
+
+    return accept
+
+
+def _places(function: Callable[..., Any]) -> dict[str, int]:
+    """The place of each argument that can be given by place."""
+    code = function.__code__
+    return {name: i for i, name in enumerate(code.co_varnames[: code.co_argcount])}
+
+
+def _rename(function: str, renamed: Mapping[str, str], named: dict[str, Any]) -> None:
+    for former, present in renamed.items():
+        if former in named:
+            if present in named:
+                raise BadInputError(f"{function}: give {present}= alone, {former}= is the same.")
+            tell(f"{function}: {former}= is called {present}= now.")
+            named[present] = named.pop(former)
+
+
+def _is_set(function: str, flag: str, instead: Callable[..., Any], named: dict[str, Any]) -> bool:
+    """Whether a flag is given and True; it is taken out."""
+    if flag not in named:
+        return False
+    value = as_switch(flag)(named.pop(flag))
+    tell(f"{function}: call {instead.__name__} instead of giving {flag}=True.")
+    return value

@@ -1,0 +1,37 @@
+"""Who computes the parts of a job: this process, or others."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Protocol, TypeAlias
+
+import numpy as np
+from jaxtyping import Int, Shaped
+
+Items: TypeAlias = Int[np.ndarray, " item"]
+"""Numbers of items, ascending."""
+
+Columns: TypeAlias = Mapping[str, Shaped[np.ndarray, "item *rest"]]
+"""Results by name, one row an item."""
+
+Compute: TypeAlias = Callable[[Items], Columns]
+
+
+class Executor(Protocol):
+    """What computes parts of a job, in any order."""
+
+    def map(self, compute: Compute, parts: Sequence[Items]) -> Iterator[tuple[Items, Columns]]:
+        """Each part with its results, as soon as they are there."""
+        ...
+
+
+class Local:
+    """One part after the other, in this process.
+
+    >>> parts = [np.array([0, 1]), np.array([2])]
+    >>> [part.tolist() for part, _ in Local().map(lambda items: {"double": 2 * items}, parts)]
+    [[0, 1], [2]]
+    """
+
+    def map(self, compute: Compute, parts: Sequence[Items]) -> Iterator[tuple[Items, Columns]]:
+        """Each part with its results, in order."""
+        for part in parts:
+            yield part, compute(part)

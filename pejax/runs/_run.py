@@ -1,0 +1,200 @@
+"""A job of many items, which goes on where it was stopped."""
+
+import datetime
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from .._arguments import as_path, at_least
+from .._environment import environment
+from .._files import write_json
+from .._validate import BadInputError, PejaxError
+from ._executor import Columns, Compute, Executor, Items, Local
+from ._progress import Progress
+from ._shards import Shard, Shards
+
+MANIFEST = "run.json"
+
+
+class Outcome(NamedTuple):
+    """What a job came to.
+
+    Attributes:
+        columns: results by name, one row an item, in the order of the items; a row of NaN, 0,
+            False or "" for an item that failed.
+        reasons: by number of the item, why it failed.
+    """
+
+    columns: dict[str, np.ndarray]
+    reasons: dict[int, str]
+
+
+def run(
+    compute: Compute,
+    count: int,
+    *,
+    identity: str = "job",
+    out: str | Path | None = None,
+    batch: int = 8,
+    executor: Executor | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    on_error: Literal["row", "raise"] = "row",
+) -> Outcome:
+    """Compute items 0, 1, ..., `count` - 1, some at a time, and keep what is done.
+
+    With a folder, every finished part is a file there, and the same call goes on after a kill at
+    any moment, with another size of parts too. An item that fails is a row with a reason; it is
+    tried again by the next call.
+
+    Args:
+        compute: from numbers of items to results by name, one row an item.
+        count: how many items there are.
+        identity: names what is computed; a digest of everything that results depend on. Jobs of
+            different identity share a folder without meeting.
+        out: the folder; nothing is kept without one.
+        batch: items a part.
+        executor: who computes the parts; `Local()` by default.
+        progress: called after each part.
+        on_error: whether an item that fails is a row, or its error ends the call. Parts that are
+            finished are kept in both cases.
+
+    Returns:
+        An `Outcome`.
+
+    Raises:
+        BadInputError: no items, or parts of no items.
+        PejaxError: every item failed; the first one's error.
+
+    >>> found = run(lambda items: {"square": items**2}, 5, batch=2)
+    >>> found.columns["square"].tolist()
+    [0, 1, 4, 9, 16]
+    """
+    count, batch = at_least(1, "count")(count), at_least(1, "batch")(batch)
+    if on_error not in ("row", "raise"):
+        raise BadInputError(f"on_error is {on_error!r}; choose 'row' or 'raise'.")
+    folder = None if out is None else as_path(out, "out") / identity
+    kept, shards = _Kept(count), Shards(folder)
+    for shard in shards:
+        kept.add(shard)
+    parts = _parts(kept.missing(), batch)
+    began, start, log = kept.done, time.perf_counter(), _Log(folder, identity, count)
+    log.write(kept, "running")
+    work = _Forgiving(compute) if on_error == "row" else compute
+    try:
+        for part, columns in (executor or Local()).map(work, parts):
+            shard = _shard(part, columns)
+            shards.add(shard)
+            kept.add(shard)
+            if progress is not None:
+                progress(Progress(kept.done, count, began, time.perf_counter() - start))
+    except BaseException as problem:
+        log.write(kept, f"stopped: {type(problem).__name__}")
+        raise
+    log.write(kept, "completed, with failures" if kept.reasons else "completed")
+    return kept.outcome()
+
+
+_REASONS = "__reasons__"
+
+
+class _Forgiving:
+    """A computation whose failing items have a reason instead of results.
+
+    A part that fails is done again item by item, which tells the failing ones from the others.
+    """
+
+    def __init__(self, compute: Compute):
+        self.compute = compute
+
+    def __call__(self, items: Items) -> Columns:
+        try:
+            return self.compute(items)
+        except Exception as problem:
+            if len(items) == 1:
+                return {_REASONS: np.array([f"{type(problem).__name__}: {problem}"])}
+        found = [self(items[k : k + 1]) for k in range(len(items))]
+        good = [one for one in found if _REASONS not in one]
+        reasons = np.array([str(one[_REASONS][0]) if _REASONS in one else "" for one in found])
+        columns = {n: np.concatenate([one[n] for one in good]) for n in (good[0] if good else ())}
+        return {**columns, _REASONS: reasons}
+
+
+def _shard(part: Items, columns: Columns) -> Shard:
+    results = dict(columns)
+    reasons = results.pop(_REASONS, np.full(len(part), ""))
+    failed = reasons != ""
+    for name, values in results.items():
+        if np.shape(values)[:1] != (int((~failed).sum()),):
+            raise BadInputError(
+                f"{name} has shape {np.shape(values)} for {len(part)} items. Give one row an item."
+            )
+    said = dict(zip(part[failed].tolist(), reasons[failed].tolist(), strict=True))
+    return Shard(part[~failed], {n: np.asarray(v) for n, v in results.items()}, said)
+
+
+def _parts(missing: Items, batch: int) -> list[Items]:
+    return [missing[k : k + batch] for k in range(0, len(missing), batch)]
+
+
+class _Kept:
+    """Results so far, by item."""
+
+    def __init__(self, count: int):
+        self.count = count
+        self.has = np.zeros(count, bool)
+        self.columns: dict[str, np.ndarray] = {}
+        self.reasons: dict[int, str] = {}
+
+    @property
+    def done(self) -> int:
+        return int(self.has.sum()) + len(self.reasons)
+
+    def missing(self) -> Items:
+        """Items without results; those that failed before are tried again."""
+        self.reasons.clear()
+        return np.flatnonzero(~self.has)
+
+    def add(self, shard: Shard) -> None:
+        fresh = (shard.items < self.count) & ~self.has[np.minimum(shard.items, self.count - 1)]
+        rows = shard.items[fresh]
+        for name, values in shard.columns.items():
+            column = self.columns.get(name)
+            if column is None:
+                column = _nothing(values, self.count)
+            # Texts of another part may be longer, numbers of another kind.
+            column = column.astype(np.result_type(column, values), copy=False)
+            column[rows] = values[fresh]
+            self.columns[name] = column
+        self.has[rows] = True
+        self.reasons |= {i: said for i, said in shard.reasons.items() if not self.has[i]}
+
+    def outcome(self) -> Outcome:
+        if not self.has.any():
+            first = min(self.reasons)
+            raise PejaxError(f"every item failed; number {first}: {self.reasons[first]}")
+        return Outcome(self.columns, dict(sorted(self.reasons.items())))
+
+
+def _nothing(values: np.ndarray, count: int) -> np.ndarray:
+    empty = np.nan if values.dtype.kind in "fc" else np.zeros((), values.dtype)
+    return np.full((count, *values.shape[1:]), empty, values.dtype)
+
+
+class _Log:
+    """A file beside the shards that says what the job is and how far it came."""
+
+    def __init__(self, folder: Path | None, identity: str, count: int):
+        self.path = None if folder is None else folder / MANIFEST
+        self.facts = {"identity": identity, "items": count, "started": _now()}
+
+    def write(self, kept: _Kept, status: str) -> None:
+        if self.path is not None:
+            state = {"status": status, "done": kept.done, "failed": kept.reasons, "at": _now()}
+            write_json(self.path, self.facts | state | {"environment": environment()})
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

@@ -1,0 +1,177 @@
+"""The face: one form of every call, one door for files, and the calls of 0.1, which still work."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+import pejax
+from pejax import BadInputError, calibrate as cal, engine
+from pejax._formerly import FormerCallWarning
+from pejax.testing import toy_population, toy_program, toy_system
+
+PROGRAM, PEOPLE = toy_program(), toy_population()
+LAW = PROGRAM.parameters
+
+
+@pytest.fixture(scope="module")
+def told():
+    """The values of a call, which says that it is written in a former way."""
+
+    def call(function, *given, **named):
+        with pytest.warns(FormerCallWarning, match=r"refused from 1\.0 on"):
+            return function(*given, **named)
+
+    return call
+
+
+# ---- calls of 0.1
+
+
+def test_the_period_was_2025(told):
+    now = engine.compile(toy_system(), ["income_tax"], 2025, PEOPLE)
+    assert told(engine.compile, toy_system(), ["income_tax"], population=PEOPLE) == now
+
+
+@pytest.mark.parametrize("function", [engine.evaluate, engine.gradient, engine.sensitivity])
+@pytest.mark.parametrize("law", [(), (LAW.with_reform({"tax.rate": 0.5}),)])
+def test_the_population_came_before_the_parameters(told, function, law):
+    now = function(PROGRAM, *(law or (LAW,)), PEOPLE, "income_tax")
+    by_place = told(function, PROGRAM, PEOPLE, "income_tax", *law)
+    named = dict(zip(["parameters"], law, strict=False))
+    by_name = told(function, PROGRAM, PEOPLE, statistic="income_tax", **named)
+    for then in (by_place, by_name):
+        assert str(then) == str(now)
+
+
+def test_names_alone_have_no_order():
+    given = {"parameters": LAW, "population": PEOPLE, "statistic": "income_tax"}
+    assert engine.evaluate(PROGRAM, **given) == engine.evaluate(PROGRAM, *given.values())
+
+
+def test_the_population_came_before_the_reforms(told):
+    reforms = [{}, {"tax.rate": 0.5}]
+    now = engine.sweep(PROGRAM, reforms, PEOPLE, ["income_tax"], batch=2)
+    assert told(engine.sweep, PROGRAM, PEOPLE, reforms, ["income_tax"], batch=2).equals(now)
+    named = {"population": PEOPLE, "reforms": reforms, "statistics": ["income_tax"]}
+    assert engine.sweep(PROGRAM, **named, batch=2).equals(now)
+
+
+def test_an_interpreter_took_the_population_first(told):
+    node = PROGRAM.outputs[0].node
+    now = PROGRAM.interpreter(LAW, PEOPLE, "float64")(node)
+    np.testing.assert_array_equal(told(PROGRAM.interpreter, PEOPLE, LAW, "float64")(node), now)
+    np.testing.assert_array_equal(told(PROGRAM.interpreter, PEOPLE, floats="float64")(node), now)
+
+
+def _same(left: pejax.Population, right: pejax.Population) -> bool:
+    return all(
+        left.to_frames()[entity].equals(frame) for entity, frame in right.to_frames().items()
+    )
+
+
+def test_the_cps_took_a_year_and_gave_a_report(told):
+    now, report = pejax.datasets.load_cps_with_report(period=2026, households=40, seed=3)
+    assert _same(told(pejax.datasets.load_cps, 40, 2026, 3), now)
+    assert _same(told(pejax.datasets.load_cps, 40, year=2026, seed=3), now)
+    both = told(pejax.datasets.load_cps, period=2026, households=40, seed=3, return_report=True)
+    assert _same(both[0], now) and both[1].equals(report)
+    plain = told(pejax.datasets.load_cps, period=2026, households=40, seed=3, return_report=False)
+    assert _same(plain, now)
+    with pytest.raises(BadInputError, match="give period= alone"):
+        pejax.datasets.load_cps(period=2026, year=2026, households=40)
+
+
+def test_no_signature_has_a_year_frozen_in():
+    """2025 as a default would be a wrong answer, without a word, from next year on."""
+    import inspect
+
+    for room in (pejax.datasets, engine, pejax.io, pejax.impute, cal):
+        for name, thing in vars(room).items():
+            if not name.startswith("_") and callable(thing):
+                try:
+                    signature = inspect.signature(thing)
+                except (TypeError, ValueError):
+                    continue
+                frozen = [p for p in signature.parameters.values() if p.default == 2025]
+                assert not frozen, f"{room.__name__}.{name}"
+
+
+# ---- one kind of thing
+
+
+def test_reforms_of_numbers_and_of_structure_make_countries():
+    country = engine.Country("policyengine_toyland", "1")
+    changed = country.with_structure(neutralized=["income_tax"])
+    assert type(changed) is type(country.with_reform({"x": 1})) is engine.Country
+    assert changed.is_restructured and not country.is_restructured
+    both = changed.with_reform({"gov.tax.rate": 1.0}).with_structure(neutralized=["bonus"])
+    assert dataclasses.astuple(both.structure) == ((), ("income_tax", "bonus"))
+    assert "3 reforms" in repr(both)
+
+
+# ---- one door for files
+
+
+def test_what_was_saved_is_opened_by_what_is_in_it(tmp_path, forests):
+    things = {"people.npz": PEOPLE, "law.pejax": PROGRAM, **forests}
+    for name, thing in things.items():
+        found = pejax.load(pejax.io.save(thing, tmp_path / name))
+        assert type(found) is type(thing)
+    assert pejax.load(tmp_path / "law.pejax") == PROGRAM
+    PROGRAM.save(tmp_path / "law")
+    assert pejax.load(tmp_path / "law") == PROGRAM
+
+
+@pytest.fixture(scope="module")
+def forests():
+    import pandas as pd
+
+    rng = np.random.default_rng(0)
+    donors = pd.DataFrame({"age": rng.uniform(20, 70, 60), "wage": rng.normal(size=60)})
+    fitted = pejax.impute.QRF(n_estimators=2).fit(donors, ["age"], ["wage"])
+    return {"chain.npz": fitted, "forest.npz": fitted.imputers[0].forest}
+
+
+def test_files_that_hold_nothing_known(tmp_path, forests):
+    np.savez(tmp_path / "arrays.npz", a=np.arange(3))
+    assert pejax.load(tmp_path / "arrays.npz")["a"].tolist() == [0, 1, 2]
+    path = pejax.io.save(forests["chain.npz"], tmp_path / "chain.npz")
+    arrays = dict(np.load(path))
+    arrays["0/depth"] = arrays["0/depth"] + 1
+    np.savez(path, **arrays)
+    with pytest.raises(BadInputError, match=r"chain\.npz holds a chain of forests: .*digest"):
+        pejax.load(path)
+    (tmp_path / "law.pejax").write_text("no zip")
+    with pytest.raises(BadInputError, match=r"law\.pejax"):
+        pejax.load(tmp_path / "law.pejax")
+    with pytest.raises(FileNotFoundError):
+        pejax.load(tmp_path / "nothing.npz")
+    with pytest.raises(BadInputError, match=r"Cannot save a dict as 'a\.pejax'"):
+        pejax.io.save({}, tmp_path / "a.pejax")
+
+
+def test_rooms_open_on_first_use():
+    assert pejax.report.page and "report" in dir(pejax) and "load" in dir(pejax)
+
+
+@pytest.mark.parametrize("module", ["pejax._formerly", "pejax._kinds", "pejax.io._save"])
+def test_examples_of_the_face(module):
+    import doctest
+    import importlib
+
+    found = doctest.testmod(importlib.import_module(module))
+    assert found.attempted and not found.failed
+
+
+def test_base_weights_and_levels_had_other_names(told, forests):
+    problem = cal.TargetProblem([[1.0, 1.0]], [10.0])
+    now = cal.calibrate(problem, [2.0, 3.0], cal.Entropy()).weights
+    then = told(cal.calibrate, problem, w0=[2.0, 3.0], method=cal.Entropy()).weights
+    np.testing.assert_array_equal(then, now)
+    chain = forests["chain.npz"]
+    import pandas as pd
+
+    ages = pd.DataFrame({"age": [30.0, 50.0]})
+    now = chain.predict(ages, [0.25])[0.25]
+    assert told(chain.predict, ages, quantiles=[0.25])[0.25].equals(now)
