@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .._population import Population
+from ..core.population._population import Population
 from .graph._interpret import Interpreter
 from .graph._node import Node
 from .graph._strata import Strata

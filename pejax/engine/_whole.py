@@ -8,9 +8,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from .._population import Population
-from .._transforms import is_traced
-from .._validate import BadInputError
+from ..core._transforms import is_traced
+from ..core._validate import BadInputError
+from ..core.population._population import Population
 from .graph._bounds import WORD, Ends, Reckoned, is_beyond
 from .graph._interpret import Interpreter
 from .graph._node import Node, reachable

@@ -19,7 +19,7 @@ import pytest
 from _engine_rules import people, system
 
 import pejax
-from pejax._fingerprint import fingerprint
+from pejax.core._fingerprint import fingerprint
 from pejax.engine import compile, rule
 
 SOURCE = """

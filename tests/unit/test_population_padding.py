@@ -11,9 +11,9 @@ import pandas as pd
 import pytest
 
 from pejax import Population
-from pejax._layout import size_bucket
-from pejax._segment import segment_sum
-from pejax._validate import BadInputError, UnknownNameError
+from pejax.core._segment import segment_sum
+from pejax.core._validate import BadInputError, UnknownNameError
+from pejax.core.population._layout import size_bucket
 
 
 def households(sizes, first=0):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..._validate import PejaxError
+from ...core._validate import PejaxError
 from ..graph._interpret import Interpreter
 from ..graph._ir import DimensionClash, Graph
 from ..graph._node import Node, reachable

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..._validate import PejaxError
+from ...core._validate import PejaxError
 from ..graph._ir import DimensionClash, Graph
 from ..rules._calendar import last_day
 from ..rules._system import System
