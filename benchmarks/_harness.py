@@ -8,9 +8,9 @@ from typing import Any
 
 import jax
 
-from pejax._environment import environment
-from pejax._files import write_json
-from pejax._memory import device_peak_bytes, peak_bytes, reset_peak_bytes
+from pejax.core._environment import environment
+from pejax.core._memory import device_peak_bytes, peak_bytes, reset_peak_bytes
+from pejax.core.files._files import write_json
 
 RESULTS = Path(__file__).parent / "results"
 

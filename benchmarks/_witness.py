@@ -23,7 +23,7 @@ from _harness import RESULTS
 
 import pejax
 from pejax import Population, engine
-from pejax._environment import environment
+from pejax.core._environment import environment
 from pejax.engine.graph._node import reachable
 
 UNEXPLAINED = "unexplained"

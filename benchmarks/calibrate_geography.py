@@ -27,7 +27,7 @@ from _geography import DISTRICTS, SIZES, STATES, World, estimates, matrix, world
 from _harness import RESULTS, interleave, measure, write
 
 from pejax import calibrate as cal
-from pejax._memory import peak_bytes, reclaim
+from pejax.core._memory import peak_bytes, reclaim
 
 EPOCHS = 40
 L0_LAMBDA = 1e-8

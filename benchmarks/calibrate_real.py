@@ -20,7 +20,7 @@ import numpy as np
 from _harness import RESULTS, write
 
 from pejax import calibrate as cal
-from pejax._memory import peak_bytes
+from pejax.core._memory import peak_bytes
 
 RIDGE = 7e-3
 """3e-6 squared errors for a household's worth of distance: that times 132 million households over

@@ -26,7 +26,7 @@ from calibrate_geography import built, quality
 from calibrate_real import RIDGE
 
 from pejax import calibrate as cal
-from pejax._memory import peak_bytes
+from pejax.core._memory import peak_bytes
 
 BUDGETS = {"a": 12_000, "b": 48_000, "c": 50_000}
 LEVERAGE = {"a": 0.6, "b": 0.5, "c": 0.5}

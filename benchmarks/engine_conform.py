@@ -20,7 +20,7 @@ from _harness import write
 from _witness import Work, edited, in_numpy, options, quiet, run_all, same, stamp
 
 from pejax import engine
-from pejax._validate import PejaxError
+from pejax.core._validate import PejaxError
 from pejax.engine import System
 
 SINCE = "2000-01-01.2039-12-31"

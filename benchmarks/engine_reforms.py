@@ -42,7 +42,7 @@ from _witness import (
 from engine_situations import states
 
 from pejax import Population, engine
-from pejax._validate import PejaxError
+from pejax.core._validate import PejaxError
 from pejax.engine import System
 from pejax.engine._compile import _still_holds
 from pejax.engine._reach import moved

@@ -52,7 +52,7 @@ from _impute import (
 )
 
 from pejax import impute
-from pejax._memory import peak_bytes, reset_peak_bytes
+from pejax.core._memory import peak_bytes, reset_peak_bytes
 
 PACKAGES = ("quantile-forest", "scikit-learn", "microimpute", "pandas", "taxcalc")
 PEERS = ("weighted", "unweighted")

@@ -25,7 +25,7 @@ from _engine import PACKAGES, WHOLE, YEAR
 from _harness import RESULTS, timed, write
 
 from pejax import Population, datasets, engine
-from pejax._memory import peak_bytes
+from pejax.core._memory import peak_bytes
 
 REFORMS = 64
 REFORMED = "gov.irs.credits.ctc.amount.base[0].amount"

@@ -3,14 +3,14 @@
 import importlib as _importlib
 from importlib.metadata import version as _version
 
-from ._population import Population as Population
-from ._results import Result as Result, SolveError as SolveError
-from ._validate import (
+from .core._results import Result as Result, SolveError as SolveError
+from .core._validate import (
     BadInputError as BadInputError,
     MissingExtraError as MissingExtraError,
     PejaxError as PejaxError,
     UnknownNameError as UnknownNameError,
 )
+from .core.population._population import Population as Population
 
 __version__ = _version("pejax")
 

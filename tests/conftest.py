@@ -20,7 +20,7 @@ import jax
 import pytest
 from hypothesis import settings
 
-from pejax._memory import reclaim
+from pejax.core._memory import reclaim
 
 settings.register_profile("same every time", derandomize=True, deadline=None)
 settings.load_profile("same every time")

@@ -10,11 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .._arguments import as_instance, as_path, check_key, shown
-from .._formerly import formerly
-from .._transforms import is_traced
-from .._types import Key
-from .._validate import BadInputError, suggest
+from ..core._arguments import as_instance, as_path, check_key, shown
+from ..core._formerly import formerly
+from ..core._transforms import is_traced
+from ..core._types import Key
+from ..core._validate import BadInputError, suggest
 from ._cautions import USUAL, Thresholds
 from ._method import Method, ProgressCallback, Run, Start
 from ._solution import Solution

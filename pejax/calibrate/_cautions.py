@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._arguments import as_number
-from .._validate import BadInputError
+from ..core._arguments import as_number
+from ..core._validate import BadInputError
 from . import _diagnostics
 from ._disagreement import disagreement
 

@@ -14,9 +14,9 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int
 
-from .._arguments import as_column, as_number, as_numbers, as_whole
-from .._types import Key
-from .._validate import BadInputError, UnknownNameError, unknown
+from ..core._arguments import as_column, as_number, as_numbers, as_whole
+from ..core._types import Key
+from ..core._validate import BadInputError, UnknownNameError, unknown
 from ..gates import HardConcrete
 from ._calibrate import calibrate
 from ._method import optional

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .. import stats
-from .._arguments import as_floats
+from ..core._arguments import as_floats
 
 
 def relative_error(

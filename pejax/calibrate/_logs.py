@@ -5,8 +5,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from .._files import plain, write_text
-from .._validate import require
+from ..core._validate import require
+from ..core.files._files import plain, write_text
 from ._method import Progress
 
 

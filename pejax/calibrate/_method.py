@@ -9,8 +9,8 @@ import equinox as eqx
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from .._types import Key
-from .._validate import BadInputError
+from ..core._types import Key
+from ..core._validate import BadInputError
 from .problem._problem import TargetProblem
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .._files import write_text
-from .._one_line import counted, one_line
-from .._results import Result
+from ..core._one_line import counted, one_line
+from ..core._results import Result
+from ..core.files._files import write_text
 from . import _diagnostics
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from .._files import plain, write_text
-from .._one_line import counted, one_line
-from .._results import Result, SolveError
-from .._transforms import is_traced
+from ..core._one_line import counted, one_line
+from ..core._results import Result, SolveError
+from ..core._transforms import is_traced
+from ..core.files._files import plain, write_text
 from . import _diagnostics
 from ._cautions import USUAL, CalibrationWarning, Caution, Thresholds, cautions_of, unmet
 from ._disagreement import disagreement

@@ -5,9 +5,9 @@ from typing import Any
 import equinox as eqx
 from jaxtyping import Array, Float
 
-from .._arguments import as_array, as_instance, check_key
-from .._types import Key
-from .._validate import BadInputError
+from ..core._arguments import as_array, as_instance, check_key
+from ..core._types import Key
+from ..core._validate import BadInputError
 from ._method import Method, Solved
 from .problem._problem import TargetProblem
 from .problem._screen import check_shape

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from .._validate import BadInputError, unknown
+from ..core._validate import BadInputError, unknown
 from ._law import Asked, ask, facts_of, year_of
 from ._options import (
     Country,
@@ -23,9 +23,9 @@ from ._options import (
 if TYPE_CHECKING:
     import numpy as np
 
-    from .._population import Population
     from ..calibrate import Method, Progress, Solution
     from ..calibrate.problem._sums import Sums
+    from ..core.population._population import Population
     from ._work import Work
 
 _METHODS = ("linear", "entropy", "logit", "raking", "l0", "cube")

@@ -3,7 +3,7 @@
 from rich.console import Console
 from rich.markup import escape
 
-from .._environment import environment, extras, versions
+from ..core._environment import environment, extras, versions
 from ._cache import VARIABLE, compile_folder, program_folder, use_compile_cache
 
 _PURPOSES = {

@@ -1,6 +1,6 @@
 """Which errors are told in a line, and how a process ends on them."""
 
-from .._validate import BadInputError, MissingExtraError, PejaxError, UnknownNameError
+from ..core._validate import BadInputError, MissingExtraError, PejaxError, UnknownNameError
 
 USER = 2  # the request was wrong: a name, a file, a missing package
 FAILED = 1  # the request was sound and the work did not succeed

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from .._validate import BadInputError, MissingFileError
+from ..core._validate import BadInputError, MissingFileError
 from ._options import Out, Seed
 
 if TYPE_CHECKING:

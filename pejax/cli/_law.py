@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from .._validate import BadInputError, MissingFileError, PejaxError, unknown
+from ..core._validate import BadInputError, MissingFileError, PejaxError, unknown
 
 if TYPE_CHECKING:
-    from .._population import Population
+    from ..core.population._population import Population
     from ..engine import Country, Parameters, Program
 
 _COUNTRY = "policyengine_us"

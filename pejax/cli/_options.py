@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from .._validate import BadInputError, MissingFileError
+from ..core._validate import BadInputError, MissingFileError
 
 if TYPE_CHECKING:
-    from .._population import Population
+    from ..core.population._population import Population
 
 Out = Annotated[Path, typer.Option("--out", help="Folder for the results and manifest.json.")]
 Households = Annotated[

@@ -23,7 +23,7 @@ from ._options import (
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .._population import Population
+    from ..core.population._population import Population
     from ..engine import Program
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .._validate import require, unknown
+from ..core._validate import require, unknown
 from ._options import (
     Country,
     Extra,

@@ -34,7 +34,7 @@ def work(
 ) -> Iterator[Work]:
     """Run a command's block; `manifest.json` in `out` says what was run and how it ended."""
     from .. import io
-    from .._validate import BadInputError, require
+    from ..core._validate import BadInputError, require
 
     if out.exists() and not out.is_dir():
         raise BadInputError(f"--out: {out} is a file. Name a folder.")

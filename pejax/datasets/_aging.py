@@ -2,7 +2,7 @@
 
 import csv
 
-from .._validate import BadInputError, unknown
+from ..core._validate import BadInputError, unknown
 from ._installed import installed_file
 
 

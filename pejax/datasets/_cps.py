@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._arguments import as_number, as_switch, as_whole
-from .._checks import check
-from .._formerly import formerly
-from .._population import Population
-from .._tables import Tables
-from .._validate import BadInputError
+from ..core._arguments import as_number, as_switch, as_whole
+from ..core._formerly import formerly
+from ..core._validate import BadInputError
+from ..core.population._checks import check
+from ..core.population._population import Population
+from ..core.population._tables import Tables
 from . import _ages as ages
 from ._aging import growth_factor, growth_factors
 from ._cps_columns import (

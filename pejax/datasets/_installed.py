@@ -3,7 +3,7 @@
 import importlib.util
 from pathlib import Path
 
-from .._validate import BadInputError, missing_extra, require
+from ..core._validate import BadInputError, missing_extra, require
 
 _POPULATION = "parameters/calibration/gov/census/populations/total.yaml"
 

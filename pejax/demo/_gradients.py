@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import calibrate, engine
-from .._population import Population
+from ..core.population._population import Population
 from ._law import Law
 from ._measure import summed_to, weight_of
 from ._reform import Reform, cost_from, gain_of_units

@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from .. import impute
-from .._population import Population
+from ..core.population._population import Population
 from ._measure import weight_of
 from ._settings import Settings
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from .. import datasets, engine, stats
-from .._population import Population
+from ..core.population._population import Population
 from ._measure import means_by, summed_to, weight_of
 from ._settings import CREDITS, ENTITLEMENT, INCOME, OUTPUTS, PAYROLL, TAX, YEAR, Settings
 

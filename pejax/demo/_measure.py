@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import ArrayLike, Float, Int, Real
 
 from .. import stats
-from .._population import Population
+from ..core.population._population import Population
 
 Rows = Float[np.ndarray, " row"]
 

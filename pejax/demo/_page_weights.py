@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import report as rp
-from .._population import Population
+from ..core.population._population import Population
 from ._weights import DENSE, SPARSE, Weights
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .. import engine, stats
-from .._population import Population
+from ..core.population._population import Population
 from ._law import Law
 from ._measure import means_by, weight_of
 from ._settings import ENTITLEMENT, INCOME, REFORM, TAX

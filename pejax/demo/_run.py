@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from .. import io
-from .._population import Population
-from .._validate import BadInputError, MissingExtraError
+from ..core._validate import BadInputError, MissingExtraError
+from ..core.population._population import Population
 from ._gradients import Gradients, both_gradients
 from ._imputation import Imputation, impute_column
 from ._law import Law, People, compile_law, load_people

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from .. import engine
-from .._population import Population
+from ..core.population._population import Population
 from ._measure import sample_of
 from ._reform import cost_from
 from ._settings import TAX, Settings

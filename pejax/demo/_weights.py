@@ -7,7 +7,7 @@ import jax
 import numpy as np
 
 from .. import calibrate
-from .._population import Population
+from ..core.population._population import Population
 from ._law import Law
 from ._settings import YEAR, Settings
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from jax.core import Tracer
 
-from .._arguments import as_instance
-from .._population import Population
-from .._validate import BadInputError
+from ..core._arguments import as_instance
+from ..core._validate import BadInputError
+from ..core.population._population import Population
 from ._parameters import ParameterIndex, Parameters
 from .rules._names import Names
 from .running._remember import remembered

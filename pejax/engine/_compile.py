@@ -15,11 +15,11 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from .._arguments import as_instance, as_names, as_path, as_switch, at_least, shown
-from .._formerly import formerly
-from .._memory import reclaim
-from .._population import Population
-from .._validate import BadInputError
+from ..core._arguments import as_instance, as_names, as_path, as_switch, at_least, shown
+from ..core._formerly import formerly
+from ..core._memory import reclaim
+from ..core._validate import BadInputError
+from ..core.population._population import Population
 from ._accept import columns_taken, fail_if_groups_missing
 from ._parameters import ParameterIndex, Parameters, as_written, index_of
 from ._program import Decision, Output, Program, Recipe, _agrees

@@ -22,9 +22,9 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
-from .._arguments import shown
-from .._one_line import counted, listed, one_line
-from .._validate import BadInputError, unknown
+from ..core._arguments import shown
+from ..core._one_line import counted, listed, one_line
+from ..core._validate import BadInputError, unknown
 from ._unread import StructuralReformError, Unread, warn_that_nothing_changes
 from .rules._calendar import last_day
 from .rules._reform import Edit, read_reform

@@ -13,11 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from .._formerly import other_order
-from .._one_line import listed
-from .._population import Population
-from .._transforms import is_traced
-from .._validate import PejaxError, unknown
+from ..core._formerly import other_order
+from ..core._one_line import listed
+from ..core._transforms import is_traced
+from ..core._validate import PejaxError, unknown
+from ..core.population._population import Population
 from . import _save
 from ._accept import accepted, fail_if_no_population, fail_if_other_parameters
 from ._header import fail_if_other_header, fail_if_other_leaves

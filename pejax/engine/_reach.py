@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from .._population import Population
+from ..core.population._population import Population
 from ._parameters import Parameters
 from ._program import Program
 from ._report import jumps_in_law

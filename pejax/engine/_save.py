@@ -21,9 +21,9 @@ from typing import Any
 
 import numpy as np
 
-from .._files import atomic_path
-from .._npz import digest_of
-from .._validate import BadInputError
+from ..core._validate import BadInputError
+from ..core.files._files import atomic_path
+from ..core.files._npz import digest_of
 from ._form import fail_if_other_form
 from .graph._copy import blank
 from .graph._ir import Graph

@@ -11,10 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .._arguments import as_instance, as_number, as_switch, shown
-from .._formerly import other_order
-from .._population import Population
-from .._validate import BadInputError
+from ..core._arguments import as_instance, as_number, as_switch, shown
+from ..core._formerly import other_order
+from ..core._validate import BadInputError
+from ..core.population._population import Population
 from ._parameters import Parameters
 from ._program import Program
 from ._reach import jumps_met, live_parameters, moved

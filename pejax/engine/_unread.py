@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .._validate import BadInputError, UnknownNameError, unknown
+from ..core._validate import BadInputError, UnknownNameError, unknown
 from .rules._paths import Paths
 from .rules._reform import Edit, read_reform
 

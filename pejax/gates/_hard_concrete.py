@@ -11,10 +11,10 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Float
 
-from .._arguments import as_array, as_number, as_numbers, as_whole, check_key, shown
-from .._one_line import counted, one_line
-from .._types import Key
-from .._validate import BadInputError
+from ..core._arguments import as_array, as_number, as_numbers, as_whole, check_key, shown
+from ..core._one_line import counted, one_line
+from ..core._types import Key
+from ..core._validate import BadInputError
 
 Evaluation: TypeAlias = Literal["published", "tempered"]
 

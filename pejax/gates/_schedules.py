@@ -11,8 +11,8 @@ from typing import TypeAlias
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from .._arguments import as_number, as_whole
-from .._validate import BadInputError
+from ..core._arguments import as_number, as_whole
+from ..core._validate import BadInputError
 
 Schedule: TypeAlias = Callable[[Int[Array, ""] | int], Float[Array, ""]]
 

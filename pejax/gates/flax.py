@@ -22,7 +22,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from .._validate import BadInputError, require
+from ..core._validate import BadInputError, require
 from ._hard_concrete import Evaluation, HardConcrete
 
 require("flax", "flax")

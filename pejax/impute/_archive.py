@@ -7,9 +7,9 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from .._arguments import as_instance
-from .._npz import Arrays, digest_of
-from .._validate import BadInputError
+from ..core._arguments import as_instance
+from ..core._validate import BadInputError
+from ..core.files._npz import Arrays, digest_of
 from .forest._bags import Bags
 from .forest._forest import Forest
 from .forest._stages import SignForest

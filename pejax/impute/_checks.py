@@ -6,9 +6,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from .._arguments import as_numbers
-from .._transforms import is_traced
-from .._validate import BadInputError
+from ..core._arguments import as_numbers
+from ..core._transforms import is_traced
+from ..core._validate import BadInputError
 
 
 def check_covariates(

@@ -11,9 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, PartitionSpec
 
-from .._arguments import as_whole
-from .._transforms import is_traced
-from .._validate import BadInputError
+from ..core._arguments import as_whole
+from ..core._transforms import is_traced
+from ..core._validate import BadInputError
 
 # A block's covariates and leaf numbers stay in a CPU's second-level cache; an accelerator wants
 # enough rows to fill its lanes.

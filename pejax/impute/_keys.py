@@ -11,9 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Integer, Shaped, UInt32
 
-from .._transforms import is_traced
-from .._types import Key
-from .._validate import BadInputError
+from ..core._transforms import is_traced
+from ..core._types import Key
+from ..core._validate import BadInputError
 
 
 class Words(NamedTuple):

@@ -1,6 +1,6 @@
 """Reading and writing: the only place where results touch the disk."""
 
-from .._files import write_json as write_json, write_text as write_text
+from ..core.files._files import write_json as write_json, write_text as write_text
 from ._manifest import (
     Manifest as Manifest,
     Run as Run,

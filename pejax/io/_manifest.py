@@ -13,10 +13,10 @@ from typing import Any
 import jax
 import numpy as np
 
-from .._environment import environment
-from .._files import write_json
-from .._memory import device_peak_bytes, peak_bytes, reset_peak_bytes
-from .._validate import PejaxError
+from ..core._environment import environment
+from ..core._memory import device_peak_bytes, peak_bytes, reset_peak_bytes
+from ..core._validate import PejaxError
+from ..core.files._files import write_json
 
 MANIFEST = "manifest.json"
 _EXTRAS = ("policyengine-us", "policyengine-core", "taxcalc", "pandas", "scikit-learn", "ray")

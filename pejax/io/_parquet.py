@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .._files import atomic_folder, write_json
-from .._npz import digest_of
-from .._population import Population
-from .._validate import BadInputError, require
+from ..core._validate import BadInputError, require
+from ..core.files._files import atomic_folder, write_json
+from ..core.files._npz import digest_of
+from ..core.population._population import Population
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._encode import encode
-from .._files import refused_if_unreadable
-from .._formerly import formerly
-from .._population import Population
-from .._validate import BadInputError, require
+from ..core._formerly import formerly
+from ..core._validate import BadInputError, require
+from ..core.files._files import refused_if_unreadable
+from ..core.population._encode import encode
+from ..core.population._population import Population
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import check
-from .._npz import save_arrays
-from .._population import Population
-from .._tables import Tables
-from .._validate import BadInputError, PejaxError
+from ..core._validate import BadInputError, PejaxError
+from ..core.files._npz import save_arrays
+from ..core.population._checks import check
+from ..core.population._population import Population
+from ..core.population._tables import Tables
 
 _FORMAT = "pejax population 1"
 _SCHEMA = "schema.json"

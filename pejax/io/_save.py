@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .._arguments import as_path
-from .._files import atomic_path, refused_if_unreadable
-from .._kinds import is_program, kind_of
-from .._npz import Arrays, Stored, load_arrays, save_arrays
-from .._population import Population
-from .._validate import BadInputError
+from ..core._arguments import as_path
+from ..core._validate import BadInputError
+from ..core.files._files import atomic_path, refused_if_unreadable
+from ..core.files._kinds import is_program, kind_of
+from ..core.files._npz import Arrays, Stored, load_arrays, save_arrays
+from ..core.population._population import Population
 from ._parquet import read_parquet, read_table, write_parquet, write_table
 from ._population import holds_population, population_from_arrays, save_population
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .._validate import require
+from ..core._validate import require
 from ._theme import FONT
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .._validate import require
+from ..core._validate import require
 
 INK = "#24292f"
 GREY = "#9aa3ad"

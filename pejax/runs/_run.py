@@ -8,10 +8,10 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from .._arguments import as_path, at_least
-from .._environment import environment
-from .._files import write_json
-from .._validate import BadInputError, PejaxError
+from ..core._arguments import as_path, at_least
+from ..core._environment import environment
+from ..core._validate import BadInputError, PejaxError
+from ..core.files._files import write_json
 from ._executor import Columns, Compute, Executor, Items, Local
 from ._progress import Progress
 from ._shards import Shard, Shards

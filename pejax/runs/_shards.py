@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._npz import load_arrays, save_arrays
-from .._validate import BadInputError
+from ..core._validate import BadInputError
+from ..core.files._npz import load_arrays, save_arrays
 from ._executor import Columns, Items
 
 _ITEM, _FAILED, _REASON, _COLUMN = "item", "failed", "reason", "column/"

@@ -15,11 +15,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .._arguments import as_instance, as_names, as_path, at_least, shown
-from .._fingerprint import fingerprint
-from .._formerly import other_order
-from .._population import Population
-from .._validate import BadInputError, require
+from ..core._arguments import as_instance, as_names, as_path, at_least, shown
+from ..core._fingerprint import fingerprint
+from ..core._formerly import other_order
+from ..core._validate import BadInputError, require
+from ..core.population._population import Population
 from ..engine._parameters import Parameters
 from ..engine._program import Program
 from ..engine._sensitivity import Statistic, as_statistic

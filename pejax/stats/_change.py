@@ -5,8 +5,8 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, ArrayLike, Float, Int, Real
 
-from .._arguments import as_number
-from .._validate import BadInputError
+from ..core._arguments import as_number
+from ..core._validate import BadInputError
 from ._distribution import mean_of
 from ._weighted import (
     Numbers,

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Int, Real
 
-from .._arguments import at_least
-from .._validate import BadInputError
+from ..core._arguments import at_least
+from ..core._validate import BadInputError
 from ._distribution import quantile_of
 from ._weighted import (
     Numbers,

@@ -3,8 +3,8 @@
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Real
 
-from .._arguments import at_least
-from .._validate import BadInputError
+from ..core._arguments import at_least
+from ..core._validate import BadInputError
 from ._distribution import ordered_by, part_on_top
 from ._weighted import (
     Numbers,

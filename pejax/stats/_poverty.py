@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float, Real
 
-from .._validate import BadInputError
+from ..core._validate import BadInputError
 from ._distribution import mean_of
 from ._weighted import (
     Numbers,

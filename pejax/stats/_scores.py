@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Real
 
-from .._validate import BadInputError
+from ..core._validate import BadInputError
 from ._distribution import cdf_of, mean_of
 from ._weighted import (
     fail_if_not_rows,

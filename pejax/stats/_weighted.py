@@ -16,9 +16,9 @@ from jax.core import Tracer
 from jax.typing import DTypeLike
 from jaxtyping import Array, ArrayLike
 
-from .._arguments import shown
-from .._transforms import is_traced
-from .._validate import BadInputError
+from ..core._arguments import shown
+from ..core._transforms import is_traced
+from ..core._validate import BadInputError
 
 Numbers: TypeAlias = Array | np.ndarray
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .._population import Population
+from ..core.population._population import Population
 from ..engine.graph._interpret import Interpreter, resolve
 from ..engine.graph._node import Node, reachable
 from ..engine.graph._ops import apply

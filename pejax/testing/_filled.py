@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from .._population import Population
+from ..core.population._population import Population
 from ..engine import Program, System, Variable
 
 _AMOUNTS = 0.15  # share of rows with an amount

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .._population import Population
+from ..core.population._population import Population
 
 NUMBERS: dict[str, float] = {
     "tax.rate": 0.2,

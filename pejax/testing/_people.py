@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
-from .._population import Population
+from ..core.population._population import Population
 
 _REGIONS = ("NORTH", "SOUTH", "ISLES")
 

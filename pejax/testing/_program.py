@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .._population import Population
+from ..core.population._population import Population
 from ..engine import Program, compile
 from ._country import OUTPUTS, toy_system
 from ._people import toy_population

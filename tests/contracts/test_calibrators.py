@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from pejax._results import Result
 from pejax.calibrate import (
     L0,
     Adam,
@@ -18,6 +17,7 @@ from pejax.calibrate import (
     TruncatedLinear,
     calibrate,
 )
+from pejax.core._results import Result
 
 FEW = settings(max_examples=8, deadline=None)
 UNITS, TARGETS = 60, 5

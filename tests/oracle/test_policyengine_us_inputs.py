@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from pejax import Population, datasets, engine
-from pejax._validate import BadInputError, UnknownNameError
+from pejax.core._validate import BadInputError, UnknownNameError
 from pejax.engine import importer
 from pejax.engine.importer._moved import moved_inputs
 from pejax.engine.rules._names import Moved

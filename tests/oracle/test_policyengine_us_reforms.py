@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from pejax import Population, engine
-from pejax._validate import BadInputError
+from pejax.core._validate import BadInputError
 from pejax.engine import ReformWarning, StructuralReformError, importer
 
 pytestmark = [pytest.mark.oracle, pytest.mark.us]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pejax import datasets, engine
-from pejax._validate import BadInputError, UnknownNameError
+from pejax.core._validate import BadInputError, UnknownNameError
 from pejax.engine import importer
 
 pytestmark = [pytest.mark.oracle, pytest.mark.us]

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from pejax._validate import BadInputError
+from pejax.core._validate import BadInputError
 from pejax.impute import Forest
 
 quantile_forest = pytest.importorskip("quantile_forest")

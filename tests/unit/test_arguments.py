@@ -11,7 +11,7 @@ import pytest
 import scipy.sparse
 from hypothesis import given, strategies as st
 
-from pejax._arguments import (
+from pejax.core._arguments import (
     as_column,
     as_labels,
     as_number,
@@ -21,7 +21,7 @@ from pejax._arguments import (
     check_key,
     shown,
 )
-from pejax._validate import BadInputError
+from pejax.core._validate import BadInputError
 
 KINDS = [as_number, as_whole, as_switch]
 JUNK = (

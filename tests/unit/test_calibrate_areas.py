@@ -5,8 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pejax._validate import BadInputError, UnknownNameError
 from pejax.calibrate import geography_operator
+from pejax.core._validate import BadInputError, UnknownNameError
 
 HOME = ["0601", "0601", "0602", "3601", "3602"]
 VALUES = pd.DataFrame({"people": [1.0, 2.0, 4.0], "rent": [0.0, 9.0, 20.0]})

@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse
 
 from pejax import calibrate as cal
-from pejax._validate import BadInputError, PejaxError, UnknownNameError
+from pejax.core._validate import BadInputError, PejaxError, UnknownNameError
 
 X = np.array([[1.0, 1.0, 1.0], [0.0, 2.0, 5.0]])
 Y, W = [10.0, 20.0], np.ones(3)

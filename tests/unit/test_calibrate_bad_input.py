@@ -5,8 +5,6 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from pejax._results import Result, SolveError
-from pejax._validate import BadInputError, UnknownNameError
 from pejax.calibrate import (
     L0,
     Adam,
@@ -19,6 +17,8 @@ from pejax.calibrate import (
     TargetProblem,
     calibrate,
 )
+from pejax.core._results import Result, SolveError
+from pejax.core._validate import BadInputError, UnknownNameError
 
 X = np.array([[1.0, 1.0, 1.0], [0.0, 2.0, 5.0]])
 Y = np.array([10.0, 20.0])

@@ -7,8 +7,8 @@ import pytest
 from scipy.optimize import linprog
 
 from pejax import calibrate as cal
-from pejax._results import SolveError
-from pejax._validate import BadInputError
+from pejax.core._results import SolveError
+from pejax.core._validate import BadInputError
 
 
 def names(solution):

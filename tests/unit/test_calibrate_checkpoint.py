@@ -20,8 +20,8 @@ import pytest
 pytest.importorskip("orbax.checkpoint")
 
 from pejax import calibrate as cal
-from pejax._validate import BadInputError
 from pejax.calibrate.gradient import _checkpoint
+from pejax.core._validate import BadInputError
 
 KEY = jax.random.key(3)
 RUN = """

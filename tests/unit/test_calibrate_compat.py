@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 import scipy.sparse
 
-from pejax._validate import BadInputError, UnknownNameError
 from pejax.calibrate import Calibration, SparseCalibrationWeights
+from pejax.core._validate import BadInputError, UnknownNameError
 
 
 def parts(units=80, targets=4):

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from pejax._results import Result, SolveError
 from pejax.calibrate import (
     CalibrationWarning,
     Entropy,
@@ -21,6 +20,7 @@ from pejax.calibrate.dual._distance import BoundedLogit
 from pejax.calibrate.dual._linesearch import step_length
 from pejax.calibrate.operators._factor import DenseFactor
 from pejax.calibrate.problem._problem import goals_of
+from pejax.core._results import Result, SolveError
 
 
 def margins():

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from pejax import calibrate as cal
-from pejax._validate import BadInputError
 from pejax.calibrate.dual._conjugate import conjugate_gradients
 from pejax.calibrate.operators._factor import DenseFactor
+from pejax.core._validate import BadInputError
 
 DISTRICTS, STATES, HOUSEHOLDS, COLUMNS = 11, 4, 60, 5
 STATE_OF = np.array([0, 0, 0, 1, 1, 2, 3, 3, 3, 3, 2])

@@ -5,10 +5,10 @@ import numpy as np
 import optax
 import pytest
 
-from pejax._validate import BadInputError
 from pejax.calibrate import L0, Adam, Entropy, TargetProblem, calibrate
 from pejax.calibrate.gradient._train import Moment
 from pejax.calibrate.problem._problem import goals_of
+from pejax.core._validate import BadInputError
 from pejax.gates import HardConcrete, geometric_schedule, linear_schedule
 
 # Few records for so many targets: that the weights are to be looked at is no news here.

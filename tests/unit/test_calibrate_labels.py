@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from pejax import calibrate as cal
-from pejax._validate import BadInputError
+from pejax.core._validate import BadInputError
 from pejax.testing import toy_population
 
 FEW = settings(max_examples=15, deadline=None)

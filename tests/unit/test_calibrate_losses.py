@@ -8,7 +8,7 @@ from _calibrate_world import world
 from scipy.optimize import minimize
 
 from pejax import calibrate as cal
-from pejax._validate import BadInputError
+from pejax.core._validate import BadInputError
 
 LOSSES = [cal.SquaredError(), cal.CappedError(0.5), cal.Huber(0.1)]
 

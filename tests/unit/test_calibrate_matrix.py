@@ -6,7 +6,6 @@ import pandas as pd
 import pytest
 
 from pejax import Population
-from pejax._validate import BadInputError
 from pejax.calibrate import (
     DenseOperator,
     Entropy,
@@ -15,6 +14,7 @@ from pejax.calibrate import (
     build_problem,
     calibrate,
 )
+from pejax.core._validate import BadInputError
 from pejax.testing import random_population
 
 FIPS = np.array([6, 36, 48])

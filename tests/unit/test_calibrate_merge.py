@@ -12,8 +12,8 @@ import scipy.sparse
 from _calibrate_world import world
 
 from pejax import calibrate as cal
-from pejax._validate import BadInputError
 from pejax.calibrate.problem._merge import merge_identical
+from pejax.core._validate import BadInputError
 
 METHODS = [cal.Linear(), cal.Entropy(), cal.Logit(0.2, 5.0), cal.Raking()]
 

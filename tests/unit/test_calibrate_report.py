@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from pejax import calibrate as cal
-from pejax._results import Result
+from pejax.core._results import Result
 
 NAMES = ["a", "b", "c", "d"]
 

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from pejax import calibrate as cal
-from pejax._validate import BadInputError, UnknownNameError
 from pejax.calibrate._method import Run
 from pejax.calibrate.select._designs import sampford, systematic
 from pejax.calibrate.select._flight import flight
 from pejax.calibrate.select._inclusion import inclusion_probabilities
+from pejax.core._validate import BadInputError, UnknownNameError
 
 KEY = jax.random.key(0)
 

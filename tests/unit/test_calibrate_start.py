@@ -6,7 +6,7 @@ import pytest
 from _calibrate_world import world
 
 from pejax import calibrate as cal
-from pejax._validate import BadInputError
+from pejax.core._validate import BadInputError
 
 
 @pytest.mark.parametrize("method", [cal.Entropy(), cal.Logit(0.1, 8.0), cal.TruncatedLinear()])

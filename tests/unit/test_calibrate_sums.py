@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from pejax import calibrate as cal
-from pejax._validate import BadInputError
+from pejax.core._validate import BadInputError
 
 HOME = ["0601", "0601", "0602", "0602", "3601", "3602"]
 VALUES = pd.DataFrame(

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pejax._validate import BadInputError, MissingExtraError, UnknownNameError
 from pejax.calibrate import load_targets
 from pejax.calibrate.problem._installed import _Shelf
 from pejax.calibrate.problem._states import STATES
 from pejax.calibrate.problem._targets import OPTIONAL, REQUIRED, check_targets
+from pejax.core._validate import BadInputError, MissingExtraError, UnknownNameError
 
 GOOD = pd.DataFrame(
     {

@@ -14,9 +14,10 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from pejax import _environment, engine, impute, io
+from pejax import engine, impute, io
 from pejax.cli import app
 from pejax.cli._doctor import _PURPOSES
+from pejax.core import _environment
 from pejax.testing import toy_population, toy_program
 
 COMMANDS = (

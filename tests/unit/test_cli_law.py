@@ -10,9 +10,9 @@ import pytest
 from typer.testing import CliRunner
 
 from pejax import datasets, engine, io
-from pejax._validate import BadInputError, UnknownNameError
 from pejax.cli import app
 from pejax.cli._law import ask
+from pejax.core._validate import BadInputError, UnknownNameError
 from pejax.engine.importer import Country
 from pejax.testing import toy_population, toy_program, toy_system
 

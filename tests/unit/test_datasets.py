@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from pejax import datasets
-from pejax._validate import BadInputError
+from pejax.core._validate import BadInputError
 from pejax.datasets._cps_columns import (
     FACTS,
     FILE_YEAR,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from pejax._validate import BadInputError, MissingExtraError
+from pejax.core._validate import BadInputError, MissingExtraError
 from pejax.datasets import installed_file
 from pejax.datasets._ages import BANDS, age_bands, band_of_dependants, draw_ages, students
 from pejax.datasets._hash import uniform

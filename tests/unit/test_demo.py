@@ -15,8 +15,8 @@ import pytest
 from typer.testing import CliRunner
 
 from pejax import demo
-from pejax._validate import PejaxError
 from pejax.cli import app
+from pejax.core._validate import PejaxError
 from pejax.demo import _run
 from pejax.demo._measure import means_by
 

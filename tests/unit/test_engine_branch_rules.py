@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from _engine_world import INCOME, people, run, system_of
 
-from pejax._validate import BadInputError
+from pejax.core._validate import BadInputError
 from pejax.engine import StructuralReformError, UntraceableRule, compile, rule
 
 

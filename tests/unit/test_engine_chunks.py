@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pejax._validate import BadInputError
+from pejax.core._validate import BadInputError
 from pejax.engine import build_system, compile, gradient, input_variable, rule
 from pejax.engine._program import GuardMovedError
 from pejax.engine.running import _runtime

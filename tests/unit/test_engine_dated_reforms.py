@@ -7,7 +7,7 @@ import pytest
 from _engine_world import INCOME, people, system_of
 from hypothesis import given, settings, strategies as st
 
-from pejax._validate import BadInputError
+from pejax.core._validate import BadInputError
 from pejax.engine import ReformWarning, compile, rule
 
 LAW = {

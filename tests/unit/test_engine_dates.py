@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given, strategies as st
 
-from pejax._validate import BadInputError
+from pejax.core._validate import BadInputError
 from pejax.engine.rules._law import LawParameter
 from pejax.engine.rules._reform import read_reform
 

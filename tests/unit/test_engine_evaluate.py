@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from pejax import Population
-from pejax._validate import BadInputError, UnknownNameError
+from pejax.core._validate import BadInputError, UnknownNameError
 from pejax.engine import (
     UntraceableRule,
     Variable,

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pejax._fingerprint import fingerprint
+from pejax.core._fingerprint import fingerprint
 from pejax.testing import toy_population, toy_system
 
 

@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from pejax._validate import BadInputError, UnknownNameError
+from pejax.core._validate import BadInputError, UnknownNameError
 from pejax.engine.native._law_tree import law_from
 from pejax.engine.rules._calendar import Period, last_day
 from pejax.engine.rules._law import (

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from pejax import Population
-from pejax._validate import BadInputError
+from pejax.core._validate import BadInputError
 from pejax.engine import Country, compile, importer
 from pejax.engine.importer._moved import moved_inputs
 from pejax.engine.rules._names import Moved

@@ -9,7 +9,7 @@ from _engine_rules import people, system
 from hypothesis import given, strategies as st
 
 from pejax import Population
-from pejax._validate import BadInputError, UnknownNameError
+from pejax.core._validate import BadInputError, UnknownNameError
 from pejax.engine import compile, input_variable, load, rule
 from pejax.engine.rules._names import Moved, Names
 from pejax.testing import toy_oracle, toy_population, toy_program, toy_system

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pejax._validate import BadInputError, UnknownNameError
+from pejax.core._validate import BadInputError, UnknownNameError
 from pejax.engine import Parameters, ReformWarning, StructuralReformError
 from pejax.testing import NUMBERS, toy_population, toy_program
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pejax import Population
-from pejax._validate import BadInputError, UnknownNameError
+from pejax.core._validate import BadInputError, UnknownNameError
 from pejax.engine import GuardMovedError, compile
 from pejax.engine.running import _executables
 from pejax.testing import (

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from _engine_rules import INCOME, Colour, people, run, system
 
-from pejax._validate import UnknownNameError
+from pejax.core._validate import UnknownNameError
 from pejax.engine import (
     Variable,
     compile,

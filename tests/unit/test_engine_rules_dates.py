@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from _engine_rules import people, run, system
 
-from pejax._validate import BadInputError
+from pejax.core._validate import BadInputError
 from pejax.engine import UntraceableRule, compile, rule
 
 VALUES = np.array([10.0, 20.0, 30.0, 40.0])

@@ -6,7 +6,7 @@ import pytest
 from _engine_rules import Colour, run, system
 
 from pejax import Population
-from pejax._validate import BadInputError, UnknownNameError
+from pejax.core._validate import BadInputError, UnknownNameError
 from pejax.engine import (
     CircularRule,
     UntraceableRule,

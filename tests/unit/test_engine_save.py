@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pejax import Population
-from pejax._validate import BadInputError
+from pejax.core._validate import BadInputError
 from pejax.engine import (
     GuardMovedError,
     Program,

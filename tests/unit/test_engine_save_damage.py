@@ -11,8 +11,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from pejax._npz import digest_of
-from pejax._validate import BadInputError
+from pejax.core._validate import BadInputError
+from pejax.core.files._npz import digest_of
 from pejax.engine import Program, _compile, compile, load, sweep
 from pejax.testing import toy_oracle, toy_population, toy_program, toy_system
 

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pejax._validate import UnknownNameError
+from pejax.core._validate import UnknownNameError
 from pejax.engine import (
     build_system,
     compile,

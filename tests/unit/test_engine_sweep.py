@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from pejax._validate import BadInputError, UnknownNameError
+from pejax.core._validate import BadInputError, UnknownNameError
 from pejax.engine import StructuralReformError, evaluate, sweep
 from pejax.runs import _sweep
 from pejax.testing import toy_population, toy_program

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from pejax import Population
-from pejax._validate import BadInputError, UnknownNameError
 from pejax.cli._law import OfCountry
+from pejax.core._validate import BadInputError, UnknownNameError
 from pejax.engine import Country, ReformWarning, StructuralReformError, compile, importer
 
 pytest.importorskip("policyengine_core")

@@ -7,7 +7,7 @@ import pytest
 
 import pejax
 from pejax import BadInputError, calibrate as cal, engine
-from pejax._formerly import FormerCallWarning
+from pejax.core._formerly import FormerCallWarning
 from pejax.testing import toy_population, toy_program, toy_system
 
 PROGRAM, PEOPLE = toy_program(), toy_population()
@@ -155,12 +155,14 @@ def test_rooms_open_on_first_use():
     assert pejax.report.page and "report" in dir(pejax) and "load" in dir(pejax)
 
 
-@pytest.mark.parametrize("module", ["pejax._formerly", "pejax._kinds", "pejax.io._save"])
+@pytest.mark.parametrize(
+    "module", ["pejax.core._formerly", "pejax.core.files._kinds", "pejax.io._save"]
+)
 def test_examples_of_the_face(module):
     import doctest
     import importlib
 
-    found = doctest.testmod(importlib.import_module(module))
+    found = doctest.testmod(importlib.import_module(f"pejax.{module}"))
     assert found.attempted and not found.failed
 
 

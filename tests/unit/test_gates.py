@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from pejax._validate import BadInputError
+from pejax.core._validate import BadInputError
 from pejax.gates import HardConcrete, geometric_schedule, linear_schedule
 
 MEANS = np.array([0.05, 0.4, 0.5, 0.7, 0.99])

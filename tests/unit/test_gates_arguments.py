@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pejax import gates
-from pejax._validate import BadInputError
+from pejax.core._validate import BadInputError
 
 THREE = gates.HardConcrete(3)
 

@@ -8,7 +8,7 @@ import pytest
 
 nnx = pytest.importorskip("flax.nnx")
 
-from pejax._validate import BadInputError  # noqa: E402
+from pejax.core._validate import BadInputError  # noqa: E402
 from pejax.gates import HardConcrete, flax as gated  # noqa: E402
 
 GROUPS = ["weight", "input", "output"]

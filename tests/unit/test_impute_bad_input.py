@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
-from pejax._validate import BadInputError, PejaxError, UnknownNameError
+from pejax.core._validate import BadInputError, PejaxError, UnknownNameError
 from pejax.impute import QRF, FittedQRF, Forest, weighted_quantile
 from pejax.impute._archive import VERSION
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from pejax import Population
-from pejax._validate import BadInputError, PejaxError, UnknownNameError
+from pejax.core._validate import BadInputError, PejaxError, UnknownNameError
 from pejax.impute import QRF, Forest, Imputer, chain
 
 SETTINGS = QRF(n_estimators=10, min_samples_leaf=1, n_jobs=1)

@@ -13,7 +13,7 @@ from sklearn.ensemble import (
     RandomForestRegressor,
 )
 
-from pejax._validate import BadInputError
+from pejax.core._validate import BadInputError
 from pejax.impute import QRF, Forest
 
 ROWS = 200

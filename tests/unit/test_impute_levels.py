@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from pejax._validate import UnknownNameError
+from pejax.core._validate import UnknownNameError
 from pejax.impute.readout._levels import METHODS, between, bracket, check_method
 from pejax.impute.readout._sort import sort_leading
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given, settings, strategies as st
 
 from pejax import impute
-from pejax._validate import BadInputError
+from pejax.core._validate import BadInputError
 
 TYPES = ["bool", "int8", "uint8", "int32", "int64", "uint64", "float16", "float32", "float64"]
 LEVELS = [k / 16 for k in range(17)]

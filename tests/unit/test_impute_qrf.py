@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pejax._validate import UnknownNameError
+from pejax.core._validate import UnknownNameError
 from pejax.impute import QRF, FittedQRF
 from pejax.impute._keys import record_uniforms, record_words
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
 
-from pejax._validate import BadInputError, UnknownNameError
+from pejax.core._validate import BadInputError, UnknownNameError
 from pejax.impute import Forest
 from pejax.impute.readout._levels import METHODS
 

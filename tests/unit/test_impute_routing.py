@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
 
-from pejax._validate import BadInputError
+from pejax.core._validate import BadInputError
 from pejax.impute import Forest
 from pejax.impute.forest._layout import round_down
 

@@ -7,7 +7,7 @@ import pytest
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.tree import DecisionTreeRegressor
 
-from pejax._validate import BadInputError
+from pejax.core._validate import BadInputError
 from pejax.impute import Forest, soften
 
 

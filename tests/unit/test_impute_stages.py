@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pejax._validate import BadInputError
+from pejax.core._validate import BadInputError
 from pejax.impute import QRF, FittedQRF, SignForest
 
 ROWS = 1_500

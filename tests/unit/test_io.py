@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from pejax import Population, io
-from pejax._files import atomic_folder, atomic_path, plain
-from pejax._validate import BadInputError, MissingExtraError, PejaxError
+from pejax.core._validate import BadInputError, MissingExtraError, PejaxError
+from pejax.core.files._files import atomic_folder, atomic_path, plain
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from pejax import io
-from pejax._environment import commit, versions
-from pejax._validate import PejaxError
+from pejax.core._environment import commit, versions
+from pejax.core._validate import PejaxError
 
 
 def read(run):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pejax import io
-from pejax._validate import BadInputError
+from pejax.core._validate import BadInputError
 
 h5py = pytest.importorskip("h5py")
 

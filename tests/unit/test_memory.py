@@ -6,7 +6,7 @@ import weakref
 import numpy as np
 import pytest
 
-from pejax._memory import peak_bytes, reclaim, reset_peak_bytes
+from pejax.core._memory import peak_bytes, reclaim, reset_peak_bytes
 
 
 class Held:

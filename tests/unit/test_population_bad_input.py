@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from pejax import Population
-from pejax._validate import BadInputError, PejaxError, UnknownNameError
+from pejax.core._validate import BadInputError, PejaxError, UnknownNameError
 
 
 def person(**changes):

@@ -8,7 +8,7 @@ import pandas as pd
 from hypothesis import given, settings, strategies as st
 
 from pejax import Population
-from pejax._tables import positions
+from pejax.core.population._tables import positions
 from pejax.io import load, save
 
 MANY = settings(max_examples=12, deadline=None)

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from pejax._results import Result, SolveError
+from pejax.core._results import Result, SolveError
 
 
 def test_a_code_travels_through_compiled_code():

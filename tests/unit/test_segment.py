@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings, strategies as st
 from jax.test_util import check_grads
 
-from pejax._segment import segment_first, segment_max, segment_min, segment_sum
+from pejax.core._segment import segment_first, segment_max, segment_min, segment_sum
 
 GROUPS = 4
 rows = st.lists(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pejax._validate import (
+from pejax.core._validate import (
     BadInputError,
     MissingExtraError,
     PejaxError,

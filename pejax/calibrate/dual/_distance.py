@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..._validate import BadInputError
+from ...core._validate import BadInputError
 
 
 class Distance(eqx.Module):

@@ -8,10 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..._arguments import as_array, as_instance, as_number, as_switch, as_whole
-from ..._results import Result
-from ..._types import Key
-from ..._validate import BadInputError
+from ...core._arguments import as_array, as_instance, as_number, as_switch, as_whole
+from ...core._results import Result
+from ...core._types import Key
+from ...core._validate import BadInputError
 from .._method import Method, Outcome, Run, Solved, optional
 from ..problem._merge import merge_identical
 from ..problem._problem import Goals, TargetProblem, goals_of

@@ -26,7 +26,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from ..._results import Result
+from ...core._results import Result
 from ..operators._accumulate import total
 from ..operators._factor import Factor
 from ..operators._operator import Operator

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..._validate import BadInputError
+from ...core._validate import BadInputError
 from .._method import Outcome, Run
 from ..problem._problem import TargetProblem, goals_of
 from ._methods import DualMethod

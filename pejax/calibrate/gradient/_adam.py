@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..._arguments import as_number
-from ..._types import Key
-from ..._validate import BadInputError
+from ...core._arguments import as_number
+from ...core._types import Key
+from ...core._validate import BadInputError
 from .._method import Outcome, Run, Solved, optional
 from ..operators._accumulate import total
 from ..problem._problem import Goals, TargetProblem, goals_of

@@ -22,11 +22,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from ..._files import write_json
-from ..._fingerprint import fingerprint
-from ..._npz import digest_of
-from ..._types import Key
-from ..._validate import BadInputError, PejaxError, require
+from ...core._fingerprint import fingerprint
+from ...core._types import Key
+from ...core._validate import BadInputError, PejaxError, require
+from ...core.files._files import write_json
+from ...core.files._npz import digest_of
 from .._method import Start
 from ..problem._problem import TargetProblem
 

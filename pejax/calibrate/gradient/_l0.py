@@ -11,11 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from ..._arguments import as_number, as_switch, as_whole, shown
-from ..._one_line import counted, one_line
-from ..._segment import segment_sum
-from ..._types import Key
-from ..._validate import BadInputError
+from ...core._arguments import as_number, as_switch, as_whole, shown
+from ...core._one_line import counted, one_line
+from ...core._segment import segment_sum
+from ...core._types import Key
+from ...core._validate import BadInputError
 from ...gates import HardConcrete, Schedule, geometric_schedule
 from .._method import Outcome, Run, Solved, optional
 from ..dual._methods import Entropy

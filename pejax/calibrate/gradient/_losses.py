@@ -6,8 +6,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..._arguments import as_number
-from ..._validate import BadInputError
+from ...core._arguments import as_number
+from ...core._validate import BadInputError
 
 
 class Loss(eqx.Module):

@@ -10,10 +10,10 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int
 
-from ..._arguments import as_number, as_whole, shown
-from ..._results import Result
-from ..._types import Key
-from ..._validate import BadInputError
+from ...core._arguments import as_number, as_whole, shown
+from ...core._results import Result
+from ...core._types import Key
+from ...core._validate import BadInputError
 from .._diagnostics import effective_sample_size, relative_error
 from .._method import Method, Progress, ProgressCallback, Run, Start, optional
 from ..operators._padded import PaddedOperator

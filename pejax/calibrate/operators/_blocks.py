@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ..._segment import segment_max, segment_min
+from ...core._segment import segment_max, segment_min
 from ._accumulate import ceil_div, wider
 from ._cells import ByUnit, Cells
 from ._parts import NOBODY, Parts, in_runs

@@ -6,8 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ..._arguments import as_numbers
-from ..._validate import BadInputError
+from ...core._arguments import as_numbers
+from ...core._validate import BadInputError
 from ._accumulate import accumulate, binary_size, ceil_div, not_folded, target_dtype, wider
 from ._operator import Operator
 from ._parts import Parts, in_runs

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..._segment import segment_sum
+from ...core._segment import segment_sum
 from ._rollup import Rollup
 
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ..._validate import BadInputError
+from ...core._validate import BadInputError
 from ._accumulate import binary_size, not_folded, target_dtype
 from ._blocks import Blocks
 from ._cells import ByUnit, Cells

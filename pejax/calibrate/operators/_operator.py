@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..._one_line import counted, one_line
-from ..._validate import BadInputError
+from ...core._one_line import counted, one_line
+from ...core._validate import BadInputError
 from ._accumulate import target_dtype
 from ._factor import DenseFactor, Factor
 from ._parts import Parts

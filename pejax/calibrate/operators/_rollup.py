@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ..._segment import segment_sum
-from ..._validate import BadInputError
+from ...core._segment import segment_sum
+from ...core._validate import BadInputError
 from ._accumulate import target_dtype
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float, Int
 
-from ..._validate import BadInputError
+from ...core._validate import BadInputError
 from ._accumulate import target_dtype
 from ._factor import Factor
 from ._operator import Operator

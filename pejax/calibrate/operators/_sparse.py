@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Num
 
-from ..._segment import segment_sum
-from ..._validate import BadInputError
+from ...core._segment import segment_sum
+from ...core._validate import BadInputError
 from ._accumulate import binary_size, ceil_div, not_folded, target_dtype, wider
 from ._operator import Operator
 from ._parts import NOBODY, Parts, in_runs

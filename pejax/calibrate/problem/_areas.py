@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from jaxtyping import Int
 
-from ..._validate import BadInputError, suggest
+from ...core._validate import BadInputError, suggest
 
 if TYPE_CHECKING:
     import pandas as pd

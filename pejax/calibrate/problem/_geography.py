@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..._validate import BadInputError, unknown
+from ...core._validate import BadInputError, unknown
 from ..operators._geography import AreaTargets, GeographyOperator
 from ..operators._operator import Operator
 from ._areas import Areas

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..._validate import BadInputError, missing_extra, require
+from ...core._validate import BadInputError, missing_extra, require
 from .._figures import (
     AGI_BANDS,
     AGI_INDEX,

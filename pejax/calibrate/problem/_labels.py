@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Int
 
-from ..._validate import BadInputError
+from ...core._validate import BadInputError
 
 if TYPE_CHECKING:
     import pandas as pd

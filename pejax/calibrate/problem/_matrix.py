@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ..._population import Population
-from ..._validate import BadInputError
+from ...core._validate import BadInputError
+from ...core.population._population import Population
 from ..operators._dense import DenseOperator
 from ..operators._operator import Operator
 from ..operators._sparse import SparseOperator

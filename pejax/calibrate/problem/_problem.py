@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ..._arguments import as_array, as_column, as_labels, as_number, as_numbers, shown
-from ..._one_line import listed, one_line
-from ..._validate import BadInputError, UnknownNameError, unknown
+from ...core._arguments import as_array, as_column, as_labels, as_number, as_numbers, shown
+from ...core._one_line import listed, one_line
+from ...core._validate import BadInputError, UnknownNameError, unknown
 from .._diagnostics import relative_error
 from ..operators._accumulate import target_dtype
 from ..operators._dense import DenseOperator

@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from ..._arguments import as_column, as_numbers
-from ..._validate import BadInputError
+from ...core._arguments import as_column, as_numbers
+from ...core._validate import BadInputError
 from ..operators._operator import Operator
 
 Extent: TypeAlias = tuple[Float[np.ndarray, " target"], Float[np.ndarray, " target"]]

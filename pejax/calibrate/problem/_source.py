@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from ..._population import Population
-from ..._validate import suggest
+from ...core._validate import suggest
+from ...core.population._population import Population
 from ._labels import by_row
 from ._targets import Target
 

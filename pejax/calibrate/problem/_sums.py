@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, get_args
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..._validate import BadInputError
+from ...core._validate import BadInputError
 from ._areas import Areas
 from ._screen import Refusal, Waived
 

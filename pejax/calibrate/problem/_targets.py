@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ..._arguments import as_labels, as_path
-from ..._files import refused_if_unreadable
-from ..._formerly import tell
-from ..._validate import BadInputError, require, unknown
+from ...core._arguments import as_labels, as_path
+from ...core._formerly import tell
+from ...core._validate import BadInputError, require, unknown
+from ...core.files._files import refused_if_unreadable
 from ._installed import installed_rows
 from ._states import POSTAL
 

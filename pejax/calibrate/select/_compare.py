@@ -11,10 +11,10 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from ..._files import write_text
-from ..._formerly import formerly
-from ..._results import Result
-from ..._validate import BadInputError, unknown
+from ...core._formerly import formerly
+from ...core._results import Result
+from ...core._validate import BadInputError, unknown
+from ...core.files._files import write_text
 from ...report import Section, dots, figure, page, table
 from .._calibrate import calibrate
 from .._method import Method

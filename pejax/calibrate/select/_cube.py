@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..._types import Key
+from ...core._types import Key
 from ..dual._support import Sample
 from ..operators._accumulate import ceil_div
 from ._designs import systematic

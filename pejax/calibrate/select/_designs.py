@@ -3,7 +3,7 @@
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..._validate import BadInputError
+from ...core._validate import BadInputError
 from ..dual._support import Sample
 
 _TRIES = 20_000

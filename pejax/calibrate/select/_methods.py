@@ -8,8 +8,8 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
-from ..._arguments import as_number, as_switch, as_whole, shown
-from ..._validate import BadInputError
+from ...core._arguments import as_number, as_switch, as_whole, shown
+from ...core._validate import BadInputError
 from .._method import Method, Outcome, Run, Start, optional
 from ..dual._methods import DualMethod, Entropy
 from ..dual._support import Sample, check_budget, on_support

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ..._types import Key
+from ...core._types import Key
 from ..operators._geography import GeographyOperator
 from ..operators._operator import Operator
 from ..problem._problem import TargetProblem, goals_of

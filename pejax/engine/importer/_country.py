@@ -12,9 +12,9 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..._arguments import as_names
-from ..._one_line import counted, one_line
-from ..._validate import BadInputError, MissingExtraError
+from ...core._arguments import as_names
+from ...core._one_line import counted, one_line
+from ...core._validate import BadInputError, MissingExtraError
 from ..rules._law import Children, LawNode, LawParameter, LawScale
 from ..rules._names import Moved
 from ..rules._paths import Paths

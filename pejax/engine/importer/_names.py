@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from ..._validate import unknown
+from ...core._validate import unknown
 
 _CLASS = re.compile(rb"\bclass\s+(\w+)\s*\(\s*Variable\s*\)")
 _QUOTED = re.compile(rb"[\"'](\w+)[\"']")

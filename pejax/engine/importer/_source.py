@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..._formerly import formerly
-from ..._population import Population
+from ...core._formerly import formerly
+from ...core.population._population import Population
 from .._accept import columns_taken, fail_if_groups_missing
 from ..rules._names import Names
 from ..rules._system import System

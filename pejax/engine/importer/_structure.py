@@ -9,7 +9,7 @@ import importlib
 from collections.abc import Iterable
 from typing import Any
 
-from ..._validate import BadInputError, unknown
+from ...core._validate import BadInputError, unknown
 from ..rules._system import System
 
 

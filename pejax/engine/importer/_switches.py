@@ -17,7 +17,7 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from ..._validate import BadInputError
+from ...core._validate import BadInputError
 from ..graph._ir import Graph
 from ..rules._law import LawNode, LawParameter
 from ..rules._system import System

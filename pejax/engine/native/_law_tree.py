@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..._validate import BadInputError
+from ...core._validate import BadInputError
 from ..rules._law import LawNode, LawParameter, LawScale, Value
 from ..rules._reform import read_day
 

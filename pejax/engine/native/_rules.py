@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ..._fingerprint import fingerprint
-from ..._validate import BadInputError, UnknownNameError, suggest
+from ...core._fingerprint import fingerprint
+from ...core._validate import BadInputError, UnknownNameError, suggest
 from ..rules import _calendar
 from ..rules._reform import read_day
 from ..rules._system import System, Tracing, Variable

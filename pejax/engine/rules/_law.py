@@ -12,7 +12,7 @@ import datetime
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from ..._validate import BadInputError, UnknownNameError, suggest
+from ...core._validate import BadInputError, UnknownNameError, suggest
 from ._reform import Edit, Edits, Value
 
 FOR_GOOD = "9999-12-31"

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from ..._validate import BadInputError, UnknownNameError, suggest
+from ...core._validate import BadInputError, UnknownNameError, suggest
 
 _SHOWN = 8
 

@@ -8,7 +8,7 @@ import re
 import zlib
 from collections.abc import Iterable
 
-from ..._validate import suggest
+from ...core._validate import suggest
 
 
 class Paths:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ..._validate import BadInputError
+from ...core._validate import BadInputError
 
 Value = bool | int | float | str | list | None
 

@@ -12,9 +12,9 @@ import functools
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..._fingerprint import fingerprint
-from ..._one_line import counted, listed, one_line
-from ..._validate import BadInputError, UnknownNameError, suggest
+from ...core._fingerprint import fingerprint
+from ...core._one_line import counted, listed, one_line
+from ...core._validate import BadInputError, UnknownNameError, suggest
 from . import _calendar
 from ._calendar import Period
 from ._law import LawNode, LawParameter, edited, fail_if_another_kind, parameters_under

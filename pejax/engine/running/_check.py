@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import numpy as np
 
-from ..._validate import PejaxError
+from ...core._validate import PejaxError
 from ..graph._interpret import Interpreter
 from ..graph._node import Node
 from ..tracing._inputs import host_arrays

@@ -15,9 +15,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..._population import Population
-from ..._transforms import is_traced
-from ..._validate import BadInputError
+from ...core._transforms import is_traced
+from ...core._validate import BadInputError
+from ...core.population._population import Population
 from ..graph._copy import copied
 from ..graph._node import Node, reachable
 from ..graph._structure import reckoned_with

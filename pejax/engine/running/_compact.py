@@ -15,8 +15,8 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Int
 
-from ..._layout import size_bucket
-from ..._population import Population
+from ...core.population._layout import size_bucket
+from ...core.population._population import Population
 from ..graph._strata import Strata
 from ..tracing._inputs import host_arrays
 from ._extent import Extent

@@ -16,7 +16,7 @@ from typing import Any
 
 import jax
 
-from ..._memory import reclaim
+from ...core._memory import reclaim
 from . import _store
 
 _MADE: MutableMapping[Key, Any] = weakref.WeakValueDictionary()

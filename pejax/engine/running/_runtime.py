@@ -12,9 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..._layout import size_bucket
-from ..._population import Population
-from ..._transforms import is_traced
+from ...core._transforms import is_traced
+from ...core.population._layout import size_bucket
+from ...core.population._population import Population
 from ..graph._node import Node, reachable
 from ..graph._strata import Homes, Strata, homes
 from ..graph._structure import name_of
@@ -414,7 +414,7 @@ def _padded_arrays(
 
 
 def _grow(population: Population, rows: Mapping[str, int]) -> Population:
-    from ..._schema import FrozenMapping
+    from ...core.population._schema import FrozenMapping
 
     def pad(x: Array, entity: str, fill: Any = 0) -> Array:
         return jnp.pad(x, (0, rows[entity] - x.shape[0]), constant_values=fill)

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from jaxtyping import Array
 
-from ..._population import Population
+from ...core.population._population import Population
 from ..graph._strata import Strata
 from ._compact import households_of, structure_of
 from ._extent import Extent

@@ -26,7 +26,7 @@ from typing import Any
 import jax
 from jax.experimental import serialize_executable
 
-from ..._files import atomic_path
+from ...core.files._files import atomic_path
 
 _DIGEST_BYTES = 32
 

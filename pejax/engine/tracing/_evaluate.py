@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..._validate import PejaxError
+from ...core._validate import PejaxError
 from ..graph._ir import DimensionClash
 from ..rules import _calendar
 from ..rules._system import Variable

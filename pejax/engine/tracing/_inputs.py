@@ -10,10 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ..._population import Population
-from ..._schema import FrozenMapping
-from ..._segment import segment_first, segment_sum
-from ..._validate import BadInputError, suggest
+from ...core._segment import segment_first, segment_sum
+from ...core._validate import BadInputError, suggest
+from ...core.population._population import Population
+from ...core.population._schema import FrozenMapping
 from ..graph._ir import Graph
 from ..rules import _calendar
 from ..rules._names import Names

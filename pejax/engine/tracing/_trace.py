@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..._validate import PejaxError
+from ...core._validate import PejaxError
 from ..graph._interpret import Interpreter
 from ..graph._ir import DimensionClash, Graph
 from ..graph._node import Node, reachable

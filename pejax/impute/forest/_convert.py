@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..._validate import BadInputError, unknown
+from ...core._validate import BadInputError, unknown
 from .._checks import check_weights
 from ..readout._readout import Readout
 from ..readout._samples import TreeSamples, all_values, leaf_means, single_values

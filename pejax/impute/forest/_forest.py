@@ -10,11 +10,11 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, Int32
 
-from ..._npz import Arrays, Stored
-from ..._one_line import one_line
-from ..._transforms import is_traced
-from ..._types import Key
-from ..._validate import BadInputError
+from ...core._one_line import one_line
+from ...core._transforms import is_traced
+from ...core._types import Key
+from ...core._validate import BadInputError
+from ...core.files._npz import Arrays, Stored
 from .._checks import (
     check_covariates,
     check_levels,

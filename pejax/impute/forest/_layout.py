@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Float32, Int, UInt32
 
-from ..._validate import BadInputError
+from ...core._validate import BadInputError
 
 NO_CHILD = -1  # what scikit-learn stores as the child of a leaf
 

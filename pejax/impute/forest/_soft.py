@@ -11,8 +11,8 @@ from jax import lax
 from jax.scipy.stats import norm
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, Int32
 
-from ..._one_line import counted, one_line
-from ..._validate import BadInputError
+from ...core._one_line import counted, one_line
+from ...core._validate import BadInputError
 from .._checks import check_covariates, check_levels
 from .._chunks import by_chunk
 from ..readout._readout import SingleValue

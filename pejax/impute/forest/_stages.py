@@ -10,9 +10,9 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, ArrayLike, Float, Int
 
-from ..._one_line import one_line
-from ..._transforms import is_traced
-from ..._types import Key
+from ...core._one_line import one_line
+from ...core._transforms import is_traced
+from ...core._types import Key
 from .._checks import check_levels
 from .._keys import Ids
 from ..readout._levels import Method

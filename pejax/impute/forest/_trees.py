@@ -11,8 +11,8 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float, Float32, Int, Int32, UInt32
 
-from ..._one_line import counted, one_line
-from ..._validate import unknown
+from ...core._one_line import counted, one_line
+from ...core._validate import unknown
 from ._layout import HostTree, PackedTrees, pack
 
 Missing = Literal["refuse", "learned"]

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Int, Int32, Integer, Real
 
-from ..._validate import BadInputError
+from ...core._validate import BadInputError
 from ._levels import Method, between, bracket
 from ._pooled import Entries, Walk, pooled_ranks, worth_counting
 from ._readout import DonorValues, Leaves, Readout

@@ -8,7 +8,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Int, Int32
 
-from ..._validate import BadInputError
+from ...core._validate import BadInputError
 from ._levels import Method, between, bracket
 from ._sort import sort_leading
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
-from ..._validate import BadInputError
+from ...core._validate import BadInputError
 from ..forest._layout import HostTree, PackedTrees
 from ._all_values import AllValues
 from ._readout import LeafMean, SingleValue

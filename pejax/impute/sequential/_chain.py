@@ -7,11 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Int, Int32, Num, Shaped
 
-from ..._population import Population
-from ..._schema import FrozenMapping
-from ..._transforms import is_traced
-from ..._types import Key
-from ..._validate import BadInputError, unknown
+from ...core._transforms import is_traced
+from ...core._types import Key
+from ...core._validate import BadInputError, unknown
+from ...core.population._population import Population
+from ...core.population._schema import FrozenMapping
 from ._columns import CategoryColumn, Column, NumberColumn
 from ._fitted import FittedQRF
 from ._imputer import Imputer

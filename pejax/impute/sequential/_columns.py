@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Num
 
-from ..._validate import BadInputError, unknown
+from ...core._validate import BadInputError, unknown
 
 if TYPE_CHECKING:
     import pandas as pd

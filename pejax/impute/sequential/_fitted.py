@@ -10,12 +10,12 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Shaped
 
-from ..._arguments import as_column, as_instance, check_key, check_table
-from ..._formerly import formerly
-from ..._npz import Arrays, Stored
-from ..._one_line import listed, one_line
-from ..._types import Key
-from ..._validate import BadInputError, unknown
+from ...core._arguments import as_column, as_instance, check_key, check_table
+from ...core._formerly import formerly
+from ...core._one_line import listed, one_line
+from ...core._types import Key
+from ...core._validate import BadInputError, unknown
+from ...core.files._npz import Arrays, Stored
 from .._archive import imputers_from_arrays, imputers_to_arrays
 from .._keys import Ids, Words, record_words
 from ..forest._stages import SignForest

@@ -9,9 +9,9 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int, Int32, Num, Shaped, UInt32
 
-from ..._one_line import listed, one_line
-from ..._types import Key
-from ..._validate import unknown
+from ...core._one_line import listed, one_line
+from ...core._types import Key
+from ...core._validate import unknown
 from .._checks import check_covariates
 from .._keys import Ids, variable_key
 from ..forest._forest import Forest

@@ -11,9 +11,17 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Float, Num
 
-from ..._arguments import as_choice, as_column, as_number, as_switch, as_whole, check_table, shown
-from ..._types import Key
-from ..._validate import BadInputError, unknown
+from ...core._arguments import (
+    as_choice,
+    as_column,
+    as_number,
+    as_switch,
+    as_whole,
+    check_table,
+    shown,
+)
+from ...core._types import Key
+from ...core._validate import BadInputError, unknown
 from .._checks import check_covariates, check_weights
 from .._keys import Ids, variable_seed
 from ..forest._bags import Bags

@@ -23,7 +23,7 @@ import jax
 import numpy as np
 from jax.core import Tracer
 
-from ._origin import release
+from .population._origin import release
 
 _FUNCTIONS = (types.FunctionType, staticmethod, classmethod, property, functools.cached_property)
 _PLAIN = (

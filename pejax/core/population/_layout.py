@@ -5,10 +5,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ._arguments import as_whole
+from .._arguments import as_whole
+from .._types import HostIndex
+from .._validate import BadInputError, unknown
 from ._tables import Tables
-from ._types import HostIndex
-from ._validate import BadInputError, unknown
 
 _COARSE = 65_536
 

@@ -6,11 +6,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ._arguments import as_numbers
+from .._arguments import as_numbers
+from .._types import HostColumn, HostIndex
+from .._validate import BadInputError
 from ._layout import Layout
 from ._tables import Tables
-from ._types import HostColumn, HostIndex
-from ._validate import BadInputError
 
 
 def on_device(values: HostColumn) -> Array:

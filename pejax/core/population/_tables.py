@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from ._types import HostColumn, HostIndex
+from .._types import HostColumn, HostIndex
 
 
 @dataclasses.dataclass

@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ._arguments import shown
-from ._types import HostColumn
-from ._validate import BadInputError
+from .._arguments import shown
+from .._types import HostColumn
+from .._validate import BadInputError
 
 _INT32 = np.iinfo(np.int32)
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import jax.numpy as jnp
 import numpy as np
 
+from .._types import HostColumn
+from .._validate import BadInputError
 from ._tables import Tables, first_members
-from ._types import HostColumn
-from ._validate import BadInputError
 
 # FIPS 5-2 codes of the 50 states and the District of Columbia, with their postal abbreviations.
 STATES = {

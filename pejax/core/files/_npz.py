@@ -9,9 +9,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from ._arguments import as_path
+from .._arguments import as_path
+from .._validate import BadInputError
 from ._files import atomic_path
-from ._validate import BadInputError
 
 Arrays = dict[str, np.ndarray]
 

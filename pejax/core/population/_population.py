@@ -11,16 +11,16 @@ import numpy as np
 from jax.core import Tracer
 from jaxtyping import Array, Bool, Float, Int, Num, Shaped
 
-from ._arguments import as_column, as_instance, as_whole
+from .._arguments import as_column, as_instance, as_whole
+from .._segment import segment_first
+from .._validate import BadInputError, unknown
 from ._checks import CHECKED_COLUMNS, check
 from ._encode import decode, encode, fail_if_no_columns, fail_if_no_numbers
 from ._frames import frames_from_tables, tables_from_frames
 from ._layout import Layout, in_blocks, padded_at_end, size_bucket, unpadded
 from ._schema import FrozenMapping, Schema
-from ._segment import segment_first
 from ._tables import Tables, positions
 from ._transfer import chosen_rows, on_device, padded_link, place
-from ._validate import BadInputError, unknown
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ._validate import BadInputError, PejaxError
+from .._validate import BadInputError, PejaxError
 
 
 @contextlib.contextmanager

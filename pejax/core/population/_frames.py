@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._arguments import check_table, shown
+from .._arguments import check_table, shown
+from .._types import HostColumn, HostIndex
+from .._validate import BadInputError, suggest, unknown
 from ._encode import decode, encode
 from ._tables import Tables
-from ._types import HostColumn, HostIndex
-from ._validate import BadInputError, suggest, unknown
 
 if TYPE_CHECKING:
     import pandas as pd

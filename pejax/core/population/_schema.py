@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Hashable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from ._validate import unknown
+from .._validate import unknown
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V", bound=Hashable)
