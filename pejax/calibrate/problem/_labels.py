@@ -30,7 +30,7 @@ class Labels:
         return tuple(_plain(level) for level in levels), tuple(self.index.names)
 
     @classmethod
-    def of_kept(cls, kept: tuple[tuple[Any, ...], tuple[Any, ...]]) -> "Labels":
+    def of_kept(cls, kept: Any) -> "Labels":
         """The index that `kept` told of."""
         import pandas as pd
 
