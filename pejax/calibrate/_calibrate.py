@@ -1,6 +1,8 @@
 """The door: check, solve, hand back weights with their diagnostics."""
 
+import inspect
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -125,16 +127,16 @@ def _check_call(problem: Any, method: Any, key: Any, progress: Any, start: Any) 
 
 def _method_meant(given: Any) -> str:
     """The fix for what is no method: the one of that name, with its parentheses."""
-    from .. import calibrate as room
-
-    known = [name for name in dir(room) if _makes_methods(getattr(room, name))]
+    known = sorted(kind.__name__ for kind in _kinds_of(Method) if not inspect.isabstract(kind))
     text = given.__name__ if isinstance(given, type) else given
     near = suggest(text, known, n=1) if isinstance(text, str) else []
     return f"Give a method, made by a call: {near[0] if near else 'Entropy'}()."
 
 
-def _makes_methods(thing: Any) -> bool:
-    return isinstance(thing, type) and issubclass(thing, Method)
+def _kinds_of(method: type[Method]) -> Iterator[type[Method]]:
+    for kind in method.__subclasses__():
+        yield kind
+        yield from _kinds_of(kind)
 
 
 @eqx.filter_jit

@@ -155,14 +155,12 @@ def test_rooms_open_on_first_use():
     assert pejax.report.page and "report" in dir(pejax) and "load" in dir(pejax)
 
 
-@pytest.mark.parametrize(
-    "module", ["pejax.core._formerly", "pejax.core.files._kinds", "pejax.io._save"]
-)
+@pytest.mark.parametrize("module", ["core._formerly", "core.files._kinds", "io._save"])
 def test_examples_of_the_face(module):
     import doctest
     import importlib
 
-    found = doctest.testmod(importlib.import_module(module))
+    found = doctest.testmod(importlib.import_module(f"pejax.{module}"))
     assert found.attempted and not found.failed
 
 

@@ -286,7 +286,7 @@ def test_libraries_count_by_name_and_version(monkeypatch):
 def test_classes_are_the_same_in_another_process(tmp_path):
     (tmp_path / "userlib.py").write_text(SOURCE)
     script = (
-        "import userlib; from pejax._fingerprint import fingerprint;"
+        "import userlib; from pejax.core._fingerprint import fingerprint;"
         "print(fingerprint(lambda x: userlib.help(x) * userlib.Cfg.r * userlib.Cfg()(x)))"
     )
     runs = [

@@ -10,26 +10,20 @@ import pytest
 
 PACKAGE = Path(__file__).parents[2] / "pejax"
 FILES = sorted(PACKAGE.rglob("*.py"))
-ROOMS = (
-    "stats",
-    "engine",
-    "calibrate",
-    "impute",
-    "gates",
-    "datasets",
-    "io",
-    "runs",
-    "testing",
-    "report",
-    "cli",
-    "demo",
-)
-MAY_IMPORT = {  # floors run downwards: what stats and gates are made of lies below everything
-    "stats": set(),
-    "gates": set(),
-    "engine": {"stats"},
-    "impute": {"stats"},
-    "calibrate": {"stats", "gates", "report"},  # its own page is drawn with the report's kit
+FLOORS = {
+    "core": 0,
+    **dict.fromkeys(("stats", "gates"), 1),
+    **dict.fromkeys(("engine", "calibrate", "impute"), 2),
+    **dict.fromkeys(("datasets", "runs", "io", "testing"), 3),
+    "report": 4,
+    "demo": 5,
+    "cli": 6,
+    "__main__": 7,
+}
+"""A room imports what lies below it, and nothing beside or above."""
+
+EXCEPTIONS = {
+    ("calibrate", "report"): "the page of a calibration is drawn with the report's kit",
 }
 AT_THE_RIM = {"pandas", "sklearn", "flax", "ray", "scipy", "plotly", "pyarrow", "h5py", "optuna"}
 COUNTRIES = {"policyengine_core", "policyengine_us", "taxcalc"}
@@ -73,28 +67,28 @@ def _loaded(tree: ast.AST):
 # ---- rooms
 
 
-@pytest.mark.parametrize("room", MAY_IMPORT)
-def test_rooms_do_not_meet(room):
-    """Each builds on the ground stones, and on what lies below it, alone."""
-    forbidden = set(ROOMS) - {room} - MAY_IMPORT[room]
-    met = [
-        (_name(path), ".".join(module))
-        for path in sorted((PACKAGE / room).rglob("*.py"))
-        for module in _imports(path)
-        if module[0] == "pejax" and len(module) > 1 and module[1] in forbidden
-    ]
+def _room(module: tuple[str, ...]) -> str | None:
+    """The room that a module of the package lies in."""
+    return module[1] if module[0] == "pejax" and len(module) > 1 else None
+
+
+@pytest.mark.parametrize("path", FILES, ids=_name)
+def test_floors_run_downwards(path):
+    """Imports inside of functions count, and so do those for types alone."""
+    own = _room((*_module(path), ""))
+    rooms = {_room(module) for module in _imports(path)} & FLOORS.keys()
+    if path == PACKAGE / "__init__.py":  # opens the other rooms by name, on first use
+        assert rooms <= {"core"}
+        return
+    assert own in FLOORS
+    met = {r for r in rooms - {own} if FLOORS[r] >= FLOORS[own] and (own, r) not in EXCEPTIONS}
     assert not met
 
 
-def test_ground_stones_carry_no_room():
-    stones = [p for p in PACKAGE.glob("_*.py") if p.name not in ("__init__.py", "__main__.py")]
-    met = [
-        (_name(path), ".".join(module))
-        for path in stones
-        for module in _imports(path, top=True)
-        if module[0] == "pejax" and len(module) > 1 and module[1] in ROOMS
-    ]
-    assert stones and not met
+def test_every_room_has_a_floor():
+    rooms = {p.name for p in PACKAGE.iterdir() if (p / "__init__.py").exists()}
+    assert rooms == FLOORS.keys() - {"__main__"}
+    assert {p.name for p in PACKAGE.glob("*.py")} == {"__init__.py", "__main__.py"}
 
 
 def test_only_the_importer_and_the_data_read_country_packages():

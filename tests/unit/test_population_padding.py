@@ -184,7 +184,7 @@ FOUR_DEVICES = """
     import jax, jax.numpy as jnp, numpy as np, pandas as pd
     jax.config.update("jax_num_cpu_devices", 4)
     from pejax import Population
-    from pejax._segment import segment_sum
+    from pejax.core._segment import segment_sum
 
     home = np.repeat(np.arange(50), np.arange(50) % 4 + 1)
     people = pd.DataFrame({"person_id": np.arange(len(home)), "household_id": home})

@@ -24,8 +24,37 @@ class Labels:
             self.index is other.index or self.index.equals(other.index)
         )
 
+    def kept(self) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        """The index for a file: the values of its levels, and their names."""
+        levels = [self.index.get_level_values(k) for k in range(self.index.nlevels)]
+        return tuple(_plain(level) for level in levels), tuple(self.index.names)
+
+    @classmethod
+    def of_kept(cls, kept: Any) -> "Labels":
+        """The index that `kept` told of."""
+        import pandas as pd
+
+        levels, names = kept
+        if len(levels) > 1:
+            return cls(pd.MultiIndex.from_arrays(levels, names=names))
+        level = levels[0]
+        if isinstance(level, tuple):
+            return cls(pd.RangeIndex(*level, name=names[0]))
+        return cls(pd.Index(level.tolist() if level.dtype.kind == "U" else level, name=names[0]))
+
     def __hash__(self) -> int:
         return hash((len(self.index), *map(str, self.index[:1])))
+
+
+def _plain(level: "pd.Index") -> Any:
+    """A level's values as a range or an array without objects."""
+    import pandas as pd
+
+    if isinstance(level, pd.RangeIndex):
+        return level.start, level.stop, level.step
+    values = level.to_numpy()
+    texts = values.dtype.hasobject and all(isinstance(one, str) for one in values)
+    return values.astype(str) if texts else values
 
 
 def index_of(given: Any) -> "pd.Index | None":

@@ -33,6 +33,8 @@ class Kind(NamedTuple):
 KINDS = {
     "pejax-forest": Kind("a forest", "pejax.impute", "Forest"),
     "pejax-imputers": Kind("a chain of forests", "pejax.impute", "FittedQRF"),
+    "pejax-problem": Kind("a calibration problem", "pejax.calibrate", "TargetProblem"),
+    "pejax-solution": Kind("a calibration's solution", "pejax.calibrate", "Solution"),
 }
 """By the `format` in the header of their arrays."""
 

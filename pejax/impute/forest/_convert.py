@@ -1,7 +1,7 @@
 """The one door to scikit-learn: growing trees, and taking over fitted forests."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -11,9 +11,17 @@ from .._checks import check_weights
 from ..readout._readout import Readout
 from ..readout._samples import TreeSamples, all_values, leaf_means, single_values
 from ._bags import Bags
-from ._forest import Forest
 from ._layout import HostTree, PackedTrees
 from ._trees import Missing, Trees
+
+
+class Parts(NamedTuple):
+    """What a forest is made of."""
+
+    trees: Trees
+    readout: Readout
+    bags: Bags | None = None
+
 
 READOUTS = ("meinshausen", "all", "single")
 
@@ -27,7 +35,7 @@ def from_sklearn(
     readout: str | None,
     missing: Missing,
     seed: int,
-) -> Forest:
+) -> Parts:
     """See `Forest.from_sklearn`."""
     _check_forest(forest)
     if hasattr(forest, "classes_"):
@@ -40,7 +48,7 @@ def from_sklearn(
     gaps = _gaps(forest, X, sample_weight)
     on_device, packed = Trees.build(trees, forest.n_features_in_, missing, gaps)
     if readout == "mean":
-        return Forest(on_device, leaf_means(trees, packed))
+        return Parts(on_device, leaf_means(trees, packed))
     if not has_data:
         raise BadInputError(
             f"The readout {readout!r} needs the donors in the leaves, which scikit-learn forgets."
@@ -56,12 +64,12 @@ def from_sklearn(
     _check_training_data(forest.estimators_, samples)
     rng = np.random.default_rng(seed)
     bags = Bags.of(weights) if forest.bootstrap else None
-    return Forest(on_device, build_readout(readout, samples, packed, values, rng), bags)
+    return Parts(on_device, build_readout(readout, samples, packed, values, rng), bags)
 
 
 def _from_classifier(
     forest: Any, readout: str | None, missing: Missing, seed: int, gaps: Sequence[int]
-) -> Forest:
+) -> Parts:
     """A classifier's leaves hold the shares of its classes: these are the donors."""
     readout = readout or "meinshausen"
     if readout not in READOUTS:
@@ -74,7 +82,7 @@ def _from_classifier(
         values = _as_floats(classes, "classes_, place")
     samples = [_class_samples(estimator.tree_) for estimator in forest.estimators_]
     rng = np.random.default_rng(seed)
-    return Forest(on_device, build_readout(readout, samples, packed, values, rng))
+    return Parts(on_device, build_readout(readout, samples, packed, values, rng))
 
 
 def _gaps(forest: Any, X: Any, sample_weight: Any) -> Sequence[int]:
@@ -126,7 +134,7 @@ def _class_samples(tree: Any) -> TreeSamples:
     return TreeSamples(leaf, rank, weight[leaf, rank])
 
 
-def from_quantile_forest(forest: Any) -> Forest:
+def from_quantile_forest(forest: Any) -> Parts:
     """See `Forest.from_quantile_forest`."""
     if not hasattr(forest, "forest_"):
         raise BadInputError(
@@ -147,7 +155,7 @@ def from_quantile_forest(forest: Any) -> Forest:
     samples = [_kept_samples(places, rank) for places in kept]
     readout = "single" if forest.max_samples_leaf == 1 else "all"
     rng = np.random.default_rng(0)  # quantile-forest has chosen already: one donor a leaf
-    return Forest(on_device, build_readout(readout, samples, packed, values, rng))
+    return Parts(on_device, build_readout(readout, samples, packed, values, rng))
 
 
 def grow(

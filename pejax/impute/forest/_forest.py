@@ -26,6 +26,7 @@ from .._keys import Ids, record_uniforms, record_words
 from ..readout._levels import Method, check_method
 from ..readout._readout import Readout
 from ._bags import Bags
+from ._kept import forest_to_arrays, parts_from_arrays
 from ._reading import read_below, read_draw, read_leaves, read_mean, read_quantile
 from ._trees import Missing, Trees
 
@@ -116,9 +117,10 @@ class Forest(eqx.Module, Stored):
         """
         from ._convert import from_sklearn
 
-        return from_sklearn(
+        parts = from_sklearn(
             forest, X, y, sample_weight=sample_weight, readout=readout, missing=missing, seed=seed
         )
+        return cls(*parts)
 
     @classmethod
     def from_quantile_forest(cls, forest: Any) -> "Forest":
@@ -132,7 +134,7 @@ class Forest(eqx.Module, Stored):
         """
         from ._convert import from_quantile_forest
 
-        return from_quantile_forest(forest)
+        return cls(*from_quantile_forest(forest))
 
     def leaves(
         self,
@@ -290,8 +292,6 @@ class Forest(eqx.Module, Stored):
 
     def to_arrays(self) -> Arrays:
         """Everything as arrays by name, without pickles."""
-        from .._archive import forest_to_arrays
-
         return forest_to_arrays(self)
 
     @classmethod
@@ -301,9 +301,7 @@ class Forest(eqx.Module, Stored):
         Raises:
             BadInputError: not such arrays, or altered since.
         """
-        from .._archive import forest_from_arrays
-
-        return forest_from_arrays(arrays)
+        return cls(*parts_from_arrays(arrays))
 
     def _read(self, reading: Callable[..., Array], plan: Plan, *rows: Any) -> Array:
         """A reading of rows, those of absent arguments None, on all cores of a CPU."""

@@ -1,0 +1,223 @@
+"""Values of our own classes as named arrays with a header, and back: no pickle.
+
+A class is named by its module and name, which must be of this package, and is filled field by field
+without calling it: nothing that a file says is executed.
+"""
+
+import dataclasses
+import enum
+import importlib
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .._validate import BadInputError
+from ._npz import Arrays, digest_of
+
+_HEADER, _PACKAGE = "header", "pejax."
+
+
+def to_arrays(value: Any, format: str, version: int) -> Arrays:
+    """A value of our own classes, taken apart.
+
+    Args:
+        value: made of arrays, numbers, texts, None, tuples, lists, dictionaries by text, and
+            dataclasses (equinox modules among them), named tuples and enums of this package, and
+            of its classes with `kept`, which says what to keep, and `of_kept`.
+        format: the kind of file; what `from_arrays` is asked for.
+        version: of the format.
+
+    Raises:
+        BadInputError: something else in it, with where.
+
+    >>> list(to_arrays((np.arange(2), "a"), "pair", 1))
+    ['header', '0']
+    """
+    arrays: Arrays = {}
+    header = {"format": format, "version": version, "value": _apart(value, arrays, "")}
+    header["digest"] = _digest(header, arrays)
+    return {_HEADER: np.array(json.dumps(header)), **arrays}
+
+
+def from_arrays(arrays: Mapping[str, np.ndarray], format: str, version: int) -> Any:
+    """The value that `to_arrays` took apart.
+
+    Raises:
+        BadInputError: another format or version, or altered since.
+
+    >>> from_arrays(to_arrays((np.arange(2), "a"), "pair", 1), "pair", 1)
+    (array([0, 1]), 'a')
+    """
+    held = dict(arrays)
+    header = _header(str(held.pop(_HEADER, "")))
+    if header.get("format") != format:
+        raise BadInputError(f"These are no arrays of a {format}. Give what to_arrays returned.")
+    if header.get("version") != version:
+        raise BadInputError(
+            f"It was saved in version {header.get('version')} of the format; this pejax reads"
+            f" version {version}. Use the pejax that saved it."
+        )
+    if header.pop("digest", None) != _digest(header, held):
+        raise BadInputError(
+            "The arrays differ from what was saved (their digest does not match). Copy the file"
+            " again from where it is whole."
+        )
+    return _together(header["value"], held)
+
+
+def _header(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _digest(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
+    return digest_of(json.dumps(header, sort_keys=True), arrays)
+
+
+# ---- apart
+
+
+def _apart(value: Any, arrays: Arrays, where: str) -> Any:
+    if type(value) in _AS_THEY_ARE:
+        return value
+    for is_such, apart in _WAYS:
+        if is_such(value):
+            return apart(value, arrays, where)
+    raise BadInputError(f"{where or 'the value'} is a {type(value).__name__}, which no file keeps.")
+
+
+_AS_THEY_ARE = (type(None), bool, int, str)
+
+
+def _float(value: float, arrays: Arrays, where: str) -> dict[str, Any]:
+    return {"float": value.hex()}
+
+
+def _array(value: Any, arrays: Arrays, where: str) -> dict[str, Any]:
+    host = np.asarray(value)
+    if host.dtype.hasobject:
+        raise BadInputError(f"{where or 'the value'} holds Python objects, which no file keeps.")
+    name = str(len(arrays))
+    arrays[name] = host
+    return {"array": name, "device": isinstance(value, jax.Array)}
+
+
+def _member(value: enum.Enum, arrays: Arrays, where: str) -> dict[str, Any]:
+    return {"enum": _named(type(value), where), "name": value.name}
+
+
+def _by_itself(value: Any, arrays: Arrays, where: str) -> dict[str, Any]:
+    return {"class": _named(type(value), where), "kept": _apart(value.kept(), arrays, where)}
+
+
+def _record(value: Any, arrays: Arrays, where: str) -> dict[str, Any]:
+    names = getattr(value, "_fields", None) or [f.name for f in dataclasses.fields(value)]
+    inner = {n: _apart(getattr(value, n), arrays, f"{where}.{n}".lstrip(".")) for n in names}
+    return {"class": _named(type(value), where), "fields": inner}
+
+
+def _items(value: tuple | list, arrays: Arrays, where: str) -> dict[str, Any]:
+    items = [_apart(item, arrays, f"{where}[{k}]") for k, item in enumerate(value)]
+    return {type(value).__name__: items}
+
+
+def _mapping(value: dict, arrays: Arrays, where: str) -> dict[str, Any]:
+    return {"dict": {k: _apart(v, arrays, f"{where}[{k!r}]") for k, v in value.items()}}
+
+
+def _is_record(value: Any) -> bool:
+    is_type = isinstance(value, type)
+    return not is_type and (hasattr(value, "_fields") or dataclasses.is_dataclass(value))
+
+
+_WAYS: tuple[tuple[Callable[[Any], bool], Callable[[Any, Arrays, str], Any]], ...] = (
+    (lambda v: type(v) is float, _float),
+    (lambda v: isinstance(v, jax.Array | np.ndarray | np.generic), _array),
+    (lambda v: isinstance(v, enum.Enum), _member),
+    (lambda v: hasattr(type(v), "kept"), _by_itself),
+    (_is_record, _record),
+    (lambda v: type(v) in (tuple, list), _items),
+    (lambda v: type(v) is dict and all(isinstance(key, str) for key in v), _mapping),
+)
+"""How values of each kind are taken apart."""
+
+
+def _named(kind: type, where: str) -> str:
+    if not kind.__module__.startswith(_PACKAGE):
+        raise BadInputError(f"{where or 'the value'} is a {kind.__name__}, which no file keeps.")
+    return f"{kind.__module__}:{kind.__qualname__}"
+
+
+# ---- together
+
+
+def _together(told: Any, arrays: Mapping[str, np.ndarray]) -> Any:
+    if not isinstance(told, dict):
+        return told
+    kind = next(iter(told))
+    return _BACK[kind](told, arrays)
+
+
+def _on_device(told: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Any:
+    host = arrays[told["array"]]
+    return jnp.asarray(host) if told["device"] else host
+
+
+def _listed(told: Any, arrays: Mapping[str, np.ndarray]) -> list[Any]:
+    return [_together(item, arrays) for item in told]
+
+
+def _filled(told: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Any:
+    kind = _class(told["class"])
+    if "kept" in told:
+        return kind.of_kept(_together(told["kept"], arrays))
+    fields = {name: _together(inner, arrays) for name, inner in told["fields"].items()}
+    if issubclass(kind, tuple):
+        return kind(**fields)
+    value = object.__new__(kind)
+    for name, field in fields.items():
+        object.__setattr__(value, name, field)
+    return value
+
+
+_BACK: dict[str, Callable[[Any, Mapping[str, np.ndarray]], Any]] = {
+    "float": lambda told, arrays: float.fromhex(told["float"]),
+    "array": _on_device,
+    "enum": lambda told, arrays: _class(told["enum"])[told["name"]],
+    "class": _filled,
+    "tuple": lambda told, arrays: tuple(_listed(told["tuple"], arrays)),
+    "list": lambda told, arrays: _listed(told["list"], arrays),
+    "dict": lambda told, arrays: {k: _together(v, arrays) for k, v in told["dict"].items()},
+}
+"""How they come together again, by the first key of what the header says."""
+
+
+def _class(named: str) -> Any:
+    """A class of this package that holds fields, by its name."""
+    module, _, name = named.partition(":")
+    if not module.startswith(_PACKAGE):
+        raise BadInputError(f"The file names {named}, which is none of pejax's.")
+    try:
+        kind: Any = importlib.import_module(module)
+        for part in name.split("."):
+            kind = getattr(kind, part)
+    except (ImportError, AttributeError) as problem:
+        raise BadInputError(
+            f"The file names {named}, which this pejax does not have. Use the one that saved it."
+        ) from problem
+    is_record = isinstance(kind, type) and (
+        dataclasses.is_dataclass(kind)
+        or issubclass(kind, enum.Enum)
+        or hasattr(kind, "_fields")
+        or hasattr(kind, "of_kept")
+    )
+    if not is_record:
+        raise BadInputError(f"The file names {named}, which holds no fields.")
+    return kind
