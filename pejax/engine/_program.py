@@ -159,7 +159,7 @@ class Program:
                 output.name,
                 results[output.name],
                 lambda o=output: population.trim(
-                    self.interpreter(population, parameters)(o.node), o.entity
+                    self.interpreter(parameters, population)(o.node), o.entity
                 ),
             )
         return results
@@ -368,10 +368,10 @@ class Program:
         """
         sizes = self.outputs[0].node.graph.sizes
         problem = outgrown(
-            self._numbers, population, lambda: self.interpreter(population, parameters), sizes
+            self._numbers, population, lambda: self.interpreter(parameters, population), sizes
         )
         if problem is not None:
-            compute = self.interpreter(population, parameters)
+            compute = self.interpreter(parameters, population)
             answers = compute.all([d.node for d in self.decisions])
             self._check_decisions(parameters, answers, population)
             raise BadInputError(problem)

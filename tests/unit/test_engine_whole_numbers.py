@@ -23,7 +23,7 @@ def asked(formula, **columns):
     program = compile(
         system(made, inputs=(INCOME, CODE), law={"limit": float(B)}), ["asked"], 2025, population
     )
-    numpy = program.interpreter(population)(program.outputs[0].node)
+    numpy = program.interpreter(program.parameters, population)(program.outputs[0].node)
     return np.asarray(program(program.parameters, population)["asked"]).tolist(), numpy.tolist()
 
 

@@ -78,7 +78,7 @@ def literal_of(node: Node) -> Any:
 
 def is_truth(node: Node) -> bool:
     """Whether a value is a truth value, or a number made of one."""
-    while node.op in ("astype", "broadcast") and node.dtype != np.bool_:
+    while node.op in ("astype", "broadcast") and node.args and node.dtype != np.bool_:
         node = node.args[0]
     return node.dtype == np.bool_
 

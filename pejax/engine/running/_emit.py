@@ -2,8 +2,7 @@
 
 Each row of `EMITTERS` is one operation of `_ops`. Values carry numpy's *kind* (float, integer,
 boolean) and the program's own widths: one float type throughout, 32-bit integers. Derivatives are
-total: where numpy's value is infinite or undefined in a row that a later `where` discards, the
-derivative is zero there instead of NaN.
+total: zero instead of NaN in rows of infinite or undefined values that a later `where` discards.
 """
 
 from __future__ import annotations
@@ -198,9 +197,7 @@ def _multiply(e: Emitter, node: Node) -> Array:
         return lax.bitwise_and(a, b)
     if node.dtype.kind != "f" or all(x.finite for x in node.args):
         return lax.mul(a, b)
-    if is_truth(node.args[0]):
-        return _total.masked(a, b)
-    return _total.masked(b, a) if is_truth(node.args[1]) else _total.multiply(a, b)
+    return _total.times(a, b, *map(is_truth, node.args))
 
 
 def _square(e: Emitter, node: Node) -> Array:

@@ -74,7 +74,8 @@ class Traced(NDArrayOperatorsMixin):
         self.owner = owner
 
     @property
-    def __class__(self) -> type:  # what `isinstance` asks of a value that is not known to it
+    def __class__(self) -> type:  # pyright: ignore[reportIncompatibleMethodOverride]
+        # What `isinstance` asks of a value that is not known to it.
         if self.node.shape:
             return np.ndarray
         if self.vocabulary is not None:  # neither a plain text nor a number
