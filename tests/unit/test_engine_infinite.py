@@ -4,6 +4,8 @@ XLA rewrites arithmetic by rules that hold for numbers alone; a law divides by z
 an infinite threshold by a truth value, and the source engine then says NaN.
 """
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -11,6 +13,8 @@ from _engine_rules import system
 
 from pejax import Population
 from pejax.engine import compile, input_variable, rule
+from pejax.engine.graph._ir import Graph
+from pejax.engine.graph._node import is_truth
 
 VALUES = [0.0, 1.0, -1.0, 2.5, np.inf, -np.inf, np.nan]
 PAIRS = np.array([(a, b) for a in VALUES for b in VALUES])
@@ -89,6 +93,15 @@ def test_it_is_what_numpy_gives(function):
     with np.errstate(all="ignore"):
         expected = (function(np, x.astype(np.float32), y.astype(np.float32)) + 0.0).astype(float)
     np.testing.assert_array_equal(np.asarray(found, float), expected)
+
+
+def test_a_factor_that_another_segment_computed_is_a_number_like_any():
+    """It has no arguments there: a segment is given its value."""
+    graph = Graph({"person": 3})
+    truth = graph.input("person.able", np.zeros(3, bool))
+    number = graph.apply("astype", truth, dtype=np.dtype(np.float32))
+    assert is_truth(truth) and is_truth(number)
+    assert not is_truth(dataclasses.replace(number, args=()))
 
 
 def test_a_derivative_beside_an_infinite_value_is_a_number():

@@ -49,6 +49,13 @@ def _masked_jvp(primals: Any, tangents: Any) -> tuple[Array, Array]:
     return masked(truth, other), change * truth
 
 
+def product(a: Array, b: Array, a_is_truth: bool, b_is_truth: bool) -> Array:
+    """`a * b`, of which one may be made of truth values and any may be infinite or NaN."""
+    if a_is_truth:
+        return masked(a, b)
+    return masked(b, a) if b_is_truth else multiply(a, b)
+
+
 def total(function: Callable[..., Array]) -> Callable[..., Array]:
     """An elementwise function with total derivatives, of every order."""
 
