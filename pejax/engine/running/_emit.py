@@ -196,7 +196,7 @@ def _multiply(e: Emitter, node: Node) -> Array:
         return lax.bitwise_and(a, b)
     if node.dtype.kind != "f" or all(x.finite for x in node.args):
         return lax.mul(a, b)
-    return _total.product(a, b, *map(is_truth, node.args))
+    return _total.times(a, b, *map(is_truth, node.args))
 
 
 def _square(e: Emitter, node: Node) -> Array:

@@ -49,7 +49,7 @@ def _masked_jvp(primals: Any, tangents: Any) -> tuple[Array, Array]:
     return masked(truth, other), change * truth
 
 
-def product(a: Array, b: Array, a_is_truth: bool, b_is_truth: bool) -> Array:
+def times(a: Array, b: Array, a_is_truth: bool, b_is_truth: bool) -> Array:
     """`a * b`, of which one may be made of truth values and any may be infinite or NaN."""
     if a_is_truth:
         return masked(a, b)
