@@ -77,7 +77,7 @@ def literal_of(node: Node) -> Any:
 
 
 def is_truth(node: Node) -> bool:
-    """Whether a value is a truth value, or a number made of one."""
+    """Whether a value is a truth value, or a number made of one; what a segment is given is not."""
     while node.op in ("astype", "broadcast") and node.args and node.dtype != np.bool_:
         node = node.args[0]
     return node.dtype == np.bool_
