@@ -24,7 +24,7 @@ from pejax.core._validate import PejaxError
 from pejax.engine import System
 
 SINCE = "2000-01-01.2039-12-31"
-"""For how long a case changes a number of the law."""
+"""For how long a case changes a parameter."""
 
 
 class Runner:

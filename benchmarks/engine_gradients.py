@@ -1,6 +1,6 @@
 """Derivatives of weighted totals by reverse mode against policyengine-us' own finite differences.
 
-For every pair of a number of the law and an output whose derivative is not zero: the program's
+For every pair of a parameter and an output whose derivative is not zero: the program's
 derivative, the program's central difference and the source engine's central difference of the same
 step. The step is chosen from a ladder by the program alone, before the source engine runs: the
 largest at which its difference still equals its derivative, because the source engine computes in
@@ -12,7 +12,7 @@ float32 and loses digits to small steps. A row is
 - `noise`: they do not, by less than the rounding of the source's float32 amounts explains;
 - `differs`: none of these. There should be none.
 
-The derivatives with respect to all numbers of the law are checked to be finite.
+The derivatives with respect to all parameters are checked to be finite.
 """
 
 import dataclasses
@@ -47,7 +47,7 @@ Totals = dict[str, float]
 
 @dataclasses.dataclass(frozen=True)
 class Number:
-    """A number of the law that holds all year, and the derivatives of totals that are not zero."""
+    """A parameter that holds all year, and the derivatives of totals that are not zero."""
 
     path: str
     value: float

@@ -23,7 +23,7 @@ OF = "snap"
 
 
 def gradient(program: engine.Program, population: Population) -> Callable[[Any], jax.Array]:
-    """The gradient of one aggregate in every number of the law."""
+    """The gradient of one aggregate in every parameter."""
 
     def total(parameters: engine.Parameters) -> jax.Array:
         return program(parameters, population)[OF].sum()

@@ -40,7 +40,7 @@ def block(run: Mapping[str, Any]) -> str:
     cost, entitled = (facts["reform"][name] / 1e9 for name in ("cost", "entitlement"))
     known = "" if facts["country_imported"] else " with what an earlier run had compiled"
     rows = {
-        "law": f"{law['traced']:,} variables traced; {law['parameters']:,} numbers of the law are"
+        "law": f"{law['traced']:,} variables traced; {law['parameters']:,} parameters are"
         " arguments",
         "reform": "child credit of $3,000, phase-out from $200,000 (couples) and $100,000:"
         f" ${cost:.1f} billion of federal income tax a year, where entitlements rise by"
@@ -75,7 +75,7 @@ def block(run: Mapping[str, Any]) -> str:
 
 
 def draw(by_decile: pd.DataFrame, sensitivity: pd.DataFrame) -> str:
-    """Who gains and who loses, above the numbers of the law that move the tax most."""
+    """Who gains and who loses, above the parameters that move the tax most."""
     upper = 40
     lower = upper + BARS + 110
     height = lower + ROWS * ROW + 76

@@ -26,7 +26,7 @@ def main(households: int | None = 2_000) -> tuple[float, pd.DataFrame]:
     entitled = float(weights @ np.asarray(after["ctc"] - before["ctc"], float))
     print(f"entitlements rise by {entitled / 1e9:,.1f} billion")
 
-    # Every number of the law, ranked by what one percent of it is worth.
+    # Every parameter, ranked by what one percent of it is worth.
     table = engine.sensitivity(program, program.parameters, people, "income_tax")
     print(table[["path", "value", "gradient", "dollars_per_percent", "status"]].head(5).to_string())
     print(table["status"].value_counts().to_string())

@@ -96,7 +96,7 @@ def at_law(study: Study, design: Design) -> pd.DataFrame:
 def central(
     program: engine.Program, families: Population, statistic: Statistic, path: str, step: float
 ) -> float:
-    """The central difference of a statistic in one number of the law."""
+    """The central difference of a statistic in one parameter."""
 
     def total(value: float) -> float:
         year = f"year:{program.recipe.period}"  # as the derivative: no other year moves

@@ -50,7 +50,7 @@ def compare(study: Study) -> pd.DataFrame:
 
 
 def _laws(study: Study) -> dict[str, tuple[str, str, Any]]:
-    """By name: the design whose program computes it, and the number of the law that is set."""
+    """By name: the design whose program computes it, and the parameter that is set."""
     laws: dict[str, tuple[str, str, Any]] = {}
     for design in study.designs:
         if design.fully_refundable:

@@ -95,7 +95,7 @@ def children(outputs: Outputs, population: Population) -> Float[Array, ""]:
 
 
 def poor_children(outputs: Outputs, population: Population) -> Float[Array, ""]:
-    """Children below the line: the exact count, a step function of every number of the law."""
+    """Children below the line: the exact count, a step function of every parameter."""
     below = stats.is_poor(*_means(outputs, population))
     return stats.total(below, _children(population))
 

@@ -1,4 +1,4 @@
-"""`pejax sensitivity`: what every number of the law is worth."""
+"""`pejax sensitivity`: what every parameter is worth."""
 
 from pathlib import Path
 from typing import Annotated

@@ -48,7 +48,7 @@ def _people_and_law(people: "People", law: "Law") -> rp.Section:
         "persons": f"{counts['person']:,}",
         "people they stand for, million": f"{weighted:,.1f}",
         "variables traced": f"{found['traced']:,}",
-        "numbers of the law": f"{found['parameters']:,}",
+        "parameters": f"{found['parameters']:,}",
     }
     tenths = law.by_decile
     chart = rp.bars(
@@ -97,7 +97,7 @@ def _reform_section(reform: "Reform", law: "Law") -> rp.Section:
         f"parameters: {name}": f"{count:,}" for name, count in status.items()
     }
     return rp.Section(
-        "A reform, and what every number of the law is worth",
+        "A reform, and what every parameter is worth",
         [
             rp.paragraph(
                 f"{REFORM_IN_WORDS} What it costs is what federal income tax, less refunds, falls"

@@ -82,7 +82,7 @@ def _fail_if_other_recipe(recipe: Mapping[str, Any]) -> None:
 def fail_if_other_leaves(index: ParameterIndex, graph: Graph) -> None:
     """Raise `ValueError` unless every number that a graph reads is there, and once."""
     if len(index.position) < len(index.leaves):
-        raise ValueError("a number of the law is there twice")
+        raise ValueError("a parameter is there twice")
     for node in graph.nodes:
         if node.op == "parameter" and node.attr("name") not in index.position:
-            raise ValueError(f"no number of the law is called {node.attr('name')!r}")
+            raise ValueError(f"no parameter is called {node.attr('name')!r}")

@@ -1,4 +1,4 @@
-"""Which numbers of the law reach anybody, and which meet a discontinuity.
+"""Which parameters reach anybody, and which meet a discontinuity.
 
 A zero derivative says two very different things: nobody's result depends on the number, or some
 do, but through a cliff (an age limit, an eligibility threshold) where the derivative is zero on

@@ -31,7 +31,7 @@ class VariableReport:
     **Arguments:** `status`, `traced`, `given` (an input) or `hoisted` (a column given in place of a
     formula). A formula that is neither is refused: compiling raises, with the reasons.
     `reason`; `nodes`, operations that its formula left in the program; `jumps`, how many of them
-    are discontinuous in a number of the law; `cuts_gradient`, whether it rounds a real number that
+    are discontinuous in a parameter; `cuts_gradient`, whether it rounds a real number that
     depends on the law or on the population, or was hoisted, so that a derivative stops there;
     `periods` it was computed for.
     """
@@ -161,7 +161,7 @@ def _status(system: System, outcome: Outcome, name: str) -> tuple[str, str]:
 
 
 def jumps_in_law(node: Node) -> bool:
-    """Whether a node is a discontinuous function of a number of the law."""
+    """Whether a node is a discontinuous function of a parameter."""
     op = OPS.get(node.op)
     jumps = (op is not None and op.jumps) or _is_rounding(node)
     return jumps and any(a.law and a.dtype.kind == "f" for a in node.args)

@@ -1,4 +1,4 @@
-"""How much each number of the law is worth: one reverse pass over the whole program."""
+"""How much each parameter is worth: one reverse pass over the whole program."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def gradient(
     population: Population,
     statistic: Statistic | str,
 ) -> tuple[Float[Array, ""], Parameters]:
-    r"""A statistic and its derivative with respect to every number of the law.
+    r"""A statistic and its derivative with respect to every parameter.
 
     :math:`\partial S(f(\theta, x), w) / \partial \theta` at fixed people and weights, in one
     reverse pass. The derivative has the form of the parameters: `gradient[path]`.
@@ -127,7 +127,7 @@ def sensitivity(
     step: float = 0.01,
     reach: bool = True,
 ) -> pd.DataFrame:
-    """Every number of the law, ranked by what one percent of it is worth.
+    """Every parameter, ranked by what one percent of it is worth.
 
     **Arguments:** `parameters`, where the derivative is taken; `statistic`, a function of (outputs,
     population) or the name of an output, whose weighted total is taken; `step`, the relative finite

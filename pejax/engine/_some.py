@@ -42,7 +42,7 @@ def some_of(
     without: Collection[int],
 ) -> Sequence[Interpreter]:
     """Some households that live in none of the given strata: as they are, and with other amounts,
-    some of them below zero, and under other numbers of the law, for what nobody in the population
+    some of them below zero, and under other parameters, for what nobody in the population
     happens to have and what a reform may bring."""
     chosen = _chosen(population, strata, without)
     if not len(chosen):

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("x64")
 
 
 class World:
-    """A graph over columns `x` and `y` and numbers of the law `p` and `q`, and its two meanings."""
+    """A graph over columns `x` and `y` and parameters `p` and `q`, and its two meanings."""
 
     def __init__(self):
         self.graph = Graph(SHADOW)
@@ -44,7 +44,7 @@ class World:
         return np.asarray(Interpreter({**columns, "link": LINK}, SIZES, numbers)(node))
 
     def jax(self, node, given):
-        """As a segment runs: the numbers of the law in one vector; kinks look at all that moves."""
+        """As a segment runs: the parameters in one vector; kinks look at all that moves."""
         law = jnp.stack([jnp.asarray(given["p"]), jnp.asarray(given["q"])])
         values = {}
         things = {LAW: law, self.graph.things["x"]: given["x"], self.graph.things["y"]: given["y"]}

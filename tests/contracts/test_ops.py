@@ -69,14 +69,14 @@ class Given:
 
 @dataclasses.dataclass(frozen=True)
 class Number:
-    """A number of the law."""
+    """A parameter."""
 
     value: float
 
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """A vector of numbers of the law."""
+    """A vector of parameters."""
 
     values: tuple[float, ...]
 

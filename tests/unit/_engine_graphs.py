@@ -303,6 +303,6 @@ class Maker:
         self._keep(entity, self.graph.apply(op, self._any(entity, "f")))
 
     def make_table(self) -> None:
-        """A number of the law by state."""
+        """A parameter by state."""
         table = self.graph.apply("pack", *[0.1 * i * (i % 3) for i in range(9)], self.law[0])
         self._keep("household", self.graph.apply("take", table, self.state))

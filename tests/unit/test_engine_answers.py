@@ -217,7 +217,7 @@ def test_a_loop_over_the_names_that_may_occur_looks_up_each():
     np.testing.assert_array_equal(found, [3.0, 4.0, 3.0, 3.0])
 
 
-# ---- numbers of the law in sets and dictionaries
+# ---- parameters in sets and dictionaries
 
 
 @pytest.mark.parametrize("number", [1.0, 2.0, 3.0])

@@ -102,7 +102,7 @@ def test_pieces_of_equal_content_share_their_code(people):
 
 
 def test_outputs_that_need_no_operation(people):
-    """A column, a literal, a number of the law as they are."""
+    """A column, a literal, a parameter as they are."""
 
     @rule(entity="person")
     def column(earnings):

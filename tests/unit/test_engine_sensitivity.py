@@ -1,4 +1,4 @@
-"""What each number of the law is worth, and which of them meet a cliff."""
+"""What each parameter is worth, and which of them meet a cliff."""
 
 import jax.numpy as jnp
 import numpy as np

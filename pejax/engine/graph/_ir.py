@@ -36,7 +36,7 @@ class Graph:
         self.entity_of = {n: e for e, n in self.sizes.items()}
         self.joined: dict[int, tuple[str, ...]] = {}  # lengths of columns put one after the other
         self.things: dict[str, int] = {}  # columns that may rise, by name, as bits of a trend
-        self.integers: set[str] = set()  # numbers of the law that are written without a fraction
+        self.integers: set[str] = set()  # parameters that are written without a fraction
         self.nodes: list[Node] = []
         self.origin: list[str] = []
         self.looped: Any = None  # the text over whose rows a formula loops in Python
@@ -71,7 +71,7 @@ class Graph:
         return self._intern("input", (), (("name", name),), shadow, ("i", name))
 
     def parameter(self, name: str, value: float) -> Node:
-        """A number of the law: a weakly typed float that the program takes as an argument."""
+        """A parameter: a weakly typed float that the program takes as an argument."""
         return self._intern("parameter", (), (("name", name),), float(value), ("p", name))
 
     # ---- operations

@@ -236,7 +236,7 @@ OPS: dict[str, Op] = _ufuncs() | _others()
 """Every operation by name."""
 
 LEAVES = ("constant", "input", "parameter")
-"""Nodes without arguments: a literal, a column of the population, a number of the law."""
+"""Nodes without arguments: a literal, a column of the population, a parameter."""
 
 SIZES = ("num", "shape")
 """Attributes that may hold an entity's size."""

@@ -120,7 +120,7 @@ def _divide(args: tuple[Node, ...]) -> Parts:
 
 def _factor(node: Node) -> int:
     """Which way a product goes with its other factor: not at all, where this one is the literal 0;
-    a number of the law that is 0 may become another."""
+    a parameter that is 0 may become another."""
     return node.trend.sign or int(node.data or node.law)
 
 

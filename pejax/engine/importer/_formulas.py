@@ -38,7 +38,7 @@ def tracing(numpy: Numpy) -> Iterator[Callable[..., Any]]:
 
 
 def _offset_by_law(original: Callable[..., Any]) -> Callable[..., Any]:
-    """A period moved by a number of the law: a decision, recorded as one."""
+    """A period moved by a parameter: a decision, recorded as one."""
 
     def offset(period: Any, size: Any, unit: Any = None) -> Any:
         return original(period, int(size) if isinstance(size, Traced) else size, unit)

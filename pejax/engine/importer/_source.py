@@ -93,7 +93,7 @@ def hoist(
 ) -> Population:
     """The population with variables computed by the source engine, as columns.
 
-    For formulas that cannot be traced. The program then takes them as given: no number of the law
+    For formulas that cannot be traced. The program then takes them as given: no parameter
     reaches them, and its report says so.
 
     **Arguments:** `extra`, columns of the population that are no variables.

@@ -324,7 +324,7 @@ def _check_paths(variable: Variable, system: System) -> None:
 
 
 def _find_part(variable: Variable, name: str, system: System) -> None:
-    """A part of a sum that is no variable is a number of the law."""
+    """A part of a sum that is no variable is a parameter."""
     try:
         system.law.find(name)
     except UnknownNameError:

@@ -21,7 +21,7 @@ FOR_GOOD = "9999-12-31"
 
 @dataclasses.dataclass(frozen=True)
 class LawParameter:
-    """One number of the law through time.
+    """One parameter through time.
 
     **Arguments:** `path`; `entries`, `(start, value)` in order of start; `label`, `unit` and
     `reference`, as the country documents them.

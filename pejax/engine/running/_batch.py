@@ -1,6 +1,6 @@
 """Many laws at once: what differs between them is computed for each, everything else once.
 
-Reforms change a few numbers of the law, and most of a program does not depend on any of them.
+Reforms change a few parameters, and most of a program does not depend on any of them.
 `jax.vmap` cannot know: to it the whole vector of numbers is batched. Here the laws are compared
 first. A segment that no differing number reaches runs once; in the others, only the nodes that one
 reaches are computed for every law.
@@ -171,7 +171,7 @@ def _compared(run: Run, differs: np.ndarray) -> list[Pattern | None]:
 
 def _moving_pieces(
     run: Run, patterns: list[Pattern | None], laws: Laws
-) -> list[tuple[Float[Array, "law number"], ...]]:
+) -> list[tuple[Float[Array, "parameter"], ...]]:
     """The numbers that differ, by segment and piece."""
     host = np.asarray(laws)
     found = []

@@ -116,7 +116,7 @@ def carries(node: Node) -> bool:
 def _at_the_roots(
     run: Run, theta: Array, cotangents: Sequence[Any]
 ) -> tuple[dict[int, Array], Array]:
-    """Cotangents of the values behind the roots, and of numbers of the law that are roots."""
+    """Cotangents of the values behind the roots, and of parameters that are roots."""
     held: dict[int, Array] = {}
     total = jnp.zeros_like(theta)
     for root, cotangent in zip(run.runtime.roots, cotangents, strict=True):

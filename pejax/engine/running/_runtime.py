@@ -49,7 +49,7 @@ FEWEST_AT_HOME = 200
 class Plan:
     """Some nodes cut into segments.
 
-    **Arguments:** `segments`; `slots`, where the numbers of the law lie that each reads, and its
+    **Arguments:** `segments`; `slots`, where the parameters lie that each reads, and its
     literals; `deal`, hands them out; `last`, the segment after which a value is not needed any
     more.
     """
@@ -328,7 +328,7 @@ class Run:
         return None if homes is None else homes.of.get(node.index)
 
     def root(self, root: Node, theta: Array, values: Mapping[int, Any]) -> Array:
-        """A root that no segment computes is a literal, an input, a number of the law or idle."""
+        """A root that no segment computes is a literal, an input, a parameter or idle."""
         emitter = Emitter({}, self.extent.rows(root.graph), self.runtime.dtype)
         if root.index in values:
             home = None if self.places is None else self._home(root)

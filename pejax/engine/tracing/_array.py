@@ -140,7 +140,7 @@ class Traced(NDArrayOperatorsMixin):
         return (Traced(self.graph.getitem(self.node, i), self.vocabulary) for i in range(rows))
 
     def __hash__(self) -> int:
-        """A number of the law is looked up in sets and dictionaries by what it is: a decision."""
+        """A parameter is looked up in sets and dictionaries by what it is: a decision."""
         if self.node.law and not self.node.data and self.node.ndim == 0:
             return hash(float(self))
         return id(self)

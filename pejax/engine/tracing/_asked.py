@@ -1,11 +1,11 @@
 """Of what type a value is, for formulas that ask: what the source engine has in its place.
 
-A number of the law is a Python number, a column an array, a count of rows a whole number. So
+A parameter is a Python number, a column an array, a count of rows a whole number. So
 `isinstance`, `type`, `hasattr` and `getattr` are replaced in a formula's globals, and `Traced` says
 the same of its class to whoever else asks (`match`, `numpy.isscalar`, a library).
 
 What cannot be told: a reform that writes a whole number as `3000.0` makes a float of an integer in
-the source engine; here a number of the law is asked whether it is whole. And an attribute that a
+the source engine; here a parameter is asked whether it is whole. And an attribute that a
 formula just reads (`try: x.shape`) is there on numbers too.
 """
 
@@ -78,7 +78,7 @@ def _flat(kinds: Any) -> list[type]:
 
 
 def _keep_kind(x: Any, tells: bool = True) -> None:
-    """Record that a number of the law is whole, or is not, where its type was decisive: a reform
+    """Record that a parameter is whole, or is not, where its type was decisive: a reform
     may make it another."""
     if tells and isinstance(x, _array.Traced) and x.node.weak and x.node.law:
         graph = x.graph

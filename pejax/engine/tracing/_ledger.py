@@ -1,4 +1,4 @@
-"""Every number of the law that a trace reads, each once."""
+"""Every parameter that a trace reads, each once."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Leaf:
 
 
 class Ledger:
-    """Collects every number of the law that a trace reads; `looked`, when it read a static value.
+    """Collects every parameter that a trace reads; `looked`, when it read a static value.
 
     **Arguments:** `graph`; `law`, as it is in force; `first` and `last`, the program's period as
     ISO dates; `missing`, the error a country raises for a path without a value.

@@ -27,7 +27,7 @@ Pending = tuple[str, Any, str]  # variable, period, branch: a branch may need wh
 class Trace:
     """What one trace shares among its branches.
 
-    **Arguments:** `links`, by group; `ledger`, the numbers of the law read; `prepare`, makes a
+    **Arguments:** `links`, by group; `ledger`, the parameters read; `prepare`, makes a
     formula ready to run on traced arrays; `final`, whether there
     are no other shadow sizes to try; `refused`, why formulas could not be traced; `given`, the
     population's inputs; `before`, its simulation under the law before a reform; `columns`, what

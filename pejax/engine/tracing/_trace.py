@@ -44,7 +44,7 @@ class Outcome:
     """What a trace leaves.
 
     **Arguments:** `graph`; `outputs`, the node and vocabulary of each; `guards`; `leaves`, the
-    numbers of the law read; `static`, its values that are none, and `looked`, the days for which
+    parameters read; `static`, its values that are none, and `looked`, the days for which
     they were read; `evaluated`, the periods for which each variable was computed; `given`, the
     variables that columns gave; `asked`, those of which formulas asked whether they are given.
     """
