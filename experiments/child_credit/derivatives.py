@@ -65,9 +65,9 @@ def at_law(study: Study, design: Design) -> pd.DataFrame:
     A number marked `jump` acts through a staircase: its derivative is zero almost everywhere, and
     the difference over a whole step of the staircase says what it does.
 
-    **Returns:** a row a statistic and number: `value`, `step`, `derivative`, `difference`,
-    `relative_error` (of those that do not jump). Numbers that the design does not read are left
-    out.
+    Returns:
+        A row a statistic and number: `value`, `step`, `derivative`, `difference`, `relative_error`
+        (of those that do not jump). Numbers that the design does not read are left out.
     """
     program, families = study.programs[design.name], study.families
     rows = []
@@ -110,9 +110,10 @@ def central(
 def smoothing(study: Study, design: Design) -> pd.DataFrame:
     """The headcount, which has no derivative, and its soft versions, which are biased.
 
-    **Returns:** a row a bandwidth: the exact and the soft count of poor children at the law's
-    amount, the bias, the soft count's derivative by the amount, and the exact count's central
-    difference over the configured step.
+    Returns:
+        A row a bandwidth: the exact and the soft count of poor children at the law's amount, the
+        bias, the soft count's derivative by the amount, and the exact count's central difference
+        over the configured step.
     """
     settings, point = study.config["smoothing"], study.grid.reference
     program, families = study.programs[design.name], study.families

@@ -23,8 +23,9 @@ Thresholds = Mapping[str, Number]
 class Design:
     """How much of the credit is paid to those who owe too little tax.
 
-    **Arguments:** `cap_follows_amount`, whether the most that is refunded a child is the amount
-    itself; `fully_refundable`, the law's own switch of 2021, a matter of the program's structure.
+    Attributes:
+        cap_follows_amount: whether the most that is refunded a child is the amount itself.
+        fully_refundable: the law's own switch of 2021, a matter of the program's structure.
     """
 
     name: str
@@ -66,7 +67,8 @@ class Grid:
     def of(cls, config: Mapping[str, Any]) -> "Grid":
         """The grid that a configuration describes.
 
-        **Raises:** `ValueError` if the reference is no point of it.
+        Raises:
+            ValueError: if the reference is no point of it.
         """
         grid = config["grid"]
         thresholds = {t["name"]: {s: t[s] for s in STATUSES} for t in grid["thresholds"]}

@@ -57,8 +57,10 @@ class Panel:
 def draw(grid: pd.DataFrame, titles: dict[str, str], law: dict[str, float | str]) -> str:
     """Poverty against the amount, and against cost, by design.
 
-    **Arguments:** `grid`, with `design`, `amount`, `rate`, `thresholds`, `cost` (billions) and
-    `poverty_rate` (per cent); `titles` of the designs; `law`, its `rate` and `thresholds`.
+    Args:
+        grid: with `design`, `amount`, `rate`, `thresholds`, `cost` (billions) and `poverty_rate`
+            (per cent); `titles` of the designs.
+        law: its `rate` and `thresholds`.
     """
     amounts = Panel(56, 76, grid["amount"], grid["poverty_rate"])
     costs = Panel(526, 76, grid["cost"], grid["poverty_rate"])

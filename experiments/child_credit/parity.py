@@ -16,8 +16,9 @@ def compare(study: Study) -> pd.DataFrame:
     The source engine gets the families as the file has them: it computes the tax that the credit
     may offset anew under each reform, and with it who itemises, which the programs hold fixed.
 
-    **Returns:** a row a reform and variable: `rows`, the largest absolute difference in dollars and
-    `above_tolerance`, how many rows differ by more than the tolerance.
+    Returns:
+        A row a reform and variable: `rows`, the largest absolute difference in dollars and
+        `above_tolerance`, how many rows differ by more than the tolerance.
     """
     settings = study.config["parity"]
     count = study.given.count("household")

@@ -58,9 +58,11 @@ def with_poverty_columns(
 ) -> Population:
     """The population with what no reform of the credit changes.
 
-    **Arguments:** `fixed`, entity and values of `RESOURCES`, `LINE` and `CHILD`.
+    Args:
+        fixed: entity and values of `RESOURCES`, `LINE` and `CHILD`.
 
-    **Returns:** `COLUMNS` by SPM unit: resources and line in dollars, and the number of children.
+    Returns:
+        `COLUMNS` by SPM unit: resources and line in dollars, and the number of children.
     """
 
     def total(name: str) -> Float[Array, " spm_unit"]:

@@ -30,9 +30,11 @@ Values = Mapping[str, tuple[str, Any]]  # entity and amounts by variable
 class Study:
     """Everything given, and nothing that is found.
 
-    **Arguments:** `given`, the families as the file has them; `fixed`, what the law gives them
-    whatever the credit; `families`, with that as columns, so that the programs of the credit are
-    small; `programs`, by design.
+    Attributes:
+        given: the families as the file has them.
+        fixed: what the law gives them whatever the credit.
+        families: with that as columns, so that the programs of the credit are small.
+        programs: by design.
     """
 
     config: Mapping[str, Any]

@@ -37,10 +37,13 @@ _IMPORT = dis.opmap["IMPORT_NAME"]
 class Seen:
     """What a description has met.
 
-    **Arguments:** `order`, of objects that may hold themselves, each kept with its number so that
-    no other gets its id; `holders`, modules, classes and functions of the user's, whose attributes
-    count if any code names them; `names`, those that code has; `told`, the attributes that are
-    described.
+    Attributes:
+        order: of objects that may hold themselves, each kept with its number so that no other gets
+            its id.
+        holders: modules, classes and functions of the user's, whose attributes count if any code
+            names them.
+        names: those that code has.
+        told: the attributes that are described.
     """
 
     order: dict[int, tuple[int, Any]] = dataclasses.field(default_factory=dict)

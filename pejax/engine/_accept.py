@@ -28,12 +28,16 @@ def accepted(
 ) -> Population:
     """The population as a program codes it, if it has what the program needs.
 
-    **Arguments:** `columns`, those that the program reads; `known`, every variable it reaches;
-    `entities`, those of its rules; `names`, what its country knows; `extra`, columns that nobody
-    reads.
+    Args:
+        columns: those that the program reads.
+        known: every variable it reaches.
+        entities: those of its rules.
+        names: what its country knows.
+        extra: columns that nobody reads.
 
-    **Raises:** `BadInputError` naming the group or column that is missing or not understood;
-    `UnknownNameError` for a column that the country does not know.
+    Raises:
+        BadInputError: naming the group or column that is missing or not understood.
+        UnknownNameError: a column that the country does not know.
     """
     fail_if_groups_missing(population, entities)
     ids = {c.variable for c in columns if c.name == IDS}
@@ -51,10 +55,12 @@ def columns_taken(
 ) -> tuple[Column, ...]:
     """The columns of a population that rules may read, each with the variable it gives.
 
-    **Arguments:** `ids`, variables that are the population's own ids whatever its columns are.
+    Args:
+        ids: variables that are the population's own ids whatever its columns are.
 
-    **Raises:** `UnknownNameError` for a column that the rules do not know and that is not `extra`;
-    `BadInputError` for one on another entity, and for two that give one variable.
+    Raises:
+        UnknownNameError: a column that the rules do not know and that is not `extra`.
+        BadInputError: one on another entity, and two that give one variable.
     """
     columns = [c for c in columns_of(population) if c.name not in extra]
     _fail_if_variable_is_a_link(population, names)

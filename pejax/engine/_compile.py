@@ -72,18 +72,23 @@ def compile(
     The formulas run once on symbolic arrays; what they ask Python to decide is decided on
     `population`, recorded and checked again at every run.
 
-    **Arguments:** `system`, from `import_country` or `System`; `outputs`, names of variables;
-    `period`, a year from 1900 to 2200; `population`, whose columns are the inputs; `dtype`,
-    `"float32"` or `"float64"`; `chunk`, households at a time, which bounds the memory of values
-    and gradients;
-    `cache`, a folder where the traced program is kept, so that the country package need not be
-    imported again; `check`, whether the program compares itself with the law's own graph in numpy
-    the first time that it runs on people of a new kind; `extra`, columns of the population that
-    the law does not read.
+    Args:
+        system: from `import_country` or `System`.
+        outputs: names of variables.
+        period: a year from 1900 to 2200.
+        population: whose columns are the inputs.
+        dtype: `"float32"` or `"float64"`.
+        chunk: households at a time, which bounds the memory of values and gradients.
+        cache: a folder where the traced program is kept, so that the country package need not be
+            imported again.
+        check: whether the program compares itself with the law's own graph in numpy the first time
+            that it runs on people of a new kind.
+        extra: columns of the population that the law does not read.
 
-    **Raises:** `UnknownNameError` for a variable that does not exist, and for a column that is
-    neither a variable of the country nor `extra`, with the nearest names; `UntraceableRule` for a
-    formula that cannot become part of a program, with the reason.
+    Raises:
+        UnknownNameError: a variable that does not exist, and a column that is neither a
+            variable of the country nor `extra`, with the nearest names.
+        UntraceableRule: a formula that cannot become part of a program, with the reason.
 
     >>> from pejax.testing import toy_population, toy_system
     >>> program = compile(toy_system(), ["income_tax"], 2025, toy_population())
@@ -118,7 +123,8 @@ def recompile(
 ) -> Program:
     """Trace again with decisions taken under `parameters`.
 
-    **Raises:** `BadInputError` for native rules that are not at hand, or have changed.
+    Raises:
+        BadInputError: native rules that are not at hand, or have changed.
     """
     if not recipe.native:
         country = import_country(recipe.package, start_instant=recipe.start_instant)

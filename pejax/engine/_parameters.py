@@ -59,8 +59,10 @@ class LeafInfo:
 class ParameterIndex:
     """What each entry of the vector is; hashes by content.
 
-    **Arguments:** `static`, values that decided the shape of the program; `period`, its first and
-    last day; `unread`, what is known of the rest of the law.
+    Args:
+        static: values that decided the shape of the program.
+        period: its first and last day.
+        unread: what is known of the rest of the law.
     """
 
     def __init__(
@@ -147,15 +149,19 @@ class Parameters(eqx.Module):
     def with_reform(self, reform: Mapping[str, Any]) -> Parameters:
         """The law with some numbers changed, for every year that the program reads.
 
-        **Arguments:** `reform`, PolicyEngine's own form: path to a number, or to `{dates: number}`.
-        A date, as `2025` or `2025-01-01`, is from then on; `2025-01-01.2025-12-31` and
-        `year:2025:1` end. A bare number holds from 2000 to 2099.
+        Args:
+            reform: PolicyEngine's own form: path to a number, or to `{dates: number}`. A date, as
+                `2025` or `2025-01-01`, is from then on; `2025-01-01.2025-12-31` and `year:2025:1`
+                end. A bare number holds from 2000 to 2099.
 
-        **Raises:** `UnknownNameError` with the nearest paths; `BadInputError` for a parameter that
-        the program does not read or a value that is no number; `StructuralReformError`, one of
-        those, for what needs another compile: booleans, texts, lists, whatever switches a
-        structural reform on, and dates that split an interval. **Warns:** `ReformWarning` where
-        the dates of a path miss all of its entries.
+        Raises:
+            UnknownNameError: a path that the law does not have, with the nearest ones.
+            BadInputError: a parameter that the program does not read, a value that is no number.
+            StructuralReformError: one of those, for what needs another compile: booleans, texts,
+                lists, whatever switches a structural reform on, dates that split an interval.
+
+        Warns:
+            ReformWarning: the dates of a path miss all of its entries.
         """
         _fail_if_no_reform(reform)
         values = self.values
@@ -243,8 +249,9 @@ def _fail_if_no_reform(reform: Any) -> None:
 def _number(path: str, value: Any, values: Array) -> Array:
     """The new value, a number or an array of one for each stacked reform.
 
-    **Raises:** `StructuralReformError` for what is no number; `BadInputError` for NaN, and for
-    numbers of another count than that of the stacked reforms.
+    Raises:
+        StructuralReformError: what is no number.
+        BadInputError: NaN, and numbers of another count than that of the stacked reforms.
     """
     if not _is_numeric(value):
         raise StructuralReformError(f"{path} is a number in this law; {shown(value)} is not")

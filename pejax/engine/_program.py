@@ -110,10 +110,11 @@ class Program:
     (`check`; what it found is in `report.checks`). Inside `jit` there is no comparison: run the
     program once outside.
 
-    **Raises:** `BadInputError` for a population whose columns differ from the compiled ones;
-    `SelfCheckError` for values that the graph does not give; `GuardMovedError` where a reform or
-    new data moves a recorded decision (outside `jit` and `grad`; inside, ask
-    `program.guards_hold`).
+    Raises:
+        BadInputError: a population whose columns differ from the compiled ones.
+        SelfCheckError: values that the graph does not give.
+        GuardMovedError: where a reform or new data moves a recorded decision (outside `jit` and
+            `grad`; inside, ask `program.guards_hold`).
     """
 
     outputs: tuple[Output, ...]
@@ -197,8 +198,9 @@ class Program:
     ) -> Interpreter:
         """The same program in numpy on one population: the oracle.
 
-        **Arguments:** `floats`, `"float32"` or `"float64"` for that width throughout; by default
-        every value is as wide as the source engine has it.
+        Args:
+            floats: `"float32"` or `"float64"` for that width throughout; by default every value is
+                as wide as the source engine has it.
         """
         rows, graph = sizes_of(population), self.outputs[0].node.graph
         given = self.parameters if parameters is None else parameters
@@ -253,8 +255,9 @@ class Program:
     ) -> Program:
         """The program with its decisions taken anew for this law and these people.
 
-        **Arguments:** `system`, the rules; only for a program read from disk whose rules were not
-        an installed country package.
+        Args:
+            system: the rules; only for a program read from disk whose rules were not an installed
+                country package.
         """
         from ._compile import recompile
 
@@ -293,8 +296,9 @@ class Program:
     def load(cls, path: str | Path, check: bool = True) -> Program:
         """Read what `save` wrote; `check` as in `engine.compile`.
 
-        **Raises:** `BadInputError`, naming the file, for one that is no program, of another
-        format, damaged or changed since.
+        Raises:
+            BadInputError: naming the file, for one that is no program, of another format, damaged
+                or changed since.
         """
         saved = _save.read(path)
         with _save.refused_if_damaged(path):
@@ -361,11 +365,8 @@ class Program:
         return accepted(population, self.columns, self.known, entities, self.names, extra)
 
     def _fail_if_numbers_outgrow(self, parameters: Parameters, population: Population) -> None:
-        """Whole numbers of these people fit, and their places are there; a decision that they
-        move comes first.
-
-        **Raises:** `BadInputError`; `GuardMovedError`.
-        """
+        """Whole numbers of these people fit in 32 bits, and their places are there; a decision that
+        they move comes first."""
         sizes = self.outputs[0].node.graph.sizes
         problem = outgrown(
             self._numbers, population, lambda: self.interpreter(parameters, population), sizes

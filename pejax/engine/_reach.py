@@ -59,8 +59,11 @@ def moved(
 ) -> set[str]:
     """Parameters whose finite step, up or down, changes a root in some row.
 
-    **Arguments:** `roots`, nodes of outputs; `names`, of parameters; `step`, relative; whole
-    numbers below 200 (ages, counts) move by one; `chunk`, households at a time, bounds memory.
+    Args:
+        roots: nodes of outputs.
+        names: of parameters.
+        step: relative; whole numbers below 200 (ages, counts) move by one.
+        chunk: households at a time, bounds memory.
     """
     live = live_parameters(roots)
     remaining = {n: live[n] for n in names if n in live}

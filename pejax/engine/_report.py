@@ -28,12 +28,16 @@ chooses between keeps its derivative."""
 class VariableReport:
     """One variable.
 
-    **Arguments:** `status`, `traced`, `given` (an input) or `hoisted` (a column given in place of a
-    formula). A formula that is neither is refused: compiling raises, with the reasons.
-    `reason`; `nodes`, operations that its formula left in the program; `jumps`, how many of them
-    are discontinuous in a parameter; `cuts_gradient`, whether it rounds a real number that
-    depends on the law or on the population, or was hoisted, so that a derivative stops there;
-    `periods` it was computed for.
+    A formula that has none of the statuses is refused: compiling raises, with the reasons.
+
+    Attributes:
+        status: "traced", "given" (an input) or "hoisted" (a column given in place of a formula).
+        reason: why it is so.
+        nodes: operations that its formula left in the program.
+        jumps: how many of them are discontinuous in a parameter.
+        cuts_gradient: whether it rounds a real number that depends on the law or on the population,
+            or was hoisted, so that a derivative stops there.
+        periods: those that it was computed for.
     """
 
     variable: str

@@ -40,8 +40,11 @@ _PROGRAM, _ARRAYS, _REPORT, _DIGESTS = "program.json", "arrays.npz", "report.jso
 class Saved:
     """What a file holds.
 
-    **Arguments:** `roots`, nodes; `header`, what is said of them; `report`, a text; `digest`, of
-    roots and header, as `digest` gives it.
+    Attributes:
+        roots: nodes.
+        header: what is said of them.
+        report: a text.
+        digest: of roots and header, as `digest` gives it.
     """
 
     roots: list[Node]
@@ -129,8 +132,9 @@ def refused_if_damaged(path: str | Path) -> Iterator[None]:
 def read(path: str | Path) -> Saved:
     """What `write` wrote.
 
-    **Raises:** `BadInputError` for a file that is not a program, of another format, or changed
-    since it was written.
+    Raises:
+        BadInputError: a file that is not a program, of another format, or changed since it was
+            written.
     """
     held = io.BytesIO(Path(path).read_bytes())  # a file that is not there says so itself
     with refused_if_damaged(path), zipfile.ZipFile(held) as archive:

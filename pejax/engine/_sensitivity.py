@@ -73,9 +73,10 @@ def evaluate(
 ) -> Float[Array, ""]:
     """A statistic of the program's outputs.
 
-    **Arguments:** `parameters`, those of the law, `program.parameters`, or of a reform;
-    `statistic`, the name of an output, whose weighted total is taken, or a function of (outputs,
-    population).
+    Args:
+        parameters: those of the law, `program.parameters`, or of a reform.
+        statistic: the name of an output, whose weighted total is taken, or a function of (outputs,
+            population).
 
     >>> from pejax.testing import toy_population, toy_program
     >>> program = toy_program()
@@ -129,14 +130,17 @@ def sensitivity(
 ) -> pd.DataFrame:
     """Every parameter, ranked by what one percent of it is worth.
 
-    **Arguments:** `parameters`, where the derivative is taken; `statistic`, a function of (outputs,
-    population) or the name of an output, whose weighted total is taken; `step`, the relative finite
-    step that tells a cliff from an unreached number; `reach`, whether to take that step (it costs a
-    few seconds a thousand numbers).
+    Args:
+        parameters: where the derivative is taken.
+        statistic: a function of (outputs, population) or the name of an output, whose weighted
+            total is taken.
+        step: the relative finite step that tells a cliff from an unreached number.
+        reach: whether to take that step (it costs a few seconds a thousand numbers).
 
-    **Returns:** a table: `path`, `start`, `label`, `unit`, `value`, `gradient` (per unit of the
-    value), `dollars_per_percent` (gradient x value / 100), `elasticity`, `discontinuities`
-    (variables in which the number meets a jump), `reference`, and `status`:
+    Returns:
+        A table: `path`, `start`, `label`, `unit`, `value`, `gradient` (per unit of the value),
+        `dollars_per_percent` (gradient x value / 100), `elasticity`, `discontinuities` (variables
+        in which the number meets a jump), `reference`, and `status`:
 
     - `active`: the derivative is not zero;
     - `cliff`: it is zero, yet a finite step changes somebody's result;
@@ -144,7 +148,8 @@ def sensitivity(
     - `unused`: no path of the program leads from the number to the outputs that the statistic uses;
     - `flat`: it is zero and the step was not taken (`reach=False`).
 
-    **Raises:** `FloatingPointError` naming the paths if a derivative is not a number.
+    Raises:
+        FloatingPointError: naming the paths if a derivative is not a number.
     """
     import pandas as pd
 

@@ -30,8 +30,11 @@ _AGAIN = (
 class Unread:
     """The rest of the law.
 
-    **Arguments:** `paths`, every parameter that the law has; `switches`, those of which the country
-    makes formulas or other numbers when it is put together; `outputs`, of the program.
+    Attributes:
+        paths: every parameter that the law has.
+        switches: those of which the country makes formulas or other numbers when it is put
+            together.
+        outputs: of the program.
     """
 
     paths: Paths = dataclasses.field(default_factory=Paths)
@@ -41,7 +44,8 @@ class Unread:
     def fail_if_structural(self, path: str, static: Mapping[str, Any]) -> None:
         """Refuse an edit of what decides which operations there are.
 
-        **Raises:** `StructuralReformError`.
+        Raises:
+            StructuralReformError: the path is one of those.
         """
         if path in static:
             raise StructuralReformError(
@@ -80,7 +84,8 @@ def warn_that_nothing_changes(
 ) -> None:
     """Say that a reform's dates miss every day for which the program reads the path.
 
-    **Arguments:** `read`, the first and last of the days of each reading.
+    Args:
+        read: the first and last of the days of each reading.
     """
     when = sorted({f"{first} to {last}" for first, last in read} - {f"{period[0]} to {period[1]}"})
     others = f" and reads it for {_some(tuple(when))}" if when else ""
@@ -100,7 +105,8 @@ def warn_of_idle_reforms(
 ) -> None:
     """Say which reforms that are written into the law change nothing of what was compiled.
 
-    **Arguments:** `read`, by path, the first and last of the days for which it was read.
+    Args:
+        read: by path, the first and last of the days for which it was read.
     """
     for path, edits in ((p, e) for r in reforms for p, e in read_reform(r).items()):
         if path not in read:

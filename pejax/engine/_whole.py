@@ -26,7 +26,8 @@ def fail_if_literals_are_beyond(roots: Sequence[Node]) -> None:
 
     Where it is only compared, or becomes a float, it is itself.
 
-    **Raises:** `UntraceableRule`.
+    Raises:
+        UntraceableRule: a formula that has one.
     """
     refused: dict[str, str] = {}
     nodes = reachable(list(roots))
@@ -51,8 +52,9 @@ def outgrown(
 ) -> str | None:
     """What is wrong with the whole numbers that rules reckon from these people; looked at once.
 
-    **Arguments:** `interpreter`, makes what computes a node in 64 bits; `graph_sizes`, shadow sizes
-    by entity.
+    Args:
+        interpreter: makes what computes a node in 64 bits.
+        graph_sizes: shadow sizes by entity.
     """
     columns = arrays(population, whole.columns) if whole.nodes else {}
     if not whole.nodes or is_traced((columns, population.links)):
@@ -114,9 +116,11 @@ def _ends(values: jax.Array) -> Ends:
 def fail_if_result_is_at_the_end(name: str, values: Any, expected: Any) -> None:
     """No result is the largest whole number because a larger one was cut off.
 
-    **Arguments:** `expected`, computes the same in 64 bits.
+    Args:
+        expected: computes the same in 64 bits.
 
-    **Raises:** `BadInputError`.
+    Raises:
+        BadInputError: a number that 32 bits do not hold.
     """
     if values.dtype.kind != "i" or is_traced(values):
         return

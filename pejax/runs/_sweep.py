@@ -57,16 +57,22 @@ def sweep(
 ) -> pd.DataFrame:
     """Evaluate statistics under many reforms without compiling anything for any of them.
 
-    **Arguments:** `reforms`, dictionaries in PolicyEngine's form or `Parameters`; `statistics`,
-    names of outputs (their weighted totals) or functions of (outputs, population) by name;
-    `executor`, `"local"` or `"ray"`; `out`, a folder where finished batches are kept, so that an
-    interrupted sweep goes on where it stopped, with any `batch`; `batch`, reforms a `vmap`;
-    `progress`, called with batches (done, all).
+    Args:
+        reforms: dictionaries in PolicyEngine's form or `Parameters`.
+        statistics: names of outputs (their weighted totals) or functions of (outputs, population)
+            by name.
+        executor: `"local"` or `"ray"`.
+        out: a folder where finished batches are kept, so that an interrupted sweep goes on where it
+            stopped, with any `batch`.
+        batch: reforms a `vmap`.
+        progress: called with batches (done, all).
 
-    **Returns:** one row a reform, in order: `reform` and a column for each statistic.
+    Returns:
+        One row a reform, in order: `reform` and a column for each statistic.
 
-    **Raises:** before anything runs, what `Parameters.with_reform` raises for a reform, with its
-    number.
+    Raises:
+        PejaxError: before anything runs, what `Parameters.with_reform` raises for a reform, with
+            its number.
     """
     _check_call(program, population, batch, workers, progress)
     if not isinstance(executor, str) or executor not in ("local", "ray"):
@@ -142,8 +148,9 @@ def _padded(laws: np.ndarray, batch: int) -> np.ndarray:
 class _Work:
     """What is done with reforms.
 
-    **Arguments:** `differs`, the parameters in which any reform of the sweep differs; `statistics`,
-    by name.
+    Attributes:
+        differs: the parameters in which any reform of the sweep differs.
+        statistics: by name.
     """
 
     program: Program

@@ -22,8 +22,10 @@ class Apart:
     What the strata pass calls idle is zero, what it gives a home is computed there and zero
     elsewhere. Equal values on all rows say that the pass changes none.
 
-    **Arguments:** `roots`, nodes of one graph; `strata`, the column; `whole`, an interpreter of the
-    same graph on `population`.
+    Args:
+        roots: nodes of one graph.
+        strata: the column.
+        whole: an interpreter of the same graph on `population`.
     """
 
     def __init__(

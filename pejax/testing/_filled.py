@@ -29,8 +29,8 @@ def with_every_input(
     A survey leaves most inputs of a law at their defaults, and engines that are compared on it
     agree on long formulas because they are zero. Values are a function of (key, variable).
 
-    **Arguments:** `skip`, inputs that stay as they are, such as one whose random answers the law
-    does not know.
+    Args:
+        skip: inputs that stay as they are, such as one whose random answers the law does not know.
 
     >>> from pejax.testing import toy_population, toy_program, toy_system
     >>> people = toy_population()

@@ -43,7 +43,8 @@ def toy_oracle(
 ) -> dict[str, np.ndarray]:
     """Every variable of Toyland for 2025 in float64, in the population's row order.
 
-    **Arguments:** `reform`, values that replace those of `NUMBERS`.
+    Args:
+        reform: values that replace those of `NUMBERS`.
 
     >>> from pejax.testing import toy_population
     >>> toy_oracle(toy_population())["income_tax"].shape

@@ -85,8 +85,10 @@ class Table:
 class Row:
     """One operation of the contract.
 
-    **Arguments:** `args`, what it takes (anything else is a literal); `attrs`; `slope`, whether
-    its derivative is to equal a difference quotient at ordinary values.
+    Attributes:
+        args: what it takes (anything else is a literal).
+        attrs: its settings.
+        slope: whether its derivative is to equal a difference quotient at ordinary values.
     """
 
     args: tuple[Any, ...]

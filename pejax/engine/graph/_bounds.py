@@ -34,8 +34,11 @@ def is_beyond(node: Node) -> bool:
 class Reckoned:
     """The whole numbers of some nodes that are reckoned from columns, links and literals.
 
-    **Arguments:** `nodes`, arguments first; `columns`, the names of the columns among them;
-    `numbers`, which of them are numbers of rows; `token`, by which these are told from any others.
+    Attributes:
+        nodes: arguments first.
+        columns: the names of the columns among them.
+        numbers: which of them are numbers of rows.
+        token: by which these are told from any others.
     """
 
     nodes: tuple[Node, ...]
@@ -47,8 +50,9 @@ class Reckoned:
         """The first nodes on any way that may hold more than 32 bits, and the places that may not
         be there.
 
-        **Arguments:** `ends`, the least and the greatest value of each column; `sizes`, shadow size
-        to row count.
+        Args:
+            ends: the least and the greatest value of each column.
+            sizes: shadow size to row count.
         """
         known: dict[int, Ends | None] = {}
         found: list[Node] = []

@@ -19,9 +19,11 @@ def copied(roots: Sequence[Node], given: Sequence[tuple[Node, str]] = ()) -> lis
     A trace leaves far more nodes than its results need, each with its value on the shadow
     population; a program is kept for long.
 
-    **Arguments:** `given`, nodes that all others, and the roots, are to read as inputs of a name.
+    Args:
+        given: nodes that all others, and the roots, are to read as inputs of a name.
 
-    **Returns:** the roots, then the given nodes as they are computed.
+    Returns:
+        The roots, then the given nodes as they are computed.
     """
     old, names = roots[0].graph, {node.index: name for node, name in given}
     graph = Graph(old.sizes)

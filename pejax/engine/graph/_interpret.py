@@ -34,9 +34,12 @@ def resolve(node: Node, sizes: Mapping[int, int]) -> dict[str, Any]:
 class Interpreter:
     """Evaluates nodes on one population.
 
-    **Arguments:** `inputs`, arrays by input name; `sizes`, shadow size to row count; `parameters`,
-    values by parameter name (default: the values traced); `memory`, bytes of columns to remember
-    between questions (default: all); `floats`, one width for every float instead of the source's.
+    Args:
+        inputs: arrays by input name.
+        sizes: shadow size to row count.
+        parameters: values by parameter name (default: the values traced).
+        memory: bytes of columns to remember between questions (default: all).
+        floats: one width for every float instead of the source's.
     """
 
     def __init__(

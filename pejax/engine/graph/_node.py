@@ -21,11 +21,15 @@ Attrs = tuple[tuple[str, Hashable], ...]
 class Node:
     """One value of the program.
 
-    **Arguments:** `index`, its place in the graph (arguments come first); `op`, `args`, `attrs`;
-    `shadow`, its value on the shadow population; `data` and `law`, whether it depends on the
-    population and on a parameter; `finite`, whether it is finite whenever inputs are; `trend`,
-    which way it goes when those rise; `origin`, the variable whose formula asked for it; `graph`,
-    where it lives.
+    Attributes:
+        index: its place in the graph (arguments come first).
+        op, args, attrs: what is done, to which nodes, and how.
+        shadow: its value on the shadow population.
+        data, law: whether it depends on the population and on a parameter.
+        finite: whether it is finite whenever inputs are.
+        trend: which way it goes when those rise.
+        origin: the variable whose formula asked for it.
+        graph: where it lives.
     """
 
     index: int

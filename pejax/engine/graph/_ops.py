@@ -23,9 +23,13 @@ import numpy as np
 class Op:
     """One array operation.
 
-    **Arguments:** `name`; `run`, its meaning in numpy; `elementwise`, whether it maps over rows;
-    `symmetric`, whether its two arguments commute; `jumps`, whether it is discontinuous; `kinks`,
-    whether its derivative is.
+    Attributes:
+        name: what it is called.
+        run: its meaning in numpy.
+        elementwise: whether it maps over rows.
+        symmetric: whether its two arguments commute.
+        jumps: whether it is discontinuous.
+        kinks: whether its derivative is.
     """
 
     name: str

@@ -27,7 +27,9 @@ from ._support import AND, Sets, support
 class Strata:
     """A column of the households and the values it may have.
 
-    **Arguments:** `column`, an input's name such as `household.state_fips`; `values`, ascending.
+    Attributes:
+        column: an input's name such as `household.state_fips`.
+        values: ascending.
     """
 
     column: str
@@ -38,9 +40,11 @@ class Strata:
 class Homes:
     """Where nodes are worth computing.
 
-    **Arguments:** `strata`; `of`, the stratum of each node that is asked for in one alone; `idle`,
-    nodes that are zero wherever they are asked for; `structural`, those that any rows compute for
-    themselves from their own links.
+    Attributes:
+        strata: those of the program.
+        of: the stratum of each node that is asked for in one alone.
+        idle: nodes that are zero wherever they are asked for.
+        structural: those that any rows compute for themselves from their own links.
     """
 
     strata: Strata

@@ -52,8 +52,11 @@ def support(
 ) -> tuple[Sets, Sets]:
     """For every node the strata where it may be nonzero, and where it may be zero.
 
-    **Arguments:** `nodes`, arguments first; `column`, whose values `values` are the strata;
-    `own`, those that whole households compute for themselves; `numbers`, those of rows.
+    Args:
+        nodes: arguments first.
+        column: whose values `values` are the strata.
+        own: those that whole households compute for themselves.
+        numbers: those of rows.
     """
     every = (1 << len(values)) - 1
     decided = decided_by_stratum(nodes, column, values)

@@ -25,8 +25,9 @@ LAW = 1
 class Trend(NamedTuple):
     """How a value moves, as far as a derivative tells.
 
-    **Arguments:** `up` and `down`, the things (as bits) with which it rises and falls; `sign`, of
-    the value itself, 1, -1 or 0, as far as it can be told.
+    Args:
+        up, down: the things (as bits) with which it rises and falls.
+        sign: of the value itself, 1, -1 or 0, as far as it can be told.
     """
 
     up: int = 0

@@ -40,8 +40,9 @@ _EXTRA = {"policyengine_us": "us"}
 class Structure:
     """Changes of a country's variables.
 
-    **Arguments:** `changes`, classes that make or replace variables; `neutralized`, variables that
-    are switched off.
+    Attributes:
+        changes: classes that make or replace variables.
+        neutralized: variables that are switched off.
     """
 
     changes: tuple[type, ...] = ()
@@ -52,10 +53,13 @@ class Structure:
 class Country:
     """A country package, not yet imported.
 
-    **Arguments:** `package`; `version`, from the package's metadata; `reform`, changes written into
-    its law before tracing, a list of them as JSON; `start_instant`, the day on which the package
-    looks at its own structural reforms, if not the one it says itself; `structure`, changes of its
-    variables.
+    Attributes:
+        package: its name.
+        version: from the package's metadata.
+        reform: changes written into its law before tracing, a list of them as JSON.
+        start_instant: the day on which the package looks at its own structural reforms, if not the
+            one it says itself.
+        structure: changes of its variables.
     """
 
     package: str
@@ -75,7 +79,8 @@ class Country:
 
         A name that passes may still turn out unknown when the package is imported.
 
-        **Raises:** `UnknownNameError` with the nearest names.
+        Raises:
+            UnknownNameError: with the nearest names.
         """
         fail_if_no_variable(self.package, names)
 
@@ -113,12 +118,15 @@ class Country:
 
         A second structural reform comes on top of the first.
 
-        **Arguments:** `changes`, the package's own `Reform` classes, and `Variable` classes, each
-        added or put in the place of the one of its name; `neutralized`, variables to switch off.
+        Args:
+            changes: the package's own `Reform` classes, and `Variable` classes, each added or put
+                in the place of the one of its name.
+            neutralized: variables to switch off.
 
-        **Raises:** `UnknownNameError` for a variable that does not exist, with the nearest names;
-        `BadInputError` for a change of another kind (for a class of another kind when the country
-        is loaded).
+        Raises:
+            UnknownNameError: a variable that does not exist, with the nearest names.
+            BadInputError: a change of another kind (for a class of another kind when the country is
+                loaded).
 
         >>> country = import_country("policyengine_us")  # doctest: +SKIP
         >>> reformed = country.with_structure(neutralized=["eitc"])  # doctest: +SKIP
@@ -135,13 +143,15 @@ class Country:
 def import_country(package: str, start_instant: str = "") -> Country:
     """Name an installed OpenFisca-family country package, such as `"policyengine_us"`.
 
-    **Arguments:** `start_instant`, as the package's own simulation takes it: the day on which it
-    looks at parameters that switch on structural reforms (policyengine_us: 2024-01-01).
+    Args:
+        start_instant: as the package's own simulation takes it: the day on which it looks at
+            parameters that switch on structural reforms (policyengine_us: 2024-01-01).
 
     >>> import_country("policyengine_us").package  # doctest: +SKIP
     'policyengine_us'
 
-    **Raises:** `MissingExtraError` with the exact `pip install` if it is not installed.
+    Raises:
+        MissingExtraError: with the exact `pip install` if it is not installed.
     """
     if importlib.util.find_spec(package) is None:
         extra = _EXTRA.get(package)

@@ -24,7 +24,9 @@ _YEAR = 2025
 def moved_inputs(own: type, system: Any) -> dict[str, Moved]:
     """The moves that a country's class makes.
 
-    **Arguments:** `own`, the class; `system`, the country's own tax and benefit system.
+    Args:
+        own: the class.
+        system: the country's own tax and benefit system.
     """
     core = importlib.import_module("policyengine_core.simulations").Simulation
     with _same_dice():
@@ -79,8 +81,9 @@ def built(
     A situation or a data set is read while a simulation is built, and what the country does with
     inputs comes after. Setting them on a finished simulation would be too late.
 
-    **Arguments:** `links`, the group row of every person, by group; without it there is one person;
-    `options`, of the class.
+    Args:
+        links: the group row of every person, by group; without it there is one person.
+        options: of the class.
     """
     given = links or {e.key: np.zeros(1, int) for e in system.group_entities}
 

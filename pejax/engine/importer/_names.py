@@ -27,7 +27,8 @@ def fail_if_no_variable(package: str, names: Iterable[str]) -> None:
     A variable is a class in the package's text, or is made by a call of `type`: its name is then
     quoted somewhere, or put together from texts that are.
 
-    **Raises:** `UnknownNameError` with the nearest names of variables.
+    Raises:
+        UnknownNameError: with the nearest names of variables.
     """
     files = _files(package)
     left = set(names)

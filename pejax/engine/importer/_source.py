@@ -30,14 +30,19 @@ def source_simulation(
 ) -> Any:
     """The country package's own simulation of the same people.
 
-    **Arguments:** `package`, its name, or its rules after a reform of any kind; `population`, whose
-    columns are the package's input variables, given as those of a situation are; `period`, the
-    year that those columns describe; `extra`, columns that are no variables.
+    Args:
+        package: its name, or its rules after a reform of any kind.
+        population: whose columns are the package's input variables, given as those of a situation
+            are.
+        period: the year that those columns describe.
+        extra: columns that are no variables.
 
-    **Returns:** its `Simulation`; `.calculate(name, period)` gives numpy arrays in the population's
-    row order.
+    Returns:
+        Its `Simulation`; `.calculate(name, period)` gives numpy arrays in the population's row
+        order.
 
-    **Raises:** what `engine.compile` raises for these columns.
+    Raises:
+        PejaxError: what `engine.compile` raises for these columns.
     """
     country = import_country(package) if isinstance(package, str) else package
     system = country.load() if isinstance(country, Country) else country
@@ -96,7 +101,8 @@ def hoist(
     For formulas that cannot be traced. The program then takes them as given: no parameter
     reaches them, and its report says so.
 
-    **Arguments:** `extra`, columns of the population that are no variables.
+    Args:
+        extra: columns of the population that are no variables.
     """
     system = country.load().source
     simulation = source_simulation(country, population, period, extra)

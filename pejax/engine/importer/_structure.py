@@ -18,9 +18,10 @@ def restructured(
 ) -> tuple[Any, str]:
     """The country's own object after structural changes, and a name for its version.
 
-    **Arguments:** `changes`, the country's own `Reform` classes, applied in order, and `Variable`
-    classes, each added or put in the place of the one of its name; `neutralized`, names of
-    variables that are their default for everybody.
+    Args:
+        changes: the country's own `Reform` classes, applied in order, and `Variable` classes, each
+            added or put in the place of the one of its name.
+        neutralized: names of variables that are their default for everybody.
     """
     changes, neutralized = tuple(changes), tuple(neutralized)
     for name in neutralized:

@@ -31,7 +31,9 @@ _FUNCTION = "create_structural_reforms_from_parameters"
 class OwnReforms:
     """The structural reforms that a country's law may switch on.
 
-    **Arguments:** `create`, the package's function of (law, day); `start`, the day.
+    Attributes:
+        create: the package's function of (law, day).
+        start: the day.
     """
 
     create: Callable[[Any, str], Any]
@@ -94,9 +96,11 @@ class _Touched:
 def own_reforms(package: str, start: str = "") -> OwnReforms | None:
     """The package's own, None if it has none.
 
-    **Arguments:** `start`, the day on which they are looked at, if not the package's own.
+    Args:
+        start: the day on which they are looked at, if not the package's own.
 
-    **Raises:** `BadInputError` for a package that has reforms but no such day.
+    Raises:
+        BadInputError: a package that has reforms but no such day.
     """
     if importlib.util.find_spec(f"{package}.system") is None:
         return None
@@ -117,8 +121,9 @@ def own_reforms(package: str, start: str = "") -> OwnReforms | None:
 def is_switched(own: OwnReforms, base: System, written: System) -> bool:
     """Whether reforms that are written into the law touch what decides its structure.
 
-    **Raises:** `BadInputError` if the country does not look on the days of the reform, or if the
-    reform switches off what the country's formulas have built in.
+    Raises:
+        BadInputError: if the country does not look on the days of the reform, or if the reform
+            switches off what the country's formulas have built in.
     """
     before, after = own.looked_at(base, base.law), own.looked_at(base, written.law)
     touched = sorted({p for reform in written.reforms for p in reform if p in before or p in after})
@@ -167,7 +172,8 @@ def reformed_source(
     """Apply reforms to a country's own object, as its simulation does: parameters, the structural
     reforms that they switch on, and both once more.
 
-    **Returns:** the object, and the parameters that the structural reforms read or set.
+    Returns:
+        The object, and the parameters that the structural reforms read or set.
     """
     core = importlib.import_module("policyengine_core.reforms").Reform
     edits = [core.from_dict(dict(reform)) for reform in reforms]

@@ -74,17 +74,21 @@ def rule(
     The body is ordinary numpy. A Python `if` on values is decided on the population at compile
     time, recorded, and checked at every run.
 
-    **Arguments:** `entity`; `name`, the variable's (default: the function's); `kind`, float
-    (default), int, bool, enum or str; `period`, `"year"`, `"month"` (amounts in months add up to a
-    year) or `"eternity"` (a column holds for all time, a function reads the period for which it is
-    asked); `default`, the value where `defined_for`, a boolean variable, is false;
-    `vocabulary`, the class of an enum's members; `start` and `stop`, the first and last day on
-    which the function is the law, `"2025-01-01"` (`start` may also be `"2025"` or `"2025-07"`): it
-    computes the periods that begin within them, and several rules may share a name if their dates
-    do not overlap.
+    Args:
+        entity: whose variable it is.
+        name: the variable's (default: the function's).
+        kind: float (default), int, bool, enum or str.
+        period: `"year"`, `"month"` (amounts in months add up to a year) or `"eternity"` (a column
+            holds for all time, a function reads the period for which it is asked).
+        default: the value where `defined_for`, a boolean variable, is false.
+        vocabulary: the class of an enum's members.
+        start, stop: the first and last day on which the function is the law, `"2025-01-01"`
+            (`start` may also be `"2025"` or `"2025-07"`): it computes the periods that begin within
+            them, and several rules may share a name if their dates do not overlap.
 
-    **Raises:** `BadInputError` for what is not a function, for settings that do not exist and for
-    what is no date, each with the rule's name.
+    Raises:
+        BadInputError: what is not a function, for settings that do not exist and for what is no
+            date, each with the rule's name.
 
     >>> @rule(entity="person")
     ... def income_tax(taxable_income, params):
@@ -124,8 +128,11 @@ def input_variable(
 ) -> Variable:
     """A variable that only the population gives.
 
-    **Arguments:** as in `rule`; `default`, for populations without the column; `uprating`, the path
-    of the index with which a value of one year is carried to a later one.
+    The other arguments are those of `rule`.
+
+    Args:
+        default: for populations without the column.
+        uprating: the path of the index with which a value of one year is carried to a later one.
 
     >>> input_variable("age", entity="person", kind="int").default
     0
@@ -144,13 +151,17 @@ def build_system(
 ) -> System:
     """Rules, inputs and the law's numbers as a `System` that `engine.compile` takes.
 
-    **Arguments:** `entities`, the persons first and the largest group last, of which every other
-    group is a part: `("person", "tax_unit", "household")`; `parameters`, a nested dictionary (see
-    `law_from`); `rules`, made by `rule`, or `Variable`s whose parts `adds` and `subtracts` name;
-    `inputs`, made by `input_variable`.
+    Args:
+        entities: the persons first and the largest group last, of which every other group is a
+            part: `("person", "tax_unit", "household")`.
+        parameters: a nested dictionary (see `law_from`).
+        rules: made by `rule`, or `Variable`s whose parts `adds` and `subtracts` name.
+        inputs: made by `input_variable`.
 
-    **Raises:** `UnknownNameError` for an argument, variable, entity or path that does not exist,
-    with the nearest names; `BadInputError` for two variables of one name.
+    Raises:
+        UnknownNameError: an argument, variable, entity or path that does not exist, with the
+            nearest names.
+        BadInputError: two variables of one name.
 
     >>> @rule(entity="person")
     ... def tax(income, params):

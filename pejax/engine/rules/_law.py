@@ -23,8 +23,10 @@ FOR_GOOD = "9999-12-31"
 class LawParameter:
     """One parameter through time.
 
-    **Arguments:** `path`; `entries`, `(start, value)` in order of start; `label`, `unit` and
-    `reference`, as the country documents them.
+    Attributes:
+        path: by which it is addressed.
+        entries: `(start, value)` in order of start.
+        label, unit, reference: as the country documents them.
     """
 
     path: str
@@ -119,7 +121,8 @@ class LawNode:
     def find(self, path: str) -> LawNode | LawScale | LawParameter:
         """Follow a dotted path, through `[i]` for a scale's brackets.
 
-        **Raises:** `UnknownNameError` with the nearest names at the step that fails.
+        Raises:
+            UnknownNameError: with the nearest names at the step that fails.
         """
         at: Any = self
         walked = ""
@@ -156,8 +159,9 @@ def _unknown_step(path: str, walked: str, name: str, options: Any) -> UnknownNam
 def fail_if_another_kind(parameter: Any, path: str, edits: tuple[Edit, ...]) -> None:
     """An edit keeps what its parameter is: a number, a boolean, a text or a list.
 
-    **Raises:** `BadInputError` for a path that is a branch or a scale of the tree, and for values
-    of another kind than those in the law. None, the end of a parameter, is of every kind.
+    Raises:
+        BadInputError: a path that is a branch or a scale of the tree, and values of another
+            kind than those in the law. None, the end of a parameter, is of every kind.
     """
     if not isinstance(parameter, LawParameter):
         named = next((p.path for p in parameters_under(parameter)), "none")

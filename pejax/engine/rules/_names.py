@@ -15,8 +15,9 @@ _SHOWN = 8
 class Moved:
     """An input that a country's own simulation keeps under another name.
 
-    **Arguments:** `to`, that name; empty, where the simulation does something else with it;
-    `yields`, whether an input that is given by that name stays, and this one with it.
+    Attributes:
+        to: that name; empty, where the simulation does something else with it.
+        yields: whether an input that is given by that name stays, and this one with it.
     """
 
     to: str
@@ -27,8 +28,10 @@ class Moved:
 class Names:
     """The names that a country knows.
 
-    **Arguments:** `country`; `entities`, the entity of every variable; `moved`, the inputs that its
-    own simulation keeps under another name.
+    Attributes:
+        country: its name.
+        entities: the entity of every variable.
+        moved: the inputs that its own simulation keeps under another name.
 
     >>> law = Names("law", {"pay": "person", "stored_pay": "person"}, {"pay": Moved("stored_pay")})
     >>> law.variables(["pay"])
@@ -42,7 +45,8 @@ class Names:
     def variables(self, given: Collection[str]) -> dict[str, str]:
         """The variable whose values a column gives, by the column's name, if these are given.
 
-        **Raises:** `BadInputError` for two columns that give one variable.
+        Raises:
+            BadInputError: two columns that give one variable.
         """
         return {name: self._variable(name, given) for name in given}
 
@@ -65,8 +69,9 @@ class Names:
     def fail_if_unknown(self, places: Iterable[tuple[str, str]]) -> None:
         """Every (entity, column) is a variable, on that entity.
 
-        **Raises:** `UnknownNameError` with the nearest names; `BadInputError` for a variable of
-        another entity.
+        Raises:
+            UnknownNameError: with the nearest names.
+            BadInputError: a variable of another entity.
         """
         places = list(places)
         strange = [(entity, name) for entity, name in places if name not in self.entities]

@@ -72,8 +72,9 @@ def read_reform(reform: Mapping[str, Any]) -> dict[str, tuple[Edit, ...]]:
     >>> read_reform({"tax.rate": {"2025": 0.2}})["tax.rate"][0].dates
     'from 2025-01-01'
 
-    **Raises:** `BadInputError` for what is not a date, for a span that ends before it starts and
-    for dates outside the law.
+    Raises:
+        BadInputError: what is not a date, for a span that ends before it starts and for dates
+            outside the law.
     """
     return {path: _edits(path, given) for path, given in reform.items()}
 
@@ -122,7 +123,8 @@ def _only(days: list[str]) -> str | None:
 def read_day(text: str) -> str:
     """The first day of `2025`, `2025-07` or `2025-07-01`.
 
-    **Raises:** `ValueError` for what is no date.
+    Raises:
+        ValueError: what is no date.
     """
     found = _INSTANT.fullmatch(text)
     if found is None:

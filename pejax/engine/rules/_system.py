@@ -30,12 +30,17 @@ if TYPE_CHECKING:
 class Variable:
     """One variable of the rules.
 
-    **Arguments:** `entity`; `kind`, one of float, int, bool, enum, str; `period`, its definition
-    period; `formula`, the period's formula or None; `adds` and `subtracts`, names of variables or
-    parameters, or the path of a list of them; `defined_for`, the variable that limits it;
-    `uprating`, the path of the index that carries an earlier input forward; `stock`, whether a
-    month of it equals its year; `vocabulary`, an enum's class; `dtype`, as the source engine
-    stores it.
+    Attributes:
+        entity: whose variable it is.
+        kind: one of float, int, bool, enum, str.
+        period: its definition period.
+        formula: the period's formula or None.
+        adds, subtracts: names of variables or parameters, or the path of a list of them.
+        defined_for: the variable that limits it.
+        uprating: the path of the index that carries an earlier input forward.
+        stock: whether a month of it equals its year.
+        vocabulary: an enum's class.
+        dtype: as the source engine stores it.
     """
 
     name: str
@@ -82,17 +87,27 @@ def _no_other_rules() -> Any:
 class System:
     """Rules of one country.
 
-    **Arguments:** `name` and `version`; `person` and `groups`, entity keys; `containing`, the
-    groups that contain a group; `variables`; `law`; `period`, reads a period; `tracing`, opens a
-    trace and gives the function that prepares formulas for it; `source`, the country's own object,
-    which some formulas ask for; `clone`, another such object under the same law, to be changed;
-    `of_source`, the same country by another such object; `abolitions`, the branch of the law with
-    a switch for each variable; `reforms`, those that are written into the law, in PolicyEngine's
-    form, and `before`, the rules without them; `restructured`, makes what the country itself makes
-    of such a law; `switches`, the parameters of which it does; `start_instant`, the day on which it
-    looks at them; `listed`, the paths of all parameters; `carry`, whether inputs carry over to
-    later periods; `missing`, the error for a path without a value; `moved`, the inputs that the
-    country's own simulation keeps under another name.
+    Attributes:
+        name, version: of the country.
+        person, groups: entity keys.
+        containing: the groups that contain a group.
+        variables: by name.
+        law: the tree of parameters.
+        period: reads a period.
+        tracing: opens a trace and gives the function that prepares formulas for it.
+        source: the country's own object, which some formulas ask for.
+        clone: another such object under the same law, to be changed.
+        of_source: the same country by another such object.
+        abolitions: the branch of the law with a switch for each variable.
+        reforms: those that are written into the law, in PolicyEngine's form, and `before`, the
+            rules without them.
+        restructured: makes what the country itself makes of such a law.
+        switches: the parameters of which it does.
+        start_instant: the day on which it looks at them.
+        listed: the paths of all parameters.
+        carry: whether inputs carry over to later periods.
+        missing: the error for a path without a value.
+        moved: the inputs that the country's own simulation keeps under another name.
     """
 
     name: str
@@ -147,7 +162,8 @@ class System:
     def variable(self, name: str) -> Variable:
         """Look a variable up.
 
-        **Raises:** `UnknownNameError` with the nearest names.
+        Raises:
+            UnknownNameError: with the nearest names.
         """
         try:
             return self.variables[name]
@@ -165,8 +181,9 @@ class System:
         are changed here, and the system is compiled again. If a country's own function makes other
         formulas of the law so changed, the system has those.
 
-        **Raises:** `UnknownNameError` with the nearest paths; `BadInputError` for dates outside the
-        law and for values of another kind than the law's.
+        Raises:
+            UnknownNameError: with the nearest paths.
+            BadInputError: dates outside the law and for values of another kind than the law's.
         """
         edits = read_reform(reform)
         for path, dated in edits.items():

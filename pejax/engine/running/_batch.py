@@ -35,7 +35,9 @@ Laws = Float[Array, "law leaf"]
 class Pattern:
     """What of a segment differs between laws.
 
-    **Arguments:** `pieces`, the parameters, by place; `inputs` and `outputs`, likewise.
+    Attributes:
+        pieces: the parameters, by place.
+        inputs, outputs: likewise.
     """
 
     pieces: tuple[int, ...]

@@ -72,7 +72,8 @@ class Check:
 class Checker:
     """What a program has checked already, and what it found.
 
-    **Arguments:** `checks`, where every comparison is noted.
+    Attributes:
+        checks: where every comparison is noted.
     """
 
     checks: list[Check]
@@ -82,7 +83,8 @@ class Checker:
     def __call__(self, run: Run, theta: Any, moved: Sequence[Any]) -> None:
         """Compare an evaluation that has just run with numpy, on people of kinds not seen yet.
 
-        **Raises:** `SelfCheckError`.
+        Raises:
+            SelfCheckError: a difference that no rounding explains.
         """
         if self.busy or not run.runtime.roots:
             return

@@ -59,8 +59,10 @@ def deal(population: Population, chunk: int) -> Population:
 class Round:
     """Quantities across households that can be computed at the same time.
 
-    **Arguments:** `names`, under which later rounds read them; `kinds`, the operations that make
-    them up of the blocks' parts; `runtime`, what computes the parts.
+    Attributes:
+        names: under which later rounds read them.
+        kinds: the operations that make them up of the blocks' parts.
+        runtime: what computes the parts.
     """
 
     names: tuple[str, ...]
@@ -72,8 +74,10 @@ class Round:
 class Chunked:
     """A program that is run block after block.
 
-    **Arguments:** `rounds`, what is computed first; `outputs`, one entry a row; `decisions`, which
-    depend on the population through the rounds alone.
+    Attributes:
+        rounds: what is computed first.
+        outputs: one entry a row.
+        decisions: which depend on the population through the rounds alone.
     """
 
     rounds: tuple[Round, ...]
@@ -101,7 +105,8 @@ def chunked(
 ) -> Chunked:
     """A program in rounds.
 
-    **Arguments:** `runtime`, what makes some nodes executable.
+    Args:
+        runtime: what makes some nodes executable.
     """
     levels = _levels([*outputs, *decisions])
     names = [[f"across.{k}.{i}" for i in range(len(level))] for k, level in enumerate(levels)]

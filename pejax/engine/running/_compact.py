@@ -29,8 +29,10 @@ Key = tuple[int, str]
 class Places:
     """The rows of every stratum in one population.
 
-    **Arguments:** `extents`, how many rows each stratum is computed with; `arrays`, by stratum and
-    name: `household.rows`, where they lie, and their own `household.group`, `.real` and so on.
+    Attributes:
+        extents: how many rows each stratum is computed with.
+        arrays: by stratum and name: `household.rows`, where they lie, and their own
+            `household.group`, `.real` and so on.
     """
 
     extents: tuple[Extent, ...]
@@ -105,7 +107,8 @@ def places_like(
 def own_rows(population: Population, strata: Strata) -> list[dict[str, np.ndarray]]:
     """The rows of every stratum and their links to each other, without padding.
 
-    **Raises:** `ValueError` where a household belongs to none of the strata.
+    Raises:
+        ValueError: where a household belongs to none of the strata.
     """
     entity, _, name = strata.column.partition(".")
     stratum = _strata_of(population, strata, np.asarray(population.columns[entity][name]))

@@ -1,8 +1,7 @@
 """The same operations in JAX, written with `jax.lax` primitives so that programs stay small.
 
-Each row of `EMITTERS` is one operation of `_ops`. Values carry numpy's *kind* (float, integer,
-boolean) and the program's own widths: one float type throughout, 32-bit integers. Derivatives are
-total: zero instead of NaN in rows of infinite or undefined values that a later `where` discards.
+A row of `EMITTERS` is one operation of `_ops`. Values carry numpy's *kind* and the program's widths:
+one float type, 32-bit integers. Derivatives are total: zero instead of NaN in rows without a value.
 """
 
 from __future__ import annotations
@@ -30,10 +29,11 @@ _MODE = {True: "promise_in_bounds", False: "drop"}  # links are in bounds, numbe
 class Emitter:
     """Turns nodes into JAX values inside a trace.
 
-    **Arguments:** `values`, what is known by node index; `sizes`, shadow size to row count;
-    `dtype`, the program's float type; `ordered`, shadow sizes of groups whose members stand
-    together; `neighbours`, how far apart two of them can stand; `things`, the columns and the
-    law's numbers, for kinks to see whether they move.
+    Args:
+        values, sizes: what is known by node index, and row counts by shadow size.
+        dtype: the program's float type.
+        ordered, neighbours: shadow sizes of groups whose members stand together, and how far apart.
+        things: the columns and the law's numbers, for kinks to see whether they move.
     """
 
     def __init__(

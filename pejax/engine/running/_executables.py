@@ -57,8 +57,11 @@ Key = tuple[tuple[Any, ...], tuple[Any, ...]]
 class Job:
     """A function to be compiled for arguments of known shapes.
 
-    **Arguments:** `content`, a key of what the function computes; `arguments`, their shapes;
-    `results`, a tree like its results'; `lower`, what lowers it for the arguments.
+    Attributes:
+        content: a key of what the function computes.
+        arguments: their shapes.
+        results: a tree like its results'.
+        lower: what lowers it for the arguments.
     """
 
     content: tuple[Any, ...]

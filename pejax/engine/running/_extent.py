@@ -14,8 +14,10 @@ class Extent:
     Ordered links let a sum over members run through memory once, which halves its time, and a rank
     compare neighbours instead of sorting.
 
-    **Arguments:** `sizes`, rows by entity; `ordered`, groups whose members stand together in
-    ascending order; `largest`, the members of the largest group of each kind, where known.
+    Attributes:
+        sizes: rows by entity.
+        ordered: groups whose members stand together in ascending order.
+        largest: the members of the largest group of each kind, where known.
     """
 
     sizes: tuple[tuple[str, int], ...]

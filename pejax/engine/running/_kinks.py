@@ -29,7 +29,9 @@ Things = tuple[Array, ...]
 class Ways(NamedTuple):
     """Which way the arguments of a kink go, up (1) or down (-1), as one thing rises.
 
-    **Arguments:** `first` and `second`, each by itself; `both`, the first less the second.
+    Args:
+        first, second: each by itself.
+        both: the first less the second.
     """
 
     first: int
@@ -40,7 +42,9 @@ class Ways(NamedTuple):
 class Sides(NamedTuple):
     """The ways of the arguments as each of some things rises; one for all where these agree.
 
-    **Arguments:** `ways`; `things`, as bits, unless all agree.
+    Args:
+        ways: which way the arguments go.
+        things: as bits, unless all agree.
     """
 
     ways: tuple[Ways, ...]

@@ -41,7 +41,8 @@ def _keys(e: Emitter, key: Node, keep: Array) -> list[Array]:
 def among_neighbours(ids: Array, keys: Sequence[Array], apart: int) -> Array:
     """How many members of the same group come before: they all stand within `apart` rows.
 
-    **Arguments:** `keys`, by which members are ordered, the first first.
+    Args:
+        keys: by which members are ordered, the first first.
     """
     rank = jnp.zeros_like(ids)
     for step in range(1, min(apart, ids.size - 1) + 1):

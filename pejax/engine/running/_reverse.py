@@ -35,8 +35,10 @@ if TYPE_CHECKING:
 class Pull:
     """The way back through one segment.
 
-    **Arguments:** `active`, the outputs that have a cotangent; `wanted`, the inputs that pass one
-    on; `added`, for each of those whether there is one already, to be added to.
+    Attributes:
+        active: the outputs that have a cotangent.
+        wanted: the inputs that pass one on.
+        added: for each of those whether there is one already, to be added to.
     """
 
     active: tuple[int, ...]

@@ -49,9 +49,11 @@ FEWEST_AT_HOME = 200
 class Plan:
     """Some nodes cut into segments.
 
-    **Arguments:** `segments`; `slots`, where the parameters lie that each reads, and its
-    literals; `deal`, hands them out; `last`, the segment after which a value is not needed any
-    more.
+    Attributes:
+        segments: in the order in which they run.
+        slots: where the parameters lie that each reads, and its literals.
+        deal: hands them out.
+        last: the segment after which a value is not needed any more.
     """
 
     segments: list[Segment]
@@ -64,9 +66,13 @@ class Plan:
 class Runtime:
     """The executable form of some nodes.
 
-    **Arguments:** `roots`; `position`, the place of each parameter in the law's vector of length
-    `total`; `dtype`, the float type; `strata`, a column by whose values rows may be set apart;
-    `names`, what roots are called; `check`, what compares an evaluation with numpy.
+    Attributes:
+        roots: the nodes that are asked for.
+        position: the place of each parameter in the law's vector of length `total`.
+        dtype: the float type.
+        strata: a column by whose values rows may be set apart.
+        names: what roots are called.
+        check: what compares an evaluation with numpy.
     """
 
     roots: tuple[Node, ...]
@@ -123,9 +129,11 @@ class Runtime:
     ) -> list[Array]:
         """The roots' values, one entry a padded row. Pure: `grad`, `jvp`, `vmap`, `jit` apply.
 
-        **Arguments:** `across`, values of inputs that are not the population's own, but known of
-        all households together; `grow`, whether to pad to the next size bucket; a population that
-        is one block of another has its padding already.
+        Args:
+            across: values of inputs that are not the population's own, but known of all households
+                together.
+            grow: whether to pad to the next size bucket; a population that is one block of another
+                has its padding already.
         """
         if not self.roots:
             return []
@@ -180,10 +188,14 @@ class Runtime:
 class Run:
     """One evaluation: a runtime, and the population that it runs on.
 
-    **Arguments:** `extent`, the rows; `places`, where the strata lie, if they run on their own
-    rows; `inputs`, arrays that no derivative passes through, by node; `moving` and `moved`, inputs
-    that depend on the law, and their values; `population`; `across`, names of the inputs that are
-    not its own; `kept`, whether machine code that was made before may be used.
+    Attributes:
+        extent: the rows.
+        places: where the strata lie, if they run on their own rows.
+        inputs: arrays that no derivative passes through, by node.
+        moving, moved: inputs that depend on the law, and their values.
+        population: whose rows these are.
+        across: names of the inputs that are not its own.
+        kept: whether machine code that was made before may be used.
     """
 
     runtime: Runtime
@@ -199,8 +211,9 @@ class Run:
     def __call__(self, theta: Float[Array, " leaf"], again: bool = False) -> list[Array]:
         """The roots' values.
 
-        **Arguments:** `again`, whether a derivative is to run forward once more instead of keeping
-        what crosses the segments' borders.
+        Args:
+            again: whether a derivative is to run forward once more instead of keeping what crosses
+                the segments' borders.
         """
         variables = (theta, self.moved)
         if is_traced(variables) and self.concrete(self.inputs) and is_reverse(variables):
@@ -253,9 +266,11 @@ class Run:
     ) -> Run:
         """The same evaluation on others of equal size, with the executables of this one.
 
-        **Arguments:** `arrays`, the population's inputs; `across`, those that are not its own;
-        `kept`, `apart`, `ordered`, whether machine code is used, strata are set apart and the order
-        of links is made use of as here.
+        Args:
+            arrays: the population's inputs.
+            across: those that are not its own.
+            kept, apart, ordered: whether machine code is used, strata are set apart and the order
+                of links is made use of as here.
         """
         extent, places = self.extent, None
         strata = self.runtime.strata

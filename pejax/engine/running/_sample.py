@@ -23,9 +23,11 @@ MOST = 800
 class Sample:
     """Some households.
 
-    **Arguments:** `population`, as large as the one it is of, the rest padding; `counts`, the real
-    rows of each entity, which come first; `rows`, where they lie in the population; `kinds`, the
-    households' strata and numbers of persons.
+    Attributes:
+        population: as large as the one it is of, the rest padding.
+        counts: the real rows of each entity, which come first.
+        rows: where they lie in the population.
+        kinds: the households' strata and numbers of persons.
     """
 
     population: Population

@@ -44,11 +44,16 @@ SEGMENT_NODES = 250
 class Segment:
     """Nodes of a program that are compiled together.
 
-    **Arguments:** `nodes`; `inputs` and `outputs`, what crosses its borders; `pieces`, the
-    parameters it reads: single numbers, and tables that stay together; `digest`, of the content;
-    `stratum`, on whose rows alone it runs; `homes`, the strata in which its inputs were computed;
-    `places`, the rows and links of strata that it needs; `watched`, the columns (as bits of a
-    trend) that its kinks ask whether they move; `held`, functions that were jitted for it.
+    Attributes:
+        nodes: arguments first.
+        inputs, outputs: what crosses its borders.
+        pieces: the parameters it reads: single numbers, and tables that stay together.
+        digest: of the content.
+        stratum: on whose rows alone it runs.
+        homes: the strata in which its inputs were computed.
+        places: the rows and links of strata that it needs.
+        watched: the columns (as bits of a trend) that its kinks ask whether they move.
+        held: functions that were jitted for it.
     """
 
     nodes: tuple[Node, ...]

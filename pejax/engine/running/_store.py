@@ -35,8 +35,9 @@ _DIGEST_BYTES = 32
 class Store:
     """A folder of executables.
 
-    **Arguments:** `folder`, private to this user; `made_with`, a digest of what made them besides
-    their own content.
+    Attributes:
+        folder: private to this user.
+        made_with: a digest of what made them besides their own content.
     """
 
     folder: Path

@@ -53,9 +53,12 @@ def deciding(decider: Decider) -> Iterator[None]:
 class Traced(NDArrayOperatorsMixin):
     """A symbolic numpy array, one entry a row of an entity (or a scalar).
 
-    **Arguments:** `node`; `vocabulary`, the names behind integer codes (an enum class or a tuple
-    of strings), or None for numbers; `mask`, the deferred selection; `owner`, whose array it is, if
-    it is not a formula's own.
+    Args:
+        node: its value in the graph.
+        vocabulary: the names behind integer codes (an enum class or a tuple of strings), or None
+            for numbers.
+        mask: the deferred selection.
+        owner: whose array it is, if it is not a formula's own.
     """
 
     __array_priority__ = 1000.0
@@ -230,10 +233,7 @@ class Traced(NDArrayOperatorsMixin):
         return self.owner or "another array, of which it is a view,"
 
     def fail_if_not_own(self) -> None:
-        """What a formula changes in place is its own array.
-
-        **Raises:** `Untraceable`.
-        """
+        """What a formula changes in place is its own array."""
         if self.owner is not None:
             raise Untraceable(
                 f"it changes the array of {self.owner} in place, which others read before or after:"
@@ -435,7 +435,8 @@ def first_traced(x: Any) -> Traced | None:
 def mask_of(args: Any) -> Node | None:
     """The deferred selection that the arguments have in common.
 
-    **Raises:** `Untraceable` for rows of one selection with those of another.
+    Raises:
+        Untraceable: rows of one selection with those of another.
     """
     found = None
     for a in map(held, args):

@@ -51,7 +51,8 @@ def python_value(node: Node) -> Any:
 def is_instance(x: Any, kinds: Any) -> bool:
     """`isinstance` for formulas.
 
-    **Raises:** `Untraceable` for a class of the source engine, which nothing here is.
+    Raises:
+        Untraceable: a class of the source engine, which nothing here is.
     """
     if not _stands_in(x):
         return isinstance(x, kinds)

@@ -58,9 +58,11 @@ class Guard:
 class People:
     """The real population, as a trace asks of it.
 
-    **Arguments:** `everybody`, computes nodes for shadow sizes; `strata`, a column by whose values
-    the law divides households; `some`, the same for some households outside of given strata, as
-    they are and with other amounts.
+    Attributes:
+        everybody: computes nodes for shadow sizes.
+        strata: a column by whose values the law divides households.
+        some: the same for some households outside of given strata, as they are and with other
+            amounts.
     """
 
     everybody: Callable[[dict[str, int]], Interpreter]

@@ -115,8 +115,9 @@ class Holder:
 class RulesView:
     """A simulation's rules as its formulas look at them.
 
-    **Arguments:** `copied`, whether they are the branch's own: then a variable may be switched
-    off. The rules themselves are shared by everybody and never changed.
+    Args:
+        copied: whether they are the branch's own: then a variable may be switched off. The rules
+            themselves are shared by everybody and never changed.
     """
 
     def __init__(self, simulation: Simulation, copied: bool = False) -> None:

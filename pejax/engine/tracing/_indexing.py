@@ -152,7 +152,8 @@ def _is_beginning(mask: Node | None) -> bool:
 def fail_unless_within(groups: Node, num: int) -> None:
     """Numbers of groups are those of `num` places; that they are is a decision on the population.
 
-    **Raises:** `Untraceable`.
+    Raises:
+        Untraceable: the numbers may be larger.
     """
     from ._array import Traced, Untraceable
     from ._rows import Rows

@@ -87,7 +87,8 @@ def id_columns(
     """The population's own ids as columns, where the rules have a variable for them and a column is
     given that may refer to them (a parent's id). Without, rules number the rows.
 
-    **Arguments:** `always`, variables that are ids of the population whatever is given.
+    Args:
+        always: variables that are ids of the population whatever is given.
     """
     given = list(given)
     referred = any(column.variable.endswith("_id") for column in given)
@@ -114,7 +115,8 @@ def recoded(population: Population, columns: Iterable[Column]) -> Population:
 
     A population knows the names that occur in it, a program all that its rules know.
 
-    **Raises:** `BadInputError` for a name that a column does not know.
+    Raises:
+        BadInputError: a name that a column does not know.
     """
     held = {entity: dict(named) for entity, named in population.columns.items()}
     texts = dict(population.schema.vocabularies)

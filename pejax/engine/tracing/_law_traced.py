@@ -237,7 +237,8 @@ def _pick(key: Traced, names: list[str]) -> tuple[Node, bool]:
 def _truths(column: dict[str, int]) -> list[int]:
     """The columns for true and for false.
 
-    **Raises:** `Untraceable` where a table has none.
+    Raises:
+        Untraceable: where a table has none.
     """
     found = [column.get(name, column.get(name.lower())) for name in ("True", "False")]
     if None in found:

@@ -39,8 +39,11 @@ class Leaf:
 class Ledger:
     """Collects every parameter that a trace reads; `looked`, when it read a static value.
 
-    **Arguments:** `graph`; `law`, as it is in force; `first` and `last`, the program's period as
-    ISO dates; `missing`, the error a country raises for a path without a value.
+    Args:
+        graph: where its nodes live.
+        law: as it is in force.
+        first, last: the program's period as ISO dates.
+        missing: the error a country raises for a path without a value.
     """
 
     def __init__(

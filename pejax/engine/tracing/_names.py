@@ -80,7 +80,8 @@ def _shared_enum(choices: Sequence[Any]) -> Any:
 def enum_code(choice: Any, vocabulary: type[enum.Enum]) -> Any:
     """The code of a name, or the codes of an array, in an enum.
 
-    **Raises:** `Untraceable` for a name that the enum does not have.
+    Raises:
+        Untraceable: a name that the enum does not have.
     """
     if isinstance(choice, _array.Traced):
         return in_vocabulary(choice, vocabulary)
@@ -119,7 +120,8 @@ def each_name(text: _array.Traced) -> Iterator[str]:
 def by_name(graph: Graph, made: Any) -> Any:
     """What a loop over the rows of a text made, gathered to those rows; else `made` itself.
 
-    **Raises:** `Untraceable` for what is not one value a name: a count, a place, a test of any.
+    Raises:
+        Untraceable: what is not one value a name: a count, a place, a test of any.
     """
     looped = graph.looped
     if looped is None:
@@ -141,7 +143,8 @@ def by_name(graph: Graph, made: Any) -> Any:
 def whole_loops(graph: Graph, function: Callable[..., Any], *args: Any) -> Any:
     """`function(*args)`, whose loops over names must each have given one value a name.
 
-    **Raises:** `Untraceable`.
+    Raises:
+        Untraceable: a loop that did not.
     """
     outer, graph.looped = graph.looped, None
     try:

@@ -125,7 +125,8 @@ def graph_of(x: Any) -> Graph:
 def only(function: str, given: Mapping[str, Any], **harmless: Any) -> None:
     """Refuse options that are not meant here; those in `harmless` may have their default.
 
-    **Raises:** `Untraceable`.
+    Raises:
+        Untraceable: an option that has another value.
     """
     for name, value in given.items():
         if name not in harmless or not (harmless[name] is ANY or value is harmless[name]):

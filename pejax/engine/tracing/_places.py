@@ -27,8 +27,9 @@ def places(array: Traced, key: Traced, beyond: str) -> Node:
     """An index by row numbers, or by what only they can say, as it is; any other with its places
     counted from the first.
 
-    **Arguments:** `beyond`, what a place outside of the array becomes: `"near"`, the next one
-    inside, or `"none"`, no place at all.
+    Args:
+        beyond: what a place outside of the array becomes: `"near"`, the next one inside, or
+            `"none"`, no place at all.
     """
     index, graph, count = key.node, key.graph, _count(array)
     if count is None or (beyond == "near" and _is_within(index, array.node, {})):

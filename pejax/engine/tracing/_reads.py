@@ -27,13 +27,18 @@ Pending = tuple[str, Any, str]  # variable, period, branch: a branch may need wh
 class Trace:
     """What one trace shares among its branches.
 
-    **Arguments:** `links`, by group; `ledger`, the parameters read; `prepare`, makes a
-    formula ready to run on traced arrays; `final`, whether there
-    are no other shadow sizes to try; `refused`, why formulas could not be traced; `given`, the
-    population's inputs; `before`, its simulation under the law before a reform; `columns`, what
-    the population gives, by the names that it has there; `asked`, the variables of which a formula
-    asked whether they are given; `decisions`, what Python asked; `fresh`, the branches and keys
-    of values that are computed on trial.
+    Attributes:
+        links: by group.
+        ledger: the parameters read.
+        prepare: makes a formula ready to run on traced arrays.
+        final: whether there are no other shadow sizes to try.
+        refused: why formulas could not be traced.
+        given: the population's inputs.
+        before: its simulation under the law before a reform.
+        columns: what the population gives, by the names that it has there.
+        asked: the variables of which a formula asked whether they are given.
+        decisions: what Python asked.
+        fresh: the branches and keys of values that are computed on trial.
     """
 
     system: System
@@ -93,7 +98,8 @@ class Trace:
     def fail_if_on_trial(self) -> None:
         """A trial is to leave no branch behind.
 
-        **Raises:** `Untraceable`.
+        Raises:
+            Untraceable: the formula wants one.
         """
         if self.fresh is not None:
             raise Untraceable("a branch on trial")

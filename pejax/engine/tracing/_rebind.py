@@ -25,8 +25,10 @@ from ._stand_in import Numpy
 class Rebinder:
     """Copies functions with the names that cannot dispatch replaced.
 
-    **Arguments:** `numpy`, the stand-in for the module; `ours`, whether a function that a formula
-    calls belongs to the rules and is rebound too; `replace`, what any other value becomes.
+    Args:
+        numpy: the stand-in for the module.
+        ours: whether a function that a formula calls belongs to the rules and is rebound too.
+        replace: what any other value becomes.
     """
 
     def __init__(

@@ -19,8 +19,9 @@ class Rows(NDArrayOperatorsMixin):
     comparisons it is the number of real rows, those selected if some were, so that no shadow size
     becomes a number: what asks for a plain integer is refused.
 
-    **Arguments:** `shadow`, the shadow length of an entity or of joined columns; `mask`, the
-    deferred selection.
+    Args:
+        shadow: the shadow length of an entity or of joined columns.
+        mask: the deferred selection.
     """
 
     def __init__(self, graph: Graph, shadow: int, mask: Node | None = None) -> None:
@@ -122,7 +123,8 @@ def shape_of(node: Node, mask: Node | None = None) -> tuple[Any, ...]:
 def shadow_shape(graph: Graph, shape: Any) -> tuple[int, ...]:
     """A shape that a formula gives as one of the trace.
 
-    **Raises:** `DimensionClash` for a number that happens to be a shadow size.
+    Raises:
+        DimensionClash: a number that happens to be a shadow size.
     """
     given = shape if isinstance(shape, list | tuple) else (shape,)
     return tuple(shadow_length(graph, n) for n in given)

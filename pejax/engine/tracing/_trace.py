@@ -43,10 +43,15 @@ class UntraceableRule(PejaxError):
 class Outcome:
     """What a trace leaves.
 
-    **Arguments:** `graph`; `outputs`, the node and vocabulary of each; `guards`; `leaves`, the
-    parameters read; `static`, its values that are none, and `looked`, the days for which
-    they were read; `evaluated`, the periods for which each variable was computed; `given`, the
-    variables that columns gave; `asked`, those of which formulas asked whether they are given.
+    Attributes:
+        graph: where its nodes live.
+        outputs: the node and vocabulary of each.
+        guards: the decisions that were taken.
+        leaves: the parameters read.
+        static: its values that are none, and `looked`, the days for which they were read.
+        evaluated: the periods for which each variable was computed.
+        given: the variables that columns gave.
+        asked: those of which formulas asked whether they are given.
     """
 
     graph: Graph
@@ -70,7 +75,8 @@ def trace(
 ) -> Outcome:
     """Trace `outputs` for a population with these columns.
 
-    **Arguments:** `people`, the real population, which decides what formulas ask of Python.
+    Args:
+        people: the real population, which decides what formulas ask of Python.
     """
     entities = (system.person, *system.groups)
     for attempt in range(_ATTEMPTS):

@@ -16,7 +16,8 @@ _WORD = 1 << 31
 def check(what: str, result: Node, operands: Iterable[Any]) -> None:
     """Refuse what would read the low word only of integers that need both.
 
-    **Raises:** `Untraceable`.
+    Raises:
+        Untraceable: some operand does.
     """
     if result.dtype != np.uint64:
         refuse(what, operands)
@@ -25,7 +26,8 @@ def check(what: str, result: Node, operands: Iterable[Any]) -> None:
 def refuse(what: str, operands: Iterable[Any]) -> None:
     """Refuse operands that need both words.
 
-    **Raises:** `Untraceable`.
+    Raises:
+        Untraceable: an operand needs them.
     """
     for node in operands:
         if isinstance(node, Node) and node.dtype == np.uint64 and not _is_low(node):

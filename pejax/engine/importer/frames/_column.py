@@ -31,8 +31,10 @@ def pandas() -> Any:
 class Column:
     """One entry a row.
 
-    **Arguments:** `codes`, one integer a row; `values`, the pandas series that they index. Plain
-    numbers have no values: `codes` are the numbers themselves.
+    Attributes:
+        codes: one integer a row.
+        values: the pandas series that they index. Plain numbers have no values: `codes` are the
+            numbers themselves.
     """
 
     codes: Node

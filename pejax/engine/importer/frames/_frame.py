@@ -18,7 +18,9 @@ from ._series import TracedSeries, narrowed
 class TracedFrame:
     """Columns with the same rows.
 
-    **Arguments:** `columns`, by name; `rows`, the deferred selection.
+    Args:
+        columns: by name.
+        rows: the deferred selection.
     """
 
     def __init__(self, columns: Mapping[str, Column], rows: Node | None = None) -> None:

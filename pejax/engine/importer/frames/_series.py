@@ -22,7 +22,9 @@ from ._join import gathered, join
 class TracedSeries:
     """A series of traced values.
 
-    **Arguments:** `column`; `rows`, the deferred selection.
+    Args:
+        column: the codes of the values.
+        rows: the deferred selection.
     """
 
     def __init__(self, column: Column, rows: Node | None = None) -> None:
