@@ -1,6 +1,6 @@
 """The same operations in JAX, written with `jax.lax` primitives so that programs stay small.
 
-A row of `EMITTERS` is one operation of `_ops`. Values carry numpy's *kind* and the program's widths:
+A row of `EMITTERS` is one operation of `_ops`. Values have numpy's *kind* and the program's widths:
 one float type, 32-bit integers. Derivatives are total: zero instead of NaN in rows without a value.
 """
 
