@@ -4,6 +4,7 @@ Each form has one way in here, so that what a function does is written for its p
 """
 
 import functools
+import inspect
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ParamSpec, TypeVar
@@ -103,8 +104,9 @@ def other_order(
 
 def _places(function: Callable[..., Any]) -> dict[str, int]:
     """The place of each argument that can be given by place."""
-    code = function.__code__
-    return {name: i for i, name in enumerate(code.co_varnames[: code.co_argcount])}
+    by_place = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    names = [n for n, p in inspect.signature(function).parameters.items() if p.kind in by_place]
+    return {name: i for i, name in enumerate(names)}
 
 
 def _rename(function: str, renamed: Mapping[str, str], named: dict[str, Any]) -> None:

@@ -1,7 +1,6 @@
 """Units with values of their own, in blocks of one area."""
 
 from collections.abc import Sequence
-from typing import Self
 
 import equinox as eqx
 import jax
@@ -35,7 +34,7 @@ class Blocks(Cells):
         area: Int[np.ndarray, " unit"],
         n_areas: int,
         room: int = 0,
-    ) -> Self:
+    ) -> "Blocks":
         """Lay the units out by area, in as many blocks as that takes or in `room`, if more."""
         return cls.pieces([values], [area], n_areas, room)[0]
 
@@ -46,7 +45,7 @@ class Blocks(Cells):
         areas: Sequence[Int[np.ndarray, " unit"]],
         n_areas: int,
         room: int = 0,
-    ) -> list[Self]:
+    ) -> list["Blocks"]:
         """Several tables laid out in arrays of the same shapes; a unit of area `n_areas` is
         nobody's."""
         members = np.stack([np.bincount(own, minlength=n_areas + 1)[:n_areas] for own in areas])

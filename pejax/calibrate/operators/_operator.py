@@ -1,7 +1,7 @@
 """What a calibration problem asks of its estimate matrix."""
 
 import abc
-from typing import Any, Self, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import equinox as eqx
 import jax
@@ -15,6 +15,7 @@ from ._accumulate import target_dtype
 from ._factor import DenseFactor, Factor
 from ._parts import Parts
 
+_Operator = TypeVar("_Operator", bound="Operator")
 Bounds: TypeAlias = Float[Array, " target"] | Float[np.ndarray, " target"]
 
 
@@ -44,7 +45,7 @@ class Operator(eqx.Module):
     def dtype(self) -> jnp.dtype:
         """The dtype of the entries."""
 
-    def astype(self, dtype: jnp.dtype) -> Self:
+    def astype(self: _Operator, dtype: jnp.dtype) -> _Operator:
         """The same matrix with entries of another float type."""
 
         def cast(x: Array) -> Array:

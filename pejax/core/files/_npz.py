@@ -5,7 +5,7 @@ import os
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from .._validate import BadInputError
 from ._files import atomic_path
 
 Arrays = dict[str, np.ndarray]
+_Kept = TypeVar("_Kept", bound="Stored")
 
 
 def save_arrays(arrays: Mapping[str, Any], path: str | os.PathLike[str]) -> Path:
@@ -74,7 +75,7 @@ class Stored:
 
     @classmethod
     @abstractmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
+    def from_arrays(cls: type[_Kept], arrays: Mapping[str, np.ndarray]) -> _Kept:
         """What `to_arrays` took apart.
 
         Raises:
@@ -86,7 +87,7 @@ class Stored:
         save_arrays(self.to_arrays(), path)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
+    def load(cls: type[_Kept], path: str | os.PathLike[str]) -> _Kept:
         """Read a file that `save` wrote, with no need of what it was made with.
 
         Raises:
