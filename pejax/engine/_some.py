@@ -23,7 +23,7 @@ def interpreter_of(
     population: Population,
     shadow: Mapping[str, int],
     numbers: Mapping[str, float],
-    memory: float,
+    memory: float | int,
     inputs: Mapping[str, np.ndarray] | None = None,
     kind: type[Interpreter] = Interpreter,
 ) -> Interpreter:

@@ -48,7 +48,9 @@ def _done(schedule: Geometric | Linear, epoch: Int[Array, ""] | int) -> Float[Ar
     return jnp.clip((jnp.asarray(epoch, float) - schedule.warmup) / schedule.epochs, 0.0, 1.0)
 
 
-def geometric_schedule(start: float, end: float, epochs: int, warmup: int = 0) -> Schedule:
+def geometric_schedule(
+    start: float | int, end: float | int, epochs: int, warmup: int = 0
+) -> Schedule:
     r"""From `start` to `end` by equal factors: :math:`start \cdot (end/start)^{t}`.
 
     :math:`t` runs from 0 to 1 over `epochs` after `warmup` epochs at `start`, then stays. Used for
@@ -67,7 +69,7 @@ def geometric_schedule(start: float, end: float, epochs: int, warmup: int = 0) -
     return Geometric(start, end, epochs, warmup)
 
 
-def linear_schedule(start: float, end: float, epochs: int, warmup: int = 0) -> Schedule:
+def linear_schedule(start: float | int, end: float | int, epochs: int, warmup: int = 0) -> Schedule:
     r"""From `start` to `end` by equal steps, after `warmup` epochs at `start`; then it stays.
 
     Used for a penalty that is phased in, so that the fit is found before records are given up.
@@ -82,7 +84,9 @@ def linear_schedule(start: float, end: float, epochs: int, warmup: int = 0) -> S
     return Linear(*_settings(start, end, epochs, warmup))
 
 
-def _settings(start: float, end: float, epochs: int, warmup: int) -> tuple[float, float, int, int]:
+def _settings(
+    start: float | int, end: float | int, epochs: int, warmup: int
+) -> tuple[float, float, int, int]:
     """The settings of a schedule, or an error that names the one which is none."""
     start, end = as_number("start")(start), as_number("end")(end)
     epochs, warmup = as_whole("epochs")(epochs), as_whole("warmup")(warmup)

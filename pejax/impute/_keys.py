@@ -27,7 +27,9 @@ class Words(NamedTuple):
     high: UInt32[ArrayLike, " row"] | None = None
 
 
-Ids: TypeAlias = Integer[ArrayLike, " row"] | Shaped[np.ndarray, " row"] | Sequence[str] | Words
+Ids: TypeAlias = (
+    Integer[ArrayLike, " row"] | Shaped[np.ndarray, " row"] | Sequence[str] | Sequence[int] | Words
+)
 
 
 def variable_key(key: Key, name: str) -> Key:

@@ -7,6 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
 from ...core._one_line import counted, one_line
@@ -45,7 +46,7 @@ class Operator(eqx.Module):
     def dtype(self) -> jnp.dtype:
         """The dtype of the entries."""
 
-    def astype(self: _Operator, dtype: jnp.dtype) -> _Operator:
+    def astype(self: _Operator, dtype: DTypeLike) -> _Operator:
         """The same matrix with entries of another float type."""
 
         def cast(x: Array) -> Array:

@@ -22,7 +22,7 @@ class Parts(NamedTuple):
         return slots_of(self.unit)
 
 
-def slots_of(unit: Int[np.ndarray, "piece slot"]) -> Int[np.ndarray, " unit"]:
+def slots_of(unit: Int[np.ndarray, "*slot"]) -> Int[np.ndarray, " unit"]:
     """The slot of each unit; the inverse of a map of slots to units."""
     flat = unit.reshape(-1)
     taken = np.flatnonzero(flat != NOBODY)

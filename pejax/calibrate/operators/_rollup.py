@@ -20,11 +20,11 @@ class Rollup(eqx.Module):
     level l, and `places[l]` is where in (area, column of the level) each of its targets stands.
     """
 
-    parents: tuple[Int[Array, " area"], ...]
-    targets: tuple[Int[Array, " of_level"], ...]
-    slots: tuple[Int[Array, " of_level"], ...]  # in (area, column)
-    columns: tuple[Int[Array, " of_level_columns"], ...]
-    places: tuple[Int[Array, " of_level"], ...]  # in (area, column of the level)
+    parents: tuple[Int[Array, " _"], ...]  # one entry an area
+    targets: tuple[Int[Array, " _"], ...]
+    slots: tuple[Int[Array, " _"], ...]  # in (area, column)
+    columns: tuple[Int[Array, " _"], ...]
+    places: tuple[Int[Array, " _"], ...]  # in (area, column of the level)
     counts: tuple[int, ...] = eqx.field(static=True)
     n_targets: int = eqx.field(static=True)
     n_columns: int = eqx.field(static=True)
@@ -36,7 +36,7 @@ class Rollup(eqx.Module):
         level: Int[np.ndarray, " target"],
         area: Int[np.ndarray, " target"],
         column: Int[np.ndarray, " target"],
-        parents: Sequence[Int[np.ndarray, " area"]],
+        parents: Sequence[Int[np.ndarray, " _"]],
         counts: Sequence[int],
         n_columns: int,
     ) -> "Rollup":

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Num, UInt8
+from jaxtyping import Array, Bool, Shaped, UInt8
 
 
 class Bags(eqx.Module):
@@ -20,7 +20,7 @@ class Bags(eqx.Module):
     n_donors: int = eqx.field(static=True)
 
     @classmethod
-    def of(cls, in_bag: Sequence[Num[np.ndarray, " donor"]]) -> "Bags":
+    def of(cls, in_bag: Sequence[Shaped[np.ndarray, " donor"]]) -> "Bags":
         """From how often each donor was drawn for each tree."""
         drawn = np.stack([np.asarray(bag) > 0 for bag in in_bag])
         return cls(jnp.asarray(np.packbits(drawn, axis=1)), drawn.shape[1])

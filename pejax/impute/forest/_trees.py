@@ -52,7 +52,7 @@ class Trees(eqx.Module):
         trees: Sequence[HostTree],
         n_features: int,
         missing: Missing,
-        gaps: Iterable[int] = (),
+        gaps: Iterable[int] | np.ndarray = (),
     ) -> tuple["Trees", PackedTrees]:
         """Pack host trees; the packing also says where each old node went."""
         if missing not in get_args(Missing):

@@ -3,7 +3,7 @@
 from typing import Literal, get_args
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Real
 
 from ...core._validate import unknown
 
@@ -18,7 +18,7 @@ def check_method(method: str) -> None:
 
 
 def bracket(
-    levels: Float[Array, "*shape"], total: Float[Array, "*shape"] | int, method: Method
+    levels: Float[Array, "*shape"], total: Real[Array, "*#shape"] | int, method: Method
 ) -> tuple[Float[Array, "*shape"], Float[Array, "*shape"]]:
     r"""The order statistic at or below a quantile and how far the quantile lies above it.
 

@@ -24,10 +24,10 @@ class Entries(eqx.Module):
     cumulative: Real[Array, " entry"]
     n_values: int = eqx.field(static=True)
 
-    def rank_at(self, entry: Int32[Array, "*shape"]) -> Int32[Array, "*shape"]:
+    def rank_at(self, entry: Int[Array, "*shape"]) -> Int32[Array, "*shape"]:
         return self.rank[entry].astype(jnp.int32)
 
-    def weight_upto(self, entry: Int32[Array, "*shape"]) -> Float[Array, "*shape"]:
+    def weight_upto(self, entry: Int[Array, "*shape"]) -> Float[Array, "*shape"]:
         found = self.cumulative[entry]
         return found if jnp.issubdtype(found.dtype, jnp.floating) else found.astype(jnp.float32)
 
