@@ -1,6 +1,7 @@
 """Self-contained HTML pages with figures and tables, made from plain arrays and data frames.
 
-Every room may use it; it uses none of them.
+Figures are drawn in SVG by this room itself: no script, nothing to fetch, as small as what is
+shown. It reads tables, not the rooms that make them, and needs none of these.
 """
 
 from ._charts import (
@@ -12,6 +13,7 @@ from ._charts import (
     scatter as scatter,
     shares as shares,
 )
+from ._drawing import Chart as Chart, below as below
 from ._page import (
     Section as Section,
     facts as facts,

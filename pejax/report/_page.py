@@ -4,14 +4,16 @@ import html
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from ..core._validate import require
+from ..core._validate import BadInputError, require
+from ._drawing import Chart
 from ._theme import FONT
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_PLOTLY = 'class="plotly-graph-div"'
 _STYLE = f"""
 :root {{ color-scheme: light; }}
 body {{ margin: 0; background: #fff; color: #24292f; font: 16px/1.55 {FONT}; }}
@@ -21,6 +23,9 @@ h2 {{ font-size: 21px; margin: 56px 0 8px; padding-top: 16px; border-top: 1px so
 p {{ margin: 8px 0 12px; }}
 .lead {{ color: #57606a; }}
 figure {{ margin: 20px 0 28px; }}
+figure .scroll {{ margin: 0; }}
+svg {{ display: block; width: 100%; min-width: 560px; height: auto;
+  font-variant-numeric: tabular-nums; }}
 figcaption {{ font-size: 14px; color: #57606a; margin-top: 4px; }}
 .facts {{ display: flex; flex-wrap: wrap; gap: 12px 36px; margin: 20px 0 8px; }}
 .facts div {{ min-width: 120px; }}
@@ -47,7 +52,18 @@ class Section(NamedTuple):
 
 
 def page(title: str, lead: str, sections: Sequence[Section], *, figures: bool = True) -> str:
-    """The whole document, with the script of plotly's figures unless there are none."""
+    """The whole document, which fetches nothing.
+
+    Args:
+        title: its heading.
+        lead: the sentence under it.
+        sections: what follows.
+        figures: whether the script goes along that a plotly figure of your own needs, if there is
+            one. The charts of this room need none.
+
+    >>> page("A page", "Short.", [Section("One", [paragraph("Words.")])]).count("<section>")
+    1
+    """
     body = "\n".join(
         f"<section><h2>{html.escape(section.title)}</h2>\n"
         + "\n".join(section.pieces)
@@ -55,7 +71,7 @@ def page(title: str, lead: str, sections: Sequence[Section], *, figures: bool = 
         for section in sections
     )
     script = ""
-    if figures:
+    if figures and _PLOTLY in body:
         script = f"<script>{require('plotly.offline', 'viz').get_plotlyjs()}</script>"
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -84,16 +100,38 @@ def facts(values: Mapping[str, str]) -> str:
     return f'<div class="facts">{"".join(cells)}</div>'
 
 
-def figure(chart: Any, caption: str) -> str:
-    """A plotly figure with the sentence that says what it shows."""
-    io = require("plotly.io", "viz")
-    drawn = io.to_html(
+def figure(chart: object, caption: str) -> str:
+    """A chart with the sentence that says what it shows.
+
+    Args:
+        chart: one of this room's, or a plotly figure of your own.
+        caption: the sentence.
+
+    Raises:
+        BadInputError: it is neither.
+        MissingExtraError: a plotly figure, and plotly is not installed.
+
+    >>> from pejax.report import bars
+    >>> figure(bars(["a"], {"cost": [3.0]}, "group", "dollars"), "What it costs.")[:8]
+    '<figure>'
+    """
+    drawn = chart.to_html(caption) if isinstance(chart, Chart) else _of_plotly(chart)
+    return (
+        f'<figure><div class="scroll">{drawn}</div>'
+        f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+    )
+
+
+def _of_plotly(chart: object) -> str:
+    if not hasattr(chart, "to_plotly_json"):
+        kind = type(chart).__name__
+        raise BadInputError(f"A {kind} is no figure. Give a chart of pejax.report or of plotly.")
+    return require("plotly.io", "viz").to_html(
         chart,
         full_html=False,
         include_plotlyjs=False,
         config={"displayModeBar": False, "responsive": True},
     )
-    return f"<figure>{drawn}<figcaption>{html.escape(caption)}</figcaption></figure>"
 
 
 def table(
@@ -129,7 +167,7 @@ def table(
     )
 
 
-def _title(name: Any) -> str:
+def _title(name: object) -> str:
     return str(name).replace("_", " ")
 
 
@@ -138,7 +176,7 @@ def _breakable(text: str) -> str:
     return re.sub(r"(?<=[a-z\]])([._])(?=[a-zA-Z])", r"\1<wbr>", html.escape(text))
 
 
-def _cell(value: Any, form: str | None) -> str:
+def _cell(value: object, form: str | None) -> str:
     if isinstance(value, float) and math.isnan(value):
         return ""
     if form is not None:
