@@ -4,6 +4,7 @@ Figures are drawn in SVG by this room itself: no script, nothing to fetch, as sm
 shown. It reads tables, not the rooms that make them, and needs none of these.
 """
 
+from ._calibration import calibration_page as calibration_page
 from ._charts import (
     bars as bars,
     curves as curves,
@@ -22,3 +23,4 @@ from ._page import (
     paragraph as paragraph,
     table as table,
 )
+from ._selections import selection_chart as selection_chart, selection_page as selection_page
