@@ -15,6 +15,7 @@ from ._charts import (
     shares as shares,
 )
 from ._drawing import Chart as Chart, below as below
+from ._imputation import imputation_pieces as imputation_pieces
 from ._page import (
     Section as Section,
     facts as facts,
@@ -23,4 +24,18 @@ from ._page import (
     paragraph as paragraph,
     table as table,
 )
+from ._reform import (
+    change_pieces as change_pieces,
+    parameter_pieces as parameter_pieces,
+    short_path as short_path,
+)
+from ._run import run_pieces as run_pieces
 from ._selections import selection_chart as selection_chart, selection_page as selection_page
+from ._tables import (
+    change_by_decile as change_by_decile,
+    means_by_band as means_by_band,
+    means_by_decile as means_by_decile,
+    quantile_scores as quantile_scores,
+    shares_below as shares_below,
+)
+from ._weights import weights_pieces as weights_pieces

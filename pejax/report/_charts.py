@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from ._axes import Bands, linear, logarithmic
 from ._drawing import Chart, Frame, frame
 from ._marks import box, dot, line, rule, words
-from ._numbers import written
+from ._numbers import alike, written
 from ._series import Series, coloured, column, columns, form_of, texts
 from ._theme import ACCENT, CONTRAST, GREY, INK, MUTED, PALE
 
@@ -94,13 +94,13 @@ def ranked(
     rows = Bands("", names)
     pad = (58.0 * bool((numbers < 0).any()), 58.0 * bool((numbers > 0).any()))
     place = frame(linear(x_title, numbers, form, zero=True), rows, row=24, pad=pad)
-    zero, marks = float(place.across(0.0)), []
+    zero, marks, told = float(place.across(0.0)), [], alike(numbers, form)
     for row in np.flatnonzero(np.isfinite(numbers)):
-        value, shown = float(numbers[row]), written(numbers[row], form)
+        value, shown = float(numbers[row]), told[row]
         end, y = float(place.across(value)), float(place.up(row))
         colour = CONTRAST if value < 0 else ACCENT
-        told = _told(names[row], "", shown)
-        marks.append(box(min(zero, end), y - 8.5, abs(end - zero), 17, colour, told))
+        title = _told(names[row], "", written(value, form))
+        marks.append(box(min(zero, end), y - 8.5, abs(end - zero), 17, colour, title))
         beside, anchor = (-6, "end") if value < 0 else (6, "start")
         marks.append(words(shown, end + beside, y + 4, anchor, colour=MUTED))
     return place.chart(marks, f"ranked bars: {x_title}")
@@ -202,6 +202,7 @@ def histogram(
     y_title: str,
     *,
     x_format: str | None = None,
+    colours: Sequence[str] = (),
 ) -> Chart:
     """Outlines of shares by bin, the bins the same for all series, on a logarithmic axis.
 
@@ -213,13 +214,13 @@ def histogram(
     _, held = columns(bins, series)
     form = form_of(x_format)
     y_axis = linear(y_title, list(held.values()), "%", zero=True)
-    colours = coloured(held)
-    shown = colours if len(held) > 1 else {}
-    place = frame(logarithmic(x_title, borders, form), y_axis, shown, pad=(4, 4))
+    shown = coloured(held, colours)
+    legend = shown if len(held) > 1 else {}
+    place = frame(logarithmic(x_title, borders, form), y_axis, legend, pad=(4, 4))
     marks = []
     for name, heights in reversed(held.items()):
         x, y = np.repeat(borders, 2), np.concatenate([[0.0], np.repeat(heights, 2), [0.0]])
-        marks.append(line(place.across(x), place.up(y), colours[name], name))
+        marks.append(line(place.across(x), place.up(y), shown[name], name))
         marks += _told_points(place, name, np.sqrt(borders[:-1] * borders[1:]), heights, form)
     return place.chart(marks, f"outlines: {y_title} by {x_title}")
 
@@ -245,15 +246,16 @@ def scatter(
     told = texts(names)
     across, up = column(x, "x", len(told)), column(y, "y", len(told))
     forms = form_of(x_format), form_of(y_format)
-    place = frame(linear(x_title, across, forms[0]), linear(y_title, up, forms[1]), pad=(6, 6))
+    x_axis, y_axis = linear(x_title, across, forms[0]), linear(y_title, up, forms[1])
+    place = frame(x_axis, y_axis, pad=(6, 6))
     marks = []
-    low = max(place.x.low, place.y.low), min(place.x.high, place.y.high)  # type: ignore[union-attr]
-    if line and low[0] < low[1]:
-        marks.append(rule(*_at(place, low[0]), *_at(place, low[1]), GREY))
+    low, high = max(x_axis.low, y_axis.low), min(x_axis.high, y_axis.high)
+    if line and low < high:
+        marks.append(rule(*_at(place, low), *_at(place, high), GREY))
     seen: dict[tuple[float, float], list[int]] = {}
     for row in np.flatnonzero(np.isfinite(across) & np.isfinite(up)):
         at = round(float(place.across(across[row]))), round(float(place.up(up[row])))
-        seen.setdefault(at, []).append(row)
+        seen.setdefault(at, []).append(int(row))
     for rows in seen.values():
         first = rows[0]
         words_of = written(across[first], forms[0]), written(up[first], forms[1])
@@ -297,7 +299,7 @@ def _told_points(
             float(place.up(y[k])),
             6,
             "transparent",
-            f"{name}, {written(x[k], form)}: {written(y[k], '%')}",
+            f"{name}, {written(float(x[k]), form)}: {written(float(y[k]), '%')}",
         )
         for k in some
     ]

@@ -29,6 +29,28 @@ def written(value: float, form: str = "") -> str:
     return _signed(value, f"${plain}" if form == "$" else plain)
 
 
+def alike(values: np.ndarray, form: str = "") -> list[str]:
+    """Numbers below each other, all with the decimals that the largest needs for three digits.
+
+    One that would come out as 0 keeps its own.
+
+    >>> alike(np.array([477.26, -56.4, 0.0123])), alike(np.array([3.5, 0.25]), "$")
+    (['477', '−56', '0.0123'], ['$3.50', '$0.25'])
+    """
+    scale = 100.0 if form == "%" else 1.0
+    largest = scale * float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
+    digits = max(0, 2 - math.floor(math.log10(largest))) if largest > 0 else 0
+    if digits > _DIGITS:
+        return [written(float(value), form) for value in values]
+    before, after = "$" if form == "$" else "", "%" if form == "%" else ""
+    shown = []
+    for value in values.tolist():
+        size = round(scale * abs(value), digits) if math.isfinite(value) else 0.0
+        text = f"{before}{size:,.{digits}f}{after}"
+        shown.append(_signed(value, text) if size else written(value, form))
+    return shown
+
+
 def labels(places: np.ndarray, form: str = "") -> list[str]:
     """Labels of evenly spaced places on an axis, all but 0 with as many decimals as the step needs.
 

@@ -53,6 +53,19 @@ def columns(
     return names, held
 
 
+def fail_if_other_labels(columns: Series) -> None:
+    """Columns of pandas belong together by label, and labels that differ are refused."""
+    import pandas as pd
+
+    indexes = {name: x.index for name, x in columns.items() if isinstance(x, pd.Series)}
+    first = next(iter(indexes), "")
+    for name, index in indexes.items():
+        if not index.equals(indexes[first]):
+            raise BadInputError(
+                f"{name} and {first} have other labels. Reindex one of them, or pass .to_numpy()."
+            )
+
+
 def coloured(names: Iterable[str], first: Sequence[str] = ()) -> dict[str, str]:
     """A colour a series, the `first` ones before those of all charts."""
     palette = [*first, *(colour for colour in SERIES if colour not in first)]
