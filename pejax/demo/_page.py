@@ -107,7 +107,7 @@ def _reform(tables: "Tables", facts: Mapping[str, Any]) -> list[str]:
             " the rest is refunded. People do not respond to the reform. Weights are the survey's."
         ),
         rp.facts({"cost a year, $ billion of federal income tax": cost}),
-        *rp.change_pieces(tables["reform_by_decile"], _RANKED_BY, change=unit),
+        *rp.change_pieces(tables["reform_by_decile"], _RANKED_BY, "tax units", unit),
         *rp.parameter_pieces(tables["sensitivity"], "federal income tax"),
     ]
 
@@ -165,7 +165,6 @@ def _imputation(tables: "Tables", facts: Mapping[str, Any]) -> list[str]:
 
 def _gradients(tables: "Tables", facts: Mapping[str, Any]) -> list[str]:
     by_parameter, by_target = tables["gradient_by_parameter"], tables["gradient_by_target"]
-    short = by_parameter.assign(path=[rp.short_path(path) for path in by_parameter["path"]])
     checked, top = by_target.dropna(subset="finite_difference"), by_target.head(_SHOWN)
     cost, again = (_billions(facts["gradients"][n]) for n in ("cost", "calibrated_cost"))
     form = {"relative_gap": ".1e"}
@@ -188,7 +187,7 @@ def _gradients(tables: "Tables", facts: Mapping[str, Any]) -> list[str]:
             " effect of a policy."
         ),
         rp.table(
-            short.drop(columns="start"),
+            by_parameter.drop(columns="start"),
             "Reform gradient, weights fixed: dollars per unit of the reformed credit's number,"
             " beside its differences to a smaller and a larger number. Where people stand at a"
             " kink of the statute the two differ, and the derivative is one of them.",

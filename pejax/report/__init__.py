@@ -24,11 +24,7 @@ from ._page import (
     paragraph as paragraph,
     table as table,
 )
-from ._reform import (
-    change_pieces as change_pieces,
-    parameter_pieces as parameter_pieces,
-    short_path as short_path,
-)
+from ._reform import change_pieces as change_pieces, parameter_pieces as parameter_pieces
 from ._run import run_pieces as run_pieces
 from ._selections import selection_chart as selection_chart, selection_page as selection_page
 from ._tables import (

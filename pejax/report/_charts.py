@@ -188,10 +188,11 @@ def curves(
         ends = np.array([max(x_axis.low, y_axis.low), min(x_axis.high, y_axis.high)])
         marks.append(line(place.across(ends), place.up(ends), GREY, dashed=True))
     for name, (x, y) in reversed(held.items()):  # the first on top
-        at, up = place.across(np.where(x > 0, x, np.nan) if log_x else x), place.up(y)
+        known = np.where(x > 0, x, np.nan) if log_x else x
+        at, up = place.across(known), place.up(y)
         drawn = (np.repeat(at, 2)[1:], np.repeat(up, 2)[:-1]) if steps else (at, up)
         marks.append(line(*drawn, shown[name], name))
-        marks += _told_points(place, name, x, y, form)
+        marks += _told_points(place, name, known, y, form)
     return place.chart(marks, f"lines: {y_title} by {x_title}")
 
 

@@ -44,8 +44,8 @@ def line(
 ) -> str:
     """A line through points, with a gap at each that is no number."""
     parts = []
-    known = np.isfinite(x) & np.isfinite(y)
-    for run in np.ma.clump_unmasked(np.ma.masked_array(x, ~known)):
+    known = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
+    for run in np.split(known, np.flatnonzero(np.diff(known) > 1) + 1) if len(known) else ():
         across, up = thinned(x[run], y[run])
         places = [f"{_at(a)} {_at(u)}" for a, u in zip(across, up, strict=True)]
         parts.append(f"M{places[0]}L{' '.join(places[1:] or places)}")
@@ -132,15 +132,14 @@ def thinned(
     >>> x.tolist(), y.tolist()
     ([0.0, 2.0, 2.0], [0.0, 2.0, 5.0])
     """
-    x, y = np.round(x, 1), np.round(y, 1)
     if len(x) > _MANY:
         keep = np.unique(np.concatenate([_extremes(x, y), [0, len(x) - 1]]))
         x, y = x[keep], y[keep]
     if len(x) > 2:
-        before, after = (x[1:-1] - x[:-2], y[1:-1] - y[:-2]), (x[2:] - x[1:-1], y[2:] - y[1:-1])
-        straight = np.abs(before[0] * after[1] - before[1] * after[0]) < 1e-6
-        onward = before[0] * after[0] + before[1] * after[1] >= 0
-        keep = np.concatenate([[True], ~(straight & onward), [True]])
+        step = np.diff(x) + 1j * np.diff(y)
+        turn = np.conj(step[:-1]) * step[1:]  # its angle is that between two steps
+        straight = (np.abs(turn.imag) <= 1e-6 * np.abs(turn)) & (turn.real >= 0)
+        keep = np.concatenate([[True], ~straight, [True]])
         x, y = x[keep], y[keep]
     return x, y
 

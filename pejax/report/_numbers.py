@@ -62,18 +62,17 @@ def labels(places: np.ndarray, form: str = "") -> list[str]:
     if form == "%":
         places = 100 * places
     largest = float(np.abs(places).max(initial=0.0))
-    if largest > 1e15:
-        return [_signed(place, f"{abs(place):.2g}") for place in places]
+    before, after = "$" if form == "$" else "", "%" if form == "%" else ""
+    if largest > 1e15 or 0 < largest < 1e-6:
+        return [_signed(place, f"{before}{abs(place):.2g}{after}") for place in places]
     unit, name = next(((u, n) for u, n in _LARGE if largest >= u), (1.0, ""))
     if form == "%":
-        unit, name = 1.0, "%"
+        unit, name = 1.0, ""
     step = float(np.diff(places).min()) / unit if len(places) > 1 else 0.0
     digits = _decimals(step)
-    before = "$" if form == "$" else ""
-    made = (f"{abs(place) / unit:,.{digits}f}" if place else "0" for place in places)
+    made = (f"{abs(place) / unit:,.{digits}f}{name}" if place else "0" for place in places)
     return [
-        _signed(place, f"{before}{text}{name if place or form == '%' else ''}")
-        for place, text in zip(places, made, strict=True)
+        _signed(place, f"{before}{text}{after}") for place, text in zip(places, made, strict=True)
     ]
 
 
@@ -88,9 +87,9 @@ def places(low: float, high: float, most: int = 6) -> np.ndarray:
     step = next(power * r for r in _ROUND if power * r >= rough * (1 - _SLACK))
     first = math.floor(low / step + _SLACK)
     last = math.ceil(high / step - _SLACK)
-    # Divided, where it can be: 3 * 0.1 is no round number and 3 / 10 is.
-    digits = _decimals(step)
-    return np.round(np.arange(first, last + 1) * step, digits) + 0.0
+    # Rounded, where it can be: 3 * 0.1 is not 0.3.
+    digits, at = _decimals(step), np.arange(first, last + 1) * step
+    return np.round(at, digits) + 0.0 if digits < _DIGITS else at
 
 
 def _decimals(step: float) -> int:

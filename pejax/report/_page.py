@@ -45,7 +45,11 @@ code {{ font-size: 90%; background: #f3f5f7; padding: 1px 4px; border-radius: 3p
 
 
 class Section(NamedTuple):
-    """A heading and the pieces under it, each already HTML (see `paragraph`, `figure`, ...)."""
+    """A heading and the pieces under it, each already HTML (see `paragraph`, `figure`, ...).
+
+    >>> Section("Costs", [paragraph("None.")]).pieces
+    ['<p>None.</p>']
+    """
 
     title: str
     pieces: Sequence[str]
@@ -83,16 +87,27 @@ def page(title: str, lead: str, sections: Sequence[Section], *, figures: bool = 
 
 
 def paragraph(text: str) -> str:
-    """Plain text; words between backticks are set as code."""
+    """Plain text; words between backticks are set as code.
+
+    Raises:
+        BadInputError: a backtick is not closed.
+
+    >>> paragraph("See `tables/`.")
+    '<p>See <code>tables/</code>.</p>'
+    """
     parts = html.escape(text).split("`")
     if len(parts) % 2 == 0:
-        raise ValueError(f"a backtick is not closed in {text!r}")
+        raise BadInputError(f"A backtick is not closed in {text!r}. Close it, or leave it out.")
     marked = (f"<code>{p}</code>" if k % 2 else p for k, p in enumerate(parts))
     return f"<p>{''.join(marked)}</p>"
 
 
 def facts(values: Mapping[str, str]) -> str:
-    """A few large numbers, each with what it is."""
+    """A few large numbers, each with what it is.
+
+    >>> facts({"persons": "1,234"})
+    '<div class="facts"><div><b>1,234</b><span>persons</span></div></div>'
+    """
     cells = (
         f"<div><b>{html.escape(value)}</b><span>{html.escape(name)}</span></div>"
         for name, value in values.items()
@@ -143,6 +158,11 @@ def table(
     """A table; `formats` has a format specification a column, e.g. `{"cost": ",.1f"}`.
 
     With `rows`, the first so many, and a line that tells how many there are.
+
+    >>> import pandas as pd
+    >>> shown = table(pd.DataFrame({"cost": [1234.5, 0.2]}), formats={"cost": ",.1f"}, rows=1)
+    >>> "1,234.5" in shown, "The first 1 of 2 rows." in shown
+    (True, True)
     """
     formats = formats or {}
     shown = frame if rows is None else frame.head(rows)

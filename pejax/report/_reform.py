@@ -1,5 +1,6 @@
 """Pieces of a page on a reform: who gains, who loses, and what the numbers of the law are worth."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ._charts import bars, ranked, shares
@@ -18,8 +19,8 @@ _NAMES = 3  # of the variables that jump, at most
 
 def change_pieces(
     by_decile: "pd.DataFrame",
-    ranked_by: str = "adjusted gross income",
-    rows: str = "tax units",
+    ranked_by: str = "income",
+    rows: str = "households",
     change: str = "Mean change, dollars",
 ) -> list[str]:
     """Who gains and who loses, and the mean change, by tenth.
@@ -54,13 +55,13 @@ def parameter_pieces(sensitivity: "pd.DataFrame", of: str, rows: int = 15) -> li
 
     Args:
         sensitivity: of `pejax.engine.sensitivity`, the largest first.
-        of: what the numbers move, such as "federal income tax".
+        of: what the numbers move, such as "income tax".
         rows: of the figure, at most.
 
     >>> import pandas as pd
     >>> columns = ["path", "value", "dollars_per_percent", "status", "discontinuities"]
-    >>> row = ("gov.irs.rate", 0.2, 3e6, "active", "")
-    >>> len(parameter_pieces(pd.DataFrame([row], columns=columns), "federal income tax"))
+    >>> row = ("tax.rate", 0.2, 3e6, "active", "")
+    >>> len(parameter_pieces(pd.DataFrame([row], columns=columns), "income tax"))
     3
     """
     top, status = sensitivity.head(rows), sensitivity["status"].value_counts()
@@ -72,7 +73,7 @@ def parameter_pieces(sensitivity: "pd.DataFrame", of: str, rows: int = 15) -> li
         facts({f"parameters: {name}": f"{count:,}" for name, count in status.items()}),
         figure(
             ranked(
-                [short_path(path) for path in top["path"]],
+                _without_common([*top["path"]]),
                 top["dollars_per_percent"] / 1e6,
                 "Million dollars a year for one percent more of the parameter",
             ),
@@ -89,13 +90,17 @@ def parameter_pieces(sensitivity: "pd.DataFrame", of: str, rows: int = 15) -> li
     ]
 
 
-def short_path(path: str) -> str:
-    """A parameter's path without the part that all of a tax's numbers share.
+def _without_common(paths: Sequence[str]) -> list[str]:
+    """Paths without the beginning that all of them share.
 
-    >>> short_path("gov.irs.credits.ctc.amount")
-    'ctc.amount'
+    >>> _without_common(["gov.irs.rate", "gov.irs.ctc.amount"])
+    ['rate', 'ctc.amount']
     """
-    return path.removeprefix("gov.irs.").removeprefix("credits.")
+    parts = [path.split(".") for path in paths]
+    same = 0
+    while parts and all(len(own) > same + 1 and own[same] == parts[0][same] for own in parts):
+        same += 1
+    return [".".join(own[same:]) for own in parts]
 
 
 def _cliffs(shown: "pd.DataFrame") -> str:

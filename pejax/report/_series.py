@@ -10,6 +10,7 @@ from ..core._validate import BadInputError
 from ._theme import SERIES
 
 Series = Mapping[str, ArrayLike]
+_LARGEST = 1e300  # that can be added up and subtracted
 
 
 def texts(labels: Iterable[object]) -> tuple[str, ...]:
@@ -19,6 +20,8 @@ def texts(labels: Iterable[object]) -> tuple[str, ...]:
 
 def column(values: ArrayLike, name: str, count: int | None = None) -> Float[np.ndarray, " row"]:
     """Numbers in one dimension, `count` of them if it is given.
+
+    Those beyond 1e300 count as infinite, and those as small as that as 0.
 
     Raises:
         BadInputError: they are no numbers, or not so many.
@@ -31,7 +34,8 @@ def column(values: ArrayLike, name: str, count: int | None = None) -> Float[np.n
         raise BadInputError(f"{name} has {held.ndim} dimensions. Give a list of numbers.")
     if count is not None and len(held) != count:
         raise BadInputError(f"{name} has {len(held)} numbers for {count} places. Give one each.")
-    return held
+    size = np.abs(held)
+    return np.where(size > _LARGEST, np.inf, np.where(size < 1 / _LARGEST, 0.0, held))
 
 
 def columns(
