@@ -30,18 +30,21 @@ def written(value: float, form: str = "") -> str:
 
 
 def alike(values: np.ndarray, form: str = "") -> list[str]:
-    """Numbers below each other, all with the decimals that the largest needs for three digits.
+    """Numbers below each other, all with as many decimals as give the largest three digits.
 
-    One that would come out as 0 keeps its own.
+    Fewer if all are as round; one that would come out as 0 keeps its own.
 
     >>> alike(np.array([477.26, -56.4, 0.0123])), alike(np.array([3.5, 0.25]), "$")
     (['477', '−56', '0.0123'], ['$3.50', '$0.25'])
     """
     scale = 100.0 if form == "%" else 1.0
-    largest = scale * float(np.abs(values[np.isfinite(values)]).max(initial=0.0))
+    sizes = scale * np.abs(values[np.isfinite(values)])
+    largest = float(sizes.max(initial=0.0))
     digits = max(0, 2 - math.floor(math.log10(largest))) if largest > 0 else 0
     if digits > _DIGITS:
         return [written(float(value), form) for value in values]
+    while digits and np.allclose(sizes, np.round(sizes, digits - 1), rtol=0, atol=1e-12):
+        digits -= 1
     before, after = "$" if form == "$" else "", "%" if form == "%" else ""
     shown = []
     for value in values.tolist():

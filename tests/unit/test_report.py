@@ -355,3 +355,5 @@ def test_numbers_as_people_read_them():
     assert written(np.nan) == "nan" and written(12.5, "%") == "1,250%"
     assert alike(np.array([1_234.5, -3.2, 0.0, 0.004])) == ["1,234", "−3", "0", "0.004"]
     assert alike(np.array([0.5, 0.034]), "%") == ["50.0%", "3.4%"]
+    assert alike(np.array([3.0, -1.5, 1e-9])) == ["3.00", "−1.50", "1e-09"]
+    assert alike(np.array([3.0, -1.0])) == ["3", "−1"]
