@@ -65,7 +65,7 @@ clean: ## remove .venv, caches and results; the user's cache folder stays
 		"the PATH. Install one, or name it: make PYTHON=/path/to/python3 ..." >&2; exit 1; }
 	$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
 
-.venv/.us: EXTRAS = us,io,viz
+.venv/.us: EXTRAS = us,io
 .venv/.dev: EXTRAS = us,io,viz,dev
 .venv/.oracle: EXTRAS = us,io,viz,dev,bench,ray
 

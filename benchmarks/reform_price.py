@@ -15,7 +15,7 @@ from _engine import PACKAGE, PACKAGES, YEAR, load_country, options, sizes, stage
 from _harness import write
 
 from pejax import Population, datasets, engine
-from pejax.demo._settings import REFORM
+from pejax.demo import REFORM
 from pejax.engine import importer
 
 REPORTED = ("income_tax", "ctc_value", "ctc")

@@ -11,23 +11,19 @@ import argparse
 import json
 import re
 import shutil
-from collections.abc import Mapping, Sequence
-from html import escape
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from pejax import report
+
 HERE = Path(__file__).resolve().parent
 README = HERE.parent / "README.md"
 BLOCK = re.compile(r"(?<=<!-- docs/picture.py -->\n).*?(?=<!-- end -->)", re.DOTALL)
-WIDTH, LEFT, RIGHT = 940, 400, 30
-BARS, ROWS, ROW = 240, 15, 22  # pixels of the upper chart, rows of the lower one, pixels of each
-INK, RULE, GREY = "#24292f", "#dfe4e9", "#dfe4e7"
-BLUE, RED = "#205b93", "#bf5630"
-FONT = "font-family='system-ui, Segoe UI, Helvetica, Arial, sans-serif'"
-SHARES = {"gain": ("share_gaining", BLUE), "no change": ("share_unchanged", GREY)}
-SHARES |= {"lose": ("share_losing", RED)}
+ROWS = 15  # of the lower chart
+SHARES = {"gain": "share_gaining", "no change": "share_unchanged", "lose": "share_losing"}
 
 
 def block(run: Mapping[str, Any]) -> str:
@@ -76,82 +72,24 @@ def block(run: Mapping[str, Any]) -> str:
 
 def draw(by_decile: pd.DataFrame, sensitivity: pd.DataFrame) -> str:
     """Who gains and who loses, above the parameters that move the tax most."""
-    upper = 40
-    lower = upper + BARS + 110
-    height = lower + ROWS * ROW + 76
-    body = [*_shares(by_decile, upper), *_ranked(sensitivity.head(ROWS), lower)]
-    head = f"<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {WIDTH} {height}' {FONT}>"
-    back = f"<rect width='{WIDTH}' height='{height}' fill='white'/>"
-    return "\n".join([head, back, *body, "</svg>", ""])
-
-
-def _shares(table: pd.DataFrame, top: int) -> list[str]:
-    left, bottom = 80, top + BARS
-    drawn = []
-    for number, (name, (_, colour)) in enumerate(SHARES.items()):
-        drawn.append(_box(left + 12 + 100 * number, top - 30, 12, 12, colour))
-        drawn.append(_text(left + 32 + 100 * number, top - 19, name))
-    for share in (0, 0.2, 0.4, 0.6, 0.8, 1):
-        y = bottom - BARS * share
-        drawn.append(_box(left, y, WIDTH - RIGHT - left, 1, RULE))
-        drawn.append(_text(left - 8, y + 4, f"{share:.0%}", "end"))
-    wide = (WIDTH - RIGHT - left) / len(table)
-    for place, row in enumerate(table.to_dict("records")):
-        x, y = left + wide * place, float(bottom)
-        for column, colour in SHARES.values():
-            tall = BARS * row[column]
-            y -= tall
-            drawn.append(_box(x + wide * 0.14, y, wide * 0.72, tall, colour))
-        drawn.append(_text(x + wide / 2, bottom + 20, str(row["decile"]), "middle"))
-    middle = left + (WIDTH - RIGHT - left) / 2
-    drawn.append(
-        _text(middle, bottom + 42, "Tenth of tax units, ranked by adjusted gross income", "middle")
+    top = sensitivity.head(ROWS)
+    upper = report.shares(
+        by_decile["decile"],
+        {name: by_decile[column] for name, column in SHARES.items()},
+        "Tenth of tax units, ranked by adjusted gross income",
+        "Share of tax units",
     )
-    told = "Share of tax units whose federal income tax falls or rises by more than half a cent."
-    return [*drawn, _text(20, bottom + 72, told)]
-
-
-def _ranked(table: pd.DataFrame, top: int) -> list[str]:
-    worth = table["dollars_per_percent"] / 1e9
-    ticks = _ticks(min(0.0, worth.min()), max(0.0, worth.max()))
-    scale = (WIDTH - RIGHT - LEFT) / (ticks[-1] - ticks[0])
-    bottom = top + ROWS * ROW
-    drawn = []
-    for tick in ticks:
-        x = LEFT + scale * (tick - ticks[0])
-        drawn += [
-            _box(x, top, 1, bottom - top, RULE),
-            _text(x, bottom + 18, f"{tick:g}", "middle"),
-        ]
-    zero = LEFT - scale * ticks[0]
-    for place, (path, value) in enumerate(zip(table["path"], worth, strict=True)):
-        y = top + ROW * place
-        long, colour = abs(value) * scale, BLUE if value > 0 else RED
-        drawn.append(_box(zero if value > 0 else zero - long, y + 3, long, ROW - 6, colour))
-        drawn.append(_text(LEFT - 8, y + 15, path.removeprefix("gov.irs."), "end"))
-    words = "Billion dollars of tax a year for one percent more of the parameter"
-    drawn.append(_text(LEFT + (WIDTH - RIGHT - LEFT) / 2, bottom + 40, words, "middle"))
+    lower = report.ranked(
+        [path.removeprefix("gov.irs.") for path in top["path"]],
+        top["dollars_per_percent"] / 1e9,
+        "Billion dollars of tax a year for one percent more of the parameter",
+    )
     told = (
+        "Whose federal income tax falls or rises by more than half a cent.",
         f"The {ROWS} parameters of current law that move federal income tax most, from one reverse"
-        " pass over all of them."
+        " pass over all of them.",
     )
-    return [*drawn, _text(20, bottom + 66, told)]
-
-
-def _ticks(low: float, high: float) -> Sequence[float]:
-    step = next(s for s in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20) if (high - low) / s <= 8)
-    first, last = int(low // step), int(-(-high // step))
-    return [step * n for n in range(first, last + 1)]
-
-
-def _box(x: float, y: float, wide: float, tall: float, colour: str) -> str:
-    at = f"x='{x:.1f}' y='{y:.1f}' width='{wide:.1f}' height='{tall:.1f}'"
-    return f"<rect {at} fill='{colour}'/>"
-
-
-def _text(x: float, y: float, words: str, anchor: str = "start") -> str:
-    at = f"x='{x:.1f}' y='{y:.1f}' text-anchor='{anchor}'"
-    return f"<text {at} font-size='13' fill='{INK}'>{escape(words)}</text>"
+    return report.below([(upper, told[0]), (lower, told[1])]).to_svg() + "\n"
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """What to look at before using calibrated weights: tables by target, level, group and weight."""
 
+import importlib
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -104,9 +105,9 @@ class Report(NamedTuple):
         >>> report.to_html(Path(tempfile.mkdtemp()) / "report.html").name
         'report.html'
         """
-        from ._report_page import report_page
-
-        return write_text(path, report_page(self, title))
+        # The room of pages is above this one and opens with it only where a page is asked for.
+        drawn = importlib.import_module("pejax.report").calibration_page(self, title)
+        return write_text(path, drawn)
 
 
 class _Spread(NamedTuple):

@@ -9,7 +9,7 @@ from ._cache import VARIABLE, compile_folder, program_folder, use_compile_cache
 _PURPOSES = {
     "us": "the US law and the public CPS file",
     "io": "parquet and HDF5 files",
-    "viz": "the HTML report",
+    "viz": "plotly figures of your own on a report",
     "flax": "gates in Flax modules, and checkpoints of long runs",
     "log": "logs for TensorBoard and MLflow",
     "ray": "sweeps over several processes or machines",

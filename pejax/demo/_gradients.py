@@ -6,19 +6,16 @@ how an estimate would move had a target been another number.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .. import calibrate, engine
-from ..core.population._population import Population
-from ._law import Law
-from ._measure import summed_to, weight_of
-from ._reform import Reform, cost_from, gain_of_units
-from ._settings import TAX
-from ._weights import DENSE, Weights
+from .. import Population, calibrate, engine
+from ._law import Law, Reform, cost_from, gain_of_units, weight_of
+from ._settings import DENSE, TAX, Found
+from ._weights import Weights
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,38 +28,33 @@ _STEP = 5e-4  # relative step of a parameter
 _TARGET_STEP = 1e-3  # relative step of a target
 
 
-class Gradients(NamedTuple):
-    """Derivatives of the reform's cost.
+def both_gradients(population: Population, law: Law, reform: Reform, weights: Weights) -> Found:
+    """The cost of the reform, and its derivatives by the law and by the targets.
 
-    `by_parameter` at fixed survey weights, in dollars per unit of the parameter; `by_target`
-    through the entropy calibration, in dollars per unit of the target.
+    Those by parameter are at fixed survey weights, in dollars per unit of the parameter; those by
+    target go through the entropy calibration, in dollars per unit of the target.
     """
-
-    cost: float
-    calibrated_cost: float
-    by_parameter: "pd.DataFrame"
-    by_target: "pd.DataFrame"
-
-
-def both_gradients(
-    population: Population,
-    law: Law,
-    reform: Reform,
-    weights: Weights,
-) -> Gradients:
-    """The cost of the reform, and its derivatives by the law and by the targets."""
-    per_household = summed_to(population, reform.change, "tax_unit", population.schema.household)
+    household = np.asarray(population.trim(population.household_of("tax_unit"), "tax_unit"))
+    per_household = np.bincount(household, reform.change, population.count("household"))
     dense = np.asarray(weights.solutions[DENSE].weights, float)
     base = np.asarray(population.weights, float)
-    return Gradients(
-        float(base @ per_household),
-        float(dense @ per_household),
-        reform_gradient(population, law, reform),
-        target_gradient(weights.problem, base, per_household),
+    by_parameter = _reform_gradient(population, law, reform)
+    by_target = _target_gradient(weights.problem, base, per_household)
+    gaps = by_parameter["relative_gap"].max(), by_target["relative_gap"].max()
+    facts = {
+        "cost": float(base @ per_household),
+        "calibrated_cost": float(dense @ per_household),
+        "largest_gap_by_parameter": gaps[0],
+        "largest_gap_by_target": gaps[1],
+    }
+    line = (
+        f"largest gap to the finite difference: {gaps[0]:.1e} by parameter, {gaps[1]:.1e} by target"
     )
+    tables = {"gradient_by_parameter": by_parameter, "gradient_by_target": by_target}
+    return Found(tables, {"gradients": facts}, [line])
 
 
-def reform_gradient(population: Population, law: Law, reform: Reform) -> "pd.DataFrame":
+def _reform_gradient(population: Population, law: Law, reform: Reform) -> "pd.DataFrame":
     """d(cost of the reform)/d(number of the reformed credit), weights fixed.
 
     Current law is no function of the reform's numbers, so the cost of the reform moves as the
@@ -108,10 +100,8 @@ def _difference(
     return float(weight_of(population, "tax_unit") @ gain) / taken
 
 
-def target_gradient(
-    problem: calibrate.TargetProblem,
-    base: np.ndarray,
-    per_household: np.ndarray,
+def _target_gradient(
+    problem: calibrate.TargetProblem, base: np.ndarray, per_household: np.ndarray
 ) -> "pd.DataFrame":
     """d(cost of the reform)/d(target) through the entropy weights, in one reverse pass."""
     import pandas as pd

@@ -3,7 +3,10 @@
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 YEAR = 2025
 
@@ -26,16 +29,33 @@ CREDITS = ("ctc_value", "eitc")
 ENTITLEMENT = "ctc"
 PAYROLL = ("employee_payroll_tax", "self_employment_tax")
 INCOME = "adjusted_gross_income"
-OUTPUTS = (
-    INCOME,
-    TAX,
-    *CREDITS,
-    ENTITLEMENT,
-    *PAYROLL,
-    "taxable_social_security",
-    "net_capital_gain",
-    "above_the_line_deductions",
+LABELS = {
+    INCOME: "Adjusted gross income",
+    TAX: "Federal income tax, less refunds",
+    "ctc_value": "Child tax credit that is paid",
+    "eitc": "Earned income tax credit",
+    ENTITLEMENT: "Child tax credit before its limit by the tax owed",
+    "employee_payroll_tax": "Payroll tax of employees",
+    "self_employment_tax": "Self-employment tax",
+    "taxable_social_security": "Taxable social security",
+    "net_capital_gain": "Net capital gain",
+    "above_the_line_deductions": "Deductions above the line",
+}
+"""What the program computes, in words."""
+
+SURVEY, DENSE, SPARSE = "survey", "entropy", "L0"
+NO_RAY = (
+    "ray is not installed, so the sweep ran in this process only. To run it on Ray as well:"
+    ' pip install "pejax[ray]"'
 )
+
+
+class Found(NamedTuple):
+    """What a step leaves: tables and facts by name, and lines for the screen."""
+
+    tables: "dict[str, pd.DataFrame]"
+    facts: dict[str, Any]
+    lines: list[str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,4 +91,4 @@ class Settings:
         """The settings that decide the results."""
         kept = dataclasses.asdict(self)
         del kept["out"], kept["cache"]
-        return kept | {"year": YEAR, "reform": dict(REFORM), "outputs": list(OUTPUTS)}
+        return kept | {"year": YEAR, "reform": dict(REFORM), "outputs": list(LABELS)}

@@ -1,36 +1,22 @@
 """Step 4: weights that meet public totals, dense and sparse."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
-from .. import calibrate
-from ..core.population._population import Population
+from .. import Population, calibrate
 from ._law import Law
-from ._settings import YEAR, Settings
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-# Figures of no variable that this law computes are refused with a reason; see the report.
-DENSE = "entropy"
-SPARSE = "L0"
+from ._settings import DENSE, SPARSE, SURVEY, YEAR, Found, Settings
 
 
 class Weights(NamedTuple):
-    """A calibration problem and its solutions by method.
-
-    `targets` has a row a target and method, `refused` a row a target that was set aside,
-    `summary` a row a method.
-    """
+    """A calibration problem and its solutions by method."""
 
     problem: calibrate.TargetProblem
     solutions: dict[str, calibrate.Solution]
-    targets: "pd.DataFrame"
-    refused: "pd.DataFrame"
-    summary: "pd.DataFrame"
+    found: Found
 
 
 def calibrate_weights(
@@ -39,30 +25,28 @@ def calibrate_weights(
     law: Law,
     progress: Callable[[str], None] = lambda line: None,
 ) -> Weights:
-    """Solve for weights by linear and entropy calibration, then for few of them by L0."""
-    targets = calibrate.load_targets(period=YEAR)
-    problem = calibrate.build_problem(targets, law.outputs, population)
-    base = np.asarray(population.weights, float)
-    key = jax.random.key(settings.seed)
-    solutions = {}
-    for name, method in methods(settings, population).items():
+    """Solve for weights by linear and entropy calibration, then for few of them by L0.
+
+    Figures of no variable that this law computes are refused with a reason.
+    """
+    problem = calibrate.build_problem(calibrate.load_targets(period=YEAR), law.outputs, population)
+    base, solutions = np.asarray(population.weights, float), {}
+    for name, method in _methods(settings, population).items():
         progress(f"weights: {name}")
         solutions[name] = calibrate.calibrate(
             problem,
             base,
             method,
-            key=key,
+            key=jax.random.key(settings.seed),
             progress=lambda at, name=name: progress(
                 f"weights: {name}, epoch {at.epoch} of {at.epochs}, {at.kept:,.0f} records kept"
             ),
         ).check()
-    return Weights(problem, solutions, *_tables(solutions))
+    return Weights(problem, solutions, _found(population, solutions))
 
 
-def methods(settings: Settings, population: Population) -> dict[str, calibrate.Method]:
-    """The methods that are compared, by name."""
-    households = population.count(population.schema.household)
-    budget = settings.budget or min(20_000, households // 10)
+def _methods(settings: Settings, population: Population) -> dict[str, calibrate.Method]:
+    budget = settings.budget or min(20_000, population.count("household") // 10)
     return {
         "linear": calibrate.Linear(),
         DENSE: calibrate.Entropy(),
@@ -70,13 +54,30 @@ def methods(settings: Settings, population: Population) -> dict[str, calibrate.M
     }
 
 
-def _tables(
-    solutions: dict[str, calibrate.Solution],
-) -> tuple["pd.DataFrame", "pd.DataFrame", "pd.DataFrame"]:
+def _found(population: Population, solutions: dict[str, calibrate.Solution]) -> Found:
+    """The solutions below each other: a row a target and method, a row a method, their weights."""
     import pandas as pd
 
     reports = {name: solution.report() for name, solution in solutions.items()}
     targets = [report.targets.assign(method=name) for name, report in reports.items()]
-    summary = [{"method": name, **report.summary} for name, report in reports.items()]
-    first = next(iter(reports.values()))
-    return pd.concat(targets, ignore_index=True), first.refused, pd.DataFrame(summary)
+    summary = pd.DataFrame([{"method": name, **r.summary} for name, r in reports.items()])
+    refused = next(iter(reports.values())).refused
+    household = population.schema.household
+    ids = np.asarray(population.trim(population.ids[household], household))
+    weights = {"household_id": ids, SURVEY: np.asarray(population.weights, float)}
+    weights |= {name: np.asarray(s.weights, float) for name, s in solutions.items()}
+    tables = {
+        "targets": pd.concat(targets, ignore_index=True),
+        "targets_refused": refused,
+        "calibration": summary,
+        "weights": pd.DataFrame(weights),
+    }
+    methods, kept = summary.to_dict("records"), len(targets[0])
+    facts = {"targets": kept, "refused": len(refused), "methods": methods}
+    lines = [f"{len(refused)} targets set aside with a reason, {kept} kept"] + [
+        f"{row['method']}: mean error {row['mean_error_before']:.1%} before,"
+        f" {row['mean_error']:.2%} after, {row['records_kept']:,} records,"
+        f" effective sample size {row['effective_sample_size']:,.0f}"
+        for row in methods
+    ]
+    return Found(tables, {"calibration": facts}, lines)

@@ -1,8 +1,10 @@
 """Self-contained HTML pages with figures and tables, made from plain arrays and data frames.
 
-Every room may use it; it uses none of them.
+Figures are drawn in SVG by this room itself: no script, nothing to fetch, as small as what is
+shown. It reads tables, not the rooms that make them, and needs none of these.
 """
 
+from ._calibration import calibration_page as calibration_page
 from ._charts import (
     bars as bars,
     curves as curves,
@@ -12,6 +14,8 @@ from ._charts import (
     scatter as scatter,
     shares as shares,
 )
+from ._drawing import Chart as Chart, below as below
+from ._imputation import imputation_pieces as imputation_pieces
 from ._page import (
     Section as Section,
     facts as facts,
@@ -20,3 +24,14 @@ from ._page import (
     paragraph as paragraph,
     table as table,
 )
+from ._reform import change_pieces as change_pieces, parameter_pieces as parameter_pieces
+from ._run import run_pieces as run_pieces
+from ._selections import selection_chart as selection_chart, selection_page as selection_page
+from ._tables import (
+    change_by_decile as change_by_decile,
+    means_by_band as means_by_band,
+    means_by_decile as means_by_decile,
+    quantile_scores as quantile_scores,
+    shares_below as shares_below,
+)
+from ._weights import weights_pieces as weights_pieces

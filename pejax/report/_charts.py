@@ -1,75 +1,149 @@
-"""The figures of a report, each from arrays by name. Units belong into the axis titles."""
+"""The figures of a report, each from arrays by name. Units belong into the axis titles.
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+Labels of an axis are plain numbers unless its format says `$` or `%`; a longer one, such as `.0%`,
+means the same. A number that is missing or infinite has no mark.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
+from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from ._theme import ACCENT, CONTRAST, GREY, INK, PALE, SERIES, blank
+from ._axes import Bands, linear, logarithmic
+from ._drawing import Chart, Frame, frame
+from ._marks import box, dot, line, rule, words
+from ._numbers import alike, written
+from ._series import Series, coloured, column, columns, form_of, texts
+from ._theme import ACCENT, CONTRAST, GREY, INK, MUTED, PALE
 
-Labels = Iterable[Any]
-Series = Mapping[str, ArrayLike]
-
-
-def bars(labels: Labels, series: Series, x_title: str, y_title: str) -> Any:
-    """A group of bars a label."""
-    figure = blank(x_title, y_title)
-    for (name, values), colour in zip(series.items(), SERIES, strict=False):
-        figure.add_bar(x=_texts(labels), y=_plain(values), name=name, marker_color=colour)
-    figure.update_layout(barmode="group", showlegend=len(series) > 1)
-    figure.update_xaxes(type="category")
-    return figure
+_FILLED = 0.74  # of the room of a label that its bars take
+_WIDEST = 90  # pixels of all bars of a label
+_POINTS = 24  # of a line that tell their numbers when pointed at
 
 
-def shares(labels: Labels, series: Series, x_title: str, y_title: str) -> Any:
-    """Stacked shares of a whole: gains, no change, losses, in this order."""
-    figure = blank(x_title, y_title)
-    for (name, values), colour in zip(series.items(), (ACCENT, PALE, CONTRAST), strict=False):
-        figure.add_bar(x=_texts(labels), y=_plain(values), name=name, marker_color=colour)
-    figure.update_layout(barmode="stack", legend_traceorder="normal")
-    figure.update_xaxes(type="category")
-    figure.update_yaxes(tickformat=".0%", range=[0, 1])
-    return figure
+def bars(
+    labels: Iterable[object],
+    series: Series,
+    x_title: str,
+    y_title: str,
+    *,
+    y_format: str | None = None,
+) -> Chart:
+    """A group of bars a label.
+
+    >>> bars([1, 2], {"credit": [500.0, 900.0]}, "tenth", "dollars", y_format="$")
+    Chart(bars: dollars by tenth)
+    """
+    names, held = columns(labels, series)
+    form = form_of(y_format)
+    axis = linear(y_title, list(held.values()), form, zero=True)
+    colours = coloured(held)
+    place = frame(Bands(x_title, names), axis, colours if len(held) > 1 else {})
+    wide, start = _widths(place, len(names), len(held))
+    zero = float(place.up(0.0))
+    marks = []
+    for turn, (name, values) in enumerate(held.items()):
+        for row in np.flatnonzero(np.isfinite(values)):
+            end = float(place.up(values[row]))
+            x = float(place.across(row)) + start + turn * wide
+            told = _told(names[row], name if len(held) > 1 else "", written(values[row], form))
+            tall = abs(end - zero)
+            marks.append(box(x, min(zero, end), wide * 0.96, tall, colours[name], told))
+    return place.chart(marks, f"bars: {y_title} by {x_title}")
 
 
-def ranked(labels: Labels, values: ArrayLike, x_title: str) -> Any:
-    """Horizontal bars, the first on top; negative ones in the contrast colour."""
-    numbers = np.asarray(values, float)
-    names = _texts(labels)
-    figure = blank(x_title, "", height=90 + 24 * len(names))
-    colours = np.where(numbers < 0, CONTRAST, ACCENT).tolist()
-    figure.add_bar(
-        y=names,
-        x=numbers.tolist(),
-        orientation="h",
-        marker_color=colours,
-        showlegend=False,
+def shares(labels: Iterable[object], series: Series, x_title: str, y_title: str) -> Chart:
+    """Stacked shares of a whole: gains, no change, losses, in this order.
+
+    Raises:
+        BadInputError: a share is negative.
+
+    >>> shares([1, 2], {"gain": [0.4, 0.9], "lose": [0.6, 0.1]}, "tenth", "share of people")
+    Chart(stacked bars: share of people by tenth)
+    """
+    names, held = columns(labels, series, negative=False)
+    colours = coloured(held, (ACCENT, PALE, CONTRAST))
+    known = [np.where(np.isfinite(values), values, 0.0) for values in held.values()]
+    tops = np.cumsum([np.zeros(len(names)), *known], axis=0)
+    highest = max(1.0, float(tops.max(initial=0.0)))
+    axis = linear(y_title, [1.0 if highest < 1 + 1e-6 else highest], "%", zero=True)
+    place = frame(Bands(x_title, names), axis, colours)
+    wide, start = _widths(place, len(names), 1)
+    marks = []
+    for turn, name in enumerate(held):
+        for row in np.flatnonzero(known[turn] > 0):
+            low, high = (float(place.up(tops[turn + k, row])) for k in (0, 1))
+            told = _told(names[row], name, written(known[turn][row], "%"))
+            x = float(place.across(row)) + start
+            marks.append(box(x, high, wide, low - high, colours[name], told))
+    return place.chart(marks, f"stacked bars: {y_title} by {x_title}")
+
+
+def ranked(
+    labels: Iterable[object], values: ArrayLike, x_title: str, *, x_format: str | None = None
+) -> Chart:
+    """Horizontal bars, the first on top; negative ones in the contrast colour.
+
+    >>> ranked(["rate", "threshold"], [3.5, -1.0], "billion dollars")
+    Chart(ranked bars: billion dollars)
+    """
+    names = texts(labels)
+    numbers = column(values, "values", len(names))
+    form = form_of(x_format)
+    rows = Bands("", names)
+    pad = (58.0 * bool((numbers < 0).any()), 58.0 * bool((numbers > 0).any()))
+    place = frame(linear(x_title, numbers, form, zero=True), rows, row=24, pad=pad)
+    zero, marks, told = float(place.across(0.0)), [], alike(numbers, form)
+    for row in np.flatnonzero(np.isfinite(numbers)):
+        value, shown = float(numbers[row]), told[row]
+        end, y = float(place.across(value)), float(place.up(row))
+        colour = CONTRAST if value < 0 else ACCENT
+        title = _told(names[row], "", written(value, form))
+        marks.append(box(min(zero, end), y - 8.5, abs(end - zero), 17, colour, title))
+        beside, anchor = (-6, "end") if value < 0 else (6, "start")
+        marks.append(words(shown, end + beside, y + 4, anchor, colour=MUTED))
+    return place.chart(marks, f"ranked bars: {x_title}")
+
+
+def dots(
+    labels: Iterable[object],
+    series: Series,
+    x_title: str,
+    *,
+    reference: float | None = None,
+    x_format: str | None = None,
+) -> Chart:
+    """A row a label with a dot a series, joined by a thin line: before and after.
+
+    >>> dots(["rent", "wage"], {"before": [0.8, 1.3], "after": [1, 1]}, "ratio", reference=1)
+    Chart(dots: ratio, of before, after)
+    """
+    names, held = columns(labels, series)
+    form = form_of(x_format)
+    given = [] if reference is None else [np.array([float(reference)])]
+    colours = coloured(held, (GREY, ACCENT, CONTRAST) if len(held) > 1 else ())
+    rows = Bands("", names)
+    place = frame(
+        linear(x_title, [*held.values(), *given], form), rows, colours, row=22, pad=(8, 8)
     )
-    figure.update_yaxes(autorange="reversed", showgrid=False, tickfont_size=12)
-    return figure
-
-
-def dots(labels: Labels, series: Series, x_title: str, *, reference: float | None = None) -> Any:
-    """A row a label with a dot a series, joined by a thin line: before and after."""
-    names = _texts(labels)
-    figure = blank(x_title, "", height=90 + 22 * len(names))
-    stacked = np.array([np.asarray(values, float) for values in series.values()])
-    for row, label in enumerate(names):
-        ends = [float(stacked[:, row].min()), float(stacked[:, row].max())]
-        figure.add_scatter(
-            x=ends, y=[label, label], mode="lines", line={"color": PALE, "width": 3},
-            showlegend=False, hoverinfo="skip",
-        )  # fmt: skip
-    for (name, values), colour in zip(series.items(), (GREY, ACCENT, CONTRAST), strict=False):
-        figure.add_scatter(
-            x=_plain(values), y=names, mode="markers", name=name,
-            marker={"color": colour, "size": 9},
-        )  # fmt: skip
-    if reference is not None:
-        figure.add_vline(x=reference, line={"color": INK, "width": 1})
-    figure.update_yaxes(autorange="reversed", tickfont_size=12)
-    return figure
+    marks = []
+    for row in range(len(names)):
+        own = np.array([values[row] for values in held.values()])
+        own = own[np.isfinite(own)]
+        if len(own) > 1:
+            y = float(place.up(row))
+            low, high = (float(place.across(end)) for end in (own.min(), own.max()))
+            marks.append(rule(low, y, high, y, PALE, 3))
+    if reference is not None and names:
+        x = float(place.across(reference))
+        marks.append(rule(x, place.top, x, place.bottom, INK))
+    for name, values in held.items():
+        for row in np.flatnonzero(np.isfinite(values)):
+            told = _told(names[row], name, written(values[row], form))
+            at = float(place.across(values[row])), float(place.up(row))
+            marks.append(dot(*at, 5, colours[name], told))
+    return place.chart(marks, f"dots: {x_title}, of {', '.join(held)}")
 
 
 def curves(
@@ -80,60 +154,153 @@ def curves(
     log_x: bool = False,
     steps: bool = False,
     x_format: str | None = None,
-) -> Any:
-    """A line a series of shares, each with its own points."""
-    figure = blank(x_title, y_title)
-    shape = "hv" if steps else "linear"
-    for (name, (x, y)), colour in zip(series.items(), SERIES, strict=False):
-        figure.add_scatter(
-            x=_plain(x), y=_plain(y), mode="lines", name=name,
-            line={"color": colour, "width": 2, "shape": shape},
-        )  # fmt: skip
-    figure.update_layout(showlegend=len(series) > 1)
-    figure.update_xaxes(tickformat=x_format)
-    figure.update_yaxes(tickformat=".0%")
-    if log_x:
-        figure.update_xaxes(type="log", dtick=1)
-    return figure
+    diagonal: bool = False,
+    colours: Sequence[str] = (),
+) -> Chart:
+    """A line a series of shares, each with its own points.
+
+    Args:
+        series: the points of each line by its name.
+        x_title: what lies across.
+        y_title: what the shares are of.
+        log_x: whether equal ratios of x are equally far apart; points at or below 0 have no place.
+        steps: whether a share holds until the next point.
+        x_format: `$`, `%` or nothing.
+        diagonal: whether the line of equality is drawn too.
+        colours: of the first series; the others have those of all charts.
+
+    >>> curves({"now": ([0, 50_000], [0.2, 0.7])}, "income", "share at or below", x_format="$")
+    Chart(lines: share at or below by income)
+    """
+    held = {
+        name: (column(x, f"x of {name}"), column(y, f"y of {name}", np.size(x)))
+        for name, (x, y) in series.items()
+    }
+    across, form = [x for x, _ in held.values()], form_of(x_format)
+    x_axis = (
+        logarithmic(x_title, across, form) if log_x else linear(x_title, across, form, tight=True)
+    )
+    y_axis = linear(y_title, [y for _, y in held.values()], "%", zero=True)
+    shown = coloured(held, colours)
+    place = frame(x_axis, y_axis, shown if len(held) > 1 else {}, pad=(4, 4))
+    marks = []
+    if diagonal:
+        ends = np.array([max(x_axis.low, y_axis.low), min(x_axis.high, y_axis.high)])
+        marks.append(line(place.across(ends), place.up(ends), GREY, dashed=True))
+    for name, (x, y) in reversed(held.items()):  # the first on top
+        known = np.where(x > 0, x, np.nan) if log_x else x
+        at, up = place.across(known), place.up(y)
+        drawn = (np.repeat(at, 2)[1:], np.repeat(up, 2)[:-1]) if steps else (at, up)
+        marks.append(line(*drawn, shown[name], name))
+        marks += _told_points(place, name, known, y, form)
+    return place.chart(marks, f"lines: {y_title} by {x_title}")
 
 
-def histogram(edges: ArrayLike, series: Series, x_title: str, y_title: str) -> Any:
-    """Outlines of shares by bin, the bins the same for all series, on a logarithmic axis."""
-    figure = blank(x_title, y_title)
-    left = np.asarray(edges, float)
-    for (name, heights), colour in zip(series.items(), SERIES, strict=False):
-        ended = np.append(np.asarray(heights, float), 0.0)
-        figure.add_scatter(
-            x=left.tolist(), y=ended.tolist(), mode="lines", name=name,
-            line={"color": colour, "width": 2, "shape": "hv"},
-        )  # fmt: skip
-    figure.update_xaxes(type="log", dtick=1, tickformat=",")
-    figure.update_yaxes(tickformat=".0%")
-    return figure
+def histogram(
+    edges: ArrayLike,
+    series: Series,
+    x_title: str,
+    y_title: str,
+    *,
+    x_format: str | None = None,
+    colours: Sequence[str] = (),
+) -> Chart:
+    """Outlines of shares by bin, the bins the same for all series, on a logarithmic axis.
+
+    >>> histogram([1, 10, 100], {"weights": [0.7, 0.3]}, "weight", "share of records")
+    Chart(outlines: share of records by weight)
+    """
+    borders = column(edges, "edges")
+    bins = [f"bin {k}" for k in range(len(borders) - 1)]
+    _, held = columns(bins, series)
+    form = form_of(x_format)
+    y_axis = linear(y_title, list(held.values()), "%", zero=True)
+    shown = coloured(held, colours)
+    legend = shown if len(held) > 1 else {}
+    place = frame(logarithmic(x_title, borders, form), y_axis, legend, pad=(4, 4))
+    marks = []
+    for name, heights in reversed(held.items()):
+        x, y = np.repeat(borders, 2), np.concatenate([[0.0], np.repeat(heights, 2), [0.0]])
+        marks.append(line(place.across(x), place.up(y), shown[name], name))
+        marks += _told_points(place, name, np.sqrt(borders[:-1] * borders[1:]), heights, form)
+    return place.chart(marks, f"outlines: {y_title} by {x_title}")
 
 
 def scatter(
-    x: ArrayLike, y: ArrayLike, names: Labels, x_title: str, y_title: str, *, line: bool = False
-) -> Any:
-    """A dot a record, named when pointed at; with `line`, the diagonal of equality."""
-    figure = blank(x_title, y_title)
-    figure.add_scatter(
-        x=_plain(x), y=_plain(y), text=_texts(names), mode="markers", showlegend=False,
-        marker={"color": ACCENT, "size": 7, "opacity": 0.75},
-    )  # fmt: skip
-    if line:
-        low = float(min(np.min(x), np.min(y)))
-        high = float(max(np.max(x), np.max(y)))
-        figure.add_scatter(
-            x=[low, high], y=[low, high], mode="lines", line={"color": GREY, "width": 1},
-            showlegend=False, hoverinfo="skip",
-        )  # fmt: skip
-    return figure
+    x: ArrayLike,
+    y: ArrayLike,
+    names: Iterable[object],
+    x_title: str,
+    y_title: str,
+    *,
+    line: bool = False,
+    x_format: str | None = None,
+    y_format: str | None = None,
+) -> Chart:
+    """A dot a record, named when pointed at; with `line`, the diagonal of equality.
+
+    Records that would cover each other are one dot, which says how many it stands for.
+
+    >>> scatter([1, 2], [2.0, 4.0], ["a", "b"], "reform", "billion dollars", line=True)
+    Chart(dots: billion dollars by reform)
+    """
+    told = texts(names)
+    across, up = column(x, "x", len(told)), column(y, "y", len(told))
+    forms = form_of(x_format), form_of(y_format)
+    x_axis, y_axis = linear(x_title, across, forms[0]), linear(y_title, up, forms[1])
+    place = frame(x_axis, y_axis, pad=(6, 6))
+    marks = []
+    low, high = max(x_axis.low, y_axis.low), min(x_axis.high, y_axis.high)
+    if line and low < high:
+        marks.append(rule(*_at(place, low), *_at(place, high), GREY))
+    seen: dict[tuple[float, float], list[int]] = {}
+    for row in np.flatnonzero(np.isfinite(across) & np.isfinite(up)):
+        at = round(float(place.across(across[row]))), round(float(place.up(up[row])))
+        seen.setdefault(at, []).append(int(row))
+    for rows in seen.values():
+        first = rows[0]
+        words_of = written(across[first], forms[0]), written(up[first], forms[1])
+        more = f" and {len(rows) - 1:,} more here" if len(rows) > 1 else ""
+        title = f"{told[first]}{more}: {words_of[0]}, {words_of[1]}"
+        where = float(place.across(across[first])), float(place.up(up[first]))
+        marks.append(dot(*where, 4, ACCENT, title, ' fill-opacity="0.75"'))
+    return place.chart(marks, f"dots: {y_title} by {x_title}")
 
 
-def _plain(values: ArrayLike) -> list[float]:
-    return np.asarray(values, float).tolist()
+def _at(place: Frame, value: float) -> tuple[float, float]:
+    return float(place.across(value)), float(place.up(value))
 
 
-def _texts(labels: Labels) -> list[str]:
-    return [str(label) for label in labels]
+def _widths(place: Frame, count: int, series: int) -> tuple[float, float]:
+    """Pixels of a bar, and from the middle of its label to the first one's left side."""
+    room = (place.right - place.left) / max(count, 1)
+    whole = min(room * _FILLED, _WIDEST)
+    return whole / max(series, 1), -whole / 2
+
+
+def _told(label: str, name: str, number: str) -> str:
+    return f"{', '.join(filter(None, (label, name)))}: {number}"
+
+
+def _told_points(
+    place: Frame,
+    name: str,
+    x: Float[np.ndarray, " point"],
+    y: Float[np.ndarray, " point"],
+    form: str,
+) -> list[str]:
+    """Spots on a line that nobody sees and that tell their numbers when pointed at."""
+    known = np.flatnonzero(np.isfinite(x) & np.isfinite(y))
+    if not len(known):
+        return []
+    some = known[np.unique(np.linspace(0, len(known) - 1, _POINTS).astype(int))]
+    return [
+        dot(
+            float(place.across(x[k])),
+            float(place.up(y[k])),
+            6,
+            "transparent",
+            f"{name}, {written(float(x[k]), form)}: {written(float(y[k]), '%')}",
+        )
+        for k in some
+    ]

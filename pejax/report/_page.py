@@ -4,14 +4,16 @@ import html
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from ..core._validate import require
+from ..core._validate import BadInputError, require
+from ._drawing import Chart
 from ._theme import FONT
 
 if TYPE_CHECKING:
     import pandas as pd
 
+_PLOTLY = 'class="plotly-graph-div"'
 _STYLE = f"""
 :root {{ color-scheme: light; }}
 body {{ margin: 0; background: #fff; color: #24292f; font: 16px/1.55 {FONT}; }}
@@ -21,6 +23,9 @@ h2 {{ font-size: 21px; margin: 56px 0 8px; padding-top: 16px; border-top: 1px so
 p {{ margin: 8px 0 12px; }}
 .lead {{ color: #57606a; }}
 figure {{ margin: 20px 0 28px; }}
+figure .scroll {{ margin: 0; }}
+svg {{ display: block; width: 100%; min-width: 560px; height: auto;
+  font-variant-numeric: tabular-nums; }}
 figcaption {{ font-size: 14px; color: #57606a; margin-top: 4px; }}
 .facts {{ display: flex; flex-wrap: wrap; gap: 12px 36px; margin: 20px 0 8px; }}
 .facts div {{ min-width: 120px; }}
@@ -40,14 +45,29 @@ code {{ font-size: 90%; background: #f3f5f7; padding: 1px 4px; border-radius: 3p
 
 
 class Section(NamedTuple):
-    """A heading and the pieces under it, each already HTML (see `paragraph`, `figure`, ...)."""
+    """A heading and the pieces under it, each already HTML (see `paragraph`, `figure`, ...).
+
+    >>> Section("Costs", [paragraph("None.")]).pieces
+    ['<p>None.</p>']
+    """
 
     title: str
     pieces: Sequence[str]
 
 
 def page(title: str, lead: str, sections: Sequence[Section], *, figures: bool = True) -> str:
-    """The whole document, with the script of plotly's figures unless there are none."""
+    """The whole document, which fetches nothing.
+
+    Args:
+        title: its heading.
+        lead: the sentence under it.
+        sections: what follows.
+        figures: whether the script goes along that a plotly figure of your own needs, if there is
+            one. The charts of this room need none.
+
+    >>> page("A page", "Short.", [Section("One", [paragraph("Words.")])]).count("<section>")
+    1
+    """
     body = "\n".join(
         f"<section><h2>{html.escape(section.title)}</h2>\n"
         + "\n".join(section.pieces)
@@ -55,7 +75,7 @@ def page(title: str, lead: str, sections: Sequence[Section], *, figures: bool = 
         for section in sections
     )
     script = ""
-    if figures:
+    if figures and _PLOTLY in body:
         script = f"<script>{require('plotly.offline', 'viz').get_plotlyjs()}</script>"
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -67,16 +87,27 @@ def page(title: str, lead: str, sections: Sequence[Section], *, figures: bool = 
 
 
 def paragraph(text: str) -> str:
-    """Plain text; words between backticks are set as code."""
+    """Plain text; words between backticks are set as code.
+
+    Raises:
+        BadInputError: a backtick is not closed.
+
+    >>> paragraph("See `tables/`.")
+    '<p>See <code>tables/</code>.</p>'
+    """
     parts = html.escape(text).split("`")
     if len(parts) % 2 == 0:
-        raise ValueError(f"a backtick is not closed in {text!r}")
+        raise BadInputError(f"A backtick is not closed in {text!r}. Close it, or leave it out.")
     marked = (f"<code>{p}</code>" if k % 2 else p for k, p in enumerate(parts))
     return f"<p>{''.join(marked)}</p>"
 
 
 def facts(values: Mapping[str, str]) -> str:
-    """A few large numbers, each with what it is."""
+    """A few large numbers, each with what it is.
+
+    >>> facts({"persons": "1,234"})
+    '<div class="facts"><div><b>1,234</b><span>persons</span></div></div>'
+    """
     cells = (
         f"<div><b>{html.escape(value)}</b><span>{html.escape(name)}</span></div>"
         for name, value in values.items()
@@ -84,16 +115,38 @@ def facts(values: Mapping[str, str]) -> str:
     return f'<div class="facts">{"".join(cells)}</div>'
 
 
-def figure(chart: Any, caption: str) -> str:
-    """A plotly figure with the sentence that says what it shows."""
-    io = require("plotly.io", "viz")
-    drawn = io.to_html(
+def figure(chart: object, caption: str) -> str:
+    """A chart with the sentence that says what it shows.
+
+    Args:
+        chart: one of this room's, or a plotly figure of your own.
+        caption: the sentence.
+
+    Raises:
+        BadInputError: it is neither.
+        MissingExtraError: a plotly figure, and plotly is not installed.
+
+    >>> from pejax.report import bars
+    >>> figure(bars(["a"], {"cost": [3.0]}, "group", "dollars"), "What it costs.")[:8]
+    '<figure>'
+    """
+    drawn = chart.to_html(caption) if isinstance(chart, Chart) else _of_plotly(chart)
+    return (
+        f'<figure><div class="scroll">{drawn}</div>'
+        f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+    )
+
+
+def _of_plotly(chart: object) -> str:
+    if not hasattr(chart, "to_plotly_json"):
+        kind = type(chart).__name__
+        raise BadInputError(f"A {kind} is no figure. Give a chart of pejax.report or of plotly.")
+    return require("plotly.io", "viz").to_html(
         chart,
         full_html=False,
         include_plotlyjs=False,
         config={"displayModeBar": False, "responsive": True},
     )
-    return f"<figure>{drawn}<figcaption>{html.escape(caption)}</figcaption></figure>"
 
 
 def table(
@@ -105,6 +158,11 @@ def table(
     """A table; `formats` has a format specification a column, e.g. `{"cost": ",.1f"}`.
 
     With `rows`, the first so many, and a line that tells how many there are.
+
+    >>> import pandas as pd
+    >>> shown = table(pd.DataFrame({"cost": [1234.5, 0.2]}), formats={"cost": ",.1f"}, rows=1)
+    >>> "1,234.5" in shown, "The first 1 of 2 rows." in shown
+    (True, True)
     """
     formats = formats or {}
     shown = frame if rows is None else frame.head(rows)
@@ -129,7 +187,7 @@ def table(
     )
 
 
-def _title(name: Any) -> str:
+def _title(name: object) -> str:
     return str(name).replace("_", " ")
 
 
@@ -138,7 +196,7 @@ def _breakable(text: str) -> str:
     return re.sub(r"(?<=[a-z\]])([._])(?=[a-zA-Z])", r"\1<wbr>", html.escape(text))
 
 
-def _cell(value: Any, form: str | None) -> str:
+def _cell(value: object, form: str | None) -> str:
     if isinstance(value, float) and math.isnan(value):
         return ""
     if form is not None:

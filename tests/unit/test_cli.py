@@ -415,15 +415,15 @@ def test_a_missing_country_comes_with_the_install(pejax, toy, monkeypatch):
 
 
 def test_the_demo_names_all_that_is_missing_before_it_starts(pejax, monkeypatch):
-    hide(monkeypatch, "taxcalc", "plotly")
-    refused(pejax("demo", "--out", "out"), 'pip install "pejax[us,viz]"')
+    hide(monkeypatch, "taxcalc", "pyarrow")
+    refused(pejax("demo", "--out", "out"), 'pip install "pejax[us,io]"')
     assert manifest()["status"] == "failed"
     assert manifest()["steps"] == []
 
 
 @pytest.mark.parametrize("option", ["budget", "epochs", "donors", "trees", "reforms"])
 def test_the_demo_refuses_sizes_of_nothing(pejax, monkeypatch, option):
-    show(monkeypatch, "policyengine_us", "taxcalc", "plotly", "pyarrow")
+    show(monkeypatch, "policyengine_us", "taxcalc", "pyarrow")
     refused(pejax("demo", f"--{option}", "0", "--out", "out"), f"{option} is 0")
 
 

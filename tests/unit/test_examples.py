@@ -25,9 +25,9 @@ pytestmark = [
     pytest.mark.skipif(
         any(
             importlib.util.find_spec(name) is None
-            for name in ("policyengine_us", "taxcalc", "plotly")
+            for name in ("policyengine_us", "taxcalc", "pyarrow")
         ),
-        reason='needs pip install "pejax[us,io,viz]"',
+        reason='needs pip install "pejax[us,io]"',
     ),
 ]
 

@@ -3,7 +3,9 @@
 import json
 import re
 import runpy
+from xml.etree import ElementTree
 
+import pandas as pd
 import pytest
 from _readme import README, ROOT, blocks
 
@@ -31,6 +33,16 @@ def test_the_numbers_are_those_of_the_run_behind_the_picture():
     assert run["config"]["households"] is None
     assert picture["BLOCK"].findall(README) == [picture["block"](run)]
     assert f"{run['facts']['population']['household']:,} real households" in README
+
+
+def test_the_picture_is_drawn_from_the_tables_of_a_run():
+    draw = runpy.run_path(str(ROOT / "docs" / "picture.py"))["draw"]
+    shares = {"share_gaining": 0.5, "share_unchanged": 0.3, "share_losing": 0.2}
+    by_decile = pd.DataFrame({"decile": range(1, 11), **shares})
+    worth = {"path": ["gov.irs.rate", "gov.irs.<credit>"], "dollars_per_percent": [3e9, -1e9]}
+    drawn = ElementTree.fromstring(draw(by_decile, pd.DataFrame(worth)))
+    words = ["".join(text.itertext()) for text in drawn.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"gain", "no change", "lose", "rate", "<credit>", "−1"} <= set(words)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))

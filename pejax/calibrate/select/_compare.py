@@ -1,10 +1,12 @@
 """Ways to choose records, side by side at the same budget."""
 
+import importlib
 import os
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
@@ -15,7 +17,6 @@ from ...core._formerly import formerly
 from ...core._results import Result
 from ...core._validate import BadInputError, unknown
 from ...core.files._files import write_text
-from ...report import Section, dots, figure, page, table
 from .._calibrate import calibrate
 from .._method import Method
 from .._solution import Solution
@@ -28,7 +29,7 @@ from ._methods import FASTEST, PPS, Cube, Largest, Random, Selection
 if TYPE_CHECKING:
     import pandas as pd
 
-_FITTED, _HELD_OUT = "fitted, mean", "held out, mean"
+_HELD_OUT = "held out, mean"
 
 
 class Comparison(NamedTuple):
@@ -54,32 +55,22 @@ class Comparison(NamedTuple):
     def figure(self) -> Any:
         """The mean error of the fitted and of the held-out targets, a row a method.
 
-        Raises:
-            ImportError: the extra `viz` is missing.
+        A `pejax.report.Chart`, which a notebook shows.
         """
-        means = self.table()
-        series = {name: means[name] for name in (_FITTED, _HELD_OUT) if name in means}
-        return dots(list(means.index), series, "mean absolute error in units of the scale")
+        return _pages().selection_chart(self.table())
 
     def write(self, path: str | os.PathLike, title: str = "Choices of records") -> Path:
         """Write table and figure as one page of HTML.
 
-        Raises:
-            ImportError: the extra `viz` is missing.
+        Returns:
+            The path.
         """
-        shown = self.table().reset_index()
-        formats = {
-            name: ".2%" for name in shown.columns if name.endswith(("mean", "median", "p95"))
-        }
-        formats |= dict.fromkeys(("records", "effective sample size"), ",.0f")
-        formats |= {"seconds": ",.1f", "largest weight": ",.1f"}
-        caption = "Mean absolute errors over seeds, in units of each target's scale."
-        sections = [
-            Section("By method", [table(shown, formats=formats)]),
-            Section("Fit", [figure(self.figure(), caption)]),
-        ]
-        lead = f"{len(self.runs) - 1} runs beside the whole file."
-        return write_text(path, page(title, lead, sections))
+        return write_text(path, _pages().selection_page(self.table(), len(self.runs) - 1, title))
+
+
+def _pages() -> ModuleType:
+    """The room of pages, which is above this one and opens where a page is asked for."""
+    return importlib.import_module("pejax.report")
 
 
 @formerly(names={"w0": "base_weights"})

@@ -1,18 +1,17 @@
 """The report of a calibration as a page of HTML in one file, in the look of all our reports."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from jaxtyping import Float
 
-from ..report import Section, facts, page, paragraph, table
-from ..report._theme import ACCENT, CONTRAST, GREY
-from ._report_drawing import Axis, Line, drawing, share_axis
+from ._charts import curves, histogram
+from ._page import Section, facts, figure, page, paragraph, table
+from ._theme import ACCENT, GREY
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from ._report import Report
 
 ROWS = 25
 """Rows that a table of the page shows at most."""
@@ -37,12 +36,48 @@ _FORMATS = {
 _LABELS = ["name", "level", "group", "source"]
 _WORST = [*_LABELS, "target", "base_estimate", "estimate", "base_error", "error"]
 _PERCENT = ("_share", "_bound")  # how the names of measures end that are shares
-_ERRORS = {-4.0: "0.01 %", -3.0: "0.1 %", -2.0: "1 %", -1.0: "10 %", 0.0: "100 %", 1.0: "1,000 %"}
-_RATIOS = {-2.0: "0.01", -1.0: "0.1", 0.0: "1", 1.0: "10", 2.0: "100"}
+_BEFORE_AFTER = (GREY, ACCENT)
+_DECADES = np.linspace(-4, 1, 101)  # powers of ten at which errors are counted
 
 
-def report_page(report: "Report", title: str) -> str:
-    """The whole document; nothing is fetched when it is read."""
+class CalibrationTables(Protocol):
+    """What `pejax.calibrate.Report` has, by whose names this room reads it."""
+
+    @property
+    def targets(self) -> "pd.DataFrame": ...
+    @property
+    def refused(self) -> "pd.DataFrame": ...
+    @property
+    def summary(self) -> Mapping[str, float | int | str]: ...
+    @property
+    def levels(self) -> "pd.DataFrame": ...
+    @property
+    def groups(self) -> "pd.DataFrame": ...
+    @property
+    def adjusted(self) -> "pd.DataFrame": ...
+    @property
+    def weights(self) -> "pd.DataFrame": ...
+    @property
+    def lorenz(self) -> "pd.DataFrame": ...
+    @property
+    def ratios(self) -> "pd.DataFrame": ...
+    @property
+    def notes(self) -> tuple[str, ...]: ...
+
+
+def calibration_page(report: CalibrationTables, title: str = "Calibration report") -> str:
+    """The report of a calibration as a document; nothing is fetched when it is read.
+
+    Args:
+        report: of a solution, as `solution.report()` gives it.
+        title: the heading.
+
+    >>> from pejax.calibrate import Entropy, TargetProblem, calibrate
+    >>> problem = TargetProblem([[1.0, 1.0]], [4.0])
+    >>> report = calibrate(problem, [1.0, 1.0], Entropy(exact=True)).report()
+    >>> calibration_page(report).count("<figure>")
+    3
+    """
     sections = [
         Section("Summary", _summary(report)),
         Section("Targets", _targets(report)),
@@ -52,10 +87,10 @@ def report_page(report: "Report", title: str) -> str:
         *_aside(report),
     ]
     lead = f"{report.summary['result']} Steps: {report.summary['steps']}."
-    return page(title, lead, sections, figures=False)
+    return page(title, lead, sections)
 
 
-def _summary(report: "Report") -> list[str]:
+def _summary(report: CalibrationTables) -> list[str]:
     found = report.summary
     large = {
         "targets": f"{found['targets']:,}",
@@ -73,7 +108,7 @@ def _summary(report: "Report") -> list[str]:
     return [facts(large), said, *map(paragraph, report.notes)]
 
 
-def _targets(report: "Report") -> list[str]:
+def _targets(report: CalibrationTables) -> list[str]:
     order = np.argsort(-report.targets["error"].abs().to_numpy(), kind="stable")
     ordered = report.targets.iloc[order]
     columns = [name for name in _WORST if (ordered[name] != "").any()]
@@ -114,7 +149,7 @@ def _breakdown(title: str, parts: "pd.DataFrame") -> list[Section]:
     return [Section(title, [_capped(parts[[label, *titles]].rename(columns=titles), caption)])]
 
 
-def _weights(report: "Report") -> list[str]:
+def _weights(report: CalibrationTables) -> list[str]:
     shown = report.weights.assign(
         **{
             column: [_measured(*row) for row in report.weights[["measure", column]].to_numpy()]
@@ -132,7 +167,7 @@ def _measured(measure: str, value: float) -> str:
     return f"{value:.2%}" if measure.endswith(_PERCENT) else f"{value:,.6g}"
 
 
-def _aside(report: "Report") -> list[Section]:
+def _aside(report: CalibrationTables) -> list[Section]:
     """What was refused and what was changed, where there is such."""
     sections = []
     if len(report.refused):
@@ -145,30 +180,22 @@ def _aside(report: "Report") -> list[Section]:
 
 
 def _lorenz_curves(lorenz: "pd.DataFrame") -> str:
-    units = lorenz["share_of_units"]
-    lines = [Line("", [0, 1], [0, 1], GREY, dashed=True)]
-    lines += [Line("base weights", units, lorenz["base"], GREY)]
-    if "calibrated" in lorenz:
-        lines += [Line("calibrated", units, lorenz["calibrated"], ACCENT)]
-    return drawing(
-        lines,
-        share_axis("share of units, the lightest first"),
-        share_axis("share of weight"),
+    units, names = lorenz["share_of_units"], {"base": "base weights", "calibrated": "calibrated"}
+    lines = {name: (units, lorenz[key]) for key, name in names.items() if key in lorenz}
+    titles = "Share of units, the lightest first", "Share of weight"
+    return figure(
+        curves(lines, *titles, x_format="%", diagonal=True, colours=_BEFORE_AFTER),
         "Lorenz curves of the weights; on the diagonal all weights would be equal.",
     )
 
 
 def _ratio_histogram(ratios: "pd.DataFrame") -> str:
-    """Bars of equal width on a logarithmic axis; the outermost hold everything beyond."""
-    inner = np.log10(ratios["lower"].to_numpy()[1:])
-    step = inner[1] - inner[0]
-    edges = np.concatenate([inner[:1] - step, inner, inner[-1:] + step])
-    share = ratios["share"].to_numpy()
-    x = Axis("weight ratio", edges[0], edges[-1], _RATIOS)
-    return drawing(
-        [Line("", np.repeat(edges, 2)[1:-1], np.repeat(share, 2), CONTRAST)],
-        x,
-        share_axis("share of units", float(share.max())),
+    """Bins of equal width on a logarithmic axis; the outermost hold everything beyond."""
+    inner = ratios["lower"].to_numpy()[1:]
+    step = inner[1] / inner[0]
+    edges = np.concatenate([inner[:1] / step, inner, inner[-1:] * step])
+    return figure(
+        histogram(edges, {"units": ratios["share"]}, "Weight ratio", "Share of units"),
         "How far the weights moved. The first bin holds every smaller ratio, the last every larger "
         "one.",
     )
@@ -176,16 +203,14 @@ def _ratio_histogram(ratios: "pd.DataFrame") -> str:
 
 def _error_curves(before: Float[np.ndarray, " target"], after: Float[np.ndarray, " target"]) -> str:
     """How many targets have an error of at most so much."""
-    decades = np.linspace(-4, 1, 101)
-    lines = [
-        Line(name, decades, _reached(errors, 10**decades), colour)
-        for name, errors, colour in (("before", before, GREY), ("after", after, ACCENT))
-    ]
-    x = Axis("absolute error of at most", -4, 1, _ERRORS)
-    return drawing(
-        lines,
-        x,
-        share_axis("share of targets"),
+    limits = 10**_DECADES
+    lines = {
+        name: (limits, _reached(errors, limits))
+        for name, errors in (("before", before), ("after", after))
+    }
+    titles = "Absolute error of at most", "Share of targets"
+    return figure(
+        curves(lines, *titles, log_x=True, x_format="%", colours=_BEFORE_AFTER),
         "Errors of the targets under the base weights and the calibrated ones.",
     )
 

@@ -1,0 +1,42 @@
+"""Pieces of a page on how its results came about."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ._page import paragraph, table
+
+
+def run_pieces(manifest: Mapping[str, Any]) -> list[str]:
+    """The steps of a run with time and memory, and what it ran on.
+
+    Args:
+        manifest: as it stands in a run's `manifest.json`, or `Manifest.to_dict()` of `pejax.io`.
+
+    >>> import tempfile
+    >>> from pejax import io
+    >>> with io.Run(tempfile.mkdtemp(), "count", seed=3) as run, run.step("add"):
+    ...     pass
+    >>> pieces = run_pieces(run.manifest.to_dict())
+    >>> "seed 3" in pieces[1], pieces[0].count("<tr>")
+    (True, 2)
+    """
+    import pandas as pd
+
+    ended = [step for step in manifest["steps"] if step["seconds"] is not None]
+    steps = pd.DataFrame(
+        {
+            "step": [step["name"] for step in ended],
+            "seconds": [float(step["seconds"]) for step in ended],
+            "peak memory, GB": [(step["peak_bytes"] or 0) / 1e9 for step in ended],
+        }
+    )
+    versions = ", ".join(f"{name} {v}" for name, v in manifest["versions"].items() if v)
+    digest = manifest["data_digest"]
+    return [
+        table(steps, "", {"seconds": ",.1f", "peak memory, GB": ".2f"}),
+        paragraph(
+            f"On {manifest['cores']} cores ({manifest['device']}), {manifest['dtype']}, Python"
+            f" {manifest['python']}, seed {manifest['seed']}, {manifest['started']}. {versions}."
+            + (f" Data digest {digest[:16]}." if digest else "")
+        ),
+    ]
