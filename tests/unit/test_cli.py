@@ -181,8 +181,8 @@ def test_sweep_resumes(pejax, toy, tmp_path):
     assert result.exit_code == 0, result.output
     first = pd.read_parquet("out/sweep.parquet")
     assert first["income_tax"].is_monotonic_increasing
-    (batch,) = (tmp_path / "out" / "batches").glob("*/batch-000002.npz")
-    kept = {path: path.stat().st_mtime_ns for path in batch.parent.iterdir() if path != batch}
+    (batch,) = (tmp_path / "out" / "batches").glob("*/items-000000002-*.npz")
+    kept = {path: path.stat().st_mtime_ns for path in batch.parent.glob("*.npz") if path != batch}
     batch.unlink()
     assert pejax(*arguments, *on_toyland(toy)).exit_code == 0
     assert batch.exists()
