@@ -47,10 +47,10 @@ def disagreement(problem: "TargetProblem") -> str | None:
     rows = np.flatnonzero(np.asarray(problem.weights) > 0)
     if len(rows) < 2 or problem.n_units * problem.n_targets**2 > _MOST:
         return None
-    combination = _combination(problem, rows)
-    if combination is None:
+    found = _combination(problem, rows)
+    if found is None:
         return None
-    sums = _sums(problem, rows, combination)
+    sums = _sums(problem, rows, *found)
     trials = trial_sums(problem.operator)
     for k, one in enumerate(sums):
         for other in sums[k + 1 :]:
@@ -69,8 +69,9 @@ def disagreement(problem: "TargetProblem") -> str | None:
 
 def _combination(
     problem: "TargetProblem", rows: Int[np.ndarray, " row"]
-) -> Float[np.ndarray, " row"] | None:
-    """Coefficients of targets to which no unit contributes and whose sum is not 0."""
+) -> tuple[Float[np.ndarray, " row"], Float[np.ndarray, " row"]] | None:
+    """Coefficients of targets to which no unit contributes and whose sum is not 0, and the sizes of
+    the targets' rows."""
     slack = max(_LEAST, _NOTHING[np.dtype(problem.operator.dtype).itemsize])
     with jax.enable_x64(True):
         operator = problem.operator.astype(jnp.float64)
@@ -90,17 +91,23 @@ def _combination(
         moved = np.asarray(operator.absolute().rmv(jnp.asarray(np.abs(whole))))
     # The proof is looked at: what units contribute to it is rounding.
     nothing = np.abs(left).max() <= 100 * np.sqrt(slack) * moved.max()
-    return combination if nothing else None
+    return (combination, size) if nothing else None
 
 
 def _sums(
     problem: "TargetProblem",
     rows: Int[np.ndarray, " row"],
     combination: Float[np.ndarray, " row"],
+    size: Float[np.ndarray, " row"],
 ) -> list[_Sum]:
-    """The targets of each coefficient, and of each group if they have some."""
+    """The targets of each coefficient, and of each group if they have some.
+
+    A target takes part by its coefficient or by what its units contribute, which are far apart
+    where persons are counted beside dollars.
+    """
     share = combination / np.abs(combination).max()
-    taking = np.flatnonzero(np.abs(share) > _SAME)
+    moves = np.abs(combination * size)
+    taking = np.flatnonzero((np.abs(share) > _SAME) | (moves > _SAME * moves.max()))
     taking = taking[np.argsort(share[taking], kind="stable")]
     step = np.concatenate([[0], np.cumsum(np.diff(share[taking]) > _SAME)])
     labels = problem.groups or ("",) * problem.n_targets

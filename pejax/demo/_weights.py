@@ -1,5 +1,6 @@
 """Step 4: weights that meet public totals, dense and sparse."""
 
+import warnings
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -41,8 +42,16 @@ def calibrate_weights(
             progress=lambda at, name=name: progress(
                 f"weights: {name}, epoch {at.epoch} of {at.epochs}, {at.kept:,.0f} records kept"
             ),
-        ).check()
+        )
+        _check(solutions[name])
     return Weights(problem, solutions, _found(population, solutions))
+
+
+def _check(solution: calibrate.Solution) -> None:
+    """An error if the solve failed; what is to be looked at is said with what was found."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", calibrate.CalibrationWarning)
+        solution.check()
 
 
 def _methods(settings: Settings, population: Population) -> dict[str, calibrate.Method]:
@@ -80,4 +89,6 @@ def _found(population: Population, solutions: dict[str, calibrate.Solution]) -> 
         f" effective sample size {row['effective_sample_size']:,.0f}"
         for row in methods
     ]
+    said = dict.fromkeys(c.text for one in solutions.values() for c in one.warnings)
+    lines += [f"to look at: {text}" for text in said]
     return Found(tables, {"calibration": facts}, lines)

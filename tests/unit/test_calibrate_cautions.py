@@ -223,3 +223,18 @@ def test_what_only_weights_of_zero_can_meet_is_met(mean):
 @pytest.mark.filterwarnings("ignore::pejax.calibrate.CalibrationWarning")
 def test_verdicts_of_120_problems_are_those_of_a_linear_programme():
     agree(range(120))
+
+
+def test_a_contradiction_names_dollars_beside_persons():
+    """One unit is in a band whose count and amount do not go together: a coefficient of dollars is
+    a millionth of that of persons, and both targets are named."""
+    X = np.ones((3, 40))
+    X[1:] = 0
+    X[1:, 7] = 1.0, 2.5e6
+    problem = cal.TargetProblem(X, [400.0, 30.0, 9e7], names=["people", "returns", "income"])
+    (caution,) = (
+        c
+        for c in cal.calibrate(problem, np.full(40, 10.0), cal.Linear()).warnings
+        if c.name == "contradiction"
+    )
+    assert "'returns'" in caution.text and "'income'" in caution.text

@@ -255,7 +255,8 @@ TWO_DEVICES = """
     here, there = (program(program.parameters, p) for p in (people, spread))
     for name in here:
         np.testing.assert_allclose(there[name], here[name], rtol=1e-6, atol=1e-2)
-    slopes = [gradient(program, program.parameters, p, "net_income")[1].values for p in (people, spread)]
+    law = program.parameters
+    slopes = [gradient(program, law, p, "net_income")[1].values for p in (people, spread)]
     np.testing.assert_allclose(slopes[1], slopes[0], rtol=1e-4)
     elsewhere = jax.device_put(people, jax.devices()[1])
     found = program(jax.device_put(program.parameters, jax.devices()[1]), elsewhere)
