@@ -32,14 +32,16 @@ from _harness import RESULTS, write
 from pejax import Population, engine
 from pejax.engine import Program
 from pejax.engine._accept import columns_taken
-from pejax.engine._compile import _program, _recipe, _strata, _year
-from pejax.engine.graph._interpret import Interpreter
+from pejax.engine._compile import _people, _program, _recipe, _strata, _year
 from pejax.engine.running import _runtime, _sample
 from pejax.engine.tracing import _evaluate
-from pejax.engine.tracing._inputs import host_arrays, recoded, sizes_of, with_all_names
+from pejax.engine.tracing._inputs import recoded, with_all_names
 from pejax.engine.tracing._trace import trace
 from pejax.testing import with_every_input
 from pejax.testing._apart import Apart
+
+LARGE = "marginal_tax_rate"
+"""Variables that hold the law several times over: their composition comes last."""
 
 WITHOUT_LAW = ("ne_school_readiness_credit_eligible_worker", "tax_unit_role_input")
 """Inputs whose random answers the law does not know, or refuses unless all of a unit give one."""
@@ -132,16 +134,12 @@ def traced(
     _evaluate.Simulation._fresh, _evaluate.Simulation._refuse = fresh, noted
     try:
         recipe = _recipe(country, names, str(YEAR), "float32", None, ())
-        taken = columns_taken(population, system.names)
+        taken = columns_taken(population, system.names, (), system.own_ids)
         columns = tuple(with_all_names(system, column) for column in taken)
         population = recoded(population, columns)
-        rows, host = sizes_of(population), host_arrays(population)
         period = _year(system, str(YEAR))
-
-        def values(shadow: dict[str, int]) -> Interpreter:
-            return Interpreter(host, {n: rows[e] for e, n in shadow.items()}, memory=2**29)
-
-        outcome = trace(system, names, period, columns, values)
+        people = _people(population, _strata(population, columns), {})
+        outcome = trace(system, names, period, columns, people)
     finally:
         _evaluate.Simulation._fresh, _evaluate.Simulation._refuse = honest, refuse
     bad = sum(bits[name] for name in refused)
@@ -243,7 +241,9 @@ def main() -> None:
     done = [json.loads(t) for t in lines.read_text().splitlines()] if lines.exists() else []
     seen = {row["names"][0] for row in done}
     parts = compositions([o.name for o in program.outputs], args.compositions)
-    todo = [p for p in parts if p[0] not in seen][: args.at_most]
+    todo = [p for p in parts if p[0] not in seen]
+    todo.sort(key=lambda names: any(n.startswith(LARGE) for n in names))
+    todo = todo[: args.at_most]
     for k, names in enumerate(todo):
         with stage(f"composition {k + 1} of {len(todo)}: {names[0]} ... {names[-1]}"):
             row = compiled(program, population, names)

@@ -193,7 +193,8 @@ def main() -> None:
     run.names = run_all(work, ["names"], run.on_the_way)[0]["names"]
     keys = [f"batch {batch.number}" for batch in batches][: args.limit]
     lines = run_all(work, keys, run.batch)
-    found = payload(lines, batches, inputs) | {"not_drawn": left_out}
+    done = [batch for batch in batches if f"batch {batch.number}" in keys]
+    found = payload(lines, done, inputs) | {"not_drawn": left_out}
     path = write("engine_situations", found, packages=PACKAGES, folder=args.out)
     print({k: v for k, v in found.items() if not isinstance(v, dict)}, found["differ"])
     print(path)
