@@ -193,24 +193,30 @@ class _Values:
 
 
 class Shaken(Interpreter):
-    """Numpy with every rounded result moved by a few units in its last place."""
+    """Numpy with every rounded result moved by a few units in its last place: at random, or all of
+    them one way, which reaches every ceiling and floor that is at its border."""
 
-    def __init__(self, *given: Any, seed: int, dtype: Any, whole: bool, **how: Any) -> None:
+    def __init__(
+        self, *given: Any, seed: int, dtype: Any, whole: bool, way: int = 0, **how: Any
+    ) -> None:
         super().__init__(*given, **how)
         self._rng = np.random.default_rng(seed)
         self._unit = _NOISE * np.finfo(dtype).eps
-        self._whole = whole
+        self._whole, self._way = whole, way
 
     def _run(self, node: Node, args: list[Any]) -> Any:
         value = super()._run(node, args)
         if node.op not in _ROUNDED or np.result_type(value).kind != "f":
             return value
-        noise = self._rng.uniform(-self._unit, self._unit, np.shape(value))
         with np.errstate(all="ignore"):
+            noise = self._way * self._unit * np.sign(value) if self._way else self._random(value)
             exact = (np.trunc(value) == value) & (not self._whole)
             moved = np.where(exact, value, value * (1 + noise))
         kind = np.result_type(value)
         return float(moved) if isinstance(value, float) else moved.astype(kind)[()]
+
+    def _random(self, value: Any) -> np.ndarray:
+        return self._rng.uniform(-self._unit, self._unit, np.shape(value))
 
 
 _ROUNDED = {
@@ -230,6 +236,7 @@ def _reached(
     ways: list[dict[str, Any]] = [{"floats": "float32"}, {"floats": "float64"}]
     for seed in range(4):
         ways += [{"kind": Shaken, "seed": seed, "dtype": dtype, "whole": w} for w in (False, True)]
+    ways += [{"kind": Shaken, "seed": 0, "dtype": dtype, "whole": True, "way": w} for w in (-1, 1)]
     low, high = {}, {}
     for values in (mine.numpy(**way) for way in ways):
         for i in far:

@@ -16,7 +16,7 @@ from jax import lax
 from jaxtyping import Array
 
 from ..graph._interpret import resolve
-from ..graph._node import Node, is_truth
+from ..graph._node import Node, is_truth, scalar_of
 from ..graph._ops import NO_PLACE, as_index, highest, lowest
 from ..graph._structure import is_link_of
 from . import _kinks, _mixed, _ranks, _total, _wide
@@ -207,7 +207,7 @@ def _square(e: Emitter, node: Node) -> Array:
 
 def _divide(e: Emitter, node: Node) -> Array:
     a, b = e.operands(node, e.floating)
-    return lax.div(a, b) if node.finite else _total.divide(a, b)
+    return _total.quotient(a, b, scalar_of(node.args[1]) is not None, node.finite)
 
 
 def _whole_division(function: Callable[..., Array]) -> Emit:

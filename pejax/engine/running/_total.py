@@ -111,6 +111,18 @@ def _divide_jvp(primals: Any, tangents: Any) -> tuple[Array, Array]:
     return divide(a, b), da * inverse - db * _against(a, inverse)
 
 
+def quotient(a: Array, b: Array, is_shared: bool, finite: bool) -> Array:
+    """`a / b`, each row rounded as numpy rounds it.
+
+    XLA multiplies by the inverse of a divisor that all rows share, and 624 / 52 is then more than
+    12, of which the ceiling is 13. A divisor that looks at its row is not shared.
+    """
+    if is_shared:
+        row = lax.stop_gradient(a)
+        b = jnp.where(jnp.isnan(row), row, b)
+    return lax.div(a, b) if finite else divide(a, b)
+
+
 power = total(jnp.power)
 sqrt = total(lax.sqrt)
 log = total(lax.log)
