@@ -80,7 +80,7 @@ def _combination(
         if not (np.isfinite(gram).all() and (size > 0).all()):
             return None
         powers, directions = np.linalg.eigh(gram / size[:, None] / size)
-        free = directions[:, powers <= len(rows) * slack]
+        free = directions[:, powers <= slack]
         asked = np.asarray(problem.values, float)[rows] / size
         combination = free @ (free.T @ asked) / size
         if not np.linalg.norm(combination * size) > _GAP * np.linalg.norm(asked):
@@ -90,7 +90,7 @@ def _combination(
         left = np.asarray(operator.rmv(jnp.asarray(whole)))
         moved = np.asarray(operator.absolute().rmv(jnp.asarray(np.abs(whole))))
     # The proof is looked at: what units contribute to it is rounding.
-    nothing = np.abs(left).max() <= 100 * np.sqrt(slack) * moved.max()
+    nothing = np.abs(left).max() <= 10 * np.sqrt(slack) * moved.max()
     return (combination, size) if nothing else None
 
 

@@ -59,7 +59,7 @@ def formerly(
             present, placed = dict(named), tuple[Any, ...](given)
             if places and placed:
                 tell(f"{name}: give {' and '.join(places[: len(placed)])} by name.")
-                present.update(zip(places, placed, strict=False))
+                _fill(name, present, dict(zip(places, placed, strict=False)))
                 placed = placed[len(places) :]  # more than there were is Python's own error
             _rename(name, renamed, present)
             for argument, value in filled.items():
@@ -94,8 +94,11 @@ def other_order(
                 return function(*given, **named)
             order = ", ".join(n for n in list(_places(function))[1:] if n in former)
             tell(f"{function.__name__}: the order is {order} now, all of them given.")
-            placed = dict(zip(former, given[1:], strict=False))
-            return function(*given[:1], **{**defaults, **placed, **named})  # pyright: ignore[reportCallIssue]
+            if len(given) > len(former) + 1:
+                raise TypeError(f"{function.__name__}: {len(given)} arguments by place.")
+            present = dict(named)
+            _fill(function.__name__, present, dict(zip(former, given[1:], strict=False)))
+            return function(*given[:1], **{**defaults, **present})  # pyright: ignore[reportCallIssue]
 
         return call
 
@@ -107,6 +110,14 @@ def _places(function: Callable[..., Any]) -> dict[str, int]:
     by_place = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     names = [n for n, p in inspect.signature(function).parameters.items() if p.kind in by_place]
     return {name: i for i, name in enumerate(names)}
+
+
+def _fill(function: str, named: dict[str, Any], placed: Mapping[str, Any]) -> None:
+    """Name what was given by place; twice is Python's own error."""
+    twice = named.keys() & placed.keys()
+    if twice:
+        raise TypeError(f"{function}: {sorted(twice)[0]} is given twice.")
+    named.update(placed)
 
 
 def _rename(function: str, renamed: Mapping[str, str], named: dict[str, Any]) -> None:

@@ -18,20 +18,20 @@ def box(
 ) -> str:
     """A rectangle that says what it is when pointed at."""
     at = f'x="{_at(x)}" y="{_at(y)}" width="{_at(wide)}" height="{_at(tall)}"'
-    return _titled("rect", f'{at} fill="{colour}"{more}', title)
+    return _titled("rect", f'{at} fill="{html.escape(colour)}"{more}', title)
 
 
 def dot(x: float, y: float, radius: float, colour: str, title: str = "", more: str = "") -> str:
     """A filled circle that says what it is when pointed at."""
     at = f'cx="{_at(x)}" cy="{_at(y)}" r="{_at(radius)}"'
-    return _titled("circle", f'{at} fill="{colour}"{more}', title)
+    return _titled("circle", f'{at} fill="{html.escape(colour)}"{more}', title)
 
 
 def rule(x: float, y: float, to_x: float, to_y: float, colour: str, wide: float = 1) -> str:
     """A straight line."""
     ends = f"M{_at(x)} {_at(y)}L{_at(to_x)} {_at(to_y)}"
     width = "" if wide == 1 else f' stroke-width="{_at(wide)}"'
-    return f'<path d="{ends}" stroke="{colour}"{width}/>'
+    return f'<path d="{ends}" stroke="{html.escape(colour)}"{width}/>'
 
 
 def line(
@@ -50,7 +50,9 @@ def line(
         places = [f"{_at(a)} {_at(u)}" for a, u in zip(across, up, strict=True)]
         parts.append(f"M{places[0]}L{' '.join(places[1:] or places)}")
     dash = ' stroke-dasharray="5 4"' if dashed else ""
-    drawn = f'd="{"".join(parts)}" fill="none" stroke="{colour}" stroke-width="2"{dash}'
+    drawn = (
+        f'd="{"".join(parts)}" fill="none" stroke="{html.escape(colour)}" stroke-width="2"{dash}'
+    )
     return _titled("path", f'{drawn} stroke-linejoin="round"', title) if parts else ""
 
 
@@ -69,7 +71,7 @@ def words(
     """Words at a place; with `room`, cut to so many pixels and `whole` when pointed at."""
     shown = cut(text, room, middle=middle)
     title = whole or (text if shown != text else "")
-    ink = "" if colour == INK else f' fill="{colour}"'
+    ink = "" if colour == INK else f' fill="{html.escape(colour)}"'
     tail = "" if anchor == "start" else f' text-anchor="{anchor}"'
     about = f'x="{_at(x)}" y="{_at(y)}"{tail}{ink}{more}'
     told = f"<title>{html.escape(title)}</title>" if title else ""

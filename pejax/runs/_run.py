@@ -2,13 +2,13 @@
 
 import datetime
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
 
-from ..core._arguments import as_path, at_least
+from ..core._arguments import as_instance, as_path, at_least, shown
 from ..core._environment import environment
 from ..core._validate import BadInputError, PejaxError
 from ..core.files._files import write_json
@@ -75,7 +75,12 @@ def run(
     count, batch = at_least(1, "count")(count), at_least(1, "batch")(batch)
     if on_error not in ("row", "raise"):
         raise BadInputError(f"on_error is {on_error!r}; choose 'row' or 'raise'.")
+    as_instance(identity, str, "identity", "Give a text.")
+    if executor is not None and not callable(getattr(executor, "map", None)):
+        raise BadInputError(f"executor is {shown(executor)}. Give one with a `map`, as Local().")
     folder = None if out is None else as_path(out, "out") / identity
+    if folder is not None and folder.parent.is_file():
+        raise BadInputError(f"out is the file {folder.parent}. Give a folder.")
     kept, shards = _Kept(count), Shards(folder)
     for shard in shards:
         kept.add(shard)
@@ -118,11 +123,15 @@ class _Forgiving:
         found = [self(items[k : k + 1]) for k in range(len(items))]
         good = [one for one in found if _REASONS not in one]
         reasons = np.array([str(one[_REASONS][0]) if _REASONS in one else "" for one in found])
-        columns = {n: np.concatenate([one[n] for one in good]) for n in (good[0] if good else ())}
+        names = list(good[0]) if good else []
+        if any(list(one) != names for one in good):
+            raise BadInputError("items have other columns. Give every item the same ones.")
+        columns = {n: np.concatenate([one[n] for one in good]) for n in names}
         return {**columns, _REASONS: reasons}
 
 
 def _shard(part: Items, columns: Columns) -> Shard:
+    as_instance(columns, Mapping, "what is computed", "Give results by name, one row an item.")
     results = dict(columns)
     reasons = results.pop(_REASONS, np.full(len(part), ""))
     failed = reasons != ""
@@ -145,7 +154,7 @@ class _Kept:
     def __init__(self, count: int):
         self.count = count
         self.has = np.zeros(count, bool)
-        self.columns: dict[str, np.ndarray] = {}
+        self.parts: list[tuple[Items, Columns]] = []
         self.reasons: dict[int, str] = {}
 
     @property
@@ -158,29 +167,51 @@ class _Kept:
         return np.flatnonzero(~self.has)
 
     def add(self, shard: Shard) -> None:
-        fresh = (shard.items < self.count) & ~self.has[np.minimum(shard.items, self.count - 1)]
+        inside = shard.items < self.count
+        fresh = inside & ~self.has[np.where(inside, shard.items, 0)]
         rows = shard.items[fresh]
-        for name, values in shard.columns.items():
-            column = self.columns.get(name)
-            if column is None:
-                column = _nothing(values, self.count)
-            # Texts of another part may be longer, numbers of another kind.
-            column = column.astype(np.result_type(column, values), copy=False)
-            column[rows] = values[fresh]
-            self.columns[name] = column
+        if len(rows):
+            self._fail_if_other_columns(shard)
+            self.parts.append((rows, {n: v[fresh] for n, v in shard.columns.items()}))
         self.has[rows] = True
-        self.reasons |= {i: said for i, said in shard.reasons.items() if not self.has[i]}
+        said = {i: why for i, why in shard.reasons.items() if i < self.count}
+        self.reasons |= {i: why for i, why in said.items() if not self.has[i]}
+
+    def _fail_if_other_columns(self, shard: Shard) -> None:
+        """Every part has the same columns, of the same shape an item."""
+        mine = {name: np.shape(values)[1:] for name, values in shard.columns.items()}
+        first = {n: np.shape(v)[1:] for n, v in self.parts[0][1].items()} if self.parts else mine
+        for name in (*first, *mine):
+            if first.get(name) != mine.get(name):
+                raise BadInputError(
+                    f"{name} is {first.get(name, 'no column')} an item in one part and"
+                    f" {mine.get(name, 'no column')} in another. Give every item the same columns."
+                )
+
+    def fail_if_lost(self) -> None:
+        """Every item has come back, with results or a reason."""
+        lost = [i for i in np.flatnonzero(~self.has).tolist() if i not in self.reasons]
+        if lost:
+            raise PejaxError(f"{len(lost)} items did not come back, the first number {lost[0]}.")
 
     def outcome(self) -> Outcome:
+        self.fail_if_lost()
         if not self.has.any():
             first = min(self.reasons)
             raise PejaxError(f"every item failed; number {first}: {self.reasons[first]}")
-        return Outcome(self.columns, dict(sorted(self.reasons.items())))
+        columns = {name: self._column(name) for name in self.parts[0][1]}
+        return Outcome(columns, dict(sorted(self.reasons.items())))
 
-
-def _nothing(values: np.ndarray, count: int) -> np.ndarray:
-    empty = np.nan if values.dtype.kind in "fc" else np.zeros((), values.dtype)
-    return np.full((count, *values.shape[1:]), empty, values.dtype)
+    def _column(self, name: str) -> np.ndarray:
+        """All parts of a column, in the type that holds them all."""
+        parts = [(rows, columns[name]) for rows, columns in self.parts]
+        dtype = np.result_type(*(values for _, values in parts))
+        empty = np.array("NaT" if dtype.kind in "mM" else np.nan if dtype.kind in "fc" else 0)
+        empty = np.zeros((), dtype) if dtype.kind in "biuUS" else empty.astype(dtype)
+        column = np.full((self.count, *parts[0][1].shape[1:]), empty, dtype)
+        for rows, values in parts:
+            column[rows] = values
+        return column
 
 
 class _Log:

@@ -20,6 +20,7 @@ from ..core._fingerprint import fingerprint
 from ..core._formerly import other_order
 from ..core._validate import BadInputError, require
 from ..core.population._population import Population
+from ..engine._accept import fail_if_other_parameters
 from ..engine._parameters import Parameters
 from ..engine._program import Program
 from ..engine._sensitivity import Statistic, as_statistic
@@ -121,6 +122,7 @@ def _laws(program: Program, reforms: Sequence[Reform]) -> np.ndarray:
     for number, reform in enumerate(reforms):
         try:
             law = reform if isinstance(reform, Parameters) else base.with_reform(reform)
+            fail_if_other_parameters(law, program.index)
         except ValueError as problem:
             problem.add_note(f"in reform number {number}")
             raise
@@ -134,6 +136,8 @@ def _statistics(program: Program, given: Statistics) -> dict[str, Statistic]:
     names = as_names(list(given) if isinstance(given, Mapping) else given, "statistics")
     if not names:
         raise BadInputError("no statistics to evaluate: give names of outputs")
+    if "reform" in names:
+        raise BadInputError("a statistic is called 'reform', as the column of numbers. Rename it.")
     named = given if isinstance(given, Mapping) else {name: name for name in names}
     return {name: as_statistic(program, s) for name, s in named.items()}
 

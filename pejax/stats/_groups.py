@@ -149,6 +149,6 @@ def _sums(x: Numbers, group: Numbers, groups: int) -> Numbers:
     """The sum of each group, the first one's first."""
     if namespace(x, group) is np:
         return np.bincount(np.asarray(group, np.int64), x, groups + 1)[1:]
-    places = jnp.asarray(group)
+    places = jnp.asarray(group, int)  # codes of 8 bits do not reach a group 200
     places = jnp.where((places < 1) | (places > groups), 0, places)
     return jax.ops.segment_sum(jnp.asarray(x), places, groups + 1)[1:]

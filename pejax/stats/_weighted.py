@@ -35,6 +35,13 @@ class _Labelled(Protocol):
     index: _Index
 
 
+@runtime_checkable
+class _Table(_Labelled, Protocol):
+    """What pandas' tables have besides: labels of columns."""
+
+    columns: _Index
+
+
 def numbers(x: object, name: str, *, finite: bool = True) -> Numbers:
     """The numbers as an array of their own type; on the host, and checked, unless traced."""
     if is_traced(x):
@@ -184,6 +191,13 @@ def _exactly(x: Numbers) -> np.ndarray:
 def fail_if_other_labels(**columns: object) -> None:
     """Refuse columns of pandas that belong together and are labelled otherwise."""
     indexed = {name: x.index for name, x in columns.items() if isinstance(x, _Labelled)}
+    across = {n: x.columns for n, x in columns.items() if isinstance(x, _Table)}
+    for first, second in itertools.pairwise(across):
+        if not across[first].equals(across[second]):
+            raise BadInputError(
+                f"{second} has other columns than {first}, or has them in another order. Give "
+                f"{second}[{first}.columns]."
+            )
     for first, second in itertools.pairwise(indexed):
         if not indexed[first].equals(indexed[second]):
             raise BadInputError(

@@ -238,3 +238,16 @@ def test_a_contradiction_names_dollars_beside_persons():
         if c.name == "contradiction"
     )
     assert "'returns'" in caution.text and "'income'" in caution.text
+
+
+def test_rows_that_nearly_repeat_do_not_contradict():
+    """They differ by two in a hundred thousand in a tenth of the units: weights meet both."""
+    rng = np.random.default_rng(0)
+    first = np.ones(200)
+    first[:20] += 2e-5
+    X = np.vstack([first, np.ones(200), rng.normal(size=(98, 200))]).astype(np.float32)
+    weights = np.ones(200)
+    weights[:20] = 100
+    problem = cal.TargetProblem(X, X.astype(float) @ weights)
+    names = [c.name for c in cal.calibrate(problem, np.ones(200), cal.Entropy()).warnings]
+    assert "contradiction" not in names

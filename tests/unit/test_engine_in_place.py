@@ -189,3 +189,30 @@ def test_what_numpy_refuses_is_refused():
 
     with pytest.raises(UntraceableRule, match="float64 in place of an array of int64"):
         value(fractions_into_whole_numbers)
+
+
+def test_what_flatten_gives_is_another_array():
+    def flattened(income):
+        own = income * 1
+        other = own.flatten()
+        other[income > 15] = 0
+        return own
+
+    def raised(income):
+        other = income.flatten()
+        other += 1
+        return other
+
+    assert value(flattened) == X.tolist()
+    assert value(raised) == (X + 1).tolist()
+
+
+def test_a_column_of_a_loop_is_a_view():
+    def raised(income):
+        both = np.stack([income, income], axis=1)
+        for column in both.T:
+            column += 1  # noqa: PLW2901
+        return both[:, 1]
+
+    with pytest.raises(UntraceableRule, match="of which it is a view"):
+        value(raised)

@@ -44,6 +44,29 @@ def test_the_population_came_before_the_parameters(told, function, law):
         assert str(then) == str(now)
 
 
+@pytest.mark.filterwarnings("ignore::pejax.core._formerly.FormerCallWarning")
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: engine.evaluate(PROGRAM, PEOPLE, "income_tax", None, "junk"),
+        lambda: engine.evaluate(PROGRAM, PEOPLE, "income_tax", population=PEOPLE),
+        lambda: engine.sweep(PROGRAM, PEOPLE, [{}], ["income_tax"], "ray"),
+        lambda: pejax.datasets.load_cps(5, households=3, period=2025),
+    ],
+)
+def test_what_is_given_too_often_is_refused(call):
+    with pytest.raises(TypeError):
+        call()
+
+
+def test_a_sweep_takes_no_law_of_another_program():
+    other = toy_program(("net_income",), PEOPLE).parameters
+    with pytest.raises(BadInputError, match="program"):
+        engine.sweep(PROGRAM, [other], PEOPLE, ["income_tax"])
+    with pytest.raises(BadInputError, match="called 'reform'"):
+        engine.sweep(PROGRAM, [{}], PEOPLE, {"reform": "income_tax"})
+
+
 def test_names_alone_have_no_order():
     given = {"parameters": LAW, "population": PEOPLE, "statistic": "income_tax"}
     assert engine.evaluate(PROGRAM, **given) == engine.evaluate(PROGRAM, *given.values())

@@ -133,11 +133,66 @@ def test_a_wrong_number_of_rows_is_named():
         ({"batch": 0}, "batch is 0"),
         ({"on_error": "skip"}, "on_error is 'skip'; choose"),
         ({"out": 3}, "out is 3. Give a path"),
+        ({"identity": 5}, "identity is 5. Give a text"),
+        ({"executor": "local"}, "executor is 'local'. Give one with a `map`"),
     ],
 )
 def test_arguments(given, said):
     with pytest.raises(BadInputError, match=said):
         runs.run(squares, **{"count": 2, **given})
+
+
+def test_the_row_of_an_item_that_failed_says_nothing():
+    """Whatever the types of the parts before and after."""
+
+    def compute(items):
+        if (items == 1).any():
+            raise ValueError("bad")
+        whole = bool(items[0] < 2)
+        return {
+            "x": items if whole else items * 1.5,
+            "text": items if whole else np.array(["a"] * len(items)),
+            "day": np.array(["2025-01-01"] * len(items), "M8[D]"),
+        }
+
+    found = runs.run(compute, 4, batch=2).columns
+    np.testing.assert_array_equal(found["x"], [0, np.nan, 3, 4.5])
+    assert found["text"].tolist() == ["0", "", "a", "a"]
+    assert np.isnat(found["day"][1]) and not np.isnat(found["day"][0])
+
+
+@pytest.mark.parametrize(
+    "compute",
+    [
+        lambda i: {"x": np.ones((len(i), 3 if i[0] < 2 else 1))},
+        lambda i: {"x": np.ones((len(i), 1 if i[0] < 2 else 3))},
+        lambda i: {"x": i} if i[0] < 2 else {"y": i},
+        lambda i: {"x": i} if i[0] < 2 else {"x": i, "y": i},
+    ],
+)
+def test_parts_with_other_columns_are_refused(compute):
+    with pytest.raises(BadInputError, match="Give every item the same columns"):
+        runs.run(compute, 4, batch=2)
+
+
+def test_items_that_an_executor_loses_are_missed():
+    class Loses:
+        def map(self, compute, parts):
+            for part in parts[:-1]:
+                yield part, compute(part)
+
+    with pytest.raises(PejaxError, match="2 items did not come back, the first number 2"):
+        runs.run(squares, 4, batch=2, executor=Loses())
+
+
+def test_a_shorter_job_knows_no_failure_beyond_its_end(tmp_path):
+    def compute(items):
+        if (items == 4).any():
+            raise ValueError("bad")
+        return {"x": items * 1.0}
+
+    assert runs.run(compute, 5, out=tmp_path, batch=2).reasons == {4: "ValueError: bad"}
+    assert not runs.run(compute, 3, out=tmp_path, batch=2).reasons
 
 
 # ---- damage

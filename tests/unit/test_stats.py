@@ -342,3 +342,17 @@ def test_what_is_no_weighted_column_is_refused(name):
 def test_what_is_asked_wrongly_is_refused_by_name(ask, message):
     with pytest.raises(BadInputError, match=message):
         ask()
+
+
+def test_codes_of_eight_bits_reach_every_group():
+    values, codes = jnp.array([4.0, 8.0, 5.0]), np.array([1, 1, 3], np.int8)
+    by_group = jax.jit(lambda v, g: stats.mean_by_group(v, g, groups=200))(values, codes)
+    np.testing.assert_array_equal(by_group[:3], [6.0, np.nan, 5.0])
+    totals = jax.jit(lambda v: stats.total_by_group(v, codes, groups=200))(values)
+    assert totals[:3].tolist() == [12.0, 0.0, 5.0]
+
+
+def test_tables_with_other_columns_are_refused():
+    values = pd.DataFrame({"a": [1, 2], "b": [3, 4]})
+    with pytest.raises(BadInputError, match="other columns"):
+        stats.mean(values, pd.DataFrame({"b": [1, 1], "a": [0, 0]}))

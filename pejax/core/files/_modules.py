@@ -167,7 +167,8 @@ def _together(told: Any, arrays: Mapping[str, np.ndarray]) -> Any:
 
 def _on_device(told: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Any:
     host = arrays[told["array"]]
-    return jnp.asarray(host) if told["device"] else host
+    found = jnp.asarray(host) if told["device"] else host
+    return found if found.dtype == host.dtype else host  # 64 bits are kept where JAX has 32
 
 
 def _listed(told: Any, arrays: Mapping[str, np.ndarray]) -> list[Any]:

@@ -22,6 +22,8 @@ def save_arrays(arrays: Mapping[str, Any], path: str | os.PathLike[str]) -> Path
     path = as_path(path, "path")
     host = {name: np.asarray(values) for name, values in arrays.items()}
     for name, values in host.items():
+        if not isinstance(name, str) or name == "file":
+            raise BadInputError(f"An array is called {name!r}. Give another name, a text.")
         if values.dtype.hasobject:
             raise BadInputError(
                 f"Array {name!r} holds Python objects, which only pickle could store. Convert it"

@@ -8,8 +8,7 @@ and a compiled program has not are carried beside the node:
 - a deferred *mask*: `x[condition]` keeps its rows and remembers the condition, which reductions
   and assignments then apply.
 
-A Python decision (`if x.any():`) asks for `bool(x)`; `Decisions` answers it from the real
-population and records the answer, so that the program can check it later.
+A Python decision (`if x.any():`) asks for `bool(x)`, which `Decisions` answers and records.
 """
 
 from __future__ import annotations
@@ -140,7 +139,8 @@ class Traced(NDArrayOperatorsMixin):
         rows = self.node.shape[0]
         if self.graph.entities(rows):
             return _names.each_name(self)
-        return (Traced(self.graph.getitem(self.node, i), self.vocabulary) for i in range(rows))
+        parts = (self.graph.getitem(self.node, i) for i in range(rows))
+        return (Traced(p, self.vocabulary, owner=self.lender if p.ndim else None) for p in parts)
 
     def __hash__(self) -> int:
         """A parameter is looked up in sets and dictionaries by what it is: a decision."""
@@ -360,7 +360,8 @@ class Traced(NDArrayOperatorsMixin):
     def ravel(self) -> Traced:
         return self if self.ndim == 1 else self.reshape(-1)
 
-    flatten = ravel
+    def flatten(self) -> Traced:
+        return self.ravel().copy()
 
     def fillna(self, value: float) -> Traced:
         missing = self.graph.apply("isnan", self.node)
