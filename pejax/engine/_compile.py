@@ -341,7 +341,7 @@ def _check_sources(system: Any, population: Any) -> None:
 
 
 def _check_dtype(dtype: str) -> None:
-    if isinstance(dtype, np.ndarray) or dtype not in ("float32", "float64"):
+    if not isinstance(dtype, str | type | np.dtype) or dtype not in ("float32", "float64"):
         raise BadInputError(f"dtype is {shown(dtype)}; choose 'float32' or 'float64'")
     if dtype == "float64" and jnp.result_type(float) != jnp.float64:
         raise BadInputError(

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Integer, Shaped, UInt32
 
+from ..core._arguments import shown
 from ..core._transforms import is_traced
 from ..core._types import Key
 from ..core._validate import BadInputError
@@ -69,9 +70,14 @@ def record_words(ids: Ids, rows: int) -> Words:
     """
     if isinstance(ids, Words):
         return ids
-    if np.shape(ids) != (rows,):
+    try:
+        shape = np.shape(ids)
+    except ValueError as problem:  # lists of other lengths
+        text = f"The record ids are {shown(ids)} of lists. Give one id a row."
+        raise BadInputError(text) from problem
+    if shape != (rows,):
         raise BadInputError(
-            f"The record ids have shape {np.shape(ids)}, but there are {rows} rows. Give one a row."
+            f"The record ids have shape {shape}, but there are {rows} rows. Give one a row."
         )
     if is_traced(ids):
         return _traced_words(jnp.asarray(ids))

@@ -1,6 +1,7 @@
 """Wrong kinds of arguments at the doors of engine and CPS: a message, no error of Python."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from pejax import BadInputError, PejaxError, datasets, engine
@@ -27,6 +28,7 @@ def compiled(**changed):
         ("population", {"person": {}}, "population is a dict. Give a Population"),
         ("dtype", np.array(["float32"]), "dtype is a ndarray; choose"),
         ("dtype", "float16", "choose 'float32' or 'float64'"),
+        ("dtype", pd.Series(["float32"]), "choose 'float32' or 'float64'"),
         ("chunk", 0, "chunk is 0; give a whole number of at least 1"),
         ("chunk", "3", "chunk is '3'; give a whole number"),
         ("chunk", True, "chunk is True; give a whole number"),

@@ -149,6 +149,8 @@ def test_a_bad_receiver_is_named(donors, fitted, key, change, message):
 def test_record_ids_that_are_none(donors, fitted, key):
     with pytest.raises(BadInputError, match="there are 40 rows"):
         fitted.draw(donors, key=key, ids=np.arange(39))
+    with pytest.raises(BadInputError, match="a list of lists"):
+        fitted.draw(donors, key=key, ids=[[], [0]])
     with pytest.raises(BadInputError, match="whole numbers"):
         fitted.draw(donors, key=key, ids=np.arange(40.0))
     with pytest.raises(BadInputError, match=r"None in row 7.*whole numbers"):
