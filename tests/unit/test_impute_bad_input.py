@@ -146,6 +146,12 @@ def test_a_bad_receiver_is_named(donors, fitted, key, change, message):
         fitted.draw(change(donors), key=key)
 
 
+@pytest.mark.parametrize("name", ["max_depth", "max_samples", "max_features", "n_estimators"])
+def test_settings_beyond_32_bits(donors, name):
+    with pytest.raises(BadInputError, match=f"{name} is 1.*give a number that 32 bits hold"):
+        QRF(**{name: 10**30}).fit(donors, ["age"], ["income"])
+
+
 def test_record_ids_that_are_none(donors, fitted, key):
     with pytest.raises(BadInputError, match="there are 40 rows"):
         fitted.draw(donors, key=key, ids=np.arange(39))
