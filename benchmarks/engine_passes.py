@@ -41,7 +41,7 @@ from pejax.testing import with_every_input
 from pejax.testing._apart import Apart
 
 LARGE = "marginal_tax_rate"
-"""Variables that hold the law several times over: their composition comes last."""
+"""Variables that hold the law several times over: each is compiled by itself, and last."""
 
 WITHOUT_LAW = ("ne_school_readiness_credit_eligible_worker", "tax_unit_role_input")
 """Inputs whose random answers the law does not know, or refuses unless all of a unit give one."""
@@ -216,9 +216,10 @@ def compiled(program: Program, population: Population, names: list[str]) -> dict
 
 def compositions(names: list[str], count: int) -> list[list[str]]:
     """The variables in so many parts; neighbours by name share most of what they read."""
-    edges = np.linspace(0, len(names), count + 1).astype(int)
-    ordered = sorted(names)
-    return [ordered[a:b] for a, b in itertools.pairwise(edges)]
+    ordered = sorted(n for n in names if not n.startswith(LARGE))
+    alone = [[n] for n in sorted(names) if n.startswith(LARGE)]
+    edges = np.linspace(0, len(ordered), count - len(alone) + 1).astype(int)
+    return [ordered[a:b] for a, b in itertools.pairwise(edges)] + alone
 
 
 def main() -> None:
@@ -241,9 +242,7 @@ def main() -> None:
     done = [json.loads(t) for t in lines.read_text().splitlines()] if lines.exists() else []
     seen = {row["names"][0] for row in done}
     parts = compositions([o.name for o in program.outputs], args.compositions)
-    todo = [p for p in parts if p[0] not in seen]
-    todo.sort(key=lambda names: any(n.startswith(LARGE) for n in names))
-    todo = todo[: args.at_most]
+    todo = [p for p in parts if p[0] not in seen][: args.at_most]
     for k, names in enumerate(todo):
         with stage(f"composition {k + 1} of {len(todo)}: {names[0]} ... {names[-1]}"):
             row = compiled(program, population, names)
