@@ -14,6 +14,7 @@ from ..rules._calendar import last_day
 from ..rules._system import System
 from ._array import Traced, deciding
 from ._decisions import Decisions, Guard, People
+from ._depth import FRAMES, deep
 from ._evaluate import Simulation
 from ._groups import Links
 from ._inputs import Column, input_values, link_nodes
@@ -114,8 +115,7 @@ def _attempt(
         state.columns = tuple(c.said for c in columns)
         inputs = input_values(graph, system, columns, period)
         state.given = inputs
-        simulation = Simulation(state, inputs)
-        results = {name: simulation.calculate(name, period) for name in outputs}
+        results = _results(Simulation(state, inputs), outputs, period)
     if state.refused:
         raise UntraceableRule(state.refused)
     return Outcome(
@@ -130,6 +130,19 @@ def _attempt(
         period=period,
         asked=frozenset(state.asked),
     )
+
+
+def _results(simulation: Simulation, outputs: Sequence[str], period: Any) -> dict[str, Traced]:
+    """The outputs' nodes, by the formulas."""
+    found = {}
+    with deep():
+        for name in outputs:
+            try:
+                found[name] = simulation.calculate(name, period)
+            except RecursionError as too_deep:
+                reason = f"for {period}: its formulas call each other more than {FRAMES} deep"
+                raise UntraceableRule({name: reason}) from too_deep
+    return found
 
 
 def _state(

@@ -1,0 +1,22 @@
+"""Room for formulas that ask for formulas: a law is deeper than Python's usual stack."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+
+FRAMES = 10_000
+"""Calls inside each other while a law is traced: one formula takes some eighteen, and the stack of a
+thread has room for half as many again."""
+
+
+@contextlib.contextmanager
+def deep(frames: int = FRAMES) -> Iterator[None]:
+    """Allow `frames` calls inside each other, and afterwards as many as before."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(before, frames))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
