@@ -7,8 +7,8 @@ import sys
 from collections.abc import Iterator
 
 FRAMES = 10_000
-"""Calls inside each other while a law is traced: one formula takes some eighteen, and the stack of a
-thread has room for half as many again."""
+"""Calls inside each other while a law is traced: one formula takes some eighteen, and a stack of
+the usual size has room for half as many again."""
 
 
 @contextlib.contextmanager
