@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from pejax.calibrate import load_targets
-from pejax.calibrate.problem._installed import _Shelf
-from pejax.calibrate.problem._states import STATES
 from pejax.calibrate.problem._targets import OPTIONAL, REQUIRED, check_targets
 from pejax.core._validate import BadInputError, MissingExtraError, UnknownNameError
+from pejax.countries.us._states import STATES
+from pejax.countries.us._targets import _Shelf
 
 GOOD = pd.DataFrame(
     {

@@ -12,7 +12,8 @@ import pytest
 
 from pejax import datasets
 from pejax.core._validate import BadInputError
-from pejax.datasets._cps_columns import (
+from pejax.countries._installed import installed_file, installed_folder
+from pejax.countries.us._cps_columns import (
     FACTS,
     FILE_YEAR,
     KEYS,
@@ -21,7 +22,6 @@ from pejax.datasets._cps_columns import (
     REPORTED,
     field_labels,
 )
-from pejax.datasets._installed import installed_file, installed_folder
 
 DOLLARS = (*MONEY, *REPORTED)
 INSTALLED = all(importlib.util.find_spec(name) for name in ("taxcalc", "policyengine_us"))

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from pejax.core._validate import BadInputError, MissingExtraError
+from pejax.countries.us._ages import BANDS, age_bands, band_of_dependants, draw_ages, students
+from pejax.countries.us._hash import uniform
 from pejax.datasets import installed_file
-from pejax.datasets._ages import BANDS, age_bands, band_of_dependants, draw_ages, students
-from pejax.datasets._hash import uniform
 
 
 def units(*rows):

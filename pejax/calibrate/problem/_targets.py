@@ -11,8 +11,8 @@ from ...core._arguments import as_labels, as_path
 from ...core._formerly import tell
 from ...core._validate import BadInputError, require, unknown
 from ...core.files._files import refused_if_unreadable
-from ._installed import installed_rows
-from ._states import POSTAL
+from ...countries.us._states import POSTAL
+from ...countries.us._targets import installed_rows
 
 if TYPE_CHECKING:
     import pandas as pd

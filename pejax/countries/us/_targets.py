@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...core._validate import BadInputError, missing_extra, require
-from .._figures import (
+from ._figures import (
     AGI_BANDS,
     AGI_INDEX,
     AGI_VARIABLE,

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..core._arguments import as_number, as_switch, as_whole
-from ..core._formerly import formerly
-from ..core._validate import BadInputError
-from ..core.population._checks import check
-from ..core.population._population import Population
-from ..core.population._tables import Tables
+from ...core._arguments import as_number, as_switch, as_whole
+from ...core._formerly import formerly
+from ...core._validate import BadInputError
+from ...core.population._checks import check
+from ...core.population._population import Population
+from ...core.population._tables import Tables
+from .._installed import installed_file, population_total
 from . import _ages as ages
 from ._aging import growth_factor, growth_factors
 from ._cps_columns import (
@@ -25,7 +26,6 @@ from ._cps_columns import (
     fields,
 )
 from ._hash import uniform
-from ._installed import installed_file, population_total
 
 if TYPE_CHECKING:
     import pandas as pd

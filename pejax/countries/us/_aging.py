@@ -2,8 +2,8 @@
 
 import csv
 
-from ..core._validate import BadInputError, unknown
-from ._installed import installed_file
+from ...core._validate import BadInputError, unknown
+from .._installed import installed_file
 
 
 def growth_factors(first: int, last: int) -> dict[str, float]:

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 
-from ._installed import installed_file
+from .._installed import installed_file
 
 FILE_YEAR = 2014  # the file pools three surveys (2012 to 2014) at the dollar level of 2014
 
