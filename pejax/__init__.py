@@ -3,6 +3,7 @@
 import importlib as _importlib
 from importlib.metadata import version as _version
 
+from .core._countries import register as _register
 from .core._results import Result as Result, SolveError as SolveError
 from .core._validate import (
     BadInputError as BadInputError,
@@ -13,6 +14,8 @@ from .core._validate import (
 from .core.population._population import Population as Population
 
 __version__ = _version("pejax")
+
+_register("pejax.countries.us")
 
 _ROOMS = (
     "calibrate",

@@ -3,11 +3,11 @@
 from rich.console import Console
 from rich.markup import escape
 
+from ..core._countries import countries, distributions
 from ..core._environment import environment, extras, versions
 from ._cache import VARIABLE, compile_folder, program_folder, use_compile_cache
 
 _PURPOSES = {
-    "us": "the US law and the public CPS file",
     "io": "parquet and HDF5 files",
     "viz": "plotly figures of your own on a report",
     "flax": "gates in Flax modules, and checkpoints of long runs",
@@ -17,19 +17,21 @@ _PURPOSES = {
     "bench": "the peers that benchmarks compare with",
     "dev": "tests, formatting and types",
 }
-_SHOWN = ("scikit-learn", "pandas", "policyengine-us", "taxcalc", "pyarrow", "plotly", "ray")
+_SHOWN = ("scikit-learn", "pandas", "pyarrow", "plotly", "ray")
 
 
 def doctor() -> None:
     """Show device, precision, caches, versions, extras, and how to install what is missing."""
     use_compile_cache()
     console = Console(highlight=False)
-    facts = environment(_SHOWN)
+    facts = environment((*distributions(), *_SHOWN))
     for name, value in _rows(facts):
         console.print(f"[bold]{name:<17}[/bold]{escape(value)}", soft_wrap=True)
     console.print("\n[bold]extras[/bold]")
+    purposes = _PURPOSES | {country.extra: country.purpose for country in countries()}
     for extra, needed in extras().items():
-        console.print("  " + escape(_extra_line(extra, needed)), soft_wrap=True)
+        line = _extra_line(extra, needed, purposes.get(extra, ""))
+        console.print("  " + escape(line), soft_wrap=True)
     console.print("  " + escape(_accelerator_line()), soft_wrap=True)
 
 
@@ -48,9 +50,8 @@ def _rows(facts: dict) -> list[tuple[str, str]]:
     ]
 
 
-def _extra_line(extra: str, needed: list[str]) -> str:
+def _extra_line(extra: str, needed: list[str], purpose: str) -> str:
     absent = [name for name, version in versions(needed).items() if version is None]
-    purpose = _PURPOSES.get(extra, "")
     if not absent:
         return f"{extra:<7} there    {purpose}"
     return (

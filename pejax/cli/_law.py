@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from ..core._countries import country as default_country
 from ..core._validate import BadInputError, MissingFileError, PejaxError, unknown
 
 if TYPE_CHECKING:
     from ..core.population._population import Population
     from ..engine import Country, Parameters, Program
 
-_COUNTRY = "policyengine_us"
 _YEAR = 2025
 
 
@@ -140,7 +140,7 @@ def _of_country(
     from .. import engine
 
     try:
-        package = engine.import_country(country or _COUNTRY)
+        package = engine.import_country(country or default_country().package)
         package.fail_if_no_variable(outputs)
     except PejaxError:
         raise

@@ -206,7 +206,7 @@ def as_numbers(given: Any, name: str) -> np.ndarray:
             f"{name} is {shown(given)} whose rows are no numbers, or not of one length. Give one"
             " number a row."
         ) from problem
-    if host.dtype.kind in "US" and not isinstance(given, np.ndarray):
+    if host.dtype.kind in "SU" and not isinstance(given, np.ndarray):
         host = np.asarray(given, dtype=object)  # a number beside a text is one still
     if host.dtype.kind in "OUS":
         host = _of_objects(host, given, name)

@@ -3,9 +3,7 @@
 import importlib.util
 from pathlib import Path
 
-from ..core._validate import BadInputError, missing_extra, require
-
-_POPULATION = "parameters/calibration/gov/census/populations/total.yaml"
+from ..core._validate import BadInputError, missing_extra
 
 
 def installed_file(package: str, relative: str, extra: str = "us") -> Path:
@@ -38,24 +36,3 @@ def installed_folder(package: str, extra: str = "us") -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise missing_extra(package, extra)
     return Path(spec.submodule_search_locations[0])
-
-
-def population_total(year: int) -> float:
-    """Residents of the United States, the figure in force in policyengine-us at the year's start.
-
-    Reference: CBO, The Demographic Outlook: 2025 to 2055 (as cited in the parameter file).
-
-    Raises:
-        BadInputError: the year lies before the first figure.
-    """
-    yaml = require("yaml", "us")
-    path = installed_file("policyengine_us", _POPULATION)
-    values = yaml.safe_load(path.read_text(encoding="utf-8"))["values"]
-    figures = {int(str(date)[:4]): float(figure) for date, figure in values.items()}
-    in_force = [known for known in figures if known <= year]
-    if not in_force:
-        raise BadInputError(
-            f"policyengine-us has no population figure for {year}; its first is for {min(figures)}."
-            " Choose a later year, or pass person_total=..."
-        )
-    return figures[max(in_force)]

@@ -3,11 +3,11 @@
 from ..countries._installed import (
     installed_file as installed_file,
     installed_folder as installed_folder,
-    population_total as population_total,
 )
-from ..countries.us._aging import growth_factors as growth_factors
-from ..countries.us._cps import (
+from ..countries.us import (
     cps_mapping as cps_mapping,
+    growth_factors as growth_factors,
     load_cps as load_cps,
     load_cps_with_report as load_cps_with_report,
+    population_total as population_total,
 )

@@ -160,7 +160,7 @@ def _traced(
     taken = columns_taken(population, system.names, recipe.extra, system.own_ids)
     columns = tuple(with_all_names(system, column) for column in taken)
     population = recoded(population, columns)
-    strata = _strata(population, columns)
+    strata = _strata(system, population, columns)
     numbers = {} if parameters is None else as_written(parameters)
     outcome = trace(system, recipe.outputs, period, columns, _people(population, strata, numbers))
     program = _program(system, outcome, recipe, columns, period, strata)
@@ -204,18 +204,19 @@ def _year(system: System, text: str) -> Any:
     return period
 
 
-def _strata(population: Population, columns: tuple[Column, ...]) -> Strata | None:
-    """The column of the households by which the law divides them: the one with the most values
-    among those that have a few, such as the state."""
-    best: Strata | None = None
+def _strata(system: System, population: Population, columns: tuple[Column, ...]) -> Strata | None:
+    """The column of the households by which the law divides them: the one that the country names,
+    or else the one with the most values among those that have a few."""
+    found: list[Strata] = []
     for column in columns:
         own = column.name != IDS and column.kind in "iu"
         if own and column.entity == population.schema.household:
             held = np.asarray(population.column(column.name, column.entity))
             values = tuple(int(v) for v in np.unique(held))
-            if 2 <= len(values) <= _MOST_STRATA and len(values) > len(best.values if best else ()):
-                best = Strata(column.key, values)
-    return best
+            if 2 <= len(values) <= _MOST_STRATA:
+                found.append(Strata(column.key, values))
+    named = {column.key for column in columns if column.variable == (system.divided_by or None)}
+    return max(found, key=lambda s: (s.column in named, len(s.values)), default=None)
 
 
 def _program(

@@ -13,13 +13,14 @@ from typing import Any
 import jax
 import numpy as np
 
+from ..core._countries import distributions
 from ..core._environment import environment
 from ..core._memory import device_peak_bytes, peak_bytes, reset_peak_bytes
 from ..core._validate import PejaxError
 from ..core.files._files import write_json
 
 MANIFEST = "manifest.json"
-_EXTRAS = ("policyengine-us", "policyengine-core", "taxcalc", "pandas", "scikit-learn", "ray")
+_EXTRAS = ("policyengine-core", "pandas", "scikit-learn", "ray")
 _UNFINISHED = "interrupted: the run did not reach its end"
 
 
@@ -102,7 +103,7 @@ class Run:
         self.out.mkdir(parents=True, exist_ok=True)
         self._clock = time.perf_counter()
         self.manifest.started = _now()
-        self.manifest.environment = environment(_EXTRAS)
+        self.manifest.environment = environment((*distributions(), *_EXTRAS))
         self._write()
         return self
 
@@ -176,7 +177,7 @@ def write_manifest(
         finished=_now(),
         peak_bytes=peak_bytes(),
         data_digest=None if data is None else data_digest(data),
-        environment=environment(_EXTRAS),
+        environment=environment((*distributions(), *_EXTRAS)),
         facts=facts,
     )
     return write_json(Path(folder) / MANIFEST, manifest.to_dict())

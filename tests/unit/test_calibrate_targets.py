@@ -1,6 +1,5 @@
 """The target table: its schema, its checks, and the figures inside policyengine-us."""
 
-import datetime
 import importlib.util
 import sys
 
@@ -12,7 +11,6 @@ from pejax.calibrate import load_targets
 from pejax.calibrate.problem._targets import OPTIONAL, REQUIRED, check_targets
 from pejax.core._validate import BadInputError, MissingExtraError, UnknownNameError
 from pejax.countries.us._states import STATES
-from pejax.countries.us._targets import _Shelf
 
 GOOD = pd.DataFrame(
     {
@@ -49,6 +47,12 @@ def test_a_csv_file_comes_back_as_it_was(tmp_path):
     assert list(table.columns) == [*REQUIRED, *OPTIONAL]
     assert table["geo_id"].tolist() == ["US", "06", "US"]
     pd.testing.assert_frame_equal(table[GOOD.columns], GOOD, check_dtype=False)
+
+
+def test_a_checked_table_is_read_back_as_it_was_though_whole_columns_are_empty(tmp_path):
+    table = check_targets(GOOD.drop(columns=["domain", "lower", "upper"]))
+    table.to_csv(tmp_path / "targets.csv", index=False)
+    pd.testing.assert_frame_equal(load_targets(tmp_path / "targets.csv"), table, check_dtype=False)
 
 
 def test_a_parquet_file_comes_back_as_it_was(tmp_path):
@@ -119,43 +123,6 @@ def test_the_installed_figures_without_policyengine_us(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r'pip install "pejax\[us\]"'):
         load_targets(period=2025)
-
-
-@pytest.fixture
-def shelf(tmp_path):
-    pytest.importorskip("yaml")
-    (tmp_path / "index.yaml").write_text("values:\n  2020-01-01: 100\n  2025-01-01: 130\n")
-    (tmp_path / "figure.yaml").write_text(
-        "metadata:\n  uprating: calibration.index\n"
-        "values:\n  2019-01-01: 1\n  2020-01-01:\n    value: 50\n"
-    )
-    (tmp_path / "late.yaml").write_text(
-        "metadata:\n  uprating:\n    parameter: calibration.index\n    start_instant: 2020-01-01\n"
-        "values:\n  2018-01-01: 10\n"
-    )
-    (tmp_path / "table.yaml").write_text(
-        "AL:\n  2020-01-01: 3\nAK:\n  values:\n    2020-01-01: 4\n"
-    )
-    return _Shelf(tmp_path)
-
-
-def test_a_figure_in_force_is_taken_as_it_is(shelf):
-    assert shelf.value(shelf.node("figure"), 2019) == 1.0
-    assert shelf.value(shelf.node("figure"), 2020) == 50.0
-    assert shelf.value(shelf.node("figure"), 2000) == 1.0
-
-
-def test_a_figure_of_the_past_grows_with_its_index(shelf):
-    assert shelf.value(shelf.node("figure"), 2025) == pytest.approx(50 * 1.3)
-    assert shelf.value(shelf.node("late"), 2025) == pytest.approx(10 * 1.3)
-    assert shelf.growth("index", datetime.date(2000, 1, 1), datetime.date(2025, 1, 1)) == 1.0
-
-
-def test_a_node_ends_inside_its_file(shelf):
-    assert shelf.value(shelf.node("table.AL"), 2020) == 3.0
-    assert shelf.value(shelf.node("table.AK"), 2020) == 4.0
-    with pytest.raises(BadInputError, match=r"no figure calibration.other"):
-        shelf.node("other")
 
 
 @needs_us

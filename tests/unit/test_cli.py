@@ -18,6 +18,7 @@ from pejax import engine, impute, io
 from pejax.cli import app
 from pejax.cli._doctor import _PURPOSES
 from pejax.core import _environment
+from pejax.core._countries import countries
 from pejax.testing import toy_population, toy_program
 
 COMMANDS = (
@@ -112,7 +113,7 @@ def test_doctor_tells_how_to_install_what_is_missing(pejax, monkeypatch):
 def test_doctor_lists_every_extra_and_what_it_is_for(pejax):
     project = Path(__file__).parents[2] / "pyproject.toml"
     extras = tomllib.loads(project.read_text())["project"]["optional-dependencies"]
-    assert set(_PURPOSES) == set(extras)
+    assert {*_PURPOSES, *(country.extra for country in countries())} == set(extras)
     lines = pejax("doctor").output.partition("extras")[2].splitlines()
     told = {line.split()[0] for line in lines if len(line.split()) > 1}
     assert told == {*extras, "gpu"}

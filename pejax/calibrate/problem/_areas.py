@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from jaxtyping import Int
 
+from ...core._countries import country
 from ...core._validate import BadInputError, suggest
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class Areas(NamedTuple):
 
 def above(place: str, level: str) -> str:
     """The area of a coarser level that holds a place."""
-    return "US" if level == "nation" else place[:2]
+    return country().geography.nation if level == "nation" else place[: DIGITS["state"]]
 
 
 def _levels(targets: "pd.DataFrame") -> list[str]:
@@ -72,11 +73,13 @@ def _levels(targets: "pd.DataFrame") -> list[str]:
 
 
 def _check_id(place: str, level: str) -> None:
-    right = place == "US" if level == "nation" else _is_number(place, DIGITS[level])
+    nation = country().geography.nation
+    right = place == nation if level == "nation" else is_number(place, DIGITS[level])
     if not right:
-        wanted = "'US'" if level == "nation" else f"{DIGITS[level]} digits"
+        wanted = repr(nation) if level == "nation" else f"{DIGITS[level]} digits"
         raise BadInputError(f"geo_id {place!r} is not a {level}: give {wanted}.")
 
 
-def _is_number(place: str, digits: int) -> bool:
+def is_number(place: str, digits: int) -> bool:
+    """Whether an id is so many digits."""
     return place.isdigit() and len(place) == digits

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from ...core._countries import country
 from ...core._validate import suggest
 from ...core.population._population import Population
 from ._labels import by_row
@@ -56,11 +57,11 @@ class Source:
         return self._values[variable, entity]
 
     def states(self) -> Int[np.ndarray, " household"]:
-        """The FIPS code of each household's state."""
-        household = self.population.schema.household
-        if "state_fips" not in self.population.columns[household]:
-            raise CannotBuild("the population has no household column 'state_fips'")
-        return np.asarray(self.population.column("state_fips", household)).astype(int)
+        """The number of each household's state."""
+        household, column = self.population.schema.household, country().geography.state_column
+        if column not in self.population.columns[household]:
+            raise CannotBuild(f"the population has no household column {column!r}")
+        return np.asarray(self.population.column(column, household)).astype(int)
 
     def to_households(self, values: Float[np.ndarray, " row"], entity: str) -> np.ndarray:
         """The sum of rows' values by household."""

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ...core._arguments import as_labels, as_path
+from ...core._countries import country
 from ...core._formerly import tell
 from ...core._validate import BadInputError, require, unknown
 from ...core.files._files import refused_if_unreadable
-from ...countries.us._states import POSTAL
-from ...countries.us._targets import installed_rows
+from ._areas import DIGITS, is_number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,11 +62,6 @@ class Target(NamedTuple):
         return self.domain, self.geo_level, self.geo_id, self.lower, self.upper
 
 
-_WANTED = {
-    "nation": "'US'",
-    "state": "a state's FIPS code, 01 to 56",
-    "district": "four digits, of its state and its own",
-}
 _STATISTICS = ("sum", "count")
 _LEVELS = ("nation", "state", "district")
 
@@ -102,7 +97,7 @@ def load_targets(
     if path is None and period is None:
         tell("load_targets: give period=, such as period=2025.", stacklevel=3)
     if path is None:
-        frame = pd.DataFrame(installed_rows(2025 if period is None else period))
+        frame = pd.DataFrame(country().targets(2025 if period is None else period))
     else:
         frame = _read(as_path(path, "path"))
     return select_targets(check_targets(frame), only)
@@ -126,7 +121,8 @@ def check_targets(frame: "pd.DataFrame") -> "pd.DataFrame":
         if column not in frame:
             frame[column] = "" if column in ("entity", "domain", "group", "source") else np.nan
     for column in ("entity", "domain", "group", "source"):
-        frame[column] = frame[column].fillna("").astype(str)
+        filled = frame[column].notna()  # an empty column of a file is one of numbers
+        frame[column] = frame[column].astype(object).where(filled, "").astype(str)
     for column in ("value", "lower", "upper", "scale", "weight", "tolerance"):
         frame[column] = _numbers(frame, column)
     both = zip(frame["geo_id"], frame["geo_level"], strict=True)
@@ -183,9 +179,9 @@ def _numbers(frame: "pd.DataFrame", column: str) -> "pd.Series":
 
 
 def _geo_id(value: object, level: str) -> str:
-    """`US`, or the digits of a state or district however they were stored."""
+    """The nation's id, or the digits of a state or district however they were stored."""
     text = str(value).strip().removesuffix(".0")
-    return text.zfill(4 if level == "district" else 2) if text.isdigit() else text
+    return text.zfill(DIGITS.get(level, DIGITS["state"])) if text.isdigit() else text
 
 
 def _check_names(frame: "pd.DataFrame") -> None:
@@ -206,15 +202,23 @@ def _check_choices(frame: "pd.DataFrame") -> None:
             )
     for row, (level, geo_id) in enumerate(zip(frame["geo_level"], frame["geo_id"], strict=True)):
         if not _is_area(level, geo_id):
-            wanted = _WANTED[level]
+            wanted = _wanted(level)
             raise BadInputError(f"{_where(frame, row)} geo_id {geo_id!r}. Give {wanted}.")
 
 
 def _is_area(level: str, geo_id: str) -> bool:
+    known = country().geography
     if level == "nation":
-        return geo_id == "US"
-    digits = 2 if level == "state" else 4
-    return geo_id.isdigit() and len(geo_id) == digits and int(geo_id[:2]) in POSTAL
+        return geo_id == known.nation
+    return is_number(geo_id, DIGITS[level]) and geo_id[: DIGITS["state"]] in known.states
+
+
+def _wanted(level: str) -> str:
+    """How to give an id of a level."""
+    if level == "district":
+        return "four digits, of its state and its own"
+    known = country().geography
+    return repr(known.nation) if level == "nation" else known.state_ids
 
 
 def _check_values(frame: "pd.DataFrame") -> None:

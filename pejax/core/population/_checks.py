@@ -5,28 +5,25 @@ from collections.abc import Callable
 import jax.numpy as jnp
 import numpy as np
 
+from .._countries import countries
 from .._types import HostColumn
 from .._validate import BadInputError
 from ._tables import Tables, first_members
 
-# FIPS 5-2 codes of the 50 states and the District of Columbia, with their postal abbreviations.
-STATES = {
-    1: "AL", 2: "AK", 4: "AZ", 5: "AR", 6: "CA", 8: "CO", 9: "CT", 10: "DE", 11: "DC", 12: "FL",
-    13: "GA", 15: "HI", 16: "ID", 17: "IL", 18: "IN", 19: "IA", 20: "KS", 21: "KY", 22: "LA",
-    23: "ME", 24: "MD", 25: "MA", 26: "MI", 27: "MN", 28: "MS", 29: "MO", 30: "MT", 31: "NE",
-    32: "NV", 33: "NH", 34: "NJ", 35: "NM", 36: "NY", 37: "NC", 38: "ND", 39: "OH", 40: "OK",
-    41: "OR", 42: "PA", 44: "RI", 45: "SC", 46: "SD", 47: "TN", 48: "TX", 49: "UT", 50: "VT",
-    51: "VA", 53: "WA", 54: "WV", 55: "WI", 56: "WY",
-}  # fmt: skip
-
-
-CHECKED_COLUMNS = frozenset({"age", "state_fips", "state_code"})  # by the rules below
-
 
 def check(tables: Tables) -> None:
-    """Run every check; the first failure is raised as `BadInputError`."""
-    for rule in RULES:
+    """Run every check, then those of countries; the first failure is raised as `BadInputError`."""
+    for rule in (*RULES, *_of_countries().values()):
         rule(tables)
+
+
+def checked_columns() -> frozenset[str]:
+    """Columns whose values a check looks at."""
+    return frozenset({"age"}) | _of_countries().keys()
+
+
+def _of_countries() -> dict[str, Callable[[Tables], None]]:
+    return {name: rule for country in countries() for name, rule in country.rules.items()}
 
 
 def where(tables: Tables, entity: str, row: int, column: str) -> str:
@@ -59,7 +56,7 @@ def whole_numbers_have_32_bits(tables: Tables) -> None:
     held += [(e, c, x) for e, columns in tables.columns.items() for c, x in columns.items()]
     for entity, name, values in held:
         if values.dtype.kind in "iu" and not np.can_cast(values.dtype, np.int32):
-            _no_row(
+            no_row(
                 tables,
                 entity,
                 name,
@@ -71,7 +68,7 @@ def whole_numbers_have_32_bits(tables: Tables) -> None:
 
 def weights_are_finite(tables: Tables) -> None:
     most = jnp.finfo(jnp.result_type(float)).max
-    _no_row(
+    no_row(
         tables,
         tables.household,
         tables.weight_name,
@@ -82,7 +79,7 @@ def weights_are_finite(tables: Tables) -> None:
 
 
 def weights_are_not_negative(tables: Tables) -> None:
-    _no_row(
+    no_row(
         tables,
         tables.household,
         tables.weight_name,
@@ -94,7 +91,7 @@ def weights_are_not_negative(tables: Tables) -> None:
 def ages_are_not_negative(tables: Tables) -> None:
     ages = tables.columns.get(tables.person, {}).get("age")
     if ages is not None:
-        _no_row(
+        no_row(
             tables,
             tables.person,
             "age",
@@ -108,7 +105,7 @@ def ids_are_unique(tables: Tables) -> None:
         order = np.argsort(ids, kind="stable")
         twin = np.zeros(len(ids), dtype=bool)
         twin[order[1:]] = ids[order[1:]] == ids[order[:-1]]
-        _no_row(
+        no_row(
             tables,
             entity,
             f"{entity}_id",
@@ -120,7 +117,7 @@ def ids_are_unique(tables: Tables) -> None:
 
 def persons_have_groups(tables: Tables) -> None:
     for group, link in tables.links.items():
-        _no_row(
+        no_row(
             tables,
             tables.person,
             f"{group}_id",
@@ -132,7 +129,7 @@ def persons_have_groups(tables: Tables) -> None:
 def groups_have_members(tables: Tables) -> None:
     for group in tables.groups:
         members = np.bincount(tables.links[group], minlength=tables.count(group))
-        _no_row(
+        no_row(
             tables,
             group,
             f"{group}_id",
@@ -145,7 +142,7 @@ def groups_stay_in_one_household(tables: Tables) -> None:
     of_person = tables.links[tables.household]
     for group, link in tables.links.items():
         expected = of_person[first_members(tables, group)][link]
-        _no_row(
+        no_row(
             tables,
             tables.person,
             f"{group}_id",
@@ -153,21 +150,6 @@ def groups_stay_in_one_household(tables: Tables) -> None:
             f"this {group} has members in another {tables.household} too."
             f" Give each {tables.household} its own {group} ids.",
         )
-
-
-def states_are_known(tables: Tables) -> None:
-    fix = "which is none of the 50 states or DC. Recode or drop such households."
-    for entity, held in tables.columns.items():
-        if "state_fips" in held:
-            unknown = ~np.isin(held["state_fips"], list(STATES))
-            _no_row(tables, entity, "state_fips", unknown, "the FIPS code is {value}, " + fix)
-        vocabulary = tables.vocabularies.get((entity, "state_code"))
-        if vocabulary is not None:
-            labels = np.asarray(vocabulary)
-            unknown = ~np.isin(labels, list(STATES.values()))[held["state_code"]]
-            message = "the state code is {value!r}, " + fix
-            decoded = labels[held["state_code"]]
-            _no_row(tables, entity, "state_code", unknown, message, values=decoded)
 
 
 RULES: tuple[Callable[[Tables], None], ...] = (
@@ -181,11 +163,10 @@ RULES: tuple[Callable[[Tables], None], ...] = (
     persons_have_groups,
     groups_have_members,
     groups_stay_in_one_household,
-    states_are_known,
 )
 
 
-def _no_row(
+def no_row(
     tables: Tables,
     entity: str,
     column: str,

@@ -14,7 +14,7 @@ from jaxtyping import Array, Bool, Float, Int, Num, Shaped
 from .._arguments import as_column, as_instance, as_whole
 from .._segment import segment_first
 from .._validate import BadInputError, unknown
-from ._checks import CHECKED_COLUMNS, check
+from ._checks import check, checked_columns
 from ._encode import decode, encode, fail_if_no_columns, fail_if_no_numbers
 from ._frames import frames_from_tables, tables_from_frames
 from ._layout import Layout, in_blocks, padded_at_end, size_bucket, unpadded
@@ -426,7 +426,7 @@ class Population(eqx.Module):
 def _check_new_columns(population: Population, wanted: Mapping[str, Mapping[str, Any]]) -> None:
     """Run the checks again when a column that they look at came from the host."""
     host = {name for new in wanted.values() for name, v in new.items() if not _is_device(v)}
-    if not host.isdisjoint(CHECKED_COLUMNS) and not isinstance(population.weights, Tracer):
+    if not host.isdisjoint(checked_columns()) and not isinstance(population.weights, Tracer):
         check(population.to_tables())
 
 

@@ -12,7 +12,7 @@ from ...core._validate import BadInputError
 from ...core.population._checks import check
 from ...core.population._population import Population
 from ...core.population._tables import Tables
-from .._installed import installed_file, population_total
+from .._installed import installed_file
 from . import _ages as ages
 from ._aging import growth_factor, growth_factors
 from ._cps_columns import (
@@ -26,6 +26,7 @@ from ._cps_columns import (
     fields,
 )
 from ._hash import uniform
+from ._package import population_total
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ...core._arguments import as_names
+from ...core._countries import country_of
 from ...core._one_line import counted, one_line
 from ...core._validate import BadInputError, MissingExtraError
 from ..rules._law import Children, LawNode, LawParameter, LawScale
@@ -32,8 +33,6 @@ from ._switches import (
     own_reforms,
     reformed_source,
 )
-
-_EXTRA = {"policyengine_us": "us"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,8 +153,8 @@ def import_country(package: str, start_instant: str = "") -> Country:
         MissingExtraError: with the exact `pip install` if it is not installed.
     """
     if importlib.util.find_spec(package) is None:
-        extra = _EXTRA.get(package)
-        install = f'pip install "pejax[{extra}]"' if extra else f"pip install {package}"
+        known = country_of(package)
+        install = f'pip install "pejax[{known.extra}]"' if known else f"pip install {package}"
         raise MissingExtraError(f"the country package {package!r} is not installed. {install}")
     distribution = package.replace("_", "-")
     return Country(package, importlib.metadata.version(distribution), "[]", start_instant)
@@ -221,7 +220,7 @@ def _switches(
 
 
 def _system(package: str, version: str, source: Any) -> System:
-    person = source.person_entity
+    person, known = source.person_entity, country_of(package)
     groups = tuple(e.key for e in source.group_entities)
     variables = source.variables
     return System(
@@ -238,6 +237,7 @@ def _system(package: str, version: str, source: Any) -> System:
         source=source,
         clone=functools.partial(_clone, source),
         of_source=functools.partial(_system, package, version),
+        divided_by=known.geography.state_column if known else "",
         abolitions="gov.abolitions",
         listed=functools.cache(lambda: _paths(source)),
         carry=bool(getattr(source, "auto_carry_over_input_variables", False)),

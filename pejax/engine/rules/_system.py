@@ -98,6 +98,8 @@ class System:
         source: the country's own object, which some formulas ask for.
         clone: another such object under the same law, to be changed.
         of_source: the same country by another such object.
+        divided_by: the variable of households by which most of the law is divided, such as their
+            state; empty where the country names none.
         abolitions: the branch of the law with a switch for each variable.
         reforms: those that are written into the law, in PolicyEngine's form, and `before`, the
             rules without them.
@@ -123,6 +125,7 @@ class System:
     source: Any = None
     clone: Callable[[], Any] = _no_other_rules
     of_source: Callable[[Any], System] = lambda source: _no_other_rules()
+    divided_by: str = ""
     abolitions: str = ""
     reforms: tuple[Mapping[str, Any], ...] = ()
     before: System | None = None

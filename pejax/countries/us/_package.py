@@ -1,0 +1,30 @@
+"""The installed country package: its name, and its figures for calibrations."""
+
+from ...core._validate import BadInputError
+from .._yaml import ParameterFiles, dated, in_force, start_of
+from ._figures import RESIDENTS
+
+PACKAGE, EXTRA = "policyengine_us", "us"
+CALIBRATION = "calibration"
+
+
+def calibration_files() -> ParameterFiles:
+    """The figures that the package ships, of which nothing is imported."""
+    return ParameterFiles.of(PACKAGE, CALIBRATION, EXTRA)
+
+
+def population_total(year: int) -> float:
+    """Residents of the United States, the figure in force in policyengine-us at the year's start.
+
+    Reference: CBO, The Demographic Outlook: 2025 to 2055 (as cited in the parameter file).
+
+    Raises:
+        BadInputError: the year lies before the first figure.
+    """
+    figures, start = dated(calibration_files().node(RESIDENTS)), start_of(year)
+    if start < min(figures):
+        raise BadInputError(
+            f"policyengine-us has no population figure for {year}; its first is for"
+            f" {min(figures).year}. Choose a later year, or pass person_total=..."
+        )
+    return in_force(figures, start)
