@@ -3,6 +3,8 @@
 import ast
 import dataclasses
 import datetime
+import doctest
+import importlib
 import re
 import sys
 import types
@@ -174,6 +176,14 @@ def test_without_a_country_there_are_no_areas(monkeypatch):
     assert _of_wards(1, 70).schema.person == "person"
     with pytest.raises(BadInputError, match="No country is registered"):
         cal.load_targets(period=2031)
+
+
+@pytest.mark.parametrize(
+    "module", ["core._countries", "countries._installed", "countries.us._hash"]
+)
+def test_the_examples_run(module):
+    found = doctest.testmod(importlib.import_module(f"pejax.{module}"))
+    assert found.attempted and not found.failed
 
 
 # ---- strata

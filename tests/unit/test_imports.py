@@ -102,7 +102,7 @@ def test_every_room_has_a_floor():
     assert {p.name for p in PACKAGE.glob("*.py")} == {"__init__.py", "__main__.py"}
 
 
-def test_only_the_importer_and_the_data_read_country_packages():
+def test_only_the_importer_and_the_countries_read_country_packages():
     met = {
         _name(path)
         for path in FILES
@@ -206,7 +206,8 @@ def test_heavy_packages_are_imported_inside_functions():
 
 
 @pytest.mark.parametrize(
-    "room", ["", *(f".{room}" for room in ("stats", "engine", "calibrate", "impute"))]
+    "room",
+    ["", *(f".{room}" for room in ("stats", "engine", "calibrate", "impute", "countries.us"))],
 )
 def test_importing_loads_no_heavy_package(room):
     """Beyond what jax, equinox and optax load themselves."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from ...core._arguments import as_labels, as_path
-from ...core._countries import country
+from ...core._countries import Geography, country
 from ...core._formerly import tell
 from ...core._validate import BadInputError, require, unknown
 from ...core.files._files import refused_if_unreadable
@@ -200,24 +200,23 @@ def _check_choices(frame: "pd.DataFrame") -> None:
             raise BadInputError(
                 f"{_where(frame, bad[0])} {column} {entry!r}. Choose one of: {', '.join(choices)}."
             )
+    known = country().geography
     for row, (level, geo_id) in enumerate(zip(frame["geo_level"], frame["geo_id"], strict=True)):
-        if not _is_area(level, geo_id):
-            wanted = _wanted(level)
+        if not _is_area(level, geo_id, known):
+            wanted = _wanted(level, known)
             raise BadInputError(f"{_where(frame, row)} geo_id {geo_id!r}. Give {wanted}.")
 
 
-def _is_area(level: str, geo_id: str) -> bool:
-    known = country().geography
+def _is_area(level: str, geo_id: str, known: Geography) -> bool:
     if level == "nation":
         return geo_id == known.nation
     return is_number(geo_id, DIGITS[level]) and geo_id[: DIGITS["state"]] in known.states
 
 
-def _wanted(level: str) -> str:
+def _wanted(level: str, known: Geography) -> str:
     """How to give an id of a level."""
     if level == "district":
         return "four digits, of its state and its own"
-    known = country().geography
     return repr(known.nation) if level == "nation" else known.state_ids
 
 
