@@ -52,6 +52,27 @@ def test_no_link_leads_nowhere(page):
     assert [link for link in local if not (page.parent / link).exists()] == []
 
 
+PLACES = (ROOT, ROOT / "pejax", ROOT / "pejax" / "engine")
+"""The folders from which pages name paths, beside their own."""
+CODE = ("pejax", "tests", "benchmarks", "docs", "experiments")
+
+
+def _is_there(path, page):
+    """Whether a path that a page names exists; True where it does not begin in the project."""
+    begins = [place for place in (*PLACES, page.parent) if (place / path.split("/")[0]).is_dir()]
+    named = (found for place in begins for found in place.glob(path.rstrip("/")))
+    return not begins or any(not found.name.startswith("__") for found in named)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_path_that_a_page_names_exists(page):
+    quoted = re.findall(r"`([^`\s]+)`", page.read_text(encoding="utf-8"))
+    paths = {word for word in quoted if re.fullmatch(r"[\w.-]+(/[\w.*-]*)+", word)}
+    assert [path for path in sorted(paths) if not _is_there(path, page)] == []
+    files = {word for word in quoted if re.fullmatch(r"\w+\.py", word)}
+    assert files <= {path.name for folder in CODE for path in (ROOT / folder).rglob("*.py")}
+
+
 def test_every_page_of_the_docs_is_in_the_index():
     for folder in (ROOT / "docs", ROOT / "docs" / "decisions"):
         index = (folder / "README.md").read_text(encoding="utf-8")

@@ -52,7 +52,7 @@ class DualMethod(Method):
             much as half a unit of mean distance does, which inconsistent public targets survive.
         exact: meet every target to `tol` instead; there is no `ridge` then.
         tol: root mean square of the optimality conditions, in relative error; 1e-5 for float32
-            data and 1e-9 for float64 unless given.
+            data and 1e-10 for float64 unless given.
         max_steps: Newton steps at most.
 
     References:

@@ -81,7 +81,7 @@ class Checker:
     busy: bool = False
 
     def __call__(self, run: Run, theta: Any, moved: Sequence[Any]) -> None:
-        """Compare an evaluation that has just run with numpy, on people of kinds not seen yet.
+        """Compare an evaluation that is about to run with numpy, on people of kinds not seen yet.
 
         Raises:
             SelfCheckError: a difference that no rounding explains.
