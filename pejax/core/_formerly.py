@@ -14,16 +14,35 @@ from ._validate import BadInputError
 
 _Given = ParamSpec("_Given")
 _Result = TypeVar("_Result")
+_Class = TypeVar("_Class")
 
 
 class FormerCallWarning(DeprecationWarning):
     """A call is written as in version 0.1, which is refused from 1.0 on."""
 
 
-def tell(text: str, stacklevel: int = 4) -> None:
-    """Warn the caller of a public function of a former way to write its call."""
+def tell(text: str, stacklevel: int | None = None) -> None:
+    """Warn the caller of a public function of a former way to write its call.
+
+    Args:
+        text: what was written and how it is written now.
+        stacklevel: of `warnings.warn`; by default that of the first caller outside of this file
+            and of equinox, whose classes call their methods and constructors themselves.
+    """
     said = f"{text} The former way is refused from 1.0 on."
-    warnings.warn(said, FormerCallWarning, stacklevel)
+    warnings.warn(said, FormerCallWarning, stacklevel or _level_of_caller())
+
+
+def _level_of_caller() -> int:
+    """The `stacklevel` at which `tell` warns the code that wrote the call."""
+    level, frame = 0, inspect.currentframe()
+    while frame is not None and _is_between(frame.f_globals.get("__name__", "")):
+        level, frame = level + 1, frame.f_back
+    return level
+
+
+def _is_between(module: str) -> bool:
+    return module == __name__ or f"{module}.".startswith("equinox.")
 
 
 def formerly(
@@ -103,6 +122,55 @@ def other_order(
         return call
 
     return accept
+
+
+def former_names(**present: str) -> Callable[[type[_Class]], type[_Class]]:
+    """Accept the former names of a class's fields and methods, read or given to its constructor.
+
+    Args:
+        present: the present name of a field or method, by its former one.
+
+    >>> import dataclasses
+    >>> @former_names(year="period")
+    ... @dataclasses.dataclass
+    ... class Law:
+    ...     period: int
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("ignore", FormerCallWarning)
+    ...     Law(year=2026).year
+    2026
+    """
+
+    def accept(kind: type[_Class]) -> type[_Class]:
+        fields = getattr(kind, "__dataclass_fields__", {})
+        given = {former: name for former, name in present.items() if name in fields}
+        for former, name in present.items():
+            setattr(kind, former, _former_name(former, name))
+        if given:
+            kind.__init__ = _with_former_arguments(kind, given)
+        return kind
+
+    return accept
+
+
+def _former_name(former: str, present: str) -> property:
+    def read(thing: Any) -> Any:
+        tell(f"{type(thing).__name__}.{former} is called {present} now.")
+        return getattr(thing, present)
+
+    return property(read, doc=f"The former name of `{present}`.")
+
+
+def _with_former_arguments(kind: type, renamed: Mapping[str, str]) -> Callable[..., None]:
+    """A class's constructor that accepts former names of its fields."""
+    build, name = kind.__init__, kind.__name__
+
+    @functools.wraps(build)
+    def init(self: Any, *given: Any, **named: Any) -> None:
+        _rename(name, renamed, named)
+        build(self, *given, **named)
+
+    return init
 
 
 def _places(function: Callable[..., Any]) -> dict[str, int]:

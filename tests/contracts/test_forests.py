@@ -140,10 +140,10 @@ def doubled(forest):
     """Every tree twice."""
     twice = jax.tree.map(lambda x: jnp.concatenate([x, x]), forest.trees)
     store = forest.readout
-    by_tree = {"rank"} if store.name == "single" else {"start", "rank", "cumulative"}
+    by_tree = {"index"} if store.name == "single" else {"start", "index", "cumulative"}
     again = {name: jnp.concatenate([getattr(store, name)] * 2) for name in by_tree}
     if store.name != "single":
-        again["offset"] = jnp.concatenate([store.offset, store.offset + len(store.rank)])
+        again["offset"] = jnp.concatenate([store.offset, store.offset + len(store.index)])
     return Forest(twice, type(store)(**{**vars(store), **again}))
 
 

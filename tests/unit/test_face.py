@@ -198,3 +198,57 @@ def test_base_weights_and_levels_had_other_names(told, forests):
     ages = pd.DataFrame({"age": [30.0, 50.0]})
     now = chain.predict(ages, [0.25])[0.25]
     assert told(chain.predict, ages, quantiles=[0.25])[0.25].equals(now)
+
+
+# ---- words that had another meaning
+
+
+def test_an_index_was_called_a_rank(told, forests):
+    """A rank is a probability; what is an index into a forest's values is called that."""
+    import jax
+    import pandas as pd
+
+    imputer, key = forests["chain.npz"].imputers[0], jax.random.key(0)
+    forest, x = imputer.forest, [[30.0], [50.0]]
+    now = forest.draw_index(x, key=key)
+    np.testing.assert_array_equal(told(lambda: forest.draw_rank(x, key=key)), now)
+    given = {"age": np.array([30.0, 50.0])}
+    drawn = imputer.draw_index(given, key, [0, 1])
+    np.testing.assert_array_equal(told(lambda: imputer.draw_rank(given, key, [0, 1])), drawn)
+    np.testing.assert_array_equal(told(imputer.outcome, rank=drawn), imputer.outcome(drawn))
+    exact = told(imputer.exact_outcome, rank=np.asarray(drawn))
+    np.testing.assert_array_equal(exact, imputer.exact_outcome(np.asarray(drawn)))
+    donors = pd.DataFrame({"age": np.arange(60.0), "wage": np.arange(60.0) - 29.5})
+    signs = pejax.impute.QRF(n_estimators=2, sign_stage=True).fit(donors, ["age"], ["wage"])
+    staged = signs.imputers[0].forest
+    assert isinstance(staged, pejax.impute.SignForest)
+    then = told(lambda: staged.draw_rank(x, key=key))
+    np.testing.assert_array_equal(then, staged.draw_index(x, key=key))
+
+
+@pytest.mark.parametrize("readout", ["all", "single"])
+def test_the_index_of_a_readout_was_called_its_rank(told, readout):
+    import jax.numpy as jnp
+    import pandas as pd
+
+    donors = pd.DataFrame({"age": np.arange(30.0), "wage": np.arange(30.0)})
+    settings = pejax.impute.QRF(n_estimators=2, readout=readout)
+    forest = settings.fit(donors, ["age"], ["wage"]).imputers[0].forest
+    kept = forest.readout
+    assert told(lambda: kept.rank) is kept.index
+    fields = {name: value for name, value in vars(kept).items() if name != "index"}
+    again = told(type(kept), **fields, rank=kept.index)
+    assert again.index is kept.index
+    leaves, index = forest.trees.leaves(jnp.array([[20.0]])), jnp.array([[25]])
+    then = told(kept.below, leaves, rank=index)
+    assert 0 < float(then[0, 0]) == float(kept.below(leaves, index)[0, 0])
+    with pytest.raises(BadInputError, match="give index= alone, rank= is the same"):
+        type(kept)(**fields, index=kept.index, rank=kept.index)
+
+
+def test_a_former_call_is_told_where_it_is_written(forests):
+    forest = forests["forest.npz"]
+    with pytest.warns(FormerCallWarning) as told_of:
+        _ = forest.draw_rank
+        _ = forests["chain.npz"].predict
+    assert [warning.filename for warning in told_of] == [__file__]

@@ -154,7 +154,7 @@ def test_a_classifier_gives_its_probabilities(x64, data, kind, labels):
         forest.cdf(X, points), np.cumsum(fitted.predict_proba(X), axis=1), atol=1e-12
     )
     many = np.repeat(X[:1], 20_000, axis=0)
-    drawn = np.asarray(forest.draw_rank(many, key=jax.random.key(0)))
+    drawn = np.asarray(forest.draw_index(many, key=jax.random.key(0)))
     np.testing.assert_allclose(
         np.bincount(drawn, minlength=3) / len(drawn), fitted.predict_proba(X[:1])[0], atol=0.02
     )

@@ -56,9 +56,9 @@ def from_sklearn(
         )
     X, y = np.asarray(X, np.float32), _as_floats(y, "y, row")
     weights = _fit_weights(forest, len(y), sample_weight)
-    values, rank = np.unique(y, return_inverse=True)
+    values, index = np.unique(y, return_inverse=True)
     samples = [
-        tree_samples(estimator, X, rank, weight)
+        tree_samples(estimator, X, index, weight)
         for estimator, weight in zip(forest.estimators_, weights, strict=True)
     ]
     _check_training_data(forest.estimators_, samples)
@@ -130,8 +130,8 @@ def _class_samples(tree: Any) -> TreeSamples:
     shares = tree.value[:, 0, :]
     weight = shares / shares.sum(axis=1, keepdims=True) * tree.weighted_n_node_samples[:, None]
     weight[tree.children_left >= 0] = 0
-    leaf, rank = np.nonzero(weight)
-    return TreeSamples(leaf, rank, weight[leaf, rank])
+    leaf, index = np.nonzero(weight)
+    return TreeSamples(leaf, index, weight[leaf, index])
 
 
 def from_quantile_forest(forest: Any) -> Parts:
@@ -150,9 +150,9 @@ def from_quantile_forest(forest: Any) -> Parts:
     _check_outcomes(len(outcomes))
     trees = [host_tree(estimator) for estimator in forest.estimators_]
     on_device, packed = Trees.build(trees, forest.n_features_in_, "refuse")
-    values, rank = np.unique(outcomes[0], return_inverse=True)
+    values, index = np.unique(outcomes[0], return_inverse=True)
     kept = np.asarray(forest.forest_.y_train_leaves)[:, :, 0, :]
-    samples = [_kept_samples(places, rank) for places in kept]
+    samples = [_kept_samples(places, index) for places in kept]
     readout = "single" if forest.max_samples_leaf == 1 else "all"
     rng = np.random.default_rng(0)  # quantile-forest has chosen already: one donor a leaf
     return Parts(on_device, build_readout(readout, samples, packed, values, rng))
@@ -205,13 +205,13 @@ def host_tree(estimator: Any) -> HostTree:
 def tree_samples(
     estimator: Any,
     X: Float[np.ndarray, "donor feature"],
-    rank: Int[np.ndarray, " donor"],
+    index: Int[np.ndarray, " donor"],
     weight: Float[np.ndarray, " donor"],
 ) -> TreeSamples:
     """The donors of positive weight in the leaves of one tree."""
     held = np.flatnonzero(weight > 0)
     leaf = estimator.tree_.apply(np.ascontiguousarray(X[held], np.float32))
-    return TreeSamples(leaf.astype(np.int64), rank[held], np.asarray(weight[held], np.float64))
+    return TreeSamples(leaf.astype(np.int64), index[held], np.asarray(weight[held], np.float64))
 
 
 def build_readout(
@@ -228,11 +228,11 @@ def build_readout(
 
 
 def _kept_samples(
-    places: Int[np.ndarray, "node sample"], rank: Int[np.ndarray, " donor"]
+    places: Int[np.ndarray, "node sample"], index: Int[np.ndarray, " donor"]
 ) -> TreeSamples:
     """What quantile-forest keeps: one-based places among the sorted outcomes, 0 where empty."""
     leaf, at = np.nonzero(places)
-    return TreeSamples(leaf, rank[places[leaf, at] - 1], np.ones(len(leaf)))
+    return TreeSamples(leaf, index[places[leaf, at] - 1], np.ones(len(leaf)))
 
 
 def _fit_weights(forest: Any, donors: int, sample_weight: Any) -> list[Float[np.ndarray, " donor"]]:

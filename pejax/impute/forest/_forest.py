@@ -10,6 +10,7 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, Int32
 
+from ...core._formerly import former_names
 from ...core._one_line import one_line
 from ...core._transforms import is_traced
 from ...core._types import Key
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike as HostArray
 
 
+@former_names(draw_rank="draw_index")
 class Forest(eqx.Module, Stored):
     """A quantile regression forest on the device (Meinshausen 2006).
 
@@ -245,11 +247,11 @@ class Forest(eqx.Module, Stored):
                 by default.
             trees, chunk, mesh: as for every reading.
         """
-        rank = self.draw_rank(X, key=key, ids=ids, trees=trees, chunk=chunk, mesh=mesh)
+        index = self.draw_index(X, key=key, ids=ids, trees=trees, chunk=chunk, mesh=mesh)
         values = jnp.asarray(self.values)
-        return jnp.where(rank >= 0, values[rank], jnp.nan)
+        return jnp.where(index >= 0, values[index], jnp.nan)
 
-    def draw_rank(
+    def draw_index(
         self,
         X: Float[ArrayLike, "row feature"],
         *,

@@ -25,13 +25,15 @@ ONE_FOREST = "pejax-forest"
 VERSION = 4
 _HEADER = "header"  # a JSON text beside the arrays
 _TREES = ("records", "source", "depth")
-_ALL = (AllValues, ("values", "offset", "start", "rank", "cumulative"))
-_STORES: dict[str, tuple[type[Readout], tuple[str, ...]]] = {
+_ALL = (AllValues, ("values", "offset", "start", "index", "cumulative"))
+_READOUTS: dict[str, tuple[type[Readout], tuple[str, ...]]] = {
     "mean": (LeafMean, ("means", "values")),
-    "single": (SingleValue, ("values", "rank")),
+    "single": (SingleValue, ("values", "index")),
     "all": _ALL,
     "meinshausen": _ALL,
 }
+_IN_FILES = {"index": "rank"}
+"""What a field is called in files of version 4, where that is not its name."""
 
 Parts = tuple[Trees, Readout, Bags | None]
 
@@ -68,11 +70,11 @@ def described(forest: "Forest", prefix: str, arrays: Arrays) -> dict[str, Any]:
             "counts": forest.readout.counts,
             "equal_trees": forest.readout.equal_trees,
         }
-    _, stored = _STORES[forest.readout.name]
+    _, fields = _READOUTS[forest.readout.name]
     for name in _TREES:
         arrays[prefix + name] = np.asarray(getattr(forest.trees, name))
-    for name in stored:
-        arrays[f"{prefix}leaf_{name}"] = np.asarray(getattr(forest.readout, name))
+    for name in fields:
+        arrays[_of_leaves(prefix, name)] = np.asarray(getattr(forest.readout, name))
     if forest.bags is not None:
         header["n_donors"] = forest.bags.n_donors
         arrays[prefix + "bags"] = np.asarray(forest.bags.bits)
@@ -81,7 +83,7 @@ def described(forest: "Forest", prefix: str, arrays: Arrays) -> dict[str, Any]:
 
 def parts_of(header: Mapping[str, Any], prefix: str, arrays: Arrays) -> Parts:
     """The parts of a forest whose arrays have a prefix."""
-    store, stored = _STORES[header["readout"]]
+    readout, fields = _READOUTS[header["readout"]]
     trees = Trees(
         **{name: jnp.asarray(arrays[prefix + name]) for name in _TREES},
         n_features=header["n_features"],
@@ -89,12 +91,17 @@ def parts_of(header: Mapping[str, Any], prefix: str, arrays: Arrays) -> Parts:
         missing=header["missing"],
         gaps=tuple(header["gaps"]),
     )
-    held = {name: arrays[f"{prefix}leaf_{name}"] for name in stored}
+    held = {name: arrays[_of_leaves(prefix, name)] for name in fields}
     leaves = {name: x if name == "values" else jnp.asarray(x) for name, x in held.items()}
     bags = None
     if "n_donors" in header:
         bags = Bags(jnp.asarray(arrays[prefix + "bags"]), header["n_donors"])
-    return trees, store(**leaves, **header.get("weights", {})), bags
+    return trees, readout(**leaves, **header.get("weights", {})), bags
+
+
+def _of_leaves(prefix: str, field: str) -> str:
+    """The key of a readout's array."""
+    return f"{prefix}leaf_{_IN_FILES.get(field, field)}"
 
 
 def sealed(header: dict[str, Any], arrays: Arrays) -> Arrays:

@@ -64,28 +64,28 @@ def read_quantile(
 
 @partial(jax.jit, static_argnames="plan")
 def read_below(
-    forest: "Forest", x: Covariates, rank: Int32[Array, "row point"], heard: Heard, plan: Plan
+    forest: "Forest", x: Covariates, index: Int32[Array, "row point"], heard: Heard, plan: Plan
 ) -> Float[Array, "row point"]:
-    """The chance of an outcome whose index in `readout.values` is less than `rank`."""
+    """The chance of an outcome before place `index` of `readout.values`."""
 
-    def block(forest, x, rank, *heard):
+    def block(forest, x, index, *heard):
         leaves, spoken = _reached(forest, x, *heard)
-        return jnp.where(spoken[:, None], forest.readout.below(leaves, rank), jnp.nan)
+        return jnp.where(spoken[:, None], forest.readout.below(leaves, index), jnp.nan)
 
-    return over_rows(block, plan, forest, x, rank, *_given(heard))
+    return over_rows(block, plan, forest, x, index, *_given(heard))
 
 
 @partial(jax.jit, static_argnames="plan")
 def read_draw(
     forest: "Forest", x: Covariates, uniform: Float[Array, "row 2"], heard: Heard, plan: Plan
 ) -> Int32[Array, " row"]:
-    """See `Forest.draw_rank`; the first number chooses the tree, the second the donor."""
+    """See `Forest.draw_index`; the first number chooses the tree, the second the donor."""
 
     def block(forest, x, uniform, *heard):
         tree, spoken = _one_tree(forest, uniform[:, 0], *heard)
         leaf = forest.trees.leaf_in(tree, x)
-        rank = forest.readout.draw(tree, leaf, uniform[:, 1])
-        return jnp.where(spoken & forest.trees.routes(x), rank, -1)
+        index = forest.readout.draw(tree, leaf, uniform[:, 1])
+        return jnp.where(spoken & forest.trees.routes(x), index, -1)
 
     return over_rows(block, plan, forest, x, uniform, *_given(heard))
 

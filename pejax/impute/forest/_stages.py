@@ -10,6 +10,7 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, ArrayLike, Float, Int
 
+from ...core._formerly import former_names
 from ...core._one_line import one_line
 from ...core._transforms import is_traced
 from ...core._types import Key
@@ -22,6 +23,7 @@ from ._trees import Trees
 SIGNS = (-1.0, 0.0, 1.0)
 
 
+@former_names(draw_rank="draw_index")
 class SignForest(eqx.Module):
     r"""Outcomes with a heap at zero or of both signs, in two stages.
 
@@ -111,7 +113,7 @@ class SignForest(eqx.Module):
                 found = jnp.where(inside & (share >= 0), there, found)
         return found
 
-    def draw_rank(
+    def draw_index(
         self,
         X: Float[ArrayLike, "row feature"],
         *,
@@ -124,13 +126,13 @@ class SignForest(eqx.Module):
         drawn = self.sign.draw(X, key=sign_key, ids=ids, mesh=mesh)
         settings: dict[str, Any] = {"key": side_key, "ids": ids, "mesh": mesh}
         zero = 0 if self.negative is None else len(self.negative.values)
-        rank = jnp.where(jnp.isnan(drawn), -1, zero)
+        index = jnp.where(jnp.isnan(drawn), -1, zero)
         if self.negative is not None:
-            rank = jnp.where(drawn < 0, self.negative.draw_rank(X, **settings), rank)
+            index = jnp.where(drawn < 0, self.negative.draw_index(X, **settings), index)
         if self.positive is not None:
-            there = self.positive.draw_rank(X, **settings)
-            rank = jnp.where(drawn > 0, jnp.where(there < 0, there, there + zero + 1), rank)
-        return rank
+            there = self.positive.draw_index(X, **settings)
+            index = jnp.where(drawn > 0, jnp.where(there < 0, there, there + zero + 1), index)
+        return index
 
     def draw(
         self,
@@ -141,8 +143,8 @@ class SignForest(eqx.Module):
         mesh: Mesh | None = None,
     ) -> Float[Array, " row"]:
         """One donor's outcome for each row: a sign, then a donor of that side."""
-        rank = self.draw_rank(X, key=key, ids=ids, mesh=mesh)
-        return jnp.where(rank >= 0, jnp.asarray(self.values)[rank], jnp.nan)
+        index = self.draw_index(X, key=key, ids=ids, mesh=mesh)
+        return jnp.where(index >= 0, jnp.asarray(self.values)[index], jnp.nan)
 
 
 def _positive(share: Float[Array, "row 1"]) -> Float[Array, "row 1"]:

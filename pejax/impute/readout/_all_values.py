@@ -7,12 +7,14 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Int, Int32, Integer, Real
 
+from ...core._formerly import former_names, formerly
 from ...core._validate import BadInputError
 from ._levels import Method, between, bracket
-from ._pooled import Entries, Walk, pooled_ranks, worth_counting
+from ._pooled import Entries, Walk, pooled_indices, worth_counting
 from ._readout import DonorValues, Leaves, Readout
 
 
+@former_names(rank="index")
 class AllValues(Readout):
     r"""All donors of a leaf with their weights.
 
@@ -28,7 +30,7 @@ class AllValues(Readout):
         values: the distinct outcomes of the donors, ascending.
         offset: the first entry of each tree.
         start: the first entry of each node, counted from the tree's; inner nodes own none.
-        rank: the index in `values` of each entry, ascending within a leaf.
+        index: the index in `values` of each entry, ascending within a leaf.
         cumulative: the weight of a leaf's entries up to and including this one; with `equal_trees`
             as a share of the leaf's.
         counts: whether all weights are whole numbers (how often a donor is in the bag), so that
@@ -40,7 +42,7 @@ class AllValues(Readout):
     values: DonorValues
     offset: Int32[Array, " tree"]
     start: Integer[Array, "tree node_and_end"]
-    rank: Integer[Array, " entry"]
+    index: Integer[Array, " entry"]
     cumulative: Real[Array, " entry"]
     counts: bool = eqx.field(static=True)
     equal_trees: bool = eqx.field(static=True)
@@ -54,16 +56,16 @@ class AllValues(Readout):
     @property
     def entries(self) -> Entries:
         """The donors of all leaves, to be read by number."""
-        return Entries(self.rank, self.cumulative, self.values.shape[0])
+        return Entries(self.index, self.cumulative, self.values.shape[0])
 
     def outcomes(self) -> Float[Array, "tree node"]:
         """See `Readout`; the weighted mean of each leaf, 0 at inner nodes."""
         starts = self._starts()
-        entry, begun = jnp.arange(self.rank.shape[0]), self._begun()
+        entry, begun = jnp.arange(self.index.shape[0]), self._begun()
         node = jnp.cumsum(begun) - 1
         upto = self.entries.weight_upto(entry)
         before = jnp.where(begun > 0, 0, jnp.roll(upto, 1))
-        values = jnp.asarray(self.values)[self.entries.rank_at(entry)]
+        values = jnp.asarray(self.values)[self.entries.index_at(entry)]
         shape = starts[:, :-1].shape
         total = jnp.zeros(math.prod(shape), values.dtype).at[node].add((upto - before) * values)
         last = jnp.maximum(starts[:, 1:] - 1, 0)
@@ -87,22 +89,23 @@ class AllValues(Readout):
         if not self.counts:
             # Sums of shares carry rounding: 0.3 of the weight is reached at 0.29999999.
             share = (1 - 16 * jnp.finfo(self.cumulative.dtype).eps) * levels
-            return values[self._ranks(ranges, share * whole, share)]
-        index, fraction = bracket(levels, whole, method)
-        pair = jnp.concatenate([index + 1, jnp.minimum(index + 2, whole)], axis=1)
-        low, high = jnp.split(self._ranks(ranges, pair), 2, axis=1)
+            return values[self._indices(ranges, share * whole, share)]
+        place, fraction = bracket(levels, whole, method)
+        pair = jnp.concatenate([place + 1, jnp.minimum(place + 2, whole)], axis=1)
+        low, high = jnp.split(self._indices(ranges, pair), 2, axis=1)
         return between(values[low], values[high], fraction)
 
-    def below(self, leaves: Leaves, rank: Int32[Array, "row point"]) -> Float[Array, "row point"]:
+    @formerly(names={"rank": "index"})
+    def below(self, leaves: Leaves, index: Int32[Array, "row point"]) -> Float[Array, "row point"]:
         """See `Readout`."""
         first, last = self._range(leaves)
         whole = self._weight_before(last, first)
 
         def share(limit: Int32[Array, " row"]) -> Float[Array, " row"]:
-            entry = _first_above(lambda at: self.entries.rank_at(at) < limit, first, last)
+            entry = _first_above(lambda at: self.entries.index_at(at) < limit, first, last)
             return self._weight_before(entry, first) / whole
 
-        return lax.map(share, rank.T).T
+        return lax.map(share, index.T).T
 
     def draw(
         self, tree: Int[Array, " row"], leaf: Int[Array, " row"], uniform: Float[Array, " row"]
@@ -112,19 +115,19 @@ class AllValues(Readout):
         last = self.offset[tree] + self.start[tree, leaf + 1]
         wanted = uniform * self.entries.weight_upto(last - 1)
         found = _first_above(lambda entry: self.entries.weight_upto(entry) <= wanted, first, last)
-        return self.entries.rank_at(jnp.minimum(found, last - 1))
+        return self.entries.index_at(jnp.minimum(found, last - 1))
 
     def _starts(self) -> Int32[Array, "tree node_and_end"]:
         return self.offset[:, None] + self.start.astype(jnp.int32)
 
     def _begun(self) -> Int32[Array, " entry"]:
         """How many nodes, in order, have their start at each entry; only the last has entries."""
-        none = jnp.zeros(self.rank.shape[0], jnp.int32)
+        none = jnp.zeros(self.index.shape[0], jnp.int32)
         return none.at[self._starts()[:, :-1]].add(1, mode="drop")
 
     def _still(self) -> Entries:
         """The entries, without derivatives."""
-        return Entries(self.rank, lax.stop_gradient(self.cumulative), self.values.shape[0])
+        return Entries(self.index, lax.stop_gradient(self.cumulative), self.values.shape[0])
 
     def _check_method(self, method: Method) -> None:
         if not self.counts and method != "inverted_cdf":
@@ -146,13 +149,13 @@ class AllValues(Readout):
         inside = self.entries.weight_upto(jnp.maximum(entry - 1, 0))
         return jnp.sum(jnp.where(entry > first, inside, 0), axis=0, dtype=jnp.result_type(float))
 
-    def _ranks(
+    def _indices(
         self,
         ranges: tuple[Int32[Array, "tree row"], Int32[Array, "tree row"]],
         wanted: Float[Array, "row level"],
         share: Float[Array, "row level"] | None = None,
     ) -> Int32[Array, "row level"]:
-        """The least rank up to which the pooled weight reaches what is wanted.
+        """The least index up to which the pooled weight reaches what is wanted.
 
         By counting all entries, whatever the number of levels, or by a search for each level where
         the leaves are too large for that.
@@ -163,7 +166,7 @@ class AllValues(Readout):
 
         def counted():
             walk = self.walk or Walk.over(self._still(), self._begun() > 0)
-            return pooled_ranks(walk, *ranges, share, wanted)
+            return pooled_indices(walk, *ranges, share, wanted)
 
         def searched():
             # Level 0 is the least outcome that has weight.
@@ -173,25 +176,25 @@ class AllValues(Readout):
         return lax.cond(worth_counting(*ranges, levels, n_values), counted, searched)
 
     def _searched(self, ranges, wanted: Float[Array, " row"]) -> Int32[Array, " row"]:
-        """The largest rank for which the pooled weight below it has not reached the wanted one.
+        """The largest index for which the pooled weight below it has not reached the wanted one.
 
-        The rank is settled bit by bit from the top; each leaf's range shrinks to the entries that
+        The index is settled bit by bit from the top; each leaf's range shrinks to the entries that
         share the settled bits, so that the searches within the leaves soon cost nothing.
         """
         first, _ = ranges
         bits = max(self.values.shape[0] - 1, 1).bit_length()
 
         def settle(i, state):
-            rank, low, high = state
-            candidate = rank | (jnp.int32(1) << (bits - 1 - i))
-            entry = _first_above(lambda at: self.entries.rank_at(at) < candidate, low, high)
+            index, low, high = state
+            candidate = index | (jnp.int32(1) << (bits - 1 - i))
+            entry = _first_above(lambda at: self.entries.index_at(at) < candidate, low, high)
             up = self._weight_before(entry, first) < wanted
-            rank = jnp.where(up, candidate, rank)
-            return rank, jnp.where(up, entry, low), jnp.where(up, high, entry)
+            index = jnp.where(up, candidate, index)
+            return index, jnp.where(up, entry, low), jnp.where(up, high, entry)
 
         nothing = jnp.zeros(first.shape[1], jnp.int32)
-        rank, _, _ = lax.fori_loop(0, bits, settle, (nothing, *ranges))
-        return jnp.minimum(rank, self.values.shape[0] - 1)
+        index, _, _ = lax.fori_loop(0, bits, settle, (nothing, *ranges))
+        return jnp.minimum(index, self.values.shape[0] - 1)
 
 
 def _first_above(below, low: Int32[Array, "*shape"], high: Int32[Array, "*shape"]):

@@ -11,21 +11,23 @@ from jaxtyping import Array, Bool, Float, Int, Int32, Integer, Real
 from .._chunks import Plan, by_chunk
 
 _BLOCKS = 4  # of a chunk's rows, so that the counts of one stay in a processor's cache
-_TURN = 4  # steps of a search for each bit of a rank and tree, when a step of the count costs two
+_TURN = (
+    4  # steps of a search for each bit of an index and tree, where a step of the count costs two
+)
 
 
 class Entries(eqx.Module):
-    """The donors of all leaves, ascending by rank within a leaf, with running weights.
+    """The donors of all leaves, ascending by index within a leaf, with running weights.
 
     Both are kept in as few bytes as hold them, and read in types to reckon with.
     """
 
-    rank: Integer[Array, " entry"]
+    index: Integer[Array, " entry"]
     cumulative: Real[Array, " entry"]
     n_values: int = eqx.field(static=True)
 
-    def rank_at(self, entry: Int[Array, "*shape"]) -> Int32[Array, "*shape"]:
-        return self.rank[entry].astype(jnp.int32)
+    def index_at(self, entry: Int[Array, "*shape"]) -> Int32[Array, "*shape"]:
+        return self.index[entry].astype(jnp.int32)
 
     def weight_upto(self, entry: Int[Array, "*shape"]) -> Float[Array, "*shape"]:
         found = self.cumulative[entry]
@@ -35,7 +37,7 @@ class Entries(eqx.Module):
 class Walk(eqx.Module):
     """The donors of all leaves as counting meets them, in one number each.
 
-    The low bits are the rank, the highest says that a leaf ends here, and those between are the
+    The low bits are the index, the highest says that a leaf ends here, and those between are the
     donor's own weight, where that is a whole number with room.
     """
 
@@ -46,7 +48,7 @@ class Walk(eqx.Module):
     def over(cls, entries: Entries, begins: Bool[Array, " entry"]) -> "Walk":
         """Over entries of which some are the first of their leaf."""
         every = jnp.arange(begins.shape[0], dtype=jnp.int32)
-        code = entries.rank_at(every)
+        code = entries.index_at(every)
         if _packs(entries):
             upto = entries.cumulative.astype(jnp.int32)
             own = upto - jnp.where(begins, 0, jnp.roll(upto, 1))
@@ -56,13 +58,13 @@ class Walk(eqx.Module):
     def step(
         self, entry: Int32[Array, " row"], reached: Int[Array, " row"], scale: Float[Array, " row"]
     ) -> tuple[Int32[Array, " row"], Int[Array, " row"], Int[Array, " row"], Bool[Array, " row"]]:
-        """Rank and weight of an entry, the weight of its leaf so far, whether the leaf ends."""
+        """Index and weight of an entry, the weight of its leaf so far, whether the leaf ends."""
         code, bits = self.code[entry], _bits(self.entries.n_values)
-        rank = code & ((1 << bits) - 1)
+        index = code & ((1 << bits) - 1)
         if _packs(self.entries):
-            return rank, ((code & ~_END) >> bits).astype(reached.dtype), reached, code < 0
+            return index, ((code & ~_END) >> bits).astype(reached.dtype), reached, code < 0
         upto = jnp.round(self.entries.weight_upto(entry) * scale).astype(reached.dtype)
-        return rank, upto - reached, jnp.where(code < 0, 0, upto), code < 0
+        return index, upto - reached, jnp.where(code < 0, 0, upto), code < 0
 
 
 _END = jnp.iinfo(jnp.int32).min
@@ -73,7 +75,7 @@ def _bits(n_values: int) -> int:
 
 
 def _packs(entries: Entries) -> bool:
-    """Whether rank, weight and mark fit into 32 bits together."""
+    """Whether index, weight and mark fit into 32 bits together."""
     held = entries.cumulative.dtype
     whole = jnp.issubdtype(held, jnp.unsignedinteger)
     return whole and _bits(entries.n_values) + 8 * held.itemsize < 32
@@ -88,17 +90,17 @@ def worth_counting(
     return 2 * steps <= _TURN * levels * bits * first.shape[0]
 
 
-def pooled_ranks(
+def pooled_indices(
     walk: Walk,
     first: Int32[Array, "tree row"],
     last: Int32[Array, "tree row"],
     share: Float[Array, "row level"] | None,
     wanted: Float[Array, "row level"],
 ) -> Int32[Array, "row level"]:
-    r"""The least rank up to which the weight of a row's leaves reaches what is wanted.
+    r"""The least index up to which the weight of a row's leaves reaches what is wanted.
 
-    The entries are counted into coarse buckets of ranks, and those of the buckets where a wanted
-    weight is reached once more into single ranks: two walks, however many levels.
+    The entries are counted into coarse buckets of indices, and those of the buckets where a wanted
+    weight is reached once more into single indices: two walks, however many levels.
 
     Args:
         walk: the donors of all leaves.
@@ -151,16 +153,16 @@ def _two_walks(
     coarse = -(-n_values // fine)
     row = jnp.arange(rows, dtype=jnp.int32)
 
-    buckets = _counted(walk, weights, rows * coarse, lambda rank: row * coarse + (rank >> low))
+    buckets = _counted(walk, weights, rows * coarse, lambda index: row * coarse + (index >> low))
     bucket, before = _reached(buckets.reshape(rows, coarse), wanted)
 
     # Levels that end in one bucket share its counts: those of the first of them.
     number = jnp.broadcast_to(jnp.arange(levels, dtype=jnp.int32), (rows, levels))
     holder = jnp.full((rows, coarse), levels, jnp.int32).at[row[:, None], bucket].min(number)
 
-    def place(rank: Int32[Array, " row"]) -> Int32[Array, " row"]:
-        level = holder[row, rank >> low]
-        inside = (row * levels + level) * fine + (rank & (fine - 1))
+    def place(index: Int32[Array, " row"]) -> Int32[Array, " row"]:
+        level = holder[row, index >> low]
+        inside = (row * levels + level) * fine + (index & (fine - 1))
         return jnp.where(level < levels, inside, rows * levels * fine)
 
     single = _counted(walk, weights, rows * levels * fine, place).reshape(rows, levels, fine)
@@ -173,7 +175,7 @@ def _two_walks(
 
 
 def _low_bits(n_values: int, levels: int) -> int:
-    """How many bits of a rank the second walk settles, so that there are fewest bins."""
+    """How many bits of an index the second walk settles, so that there are fewest bins."""
     bits = _bits(n_values)
     return min(range(bits + 1), key=lambda low: (1 << (bits - low)) + levels * (1 << low))
 
@@ -200,9 +202,9 @@ def _counted(walk: Walk, weights: _Weights, size: int, place) -> Int[Array, " bi
 
     def step(state):
         tree, entry, reached, bins = state
-        rank, own, reached, ends = walk.step(jnp.maximum(entry, 0), reached, weights.scale)
+        index, own, reached, ends = walk.step(jnp.maximum(entry, 0), reached, weights.scale)
         held = (entry >= 0) & (tree < trees)
-        bins = bins.at[place(rank)].add(jnp.where(held, own, 0), mode="drop")
+        bins = bins.at[place(index)].add(jnp.where(held, own, 0), mode="drop")
         ends |= entry < 0
         tree = tree + ends
         following = weights.first[row, jnp.minimum(tree, trees - 1)]

@@ -8,6 +8,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Int, Int32
 
+from ...core._formerly import former_names, formerly
 from ...core._validate import BadInputError
 from ._levels import Method, between, bracket
 from ._sort import sort_leading
@@ -48,8 +49,8 @@ class Readout(eqx.Module):
         """Quantiles of the outcomes in the leaves of all trees; `None` is the usual method."""
 
     @abstractmethod
-    def below(self, leaves: Leaves, rank: Int32[Array, "row point"]) -> Float[Array, "row point"]:
-        """The share of the leaves' weight whose index in `values` is less than `rank`."""
+    def below(self, leaves: Leaves, index: Int32[Array, "row point"]) -> Float[Array, "row point"]:
+        """The share of the leaves' weight on outcomes before place `index` of `values`."""
 
     @abstractmethod
     def draw(
@@ -92,7 +93,8 @@ class LeafMean(Readout):
         """Refused: the spread of leaf means is not the spread of the outcome."""
         raise _no_donors("quantile")
 
-    def below(self, leaves, rank):
+    @formerly(names={"rank": "index"})
+    def below(self, leaves, index):
         """Refused, as quantiles are."""
         raise _no_donors("distribution")
 
@@ -101,6 +103,7 @@ class LeafMean(Readout):
         raise _no_donors("draw")
 
 
+@former_names(rank="index")
 class SingleValue(Readout):
     """One donor chosen at random in each leaf, what quantile-forest keeps by default.
 
@@ -108,11 +111,11 @@ class SingleValue(Readout):
 
     Attributes:
         values: the distinct outcomes of the donors, ascending.
-        rank: the index in `values` of each leaf's donor.
+        index: the index in `values` of each leaf's donor.
     """
 
     values: DonorValues
-    rank: Int32[Array, "tree node"]
+    index: Int32[Array, "tree node"]
 
     @property
     def name(self) -> str:
@@ -121,17 +124,17 @@ class SingleValue(Readout):
 
     def outcomes(self) -> Float[Array, "tree node"]:
         """See `Readout`."""
-        return jnp.asarray(self.values)[self.rank]
+        return jnp.asarray(self.values)[self.index]
 
     def quantile(
         self, leaves: Leaves, levels: Float[Array, "row quantile"], method: Method | None
     ) -> Float[Array, "row quantile"]:
         """See `Readout`."""
         count = jnp.sum(leaves >= 0, axis=0, dtype=jnp.int32)
-        index, fraction = bracket(levels, count[:, None], method or "linear")
-        low = index.astype(jnp.int32).T
+        place, fraction = bracket(levels, count[:, None], method or "linear")
+        low = place.astype(jnp.int32).T
         high = jnp.minimum(low + 1, count - 1)
-        values, ordered = jnp.asarray(self.values), sort_leading(self._ranks(leaves))
+        values, ordered = jnp.asarray(self.values), sort_leading(self._indices(leaves))
         below = values[jnp.take_along_axis(ordered, low, axis=0)].T
         above = values[jnp.take_along_axis(ordered, high, axis=0)].T
         return between(below, above, fraction)
@@ -140,20 +143,21 @@ class SingleValue(Readout):
         self, tree: Int[Array, " row"], leaf: Int[Array, " row"], uniform: Float[Array, " row"]
     ) -> Int32[Array, " row"]:
         """See `Readout`; the leaf's one donor."""
-        return self.rank[tree, leaf]
+        return self.index[tree, leaf]
 
-    def below(self, leaves: Leaves, rank: Int32[Array, "row point"]) -> Float[Array, "row point"]:
+    @formerly(names={"rank": "index"})
+    def below(self, leaves: Leaves, index: Int32[Array, "row point"]) -> Float[Array, "row point"]:
         """See `Readout`."""
-        ranks = self._ranks(leaves)
+        indices = self._indices(leaves)
 
         def share(limit: Int32[Array, " row"]) -> Float[Array, " row"]:
-            return jnp.sum(ranks < limit, axis=0) / jnp.sum(leaves >= 0, axis=0)
+            return jnp.sum(indices < limit, axis=0) / jnp.sum(leaves >= 0, axis=0)
 
-        return lax.map(share, rank.T).T
+        return lax.map(share, index.T).T
 
-    def _ranks(self, leaves: Leaves) -> Int32[Array, "tree row"]:
-        """The donors' ranks, past all others where a tree does not speak."""
-        found = jnp.take_along_axis(self.rank, jnp.maximum(leaves, 0), axis=1)
+    def _indices(self, leaves: Leaves) -> Int32[Array, "tree row"]:
+        """The donors' indices, past all others where a tree does not speak."""
+        found = jnp.take_along_axis(self.index, jnp.maximum(leaves, 0), axis=1)
         return jnp.where(leaves >= 0, found, jnp.iinfo(jnp.int32).max)
 
 

@@ -19,7 +19,7 @@ class TreeSamples(NamedTuple):
     """The donors in the leaves of one tree, in any order."""
 
     leaf: Int[np.ndarray, " sample"]  # scikit-learn's node number
-    rank: Int[np.ndarray, " sample"]  # of the donor's outcome among the distinct ones
+    value_index: Int[np.ndarray, " sample"]  # of the outcome, among the distinct ones
     weight: Float[np.ndarray, " sample"]
 
 
@@ -42,14 +42,14 @@ def single_values(
     The first arrival of a race with exponential clocks of rate w is donor i with chance
     proportional to w_i.
     """
-    rank = np.zeros(packed.slot.shape, np.int32)
+    index = np.zeros(packed.slot.shape, np.int32)
     for t, sample in enumerate(samples):
         with np.errstate(divide="ignore"):
             arrival = rng.exponential(size=len(sample.weight)) / sample.weight
         order = np.lexsort((arrival, sample.leaf))
         leaf, first = np.unique(sample.leaf[order], return_index=True)
-        rank[t, packed.slot[t, leaf]] = sample.rank[order[first]]
-    return SingleValue(values=values, rank=jnp.asarray(rank))
+        index[t, packed.slot[t, leaf]] = sample.value_index[order[first]]
+    return SingleValue(values=values, index=jnp.asarray(index))
 
 
 def all_values(
@@ -62,13 +62,13 @@ def all_values(
     """Keep every donor of each leaf, those with one outcome merged."""
     trees, nodes = packed.slot.shape
     start = np.zeros((trees, nodes + 1), np.int64)
-    ranks, cumulative = [], []
+    indices, cumulative = [], []
     for t, sample in enumerate(samples):
-        leaf, rank, weight = _merged(sample, packed.slot[t], len(values))
+        leaf, index, weight = _merged(sample, packed.slot[t], len(values))
         bounds = np.searchsorted(leaf, np.arange(nodes + 1))
         running = np.concatenate([[0.0], np.cumsum(weight)])
         start[t] = bounds
-        ranks.append(rank)
+        indices.append(index)
         reached = running[1:] - running[bounds[leaf]]
         whole = running[bounds[leaf + 1]] - running[bounds[leaf]]
         cumulative.append(reached / whole if equal_trees else reached)
@@ -82,7 +82,7 @@ def all_values(
         values=values,
         offset=jnp.asarray(_as_int32(offset)[:-1]),
         start=jnp.asarray(_short(start, np.int32)),
-        rank=jnp.asarray(_short(np.concatenate(ranks), np.int32)),
+        index=jnp.asarray(_short(np.concatenate(indices), np.int32)),
         cumulative=jnp.asarray(reached),
         counts=counts,
         equal_trees=equal_trees,
@@ -96,9 +96,9 @@ def _short(numbers: np.ndarray, otherwise: type[np.generic]) -> np.ndarray:
 
 
 def _merged(sample: TreeSamples, slot: np.ndarray, n_values: int):
-    """Leaf, rank and total weight of every (leaf, outcome) that has weight, in that order."""
+    """Leaf, index and total weight of every (leaf, outcome) that has weight, in that order."""
     held = sample.weight > 0
-    key = slot[sample.leaf[held]].astype(np.int64) * n_values + sample.rank[held]
+    key = slot[sample.leaf[held]].astype(np.int64) * n_values + sample.value_index[held]
     key, entry = np.unique(key, return_inverse=True)
     weight = np.bincount(entry, sample.weight[held], len(key))
     return key // n_values, key % n_values, weight

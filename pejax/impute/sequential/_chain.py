@@ -58,13 +58,13 @@ def chain(
         for column in imputer.inputs:
             if column.name not in columns:
                 columns[column.name] = _predictor(population, entity, column)
-        rank = imputer.draw_rank(columns, key, population.ids[entity])
+        index = imputer.draw_index(columns, key, population.ids[entity])
         real = population.real[entity]
-        drawn = jnp.where(real, imputer.outcome(rank), 0)
+        drawn = jnp.where(real, imputer.outcome(index), 0)
         columns[imputer.target.name] = drawn
         if imputer.whole is not None:
-            drawn = jnp.where(real, _whole_outcome(imputer, rank), 0)
-        has_drawn = (rank >= 0) | ~real
+            drawn = jnp.where(real, _whole_outcome(imputer, index), 0)
+        has_drawn = (index >= 0) | ~real
         population = _with_drawn(population, entity, imputer.target, drawn, has_drawn)
     return population
 
@@ -131,8 +131,8 @@ def _labels_as(
     return np.array(held).astype(dtype), known
 
 
-def _whole_outcome(imputer: Imputer, rank: Int[Array, " row"]) -> Int32[Array, " row"]:
-    """The whole numbers behind drawn ranks."""
+def _whole_outcome(imputer: Imputer, index: Int[Array, " row"]) -> Int32[Array, " row"]:
+    """The whole numbers behind drawn indices."""
     whole = jnp.asarray(imputer.whole)
     if whole.ndim > 1:
         raise BadInputError(
@@ -140,7 +140,7 @@ def _whole_outcome(imputer: Imputer, rank: Int[Array, " row"]) -> Int32[Array, "
             " a population's columns hold. Fit on the column as floats, or draw into a table with"
             " FittedQRF.draw."
         )
-    return whole[rank]
+    return whole[index]
 
 
 def _fail_if_of_another_kind(column: Column, vocabulary: Vocabulary) -> None:

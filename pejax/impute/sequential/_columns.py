@@ -72,7 +72,7 @@ class NumberColumn:
 
 @dataclasses.dataclass(frozen=True)
 class CategoryColumn:
-    """A column of categories: one covariate a category, or one of ranks where they have an order.
+    """A column of categories: one covariate a category, or the code where they have an order.
 
     Attributes:
         name: of the column.
@@ -84,7 +84,7 @@ class CategoryColumn:
     labels: tuple[Label, ...]
     ordered: bool = False
 
-    has_quantiles: ClassVar[bool] = False  # ranks have them only by convention: draw instead
+    has_quantiles: ClassVar[bool] = False  # codes have them only by convention: draw instead
 
     @property
     def is_nominal(self) -> bool:
@@ -120,7 +120,7 @@ class CategoryColumn:
         return self.encode(values)
 
     def features(self, values: Num[Array, " row"]) -> Float[Array, "row feature"]:
-        """One-hot covariates, or the rank; NaN where the code is none."""
+        """One-hot covariates, or the code; NaN where the code is none."""
         code = values.astype(jnp.result_type(float))[:, None]
         if self.ordered:
             return jnp.where(code >= 0, code, jnp.nan)

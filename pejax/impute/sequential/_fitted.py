@@ -200,10 +200,10 @@ class Filling:
 
     def fill(self, imputer: Imputer) -> None:
         """Draw one column, for the table and for the columns after it."""
-        rank = imputer.draw_rank(self._columns, self._key, self._ids, self._mesh)
+        index = imputer.draw_index(self._columns, self._key, self._ids, self._mesh)
         name = imputer.target.name
-        self._columns[name] = imputer.outcome(rank)
-        exact = imputer.exact_outcome(np.asarray(rank))
+        self._columns[name] = imputer.outcome(index)
+        exact = imputer.exact_outcome(np.asarray(index))
         self._drawn[name] = imputer.target.decode(exact, self._index)
 
     def table(self) -> "pd.DataFrame":

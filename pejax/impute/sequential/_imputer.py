@@ -9,6 +9,7 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int, Int32, Num, Shaped, UInt32
 
+from ...core._formerly import former_names, formerly
 from ...core._one_line import listed, one_line
 from ...core._types import Key
 from ...core._validate import unknown
@@ -23,6 +24,7 @@ HostOrDevice: TypeAlias = Array | np.ndarray
 Columns = Mapping[str, Shaped[Array, " row"]]
 
 
+@former_names(draw_rank="draw_index")
 class Imputer(eqx.Module):
     """A forest with the names and kinds of the columns it reads and of the one it fills.
 
@@ -65,7 +67,7 @@ class Imputer(eqx.Module):
         check_covariates(x, trees.n_features, trees.missing, self.forest.gaps, names)
         return x
 
-    def draw_rank(
+    def draw_index(
         self,
         columns: Columns,
         key: Key,
@@ -75,18 +77,20 @@ class Imputer(eqx.Module):
         """A donor's outcome for each row, as an index into the forest's values."""
         x = self.covariates(columns)
         own_key = variable_key(key, self.target.name)
-        return self.forest.draw_rank(x, key=own_key, ids=ids, mesh=mesh)
+        return self.forest.draw_index(x, key=own_key, ids=ids, mesh=mesh)
 
-    def outcome(self, rank: Int[Array, " row"]) -> Float[Array, " row"]:
-        """The outcomes behind drawn ranks, as floats; NaN for -1."""
+    @formerly(names={"rank": "index"})
+    def outcome(self, index: Int[Array, " row"]) -> Float[Array, " row"]:
+        """The outcomes behind drawn indices, as floats; NaN for -1."""
         values = jnp.asarray(self.forest.values)
-        return jnp.where(rank >= 0, values[rank], jnp.nan)
+        return jnp.where(index >= 0, values[index], jnp.nan)
 
-    def exact_outcome(self, rank: Int[np.ndarray, " row"]) -> Num[np.ndarray, " row"]:
-        """The outcomes behind drawn ranks on the host, whole numbers as the donors had them."""
+    @formerly(names={"rank": "index"})
+    def exact_outcome(self, index: Int[np.ndarray, " row"]) -> Num[np.ndarray, " row"]:
+        """The outcomes behind drawn indices on the host, whole numbers as the donors had them."""
         if self.whole is None or not isinstance(self.target, NumberColumn):
-            return np.asarray(self.forest.values)[rank]
-        found = np.asarray(self.whole)[rank]
+            return np.asarray(self.forest.values)[index]
+        found = np.asarray(self.whole)[index]
         if found.ndim == 2:
             words = found.astype(np.uint64)
             found = words[:, 0] | words[:, 1] << np.uint64(32)

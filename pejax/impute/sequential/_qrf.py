@@ -214,7 +214,7 @@ class QRF:
         from ..forest._convert import build_readout, grow, host_tree, tree_samples
 
         seeds = variable_seed(self.seed, sample.name).spawn(self.n_estimators + 1)
-        values, rank = np.unique(sample.y, return_inverse=True)
+        values, index = np.unique(sample.y, return_inverse=True)
         y = sample.y.astype(np.float64)
 
         def one_tree(seed: np.random.SeedSequence):
@@ -230,7 +230,7 @@ class QRF:
                 max_features=self.max_features,
                 seed=int(rng.integers(2**31)),
             )
-            return host_tree(tree), tree_samples(tree, sample.x, rank, in_bag), in_bag > 0
+            return host_tree(tree), tree_samples(tree, sample.x, index, in_bag), in_bag > 0
 
         with ThreadPoolExecutor(self.n_jobs or os.cpu_count()) as pool:
             grown, samples, bags = zip(*pool.map(one_tree, seeds[1:]), strict=True)
