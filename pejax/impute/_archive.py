@@ -16,6 +16,7 @@ from .sequential._imputer import Imputer
 FORMAT = "pejax-imputers"
 WHOLE = "whole"
 
+_PREDICTORS = "inputs"  # what files of version 4 call them
 _STAGES = ("sign", "negative", "positive")
 
 
@@ -26,7 +27,7 @@ def imputers_to_arrays(imputers: Sequence[Imputer]) -> Arrays:
     for i, imputer in enumerate(imputers):
         columns = {
             "target": column_to_json(imputer.target),
-            "inputs": [column_to_json(column) for column in imputer.inputs],
+            _PREDICTORS: [column_to_json(column) for column in imputer.predictors],
         }
         if imputer.whole is not None:
             arrays[f"{i}/{WHOLE}"] = np.asarray(imputer.whole)
@@ -46,7 +47,7 @@ def imputers_from_arrays(arrays: Mapping[str, np.ndarray]) -> tuple[Imputer, ...
     return tuple(
         Imputer(
             _rebuilt(known["forest"], f"{i}/", held),
-            tuple(column_from_json(column) for column in known["inputs"]),
+            tuple(column_from_json(column) for column in known[_PREDICTORS]),
             column_from_json(known["target"]),
             held.get(f"{i}/{WHOLE}"),
         )

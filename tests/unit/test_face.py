@@ -246,6 +246,20 @@ def test_the_index_of_a_readout_was_called_its_rank(told, readout):
         type(kept)(**fields, index=kept.index, rank=kept.index)
 
 
+def test_predictors_were_called_inputs_and_covariates_features(told, forests):
+    imputer = forests["chain.npz"].imputers[0]
+    assert told(lambda: imputer.inputs) is imputer.predictors
+    again = told(pejax.impute.Imputer, imputer.forest, inputs=imputer.predictors, target="wage")
+    assert again.predictors == imputer.predictors
+    codes = np.array([0.0, 1.0])
+    for column in (
+        pejax.impute.NumberColumn("age"),
+        pejax.impute.CategoryColumn("region", ("north", "south")),
+    ):
+        then = told(lambda column=column: column.features(codes))
+        np.testing.assert_array_equal(then, column.covariates(codes))
+
+
 def test_a_former_call_is_told_where_it_is_written(forests):
     forest = forests["forest.npz"]
     with pytest.warns(FormerCallWarning) as told_of:

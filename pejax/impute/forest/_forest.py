@@ -52,10 +52,11 @@ class Forest(eqx.Module, Stored):
     Covariates are compared in float32, as scikit-learn does; the derivative with respect to them
     is zero (the trees are steps). With respect to quantile levels and donor values it is exact.
 
-    Every reading takes a few settings more. `trees`: which trees speak for which row, (row, tree);
-    with `out_of_bag()` a donor is read from the trees that grew without it, and a row for which no
-    tree speaks gets NaN. `chunk`: rows worked on at a time. `mesh`: devices over which the rows
-    are spread. Neither of the last two changes a result.
+    A forest is made from donors and read for receivers, whose covariates are the `X` of every
+    reading. Readings take a few settings more. `trees`: which trees speak for which row, (row,
+    tree); with `out_of_bag()` a donor is read from the trees that grew without it, and a row for
+    which no tree speaks gets NaN. `chunk`: rows worked on at a time. `mesh`: devices over which the
+    rows are spread. Neither of the last two changes a result.
 
     Attributes:
         trees: the splits.
@@ -101,10 +102,10 @@ class Forest(eqx.Module, Stored):
                 kind with one outcome. A classifier's leaves hold the shares of its classes, so it
                 needs no training data; the outcomes are the classes where those are numbers, else
                 their places in `classes_`.
-            X: the training covariates, (donor, feature). scikit-learn forests forget their
+            X: the donors' covariates, (donor, feature). scikit-learn forests forget their
                 training data; without it the leaves hold only their means, and which covariates
                 donors lacked is read from the splits alone.
-            y: the training outcomes, (donor,).
+            y: the donors' outcomes, (donor,).
             sample_weight: the weights given to `fit`. A donor counts in a leaf with the weight
                 that the tree gave it while it grew, so weights act once.
             readout: `meinshausen` (the default with training data), `all`, `single`, or `mean`
@@ -145,7 +146,7 @@ class Forest(eqx.Module, Stored):
         chunk: int | None = None,
         mesh: Mesh | None = None,
     ) -> Int[Array, "row tree"]:
-        """The leaf of every row in every tree, numbered as scikit-learn's `apply` does."""
+        """The leaf of every receiver in every tree, numbered as scikit-learn's `apply` does."""
         return self._read(read_leaves, Plan.of(chunk, mesh), self._covariates(X))
 
     def mean(
@@ -156,7 +157,7 @@ class Forest(eqx.Module, Stored):
         chunk: int | None = None,
         mesh: Mesh | None = None,
     ) -> Float[Array, " row"]:
-        """The conditional mean, averaged over trees."""
+        """The conditional mean of every receiver, averaged over trees."""
         x = self._covariates(X)
         return self._read(read_mean, Plan.of(chunk, mesh), x, self._heard(trees, x))
 
@@ -173,7 +174,7 @@ class Forest(eqx.Module, Stored):
         """Conditional quantiles.
 
         Args:
-            X: covariates.
+            X: the receivers' covariates, (row, feature).
             levels: between 0 and 1; one list for all rows, or one row of levels for each row.
             method: how to interpolate between outcomes, by NumPy's names: `linear`, `lower`,
                 `higher`, `midpoint`, `nearest`, `inverted_cdf`. As in NumPy, fractional weights
@@ -199,7 +200,8 @@ class Forest(eqx.Module, Stored):
         chunk: int | None = None,
         mesh: Mesh | None = None,
     ) -> Float[Array, " row"] | Float[Array, "row point"]:
-        r"""The conditional distribution :math:`P(Y \le y \mid x)`, at one outcome a row or several.
+        r"""The conditional distribution :math:`P(Y \le y \mid x)`, of receivers with the covariates
+        `X`, at one outcome a row or several.
 
         >>> from sklearn.ensemble import RandomForestClassifier
         >>> X, y = [[0.0], [0.0], [1.0]], [0, 1, 1]
@@ -218,7 +220,7 @@ class Forest(eqx.Module, Stored):
         chunk: int | None = None,
         mesh: Mesh | None = None,
     ) -> Float[Array, " row"] | Float[Array, "row point"]:
-        r"""Where outcomes stand in the conditional distribution, :math:`P(Y < y) + P(Y = y) / 2`.
+        r"""Where outcomes stand in their receivers' distributions, :math:`P(Y < y) + P(Y = y) / 2`.
 
         Uniform over records for continuous outcomes if the forest is right; its mean is a half
         whatever the outcome.
@@ -235,13 +237,13 @@ class Forest(eqx.Module, Stored):
         chunk: int | None = None,
         mesh: Mesh | None = None,
     ) -> Float[Array, " row"]:
-        """One donor's outcome for each row: a random tree, then a random donor of its leaf.
+        """One donor's outcome for each receiver: a random tree, then a random donor of its leaf.
 
         The draw follows the forest's conditional distribution with every tree weighing the same.
         It is a function of the key and the record's id, whatever the order or number of rows.
 
         Args:
-            X: covariates.
+            X: the receivers' covariates, (row, feature).
             key: from `jax.random.key`.
             ids: whole numbers of up to 64 bits, or texts, that name the records; the row numbers
                 by default.

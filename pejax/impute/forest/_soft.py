@@ -64,7 +64,7 @@ class SoftForest(eqx.Module):
     depth: int = eqx.field(static=True)
 
     def mean(self, X: Float[ArrayLike, "row feature"]) -> Float[Array, " row"]:
-        """The conditional mean, differentiable in the covariates."""
+        """The conditional mean of every receiver, differentiable in its covariates."""
         x = self._covariates(X)
         return _mean(self, x)
 
@@ -82,7 +82,7 @@ class SoftForest(eqx.Module):
         a row this is a draw that moves smoothly with the covariates.
 
         Args:
-            X: covariates.
+            X: the receivers' covariates, (row, feature).
             levels: strictly between 0 and 1; for all rows, or a row of them for each.
             bandwidth: h, in the unit of the outcome.
 
@@ -129,7 +129,7 @@ def soften(
 
     Args:
         forest: any readout; `single` also gives quantiles.
-        X: the training covariates, whose distribution says how wide a slope is.
+        X: the donors' covariates, (donor, feature), whose distribution says how wide a slope is.
         temperature: width of a slope, as a share of the training rows.
         beam: nodes kept at each level of a tree.
 

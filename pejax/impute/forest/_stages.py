@@ -72,7 +72,7 @@ class SignForest(eqx.Module):
     def chances(
         self, X: Float[ArrayLike, "row feature"], *, mesh: Mesh | None = None
     ) -> Float[Array, "row 3"]:
-        """The chances of a negative, a zero and a positive outcome."""
+        """The chances of a negative, a zero and a positive outcome of every receiver."""
         points = np.broadcast_to(SIGNS, (np.shape(X)[0], len(SIGNS)))
         reached = self.sign.cdf(X, points, mesh=mesh)
         return jnp.diff(reached, axis=1, prepend=0)
@@ -80,7 +80,7 @@ class SignForest(eqx.Module):
     def mean(
         self, X: Float[ArrayLike, "row feature"], *, mesh: Mesh | None = None
     ) -> Float[Array, " row"]:
-        """The conditional mean."""
+        """The conditional mean of every receiver."""
         chances = self.chances(X, mesh=mesh)
         sides = (self.negative, chances[:, 0]), (self.positive, chances[:, 2])
         return sum(
@@ -96,7 +96,7 @@ class SignForest(eqx.Module):
         method: Method | None = None,
         mesh: Mesh | None = None,
     ) -> Float[Array, "row quantile"]:
-        """Conditional quantiles of the mixture; `method` is that of the sides."""
+        """Receivers' quantiles of the mixture; `method` is that of the sides."""
         chances = self.chances(X, mesh=mesh)
         check_levels(levels, chances.shape[0])
         levels = jnp.asarray(levels, chances.dtype)
@@ -121,7 +121,7 @@ class SignForest(eqx.Module):
         ids: Ids | None = None,
         mesh: Mesh | None = None,
     ) -> Int[Array, " row"]:
-        """The index in `values` of a drawn outcome; -1 where there is none."""
+        """The index in `values` of each receiver's drawn outcome; -1 where there is none."""
         sign_key, side_key = jax.random.split(key)
         drawn = self.sign.draw(X, key=sign_key, ids=ids, mesh=mesh)
         settings: dict[str, Any] = {"key": side_key, "ids": ids, "mesh": mesh}
@@ -142,7 +142,7 @@ class SignForest(eqx.Module):
         ids: Ids | None = None,
         mesh: Mesh | None = None,
     ) -> Float[Array, " row"]:
-        """One donor's outcome for each row: a sign, then a donor of that side."""
+        """One donor's outcome for each receiver: a sign, then a donor of that side."""
         index = self.draw_index(X, key=key, ids=ids, mesh=mesh)
         return jnp.where(index >= 0, jnp.asarray(self.values)[index], jnp.nan)
 

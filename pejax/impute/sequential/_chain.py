@@ -55,7 +55,7 @@ def chain(
     imputers = forests.imputers if isinstance(forests, FittedQRF) else tuple(forests)
     columns: dict[str, Shaped[Array, " row"]] = {}
     for imputer in imputers:
-        for column in imputer.inputs:
+        for column in imputer.predictors:
             if column.name not in columns:
                 columns[column.name] = _predictor(population, entity, column)
         index = imputer.draw_index(columns, key, population.ids[entity])

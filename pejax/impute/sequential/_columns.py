@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Num
 
+from ...core._formerly import former_names
 from ...core._validate import BadInputError, unknown
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 Label: TypeAlias = str | int | float | bool
 
 
+@former_names(features="covariates")
 @dataclasses.dataclass(frozen=True)
 class NumberColumn:
     """A column of numbers or truth values, one covariate wide.
@@ -59,8 +61,8 @@ class NumberColumn:
             return encoded
         return values.to_numpy(np.dtype(self.dtype))
 
-    def features(self, values: Num[Array, " row"]) -> Float[Array, "row 1"]:
-        """The covariate."""
+    def covariates(self, values: Num[Array, " row"]) -> Float[Array, "row 1"]:
+        """The column as the forest is given it."""
         return values.astype(jnp.result_type(float))[:, None]
 
     def decode(self, values: Num[np.ndarray, " row"], index: Any) -> "pd.Series":
@@ -70,6 +72,7 @@ class NumberColumn:
         return pd.Series(values.astype(self.dtype), index=index, name=self.name)
 
 
+@former_names(features="covariates")
 @dataclasses.dataclass(frozen=True)
 class CategoryColumn:
     """A column of categories: one covariate a category, or the code where they have an order.
@@ -119,7 +122,7 @@ class CategoryColumn:
         """The codes."""
         return self.encode(values)
 
-    def features(self, values: Num[Array, " row"]) -> Float[Array, "row feature"]:
+    def covariates(self, values: Num[Array, " row"]) -> Float[Array, "row feature"]:
         """One-hot covariates, or the code; NaN where the code is none."""
         code = values.astype(jnp.result_type(float))[:, None]
         if self.ordered:

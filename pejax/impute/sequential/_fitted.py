@@ -42,7 +42,7 @@ class FittedQRF(eqx.Module, Stored):
     @property
     def predictors(self) -> tuple[str, ...]:
         """The columns receivers must have."""
-        return tuple(column.name for column in self.imputers[0].inputs)
+        return tuple(column.name for column in self.imputers[0].predictors)
 
     @property
     def imputed_variables(self) -> tuple[str, ...]:
@@ -63,7 +63,7 @@ class FittedQRF(eqx.Module, Stored):
         order or number of rows.
 
         Args:
-            X: the receivers, with the predictors.
+            X: the receivers, with the predictors as columns.
             key: from `jax.random.key`.
             ids: whole numbers of up to 64 bits, or texts, that name the records; by default the
                 frame's index where it is one of unique such names, else the row numbers.
@@ -72,7 +72,7 @@ class FittedQRF(eqx.Module, Stored):
         Returns:
             The imputed variables alone, with the index of `X` and the donors' dtypes.
         """
-        filling = Filling.of(X, self.imputers[0].inputs, key, ids, mesh)
+        filling = Filling.of(X, self.imputers[0].predictors, key, ids, mesh)
         for imputer in self.imputers:
             filling.fill(imputer)
         return filling.table()
@@ -90,6 +90,14 @@ class FittedQRF(eqx.Module, Stored):
         At level q a variable is predicted from the q-quantiles of the variables before it. That is
         a path through the conditional distributions, no quantile of the joint one: to impute, draw.
 
+        Args:
+            X: the receivers, with the predictors as columns.
+            levels: of the quantiles, between 0 and 1.
+            mesh: devices over which the rows are spread.
+
+        Returns:
+            A table for each level, of the imputed variables, with the index of `X`.
+
         Raises:
             BadInputError: a variable of the chain is a category or a truth value.
         """
@@ -97,7 +105,7 @@ class FittedQRF(eqx.Module, Stored):
 
         self._check_quantiles()
         levels = _levels(levels)
-        encoded = encoded_columns(X, self.imputers[0].inputs)
+        encoded = encoded_columns(X, self.imputers[0].predictors)
         tables = {}
         for level in levels:
             columns = dict(encoded)
@@ -132,7 +140,7 @@ class FittedQRF(eqx.Module, Stored):
 
         self._check_quantiles()
         levels = _levels(levels)
-        columns = encoded_columns(X, (*self.imputers[0].inputs, *self._targets()))
+        columns = encoded_columns(X, (*self.imputers[0].predictors, *self._targets()))
         found = {
             imputer.target.name: np.asarray(_out_of_bag(imputer, columns, levels))
             for imputer in self.imputers
@@ -185,7 +193,7 @@ class Filling:
     def of(
         cls,
         X: "pd.DataFrame",
-        inputs: Sequence[Column],
+        predictors: Sequence[Column],
         key: Key,
         ids: Ids | None,
         mesh: Mesh | None,
@@ -196,7 +204,7 @@ class Filling:
         if mesh is not None:
             as_instance(mesh, Mesh, "mesh", "Give a jax.sharding.Mesh, or leave it out.")
         words = record_words(_record_ids(X) if ids is None else ids, len(X))
-        return cls(encoded_columns(X, inputs), X.index, key, words, mesh)
+        return cls(encoded_columns(X, predictors), X.index, key, words, mesh)
 
     def fill(self, imputer: Imputer) -> None:
         """Draw one column, for the table and for the columns after it."""

@@ -24,27 +24,27 @@ HostOrDevice: TypeAlias = Array | np.ndarray
 Columns = Mapping[str, Shaped[Array, " row"]]
 
 
-@former_names(draw_rank="draw_index")
+@former_names(draw_rank="draw_index", inputs="predictors")
 class Imputer(eqx.Module):
-    """A forest with the names and kinds of the columns it reads and of the one it fills.
+    """A forest with the names and kinds of its predictors and of the column it fills.
 
     Attributes:
         forest: the fitted forest.
-        inputs: the predictors, in the order of the forest's covariates.
-        target: the outcome.
+        predictors: columns of a table, in the order of the covariates that they become.
+        target: the column that is filled.
         whole: the donors' whole numbers, one for each of the forest's values, where these are
             floats that need not hold them: int32, or two words of 32 bits each, the low one first,
             so that no array turns into another where 64-bit types are off.
     """
 
     forest: Forest | SignForest
-    inputs: tuple[Column, ...] = eqx.field(static=True)
+    predictors: tuple[Column, ...] = eqx.field(static=True)
     target: Column = eqx.field(static=True)
     whole: Int32[HostOrDevice, " value"] | UInt32[HostOrDevice, "value 2"] | None = None
 
     @one_line
     def __repr__(self) -> str:
-        return f"{listed([column.name for column in self.inputs])} -> {self.target.name}"
+        return f"{listed([column.name for column in self.predictors])} -> {self.target.name}"
 
     @classmethod
     def of_numbers(cls, forest: Forest, predictors: Iterable[str], target: str) -> "Imputer":
@@ -52,15 +52,15 @@ class Imputer(eqx.Module):
         return cls(forest, tuple(NumberColumn(name) for name in predictors), NumberColumn(target))
 
     def covariates(self, columns: Columns) -> Float[Array, "row feature"]:
-        """The forest's covariates from encoded columns."""
-        for column in self.inputs:
+        """The covariates that the forest is given, from encoded predictors."""
+        for column in self.predictors:
             if column.name not in columns:
                 raise unknown("predictor", column.name, columns)
-        parts = [column.features(columns[column.name]) for column in self.inputs]
+        parts = [column.covariates(columns[column.name]) for column in self.predictors]
         x = jnp.concatenate(parts, axis=1)
         names = [
             column.name
-            for column, part in zip(self.inputs, parts, strict=True)
+            for column, part in zip(self.predictors, parts, strict=True)
             for _ in range(part.shape[1])
         ]
         trees = self.forest.trees

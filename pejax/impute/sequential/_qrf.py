@@ -183,12 +183,12 @@ class QRF:
             if progress is not None:
                 progress(done, len(donors.targets), name)
             before = donors.predictors + donors.targets[:done]
-            inputs = tuple(donors.kinds[other] for other in before)
-            x = training_covariates(inputs, donors.columns, self.missing)
+            predictors = tuple(donors.kinds[other] for other in before)
+            x = training_covariates(predictors, donors.columns, self.missing)
             y, target = donors.outcomes[name], donors.kinds[name]
             sample = _Sample(x, y, donors.weights, self._draws(len(x)), name)
             forest = self._forest_of(sample, target)
-            yield Imputer(forest, inputs, target, whole_values(forest, y))
+            yield Imputer(forest, predictors, target, whole_values(forest, y))
         if progress is not None:
             progress(len(donors.targets), len(donors.targets), "")
 
@@ -328,11 +328,13 @@ class _Sample(NamedTuple):
 
 
 def training_covariates(
-    inputs: Sequence[Column], columns: Mapping[str, Float[np.ndarray, " donor"]], missing: Missing
+    predictors: Sequence[Column],
+    columns: Mapping[str, Float[np.ndarray, " donor"]],
+    missing: Missing,
 ) -> Float[np.ndarray, "donor feature"]:
     """The donors' covariates in float32, as trees compare them."""
-    parts = [np.asarray(c.features(jnp.asarray(columns[c.name])), np.float32) for c in inputs]
-    for column, part in zip(inputs, parts, strict=True):
+    parts = [np.asarray(c.covariates(jnp.asarray(columns[c.name])), np.float32) for c in predictors]
+    for column, part in zip(predictors, parts, strict=True):
         width = part.shape[1]
         gaps = range(width) if missing == "learned" else ()
         check_covariates(part, width, missing, gaps, [column.name] * width)
