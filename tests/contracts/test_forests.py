@@ -139,12 +139,12 @@ def test_no_rows_give_no_results(forest):
 def doubled(forest):
     """Every tree twice."""
     twice = jax.tree.map(lambda x: jnp.concatenate([x, x]), forest.trees)
-    store = forest.readout
-    by_tree = {"index"} if store.name == "single" else {"start", "index", "cumulative"}
-    again = {name: jnp.concatenate([getattr(store, name)] * 2) for name in by_tree}
-    if store.name != "single":
-        again["offset"] = jnp.concatenate([store.offset, store.offset + len(store.index)])
-    return Forest(twice, type(store)(**{**vars(store), **again}))
+    readout = forest.readout
+    by_tree = {"index"} if readout.name == "single" else {"start", "index", "cumulative"}
+    again = {name: jnp.concatenate([getattr(readout, name)] * 2) for name in by_tree}
+    if readout.name != "single":
+        again["offset"] = jnp.concatenate([readout.offset, readout.offset + len(readout.index)])
+    return Forest(twice, type(readout)(**{**vars(readout), **again}))
 
 
 def test_every_tree_twice_has_the_same_distribution(forest, rows):

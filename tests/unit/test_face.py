@@ -236,6 +236,8 @@ def test_the_index_of_a_readout_was_called_its_rank(told, readout):
     forest = settings.fit(donors, ["age"], ["wage"]).imputers[0].forest
     kept = forest.readout
     assert told(lambda: kept.rank) is kept.index
+    if readout == "all":
+        assert told(lambda: kept.counts) is kept.weights_are_whole is True
     fields = {name: value for name, value in vars(kept).items() if name != "index"}
     again = told(type(kept), **fields, rank=kept.index)
     assert again.index is kept.index

@@ -60,7 +60,7 @@ def test_readings_are_those_of_one_piece(readout, wide):
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(150, 3)), rng.normal(size=150).round(1)
     fitted = RandomForestRegressor(8, min_samples_leaf=3, random_state=0).fit(X, y)
-    key, heard = jax.random.key(1), rng.random((150, 8)) < 0.5
+    key, mask = jax.random.key(1), rng.random((150, 8)) < 0.5
     with jax.enable_x64(wide):
         forest = Forest.from_sklearn(fitted, X, y, readout=readout)
         readings = {
@@ -70,7 +70,7 @@ def test_readings_are_those_of_one_piece(readout, wide):
             "draw": lambda **k: forest.draw(X, key=key, **k),
         }
         for read in readings.values():
-            for options in ({}, {"trees": heard}):
+            for options in ({}, {"trees": mask}):
                 dealt, whole = read(chunk=16, **options), read(chunk=150, **options)
                 assert dealt.dtype == whole.dtype
                 np.testing.assert_array_equal(dealt, whole)
@@ -84,8 +84,8 @@ def test_the_mean_of_a_row_does_not_depend_on_the_rows_beside_it(readout):
     X, y = rng.normal(size=(500, 5)), rng.normal(size=500)
     fitted = RandomForestRegressor(30, random_state=0).fit(X, y)
     forest = Forest.from_sklearn(fitted, X, y, readout=readout)
-    heard = rng.random((500, 30)) < 0.5
-    for trees in (None, heard):
+    mask = rng.random((500, 30)) < 0.5
+    for trees in (None, mask):
         whole = forest.mean(X, trees=trees)
         for chunk in (64, 7):
             np.testing.assert_array_equal(forest.mean(X, trees=trees, chunk=chunk), whole)

@@ -177,10 +177,10 @@ def test_a_leaf_is_sized_in_draws(donors):
     fitted = QRF(n_estimators=8, min_samples_leaf=10, readout="all").fit(
         donors, ["age"], ["pension"], "w"
     )
-    store = fitted.imputers[0].forest.readout
-    start = np.asarray(store.offset)[:, None] + np.asarray(store.start)
+    readout = fitted.imputers[0].forest.readout
+    start = np.asarray(readout.offset)[:, None] + np.asarray(readout.start)
     last, held = start[:, 1:] - 1, start[:, 1:] > start[:, :-1]
-    assert np.asarray(store.cumulative)[last[held]].min() == 10
+    assert np.asarray(readout.cumulative)[last[held]].min() == 10
 
 
 def test_quantiles_are_tables_by_level(donors):

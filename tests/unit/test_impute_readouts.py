@@ -203,8 +203,8 @@ def test_counting_and_searching_find_the_same_donors(x64, readout, donors, monke
     grown = RandomForestRegressor(11, min_samples_leaf=4, random_state=0).fit(X, y)
     forest = Forest.from_sklearn(grown, X, y, readout=readout)
     levels = jnp.asarray(rng.random((donors, 7)))
-    silent = rng.random((11, donors)) < 0.5
-    leaves = jnp.where(silent, -1, forest.trees.leaves(jnp.asarray(X, jnp.float32)))
+    left_out = rng.random((11, donors)) < 0.5
+    leaves = jnp.where(left_out, -1, forest.trees.leaves(jnp.asarray(X, jnp.float32)))
     found = []
     for counts in (True, False):
         monkeypatch.setattr(_all_values, "worth_counting", lambda *_, c=counts: jnp.array(c))

@@ -221,7 +221,7 @@ def build_readout(
     values: Float[np.ndarray, " value"],
     rng: np.random.Generator,
 ) -> Readout:
-    """The store of the named readout."""
+    """The readout of that name."""
     if name == "single":
         return single_values(samples, packed, values, rng)
     return all_values(samples, packed, values, equal_trees=name == "meinshausen")

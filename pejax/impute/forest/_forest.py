@@ -53,9 +53,9 @@ class Forest(eqx.Module, Stored):
     is zero (the trees are steps). With respect to quantile levels and donor values it is exact.
 
     A forest is made from donors and read for receivers, whose covariates are the `X` of every
-    reading. Readings take a few settings more. `trees`: which trees speak for which row, (row,
+    reading. Readings take a few settings more. `trees`: which trees count for which row, (row,
     tree); with `out_of_bag()` a donor is read from the trees that grew without it, and a row for
-    which no tree speaks gets NaN. `chunk`: rows worked on at a time. `mesh`: devices over which the
+    which no tree counts gets NaN. `chunk`: rows worked on at a time. `mesh`: devices over which the
     rows are spread. Neither of the last two changes a result.
 
     Attributes:
@@ -159,7 +159,7 @@ class Forest(eqx.Module, Stored):
     ) -> Float[Array, " row"]:
         """The conditional mean of every receiver, averaged over trees."""
         x = self._covariates(X)
-        return self._read(read_mean, Plan.of(chunk, mesh), x, self._heard(trees, x))
+        return self._read(read_mean, Plan.of(chunk, mesh), x, self._checked_mask(trees, x))
 
     def quantile(
         self,
@@ -189,7 +189,7 @@ class Forest(eqx.Module, Stored):
         levels = jnp.asarray(levels, jnp.result_type(float))
         levels = jnp.broadcast_to(levels, (x.shape[0], levels.shape[-1]))
         reading = partial(read_quantile, method=method)
-        return self._read(reading, Plan.of(chunk, mesh), x, levels, self._heard(trees, x))
+        return self._read(reading, Plan.of(chunk, mesh), x, levels, self._checked_mask(trees, x))
 
     def cdf(
         self,
@@ -269,7 +269,7 @@ class Forest(eqx.Module, Stored):
             ids = jnp.arange(x.shape[0], dtype=jnp.uint32)
         # Compiled apart from the forest's own work, once for all forests and rows of one number.
         uniform = record_uniforms(key, record_words(ids, x.shape[0]), 2)
-        return self._read(read_draw, Plan.of(chunk, mesh), x, uniform, self._heard(trees, x))
+        return self._read(read_draw, Plan.of(chunk, mesh), x, uniform, self._checked_mask(trees, x))
 
     @property
     def values(self) -> Float[Array, " value"] | Float[np.ndarray, " value"]:
@@ -315,7 +315,7 @@ class Forest(eqx.Module, Stored):
         check_covariates(X, self.trees.n_features, self.trees.missing, self.gaps)
         return jnp.asarray(X, jnp.float32)
 
-    def _heard(
+    def _checked_mask(
         self, trees: ArrayLike | None, x: Float[Array, "row feature"]
     ) -> Bool[Array, "row tree"] | None:
         if trees is None:
@@ -334,11 +334,11 @@ class Forest(eqx.Module, Stored):
         """The mean over sides of the chance of an outcome below `y`, itself counted or not."""
         x = self._covariates(X)
         check_points(y, x.shape[0])
-        heard = self._heard(trees, x)
+        mask = self._checked_mask(trees, x)
         shape = np.shape(y)
         points = (jnp.asarray(y) if is_traced(y) else np.asarray(y)).reshape(shape[0], -1)
         places = (self._place(points, side) for side in sides)
-        found = [self._read(read_below, plan, x, place, heard) for place in places]
+        found = [self._read(read_below, plan, x, place, mask) for place in places]
         return jnp.mean(jnp.stack(found), axis=0).reshape(shape)
 
     def _place(

@@ -32,7 +32,8 @@ _READOUTS: dict[str, tuple[type[Readout], tuple[str, ...]]] = {
     "all": _ALL,
     "meinshausen": _ALL,
 }
-_IN_FILES = {"index": "rank"}
+_WEIGHTS = ("weights_are_whole", "equal_trees")
+_IN_FILES = {"index": "rank", "weights_are_whole": "counts"}
 """What a field is called in files of version 4, where that is not its name."""
 
 Parts = tuple[Trees, Readout, Bags | None]
@@ -67,8 +68,7 @@ def described(forest: "Forest", prefix: str, arrays: Arrays) -> dict[str, Any]:
     }
     if isinstance(forest.readout, AllValues):
         header["weights"] = {
-            "counts": forest.readout.counts,
-            "equal_trees": forest.readout.equal_trees,
+            _IN_FILES.get(name, name): getattr(forest.readout, name) for name in _WEIGHTS
         }
     _, fields = _READOUTS[forest.readout.name]
     for name in _TREES:
@@ -96,7 +96,9 @@ def parts_of(header: Mapping[str, Any], prefix: str, arrays: Arrays) -> Parts:
     bags = None
     if "n_donors" in header:
         bags = Bags(jnp.asarray(arrays[prefix + "bags"]), header["n_donors"])
-    return trees, readout(**leaves, **header.get("weights", {})), bags
+    stored = header.get("weights", {})
+    weights = {n: stored[_IN_FILES.get(n, n)] for n in _WEIGHTS} if stored else {}
+    return trees, readout(**leaves, **weights), bags
 
 
 def _of_leaves(prefix: str, field: str) -> str:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from ._forest import Forest
 
 Covariates = Float[Array, "row feature"]
-Heard = Bool[Array, "row tree"] | None  # the trees that speak for a row; None: all of them
-_SILENT = -1  # the leaf of a tree that does not speak
+TreeMask = Bool[Array, "row tree"] | None  # the trees that count for a row; None: all of them
+_NO_LEAF = -1  # the leaf of a tree that does not count
 
 
 @partial(jax.jit, static_argnames="plan")
@@ -31,15 +31,15 @@ def read_leaves(forest: "Forest", x: Covariates, plan: Plan) -> Int[Array, "row 
 
 
 @partial(jax.jit, static_argnames="plan")
-def read_mean(forest: "Forest", x: Covariates, heard: Heard, plan: Plan) -> Float[Array, " row"]:
+def read_mean(forest: "Forest", x: Covariates, mask: TreeMask, plan: Plan) -> Float[Array, " row"]:
     """See `Forest.mean`."""
 
-    def block(held, x, *heard):
+    def block(held, x, *mask):
         forest, outcomes = held
-        leaves, spoken = _reached(forest, x, *heard)
-        return jnp.where(spoken, mean_over_trees(outcomes, leaves), jnp.nan)
+        leaves, has_leaf = _reached(forest, x, *mask)
+        return jnp.where(has_leaf, mean_over_trees(outcomes, leaves), jnp.nan)
 
-    return over_rows(block, plan, (forest, forest.readout.outcomes()), x, *_given(heard))
+    return over_rows(block, plan, (forest, forest.readout.outcomes()), x, *_given(mask))
 
 
 @partial(jax.jit, static_argnames=("method", "plan"))
@@ -47,70 +47,70 @@ def read_quantile(
     forest: "Forest",
     x: Covariates,
     levels: Float[Array, "row quantile"],
-    heard: Heard,
+    mask: TreeMask,
     method: Method | None,
     plan: Plan,
 ) -> Float[Array, "row quantile"]:
     """See `Forest.quantile`."""
 
-    def block(held, x, levels, *heard):
+    def block(held, x, levels, *mask):
         forest, readout = held
-        leaves, spoken = _reached(forest, x, *heard)
+        leaves, has_leaf = _reached(forest, x, *mask)
         found = readout.quantile(leaves, levels, method)
-        return jnp.where(spoken[:, None], found, jnp.nan)
+        return jnp.where(has_leaf[:, None], found, jnp.nan)
 
-    return over_rows(block, plan, (forest, forest.readout.laid_out()), x, levels, *_given(heard))
+    return over_rows(block, plan, (forest, forest.readout.laid_out()), x, levels, *_given(mask))
 
 
 @partial(jax.jit, static_argnames="plan")
 def read_below(
-    forest: "Forest", x: Covariates, index: Int32[Array, "row point"], heard: Heard, plan: Plan
+    forest: "Forest", x: Covariates, index: Int32[Array, "row point"], mask: TreeMask, plan: Plan
 ) -> Float[Array, "row point"]:
     """The chance of an outcome before place `index` of `readout.values`."""
 
-    def block(forest, x, index, *heard):
-        leaves, spoken = _reached(forest, x, *heard)
-        return jnp.where(spoken[:, None], forest.readout.below(leaves, index), jnp.nan)
+    def block(forest, x, index, *mask):
+        leaves, has_leaf = _reached(forest, x, *mask)
+        return jnp.where(has_leaf[:, None], forest.readout.below(leaves, index), jnp.nan)
 
-    return over_rows(block, plan, forest, x, index, *_given(heard))
+    return over_rows(block, plan, forest, x, index, *_given(mask))
 
 
 @partial(jax.jit, static_argnames="plan")
 def read_draw(
-    forest: "Forest", x: Covariates, uniform: Float[Array, "row 2"], heard: Heard, plan: Plan
+    forest: "Forest", x: Covariates, uniform: Float[Array, "row 2"], mask: TreeMask, plan: Plan
 ) -> Int32[Array, " row"]:
     """See `Forest.draw_index`; the first number chooses the tree, the second the donor."""
 
-    def block(forest, x, uniform, *heard):
-        tree, spoken = _one_tree(forest, uniform[:, 0], *heard)
+    def block(forest, x, uniform, *mask):
+        tree, has_leaf = _one_tree(forest, uniform[:, 0], *mask)
         leaf = forest.trees.leaf_in(tree, x)
         index = forest.readout.draw(tree, leaf, uniform[:, 1])
-        return jnp.where(spoken & forest.trees.routes(x), index, -1)
+        return jnp.where(has_leaf & forest.trees.routes(x), index, -1)
 
-    return over_rows(block, plan, forest, x, uniform, *_given(heard))
+    return over_rows(block, plan, forest, x, uniform, *_given(mask))
 
 
-def _given(heard: Heard) -> tuple[Bool[Array, "row tree"], ...]:
-    return () if heard is None else (heard,)
+def _given(mask: TreeMask) -> tuple[Bool[Array, "row tree"], ...]:
+    return () if mask is None else (mask,)
 
 
 def _reached(
-    forest: "Forest", x: Covariates, heard: Heard = None
+    forest: "Forest", x: Covariates, mask: TreeMask = None
 ) -> tuple[Int32[Array, "tree row"], Bool[Array, " row"]]:
-    """The leaves of the trees that speak, and whether any does."""
-    leaves, spoken = forest.trees.leaves(x), forest.trees.routes(x)
-    if heard is None:
-        return leaves, spoken
-    return jnp.where(heard.T, leaves, _SILENT), spoken & heard.any(axis=1)
+    """The leaves of the trees that count, and whether a row has any."""
+    leaves, has_leaf = forest.trees.leaves(x), forest.trees.routes(x)
+    if mask is None:
+        return leaves, has_leaf
+    return jnp.where(mask.T, leaves, _NO_LEAF), has_leaf & mask.any(axis=1)
 
 
 def _one_tree(
-    forest: "Forest", uniform: Float[Array, " row"], heard: Heard = None
+    forest: "Forest", uniform: Float[Array, " row"], mask: TreeMask = None
 ) -> tuple[Int32[Array, " row"], Bool[Array, " row"] | bool]:
-    """A tree for each row, each of those that speak with the same chance."""
-    if heard is None:
+    """A tree for each row, each of those that count with the same chance."""
+    if mask is None:
         return (uniform * forest.trees.count).astype(jnp.int32), True
-    speaking = heard.sum(axis=1)
-    place = (uniform * speaking).astype(jnp.int32)
-    tree = jnp.argmax(jnp.cumsum(heard, axis=1) > place[:, None], axis=1)
-    return tree.astype(jnp.int32), speaking > 0
+    counted = mask.sum(axis=1)
+    place = (uniform * counted).astype(jnp.int32)
+    tree = jnp.argmax(jnp.cumsum(mask, axis=1) > place[:, None], axis=1)
+    return tree.astype(jnp.int32), counted > 0

@@ -14,7 +14,7 @@ from ._pooled import Entries, Walk, pooled_indices, worth_counting
 from ._readout import DonorValues, Leaves, Readout
 
 
-@former_names(rank="index")
+@former_names(rank="index", counts="weights_are_whole")
 class AllValues(Readout):
     r"""All donors of a leaf with their weights.
 
@@ -33,7 +33,7 @@ class AllValues(Readout):
         index: the index in `values` of each entry, ascending within a leaf.
         cumulative: the weight of a leaf's entries up to and including this one; with `equal_trees`
             as a share of the leaf's.
-        counts: whether all weights are whole numbers (how often a donor is in the bag), so that
+        weights_are_whole: whether all are (how often a donor is in the bag), so that
             NumPy's interpolated quantiles of the repeated values are defined.
         equal_trees: whether every leaf weighs one.
         walk: the entries as counting meets them, if they have been laid out; see `laid_out`.
@@ -44,7 +44,7 @@ class AllValues(Readout):
     start: Integer[Array, "tree node_and_end"]
     index: Integer[Array, " entry"]
     cumulative: Real[Array, " entry"]
-    counts: bool = eqx.field(static=True)
+    weights_are_whole: bool = eqx.field(static=True)
     equal_trees: bool = eqx.field(static=True)
     walk: Walk | None = None
 
@@ -75,18 +75,18 @@ class AllValues(Readout):
     def laid_out(self) -> "AllValues":
         """See `Readout`; with the walk that counting takes."""
         walk = Walk.over(self._still(), self._begun() > 0)
-        return eqx.tree_at(lambda store: store.walk, self, walk, is_leaf=lambda x: x is None)
+        return eqx.tree_at(lambda readout: readout.walk, self, walk, is_leaf=lambda x: x is None)
 
     def quantile(
         self, leaves: Leaves, levels: Float[Array, "row quantile"], method: Method | None
     ) -> Float[Array, "row quantile"]:
         """See `Readout`; `inverted_cdf` is the one method that fractional weights allow."""
-        method = method or ("linear" if self.counts else "inverted_cdf")
+        method = method or ("linear" if self.weights_are_whole else "inverted_cdf")
         self._check_method(method)
         ranges = self._range(leaves)
         whole = self._weight_before(ranges[1], ranges[0])[:, None]
         values = jnp.asarray(self.values)
-        if not self.counts:
+        if not self.weights_are_whole:
             # Sums of shares carry rounding: 0.3 of the weight is reached at 0.29999999.
             share = (1 - 16 * jnp.finfo(self.cumulative.dtype).eps) * levels
             return values[self._indices(ranges, share * whole, share)]
@@ -130,7 +130,7 @@ class AllValues(Readout):
         return Entries(self.index, lax.stop_gradient(self.cumulative), self.values.shape[0])
 
     def _check_method(self, method: Method) -> None:
-        if not self.counts and method != "inverted_cdf":
+        if not self.weights_are_whole and method != "inverted_cdf":
             raise BadInputError(
                 f"The quantile method {method!r} interpolates between repeated values, but the"
                 f" donors of this forest (readout {self.name!r}) have fractional weights."

@@ -110,7 +110,7 @@ def pooled_indices(
     """
 
     def of_block(first, last, share, wanted):
-        weights = _whole_weights(walk.entries, first, last, counts=no_share)
+        weights = _whole_weights(walk.entries, first, last, weights_are_whole=no_share)
         if not no_share:
             limit = jnp.ceil(share * weights.total[:, None].astype(share.dtype))
             wanted = jnp.clip(limit, 1, weights.total[:, None])
@@ -133,12 +133,14 @@ class _Weights(NamedTuple):
     total: Int[Array, " row"]
 
 
-def _whole_weights(entries: Entries, first: Array, last: Array, *, counts: bool) -> _Weights:
+def _whole_weights(
+    entries: Entries, first: Array, last: Array, *, weights_are_whole: bool
+) -> _Weights:
     wide = entries.cumulative.dtype == jnp.float64
     dtype, most = (jnp.int64, 2.0**52) if wide else (jnp.int32, 2.0**30)
     of_leaf = jnp.where(last > first, entries.weight_upto(jnp.maximum(last - 1, 0)), 0)
     mass = jnp.sum(of_leaf, axis=1)
-    scale = jnp.ones_like(mass) if counts else most / jnp.where(mass > 0, mass, 1)
+    scale = jnp.ones_like(mass) if weights_are_whole else most / jnp.where(mass > 0, mass, 1)
     total = jnp.sum(jnp.round(of_leaf * scale[:, None]).astype(dtype), axis=1)
     return _Weights(jnp.where(last > first, first, -1), scale, total)
 

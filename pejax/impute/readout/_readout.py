@@ -20,7 +20,7 @@ Leaves = Int32[Array, "tree row"]
 class Readout(eqx.Module):
     """How outcomes are read from the leaves that the rows of a block reach.
 
-    The leaf of a tree that does not speak for a row is -1.
+    The leaf of a tree that does not count for a row is -1.
 
     Attributes:
         values: the distinct outcomes of the donors, ascending. They stay float64 on the host where
@@ -60,7 +60,7 @@ class Readout(eqx.Module):
 
 
 def mean_over_trees(table: Float[Array, "tree node"], leaves: Leaves) -> Float[Array, " row"]:
-    """The average of the leaves' entries over the trees that speak.
+    """The average of the leaves' entries over the trees that count.
 
     One tree is added after the other: a sum over an axis is split in ways that depend on how many
     rows lie beside a row, and so do its last bits.
@@ -156,13 +156,13 @@ class SingleValue(Readout):
         return lax.map(share, index.T).T
 
     def _indices(self, leaves: Leaves) -> Int32[Array, "tree row"]:
-        """The donors' indices, past all others where a tree does not speak."""
+        """The donors' indices, past all others where a tree does not count."""
         found = jnp.take_along_axis(self.index, jnp.maximum(leaves, 0), axis=1)
         return jnp.where(leaves >= 0, found, jnp.iinfo(jnp.int32).max)
 
 
-def _no_donors(readout: str) -> BadInputError:
+def _no_donors(reading: str) -> BadInputError:
     return BadInputError(
-        f"This forest holds leaf means only, from which no {readout} can be read. Give its training"
+        f"This forest holds leaf means only, from which no {reading} can be read. Give its training"
         " data: Forest.from_sklearn(forest, X, y)."
     )

@@ -1,4 +1,4 @@
-"""Which donors lie in which leaf, gathered on the host into the stores of the readouts."""
+"""Which donors lie in which leaf, gathered on the host into readouts."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -24,7 +24,7 @@ class TreeSamples(NamedTuple):
 
 
 def leaf_means(trees: Sequence[HostTree], packed: PackedTrees) -> LeafMean:
-    """The store of a forest without its donors."""
+    """The readout of a forest without its donors."""
     means = np.zeros(packed.slot.shape)
     for t, tree in enumerate(trees):
         means[t, packed.slot[t, : len(tree.mean)]] = tree.mean
@@ -73,9 +73,9 @@ def all_values(
         whole = running[bounds[leaf + 1]] - running[bounds[leaf]]
         cumulative.append(reached / whole if equal_trees else reached)
     weights = np.concatenate([sample.weight for sample in samples])
-    counts = not equal_trees and bool(np.all(weights == np.round(weights)))
+    weights_are_whole = not equal_trees and bool(np.all(weights == np.round(weights)))
     reached = np.concatenate(cumulative)
-    if counts and weights.sum() < _EXACT:  # any sum of them is exact in single precision
+    if weights_are_whole and weights.sum() < _EXACT:  # any sum of them is exact in single precision
         reached = _short(reached, np.float32)
     offset = np.concatenate([[0], np.cumsum(start[:, -1])])
     return AllValues(
@@ -84,7 +84,7 @@ def all_values(
         start=jnp.asarray(_short(start, np.int32)),
         index=jnp.asarray(_short(np.concatenate(indices), np.int32)),
         cumulative=jnp.asarray(reached),
-        counts=counts,
+        weights_are_whole=weights_are_whole,
         equal_trees=equal_trees,
     )
 

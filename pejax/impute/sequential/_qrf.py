@@ -237,8 +237,8 @@ class QRF:
         gaps = np.flatnonzero(np.isnan(sample.x[np.any(bags, axis=0)]).any(axis=0))
         trees, packed = Trees.build(grown, sample.x.shape[1], self.missing, gaps)
         choices = np.random.default_rng(seeds[0])
-        store = build_readout(self.readout, samples, packed, values.astype(np.float64), choices)
-        return Forest(trees, store, Bags.of(bags))
+        readout = build_readout(self.readout, samples, packed, values.astype(np.float64), choices)
+        return Forest(trees, readout, Bags.of(bags))
 
     def _draws(self, donors: int) -> int:
         if isinstance(self.max_samples, float):
