@@ -238,6 +238,8 @@ def test_the_index_of_a_readout_was_called_its_rank(told, readout):
     assert told(lambda: kept.rank) is kept.index
     if readout == "all":
         assert told(lambda: kept.counts) is kept.weights_are_whole is True
+        laid_out = kept.laid_out()
+        assert told(lambda: laid_out.walk) is laid_out.packed
     fields = {name: value for name, value in vars(kept).items() if name != "index"}
     again = told(type(kept), **fields, rank=kept.index)
     assert again.index is kept.index

@@ -10,11 +10,11 @@ from jaxtyping import Array, Float, Int, Int32, Integer, Real
 from ...core._formerly import former_names, formerly
 from ...core._validate import BadInputError
 from ._levels import Method, between, bracket
-from ._pooled import Entries, Walk, pooled_indices, worth_counting
+from ._pooled import Entries, PackedEntries, pooled_indices, worth_counting
 from ._readout import DonorValues, Leaves, Readout
 
 
-@former_names(rank="index", counts="weights_are_whole")
+@former_names(rank="index", counts="weights_are_whole", walk="packed")
 class AllValues(Readout):
     r"""All donors of a leaf with their weights.
 
@@ -36,7 +36,7 @@ class AllValues(Readout):
         weights_are_whole: whether all are (how often a donor is in the bag), so that
             NumPy's interpolated quantiles of the repeated values are defined.
         equal_trees: whether every leaf weighs one.
-        walk: the entries as counting meets them, if they have been laid out; see `laid_out`.
+        packed: the entries in one number each, if they have been laid out; see `laid_out`.
     """
 
     values: DonorValues
@@ -46,7 +46,7 @@ class AllValues(Readout):
     cumulative: Real[Array, " entry"]
     weights_are_whole: bool = eqx.field(static=True)
     equal_trees: bool = eqx.field(static=True)
-    walk: Walk | None = None
+    packed: PackedEntries | None = None
 
     @property
     def name(self) -> str:
@@ -73,9 +73,11 @@ class AllValues(Readout):
         return total.reshape(shape) / mass
 
     def laid_out(self) -> "AllValues":
-        """See `Readout`; with the walk that counting takes."""
-        walk = Walk.over(self._still(), self._begun() > 0)
-        return eqx.tree_at(lambda readout: readout.walk, self, walk, is_leaf=lambda x: x is None)
+        """See `Readout`; with the entries packed for histograms."""
+        packed = PackedEntries.of(self._still(), self._begun() > 0)
+        return eqx.tree_at(
+            lambda readout: readout.packed, self, packed, is_leaf=lambda x: x is None
+        )
 
     def quantile(
         self, leaves: Leaves, levels: Float[Array, "row quantile"], method: Method | None
@@ -165,8 +167,8 @@ class AllValues(Readout):
         n_values, levels = self.values.shape[0], wanted.shape[1]
 
         def counted():
-            walk = self.walk or Walk.over(self._still(), self._begun() > 0)
-            return pooled_indices(walk, *ranges, share, wanted)
+            packed = self.packed or PackedEntries.of(self._still(), self._begun() > 0)
+            return pooled_indices(packed, *ranges, share, wanted)
 
         def searched():
             # Level 0 is the least outcome that has weight.

@@ -34,8 +34,8 @@ class Entries(eqx.Module):
         return found if jnp.issubdtype(found.dtype, jnp.floating) else found.astype(jnp.float32)
 
 
-class Walk(eqx.Module):
-    """The donors of all leaves as counting meets them, in one number each.
+class PackedEntries(eqx.Module):
+    """The donors of all leaves as a histogram reads them, packed into one number each.
 
     The low bits are the index, the highest says that a leaf ends here, and those between are the
     donor's own weight, where that is a whole number with room.
@@ -45,8 +45,8 @@ class Walk(eqx.Module):
     entries: Entries
 
     @classmethod
-    def over(cls, entries: Entries, begins: Bool[Array, " entry"]) -> "Walk":
-        """Over entries of which some are the first of their leaf."""
+    def of(cls, entries: Entries, begins: Bool[Array, " entry"]) -> "PackedEntries":
+        """Of entries of which some are the first of their leaf."""
         every = jnp.arange(begins.shape[0], dtype=jnp.int32)
         code = entries.index_at(every)
         if _packs(entries):
@@ -55,7 +55,7 @@ class Walk(eqx.Module):
             code |= own << _bits(entries.n_values)
         return cls(jnp.where(jnp.roll(begins, -1), code | _END, code), entries)
 
-    def step(
+    def unpacked(
         self, entry: Int32[Array, " row"], reached: Int[Array, " row"], scale: Float[Array, " row"]
     ) -> tuple[Int32[Array, " row"], Int[Array, " row"], Int[Array, " row"], Bool[Array, " row"]]:
         """Index and weight of an entry, the weight of its leaf so far, whether the leaf ends."""
@@ -84,14 +84,14 @@ def _packs(entries: Entries) -> bool:
 def worth_counting(
     first: Int32[Array, "tree row"], last: Int32[Array, "tree row"], levels: int, n_values: int
 ) -> Bool[Array, ""]:
-    """Whether two walks over all entries cost less than a search in each leaf for each level."""
+    """Whether two histograms of all entries cost less than a search in each leaf for each level."""
     steps = jnp.max(jnp.sum(last - first, axis=0), initial=0)
     bits = _bits(n_values)
     return 2 * steps <= _TURN * levels * bits * first.shape[0]
 
 
 def pooled_indices(
-    walk: Walk,
+    packed: PackedEntries,
     first: Int32[Array, "tree row"],
     last: Int32[Array, "tree row"],
     share: Float[Array, "row level"] | None,
@@ -100,21 +100,21 @@ def pooled_indices(
     r"""The least index up to which the weight of a row's leaves reaches what is wanted.
 
     The entries are counted into coarse buckets of indices, and those of the buckets where a wanted
-    weight is reached once more into single indices: two walks, however many levels.
+    weight is reached once more into single indices: two histograms, however many levels.
 
     Args:
-        walk: the donors of all leaves.
+        packed: the donors of all leaves.
         first, last: where each row's leaf begins and ends among them.
         share: the levels as shares of a row's weight, or None where weights are whole numbers.
         wanted: whole weights to reach, at least 1; read where `share` is None.
     """
 
     def of_block(first, last, share, wanted):
-        weights = _whole_weights(walk.entries, first, last, weights_are_whole=no_share)
+        weights = _whole_weights(packed.entries, first, last, weights_are_whole=no_share)
         if not no_share:
             limit = jnp.ceil(share * weights.total[:, None].astype(share.dtype))
             wanted = jnp.clip(limit, 1, weights.total[:, None])
-        return _two_walks(walk, weights, wanted.astype(weights.total.dtype))
+        return _two_histograms(packed, weights, wanted.astype(weights.total.dtype))
 
     no_share = share is None
     rows = max(1, Plan.of(None).rows // _BLOCKS)
@@ -145,17 +145,20 @@ def _whole_weights(
     return _Weights(jnp.where(last > first, first, -1), scale, total)
 
 
-def _two_walks(
-    walk: Walk, weights: _Weights, wanted: Int[Array, "row level"]
+def _two_histograms(
+    packed: PackedEntries, weights: _Weights, wanted: Int[Array, "row level"]
 ) -> Int32[Array, "row level"]:
+    """The indices of `pooled_indices`: a coarse histogram, then a fine one where levels end."""
     rows, levels = wanted.shape
-    n_values = walk.entries.n_values
+    n_values = packed.entries.n_values
     low = _low_bits(n_values, levels)
     fine = 1 << low
     coarse = -(-n_values // fine)
     row = jnp.arange(rows, dtype=jnp.int32)
 
-    buckets = _counted(walk, weights, rows * coarse, lambda index: row * coarse + (index >> low))
+    buckets = _histogram(
+        packed, weights, rows * coarse, lambda index: row * coarse + (index >> low)
+    )
     bucket, before = _reached(buckets.reshape(rows, coarse), wanted)
 
     # Levels that end in one bucket share its counts: those of the first of them.
@@ -167,7 +170,7 @@ def _two_walks(
         inside = (row * levels + level) * fine + (index & (fine - 1))
         return jnp.where(level < levels, inside, rows * levels * fine)
 
-    single = _counted(walk, weights, rows * levels * fine, place).reshape(rows, levels, fine)
+    single = _histogram(packed, weights, rows * levels * fine, place).reshape(rows, levels, fine)
     held = jnp.take_along_axis(holder, bucket, axis=1)
     own = jnp.take_along_axis(single, held[:, :, None], axis=1)
     within = jnp.sum(
@@ -177,7 +180,7 @@ def _two_walks(
 
 
 def _low_bits(n_values: int, levels: int) -> int:
-    """How many bits of an index the second walk settles, so that there are fewest bins."""
+    """How many bits of an index the second histogram settles, so that there are fewest bins."""
     bits = _bits(n_values)
     return min(range(bits + 1), key=lambda low: (1 << (bits - low)) + levels * (1 << low))
 
@@ -193,8 +196,8 @@ def _reached(
     return jnp.minimum(found, last), jnp.where(found > 0, before, 0)
 
 
-def _counted(walk: Walk, weights: _Weights, size: int, place) -> Int[Array, " bin"]:
-    """The weight in each bin: every row walks over its leaves, one entry a step.
+def _histogram(packed: PackedEntries, weights: _Weights, size: int, place) -> Int[Array, " bin"]:
+    """The weight in each bin: every row reads the entries of its leaves, one a step.
 
     Rows leave a leaf when they are through with it, so that a block takes as many steps as its
     row with the most entries, not as many as the largest leaf of each tree.
@@ -204,7 +207,7 @@ def _counted(walk: Walk, weights: _Weights, size: int, place) -> Int[Array, " bi
 
     def step(state):
         tree, entry, reached, bins = state
-        index, own, reached, ends = walk.step(jnp.maximum(entry, 0), reached, weights.scale)
+        index, own, reached, ends = packed.unpacked(jnp.maximum(entry, 0), reached, weights.scale)
         held = (entry >= 0) & (tree < trees)
         bins = bins.at[place(index)].add(jnp.where(held, own, 0), mode="drop")
         ends |= entry < 0
