@@ -8,8 +8,8 @@ import numpy as np
 from ..core._arguments import as_instance
 from ..core.files._npz import Arrays
 from .forest._forest import Forest
-from .forest._kept import described, parts_of, read_header, sealed
 from .forest._stages import SignForest
+from .forest._to_arrays import described, parts_of, read_header, sealed
 from .sequential._columns import column_from_json, column_to_json
 from .sequential._imputer import Imputer
 

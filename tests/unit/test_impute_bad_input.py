@@ -12,7 +12,7 @@ from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
 from pejax.core._validate import BadInputError, PejaxError, UnknownNameError
 from pejax.impute import QRF, FittedQRF, Forest, weighted_quantile
-from pejax.impute.forest._kept import VERSION
+from pejax.impute.forest._to_arrays import VERSION
 
 KEY = jax.random.key(0)
 SMALL = QRF(n_estimators=3, n_jobs=1)

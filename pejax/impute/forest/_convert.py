@@ -8,8 +8,8 @@ from jaxtyping import Float, Int
 
 from ...core._validate import BadInputError, unknown
 from .._checks import check_weights
+from ..readout._build import TreeSamples, all_values, leaf_means, single_values
 from ..readout._readout import Readout
-from ..readout._samples import TreeSamples, all_values, leaf_means, single_values
 from ._bags import Bags
 from ._layout import HostTree, PackedTrees
 from ._trees import Missing, Trees

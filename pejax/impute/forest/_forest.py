@@ -27,8 +27,8 @@ from .._keys import Ids, record_uniforms, record_words
 from ..readout._levels import Method, check_method
 from ..readout._readout import Readout
 from ._bags import Bags
-from ._kept import forest_to_arrays, parts_from_arrays
 from ._reading import read_below, read_draw, read_leaves, read_mean, read_quantile
+from ._to_arrays import forest_to_arrays, parts_from_arrays
 from ._trees import Missing, Trees
 
 if TYPE_CHECKING:
