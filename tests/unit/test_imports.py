@@ -248,6 +248,49 @@ def test_importing_does_not_touch_jax_s_settings():
     subprocess.run([sys.executable, "-c", script], check=True)
 
 
+# ---- nothing dead
+
+
+def _defined(tree: ast.Module) -> set[str]:
+    """The names that a module defines, but for functions that a decorator hands on."""
+    found = set()
+    for node in tree.body:
+        is_plain = isinstance(node, ast.FunctionDef) and not node.decorator_list
+        if isinstance(node, ast.ClassDef) or is_plain:
+            found.add(node.name)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            found |= {n.id for n in ast.walk(node) if _is_name(n, ast.Store)}
+    return {name for name in found if not name.startswith("__")}
+
+
+def _is_name(node: ast.AST, how: type[ast.expr_context]) -> bool:
+    return isinstance(node, ast.Name) and isinstance(node.ctx, how)
+
+
+def _read_elsewhere() -> set[tuple[str, str]]:
+    """The file and the name of all that some other file of the package or its tests imports."""
+    found = set()
+    for path in (*FILES, *Path(__file__).parents[1].rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom):
+                module = (node.module or "").split(".")[-1]
+                found |= {(module, alias.name) for alias in node.names}
+            elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                found.add((node.value.id, node.attr))
+    return found
+
+
+def test_every_name_of_a_module_is_read():
+    elsewhere, dead = _read_elsewhere(), []
+    for path in set(FILES) - {FLAX}:
+        tree = ast.parse(path.read_text())
+        here = {n.id for n in ast.walk(tree) if _is_name(n, ast.Load)}
+        stem = path.parent.name if path.name == "__init__.py" else path.stem
+        left = (name for name in _defined(tree) - here if (stem, name) not in elsewhere)
+        dead += [f"{_name(path)}: {name}" for name in left]
+    assert not dead
+
+
 # ---- sizes
 
 

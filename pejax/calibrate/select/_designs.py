@@ -70,12 +70,3 @@ def sampford(
     raise BadInputError(
         f"Sampford's design accepted none of {_TRIES:,} draws. Use design='systematic'."
     )
-
-
-def expanded(
-    weights: Float[np.ndarray, " unit"],
-    probabilities: Float[np.ndarray, " unit"],
-    kept: Int[np.ndarray, " kept"],
-) -> Sample:
-    """The sample with weights over probabilities, under which totals are unbiased."""
-    return Sample(kept, weights[kept] / probabilities[kept])

@@ -27,7 +27,6 @@ class Op:
         name: what it is called.
         run: its meaning in numpy.
         elementwise: whether it maps over rows.
-        symmetric: whether its two arguments commute.
         jumps: whether it is discontinuous.
         kinks: whether its derivative is.
     """
@@ -35,7 +34,6 @@ class Op:
     name: str
     run: Callable[..., Any]
     elementwise: bool = False
-    symmetric: bool = False
     jumps: bool = False
     kinks: bool = False
 
@@ -171,17 +169,6 @@ _LOGICAL = (
 )
 _COMPARE = "greater greater_equal less less_equal equal not_equal isnan isinf isfinite"
 _KINKED = "maximum minimum fmax fmin absolute"
-_SYMMETRIC = {
-    "add",
-    "multiply",
-    "maximum",
-    "minimum",
-    "equal",
-    "not_equal",
-    "bitwise_and",
-    "bitwise_or",
-    "logical_and",
-}
 
 
 def _ufuncs() -> dict[str, Op]:
@@ -192,7 +179,6 @@ def _ufuncs() -> dict[str, Op]:
             n,
             getattr(np, n),
             elementwise=True,
-            symmetric=n in _SYMMETRIC,
             jumps=n in jumps,
             kinks=n in _KINKED.split(),
         )

@@ -128,7 +128,7 @@ def is_switched(own: OwnReforms, base: System, written: System) -> bool:
     before, after = own.looked_at(base, base.law), own.looked_at(base, written.law)
     touched = sorted({p for reform in written.reforms for p in reform if p in before or p in after})
     for path in touched:
-        _fail_if_missed(own, base, written, path, {**before.get(path, {}), **after.get(path, {})})
+        _fail_if_missed(base, written, path, {**before.get(path, {}), **after.get(path, {})})
     if touched:
         fail_if_built_in(base, own.changed_by(base, base.law), own, written, ", ".join(touched))
     return bool(touched)
@@ -147,9 +147,7 @@ def fail_if_built_in(
         )
 
 
-def _fail_if_missed(
-    own: OwnReforms, base: System, written: System, path: str, looked: Mapping[str, Any]
-) -> None:
+def _fail_if_missed(base: System, written: System, path: str, looked: Mapping[str, Any]) -> None:
     """Refuse a switch that is thrown on days on which nobody looks."""
     was: Any = base.law.find(path)
     now: Any = written.law.find(path)

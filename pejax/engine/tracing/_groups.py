@@ -7,7 +7,6 @@ members with segment operations over links that the population provides; a proje
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -330,8 +329,3 @@ class FirstPerson(Projector):
         if isinstance(inner, Projection):
             return Projection(inner.reference_entity, parent=self)
         return self._answer(name, inner)
-
-
-def links_of(links: Mapping[str, Node], group: str) -> Links:
-    """The links of one group among named input nodes."""
-    return Links(*(links[f"{group}.{part}"] for part in ("group", "position", "first", "size")))
