@@ -53,7 +53,7 @@ def get(array: Traced, key: Any) -> Traced:
         return Traced(graph.apply("take", array.node, chosen), array.vocabulary)
     if not isinstance(key, Traced):
         _fail_if_rows_by_number(array, key)
-        return Traced(graph.getitem(array.node, key), array.vocabulary, array.mask, array.lender)
+        return array.shown(lambda node: graph.getitem(node, key))
     if key.node.dtype == np.bool_:
         return Traced(array.node, array.vocabulary, mask=_selected(array, key))
     if not _is_beginning(array.mask):
