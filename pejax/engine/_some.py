@@ -137,7 +137,8 @@ class Others(dict[str, np.ndarray]):
         return held
 
     def _other(self, name: str, held: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        words = self._few.schema.vocabularies.get(tuple(name.split(".", 1)))
+        entity, _, column = name.partition(".")
+        words = self._few.schema.vocabularies.get((entity, column))
         if held.dtype.kind == "f":
             return held * rng.uniform(-1, 2, held.shape) + rng.normal(0, 100, held.shape)
         if held.dtype.kind == "b":
@@ -167,7 +168,8 @@ class BesideThresholds(Others):
 
     def _other(self, name: str, held: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         near = self._thresholds.get(name)
-        named = tuple(name.split(".", 1)) in self._few.schema.vocabularies
+        entity, _, column = name.partition(".")
+        named = (entity, column) in self._few.schema.vocabularies
         if near is None or named or held.dtype.kind not in "fiu":
             return held if held.dtype.kind == "f" else super()._other(name, held, rng)
         if held.dtype.kind == "f":  # a month is compared with a twelfth

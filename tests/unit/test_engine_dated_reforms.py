@@ -1,6 +1,7 @@
 """A dated reform does the same as an edit of a program's numbers and written into the law."""
 
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -125,7 +126,7 @@ def test_a_boolean_is_looked_at_on_days_of_its_own(dates, warns):
 
 def total_of(names, person, period):
     """As packages add up variables: of no names it is None."""
-    total = None
+    total: Any = None
     for name in names:
         total = person(name, period) if total is None else total + person(name, period)
     return total
