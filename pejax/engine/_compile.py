@@ -30,6 +30,7 @@ from ._unread import Unread, warn_of_idle_reforms
 from ._whole import fail_if_literals_are_beyond
 from .graph._copy import copied
 from .graph._interpret import Interpreter
+from .graph._node import Node
 from .graph._strata import Strata
 from .importer import Country, import_country
 from .rules._law import FOR_GOOD
@@ -177,8 +178,10 @@ def _people(population: Population, strata: Strata | None, numbers: Mapping[str,
     def everybody(shadow: Mapping[str, int]) -> Interpreter:
         return interpreter_of(population, shadow, numbers, _DECIDING_MEMORY)
 
-    def some(shadow: Mapping[str, int], without: Collection[int]) -> Sequence[Interpreter]:
-        return some_of(population, strata, shadow, numbers, frozenset(without))
+    def some(
+        shadow: Mapping[str, int], without: Collection[int], compared: Sequence[Node]
+    ) -> Sequence[Interpreter]:
+        return some_of(population, strata, shadow, numbers, frozenset(without), compared)
 
     return People(everybody, strata, some)
 

@@ -24,7 +24,7 @@ from ._header import fail_if_other_header, fail_if_other_leaves
 from ._parameters import LeafInfo, ParameterIndex, Parameters, as_written
 from ._report import Report
 from ._unread import Unread
-from ._whole import fail_if_result_is_at_the_end, outgrown
+from ._whole import outgrown
 from .graph._bounds import Reckoned, reckoned
 from .graph._interpret import Interpreter
 from .graph._node import Node
@@ -136,34 +136,16 @@ class Program:
             return self._in_chunks(parameters, population)
         values = self._runtime(parameters.values, population)
         self._check_decisions(parameters, values[len(self.outputs) :], population)
-        results = {
+        return {
             o.name: _trim(population, v, o.entity)
             for o, v in zip(self.outputs, values, strict=False)
         }
-        return self._whole(results, parameters, population)
 
     def _in_chunks(self, parameters: Parameters, population: Population) -> dict[str, Array]:
         dealt = deal(population, self.recipe.chunk or 1)
         values, answers = self._chunked(parameters.values, dealt)
         self._check_decisions(parameters, answers, population)
-        results = {
-            o.name: dealt.trim(v, o.entity) for o, v in zip(self.outputs, values, strict=True)
-        }
-        return self._whole(results, parameters, population)
-
-    def _whole(
-        self, results: dict[str, Array], parameters: Parameters, population: Population
-    ) -> dict[str, Array]:
-        """The results, none of which is a whole number that was cut off."""
-        for output in (o for o in self.outputs if o.vocabulary is None):
-            fail_if_result_is_at_the_end(
-                output.name,
-                results[output.name],
-                lambda o=output: population.trim(
-                    self.interpreter(parameters, population)(o.node), o.entity
-                ),
-            )
-        return results
+        return {o.name: dealt.trim(v, o.entity) for o, v in zip(self.outputs, values, strict=True)}
 
     @property
     def dtype(self) -> str:
@@ -368,12 +350,10 @@ class Program:
         """Whole numbers of these people fit in 32 bits, and their places are there; a decision that
         they move comes first."""
         sizes = self.outputs[0].node.graph.sizes
-        problem = outgrown(
-            self._numbers, population, lambda: self.interpreter(parameters, population), sizes
-        )
+        compute = functools.partial(self.interpreter, parameters, population)
+        problem = outgrown(self._numbers, parameters, population, compute, sizes)
         if problem is not None:
-            compute = self.interpreter(parameters, population)
-            answers = compute.all([d.node for d in self.decisions])
+            answers = compute().all([d.node for d in self.decisions])
             self._check_decisions(parameters, answers, population)
             raise BadInputError(problem)
 

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
 from ..core._transforms import is_traced
-from ..core._validate import BadInputError
 from ..core.population._population import Population
-from .graph._bounds import WORD, Ends, Reckoned, is_beyond
-from .graph._interpret import Interpreter
+from ._parameters import Parameters
+from .graph._bounds import GROWS, WORD, Ends, Given, Reckoned, is_beyond, parameters_of, room
+from .graph._interpret import Interpreter, resolve
 from .graph._node import Node, reachable
+from .graph._ops import OPS, apply
 from .running._remember import remembered
 from .tracing._inputs import arrays
 from .tracing._trace import UntraceableRule
 
 _FIX = "Reckon in floats (* 1.0), or in larger units"
+_FAR_FROM_A_ROOT = 8
+"""Operations within which a choice may leave out a row whose number does not fit."""
+
+_MOST_LAWS = 16
+"""Laws of which it is remembered for one population whether their whole numbers fit."""
 
 
 def fail_if_literals_are_beyond(roots: Sequence[Node]) -> None:
@@ -48,90 +56,180 @@ def _needs_word(node: Node) -> bool:
 
 
 def outgrown(
-    whole: Reckoned, population: Population, interpreter: Any, graph_sizes: Mapping[str, int]
+    whole: Reckoned,
+    parameters: Parameters,
+    population: Population,
+    interpreter: Callable[[], Interpreter],
+    graph_sizes: Mapping[str, int],
 ) -> str | None:
-    """What is wrong with the whole numbers that rules reckon from these people; looked at once.
+    """What is wrong with the whole numbers that rules reckon from these people under this law;
+    looked at once. Nothing is known of people or parameters that are traced.
 
     Args:
         interpreter: makes what computes a node in 64 bits.
         graph_sizes: shadow sizes by entity.
     """
-    columns = arrays(population, whole.columns) if whole.nodes else {}
-    if not whole.nodes or is_traced((columns, population.links)):
+    columns = arrays(population, whole.inputs)
+    if not whole.nodes or is_traced((columns, population.links, parameters.values)):
         return None
-    return remembered(
-        [*columns.values(), *population.links.values()],
-        ("whole", whole.token),
-        lambda: _outgrown(whole, columns, population, interpreter, graph_sizes),
+    answers: list[Answer] = remembered(
+        [*columns.values(), *population.links.values()], ("whole", whole.token), list
     )
-
-
-def _outgrown(
-    whole: Reckoned,
-    columns: Mapping[str, jax.Array],
-    population: Population,
-    interpreter: Any,
-    graph_sizes: Mapping[str, int],
-) -> str | None:
-    """What is wrong; first by the ends of the columns, then by the numbers themselves."""
+    law = np.asarray(parameters.values)
+    for answer in answers:
+        if answer.holds_under(law):
+            return answer.problem
     rows = population.schema.sizes
-    sizes = {n: rows[entity] for entity, n in graph_sizes.items()}
-    suspect = whole.beyond({name: _ends(v) for name, v in columns.items()}, sizes)
-    if not suspect:
-        return None
-    compute: Interpreter = interpreter()
-    for node in suspect:
-        if node.op == "from_end":
-            if (problem := _not_there(node, *map(compute, node.args))) is not None:
-                return problem
-            continue
-        values = np.atleast_1d(np.asarray(compute(node)))
-        wrong = (values > WORD.max) | (values < WORD.min)
-        if wrong.any():
-            row = int(wrong.reshape(len(wrong), -1).any(axis=1).argmax())
-            return (
-                f"{node.origin} reckons with the whole number {values[wrong][0]:,} in row {row}, "
-                f"which does not fit in 32 bits. {_FIX}, or correct the row"
-            )
-    return None
-
-
-def _not_there(node: Node, index: Any, count: Any) -> str | None:
-    """What is wrong with places in an array."""
-    held = np.atleast_1d(np.asarray(index))
-    wrong = (held >= count) | (held < -np.asarray(count))
-    if not wrong.any():
-        return None
-    return (
-        f"{node.origin} asks for place {held[wrong][0]:,} in row {int(wrong.argmax())}, but there "
-        f"are {int(count):,}. Correct the row: places are counted from 0"
+    given = Given(
+        columns={name: _ends(columns[name]) for name in whole.columns},
+        law={name: float(law[parameters.index.position[name]]) for name in whole.parameters},
+        sizes={n: rows[entity] for entity, n in graph_sizes.items()},
     )
+    look = Look(whole, population, interpreter)
+    problem = whole.survey(given, look)
+    del answers[: len(answers) - _MOST_LAWS + 1]
+    answers.append(_answer(problem, (*whole.parameters, *parameters_of(look.seen)), parameters))
+    return problem
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Answer:
+    """What is wrong with the whole numbers of some people under a law.
+
+    Attributes:
+        places, law: where the parameters lie on which it depends, and what they were.
+    """
+
+    problem: str | None
+    places: np.ndarray
+    law: np.ndarray
+
+    def holds_under(self, law: np.ndarray) -> bool:
+        return np.array_equal(law[self.places], self.law)
+
+
+def _answer(problem: str | None, names: Sequence[str], parameters: Parameters) -> Answer:
+    places = np.array([parameters.index.position[name] for name in dict.fromkeys(names)], int)
+    return Answer(problem, places, np.asarray(parameters.values)[places])
+
+
+class Look:
+    """A look at the numbers of a node themselves, for `Reckoned.survey`.
+
+    Args:
+        interpreter: makes what computes a node in 64 bits, if one has to be looked at.
+
+    Attributes:
+        seen: the nodes that were computed.
+    """
+
+    def __init__(
+        self, whole: Reckoned, population: Population, interpreter: Callable[[], Interpreter]
+    ) -> None:
+        self._whole, self._population, self._make = whole, population, interpreter
+        self.seen: list[Node] = []
+
+    def __call__(self, node: Node) -> Ends | str:
+        if node.op == "from_end":
+            return self._not_there(node) or (0, int(WORD.max))
+        values = np.trunc(np.broadcast_to(self._exact(node), self._real(node).shape))
+        low, high = room(node)
+        with np.errstate(invalid="ignore"):
+            wrong = ~((values >= low) & (values <= high)) & self._real(node)
+        read = self._read(node, wrong, _FAR_FROM_A_ROOT)
+        if read.any():
+            return self._beyond(node, values, read)
+        held = np.nan_to_num(values[self._real(node)])
+        return _least_and_greatest(np.clip(held, low, high))
+
+    def _beyond(self, node: Node, values: np.ndarray, wrong: np.ndarray) -> str:
+        row, worst = int(np.argwhere(wrong)[0][0]) if node.ndim else 0, values[wrong].flat[0]
+        if not np.isfinite(worst):
+            return (
+                f"{node.origin} makes a whole number of {worst} in row {row}. Choose another "
+                "number there before it becomes whole (np.where), or correct the row"
+            )
+        width = min(32, 8 * node.dtype.itemsize)
+        return (
+            f"{node.origin} reckons with the whole number {int(worst):,} in row {row}, "
+            f"which does not fit in {width} bits. {_FIX}, or correct the row"
+        )
+
+    def _not_there(self, node: Node) -> str | None:
+        """What is wrong with places in an array."""
+        index, count = (np.asarray(self._compute(a)) for a in node.args)
+        held = np.broadcast_to(index, self._real(node).shape)
+        wrong = ((held >= count) | (held < -count)) & self._real(node)
+        if not wrong.any():
+            return None
+        row = int(np.argwhere(wrong)[0][0]) if node.ndim else 0
+        return (
+            f"{node.origin} asks for place {held[wrong].flat[0]:,} in row {row}, but there "
+            f"are {int(count):,}. Correct the row: places are counted from 0"
+        )
+
+    @functools.cached_property
+    def _interpreter(self) -> Interpreter:
+        return self._make()
+
+    def _compute(self, node: Node) -> Any:
+        self.seen.append(node)
+        return self._interpreter(node)
+
+    def _exact(self, node: Node) -> np.ndarray:
+        """The numbers of a node as they would be if there were room for them."""
+        args = [self._compute(a) for a in node.args]
+        if node.op == "astype":
+            return np.asarray(args[0])
+        if node.op == "left_shift":
+            return np.asarray(args[0], np.float64) * 2.0 ** np.asarray(args[1], np.float64)
+        if node.op == "invert":
+            return -1.0 - np.asarray(args[0], np.float64)
+        if node.op not in GROWS:
+            return np.asarray(apply(node.op, args, resolve(node, self._interpreter.sizes)))
+        many = 1 if node.op == "segment_sum" else len(args)
+        floats = [np.asarray(a, np.float64) for a in args[:many]]
+        return np.asarray(
+            apply(node.op, [*floats, *args[many:]], resolve(node, self._interpreter.sizes))
+        )
+
+    def _real(self, node: Node) -> np.ndarray:
+        """Which entries of a node are not padding."""
+        graph, sizes = node.graph, self._interpreter.sizes
+        entities = graph.entities(node.shape[0]) if node.ndim else ()
+        shape = tuple(graph.length(n, sizes) for n in node.shape)
+        if not entities:
+            return np.ones(shape, bool)
+        real = np.concatenate([np.asarray(self._population.mask(e)) for e in entities])
+        return np.broadcast_to(real.reshape(-1, *[1] * (node.ndim - 1)), shape)
+
+    def _read(self, node: Node, rows: np.ndarray, steps: int) -> np.ndarray:
+        """Those of some rows that a choice does not leave out before anybody has looked at them."""
+        if not steps or not rows.any() or node in self._whole.roots:
+            return rows
+        read = np.zeros_like(rows)
+        for user in self._users.get(node.index, ()):
+            if user.shape != node.shape or not OPS[user.op].elementwise:
+                return rows
+            here = rows
+            if user.op == "where" and user.args[0] is not node:
+                test = np.broadcast_to(self._compute(user.args[0]), rows.shape).astype(bool)
+                here = rows & ((user.args[1] is node) & test | (user.args[2] is node) & ~test)
+            read = read | self._read(user, here, steps - 1)
+        return read
+
+    @functools.cached_property
+    def _users(self) -> dict[int, list[Node]]:
+        users: dict[int, list[Node]] = {}
+        for node in reachable(list(self._whole.roots)):
+            for argument in dict.fromkeys(node.args):
+                users.setdefault(argument.index, []).append(node)
+        return users
 
 
 def _ends(values: jax.Array) -> Ends:
-    held = np.asarray(values)
-    return (int(held.min()), int(held.max())) if held.size else (0, 0)
+    return remembered([values], "ends", lambda: _least_and_greatest(np.asarray(values)))
 
 
-def fail_if_result_is_at_the_end(name: str, values: Any, expected: Any) -> None:
-    """No result is the largest whole number because a larger one was cut off.
-
-    Args:
-        expected: computes the same in 64 bits.
-
-    Raises:
-        BadInputError: a number that 32 bits do not hold.
-    """
-    if values.dtype.kind != "i" or is_traced(values):
-        return
-    wide = np.abs(np.asarray(values, np.int64)) >= WORD.max
-    if not wide.any():
-        return
-    right = np.asarray(expected())[: len(wide)]
-    cut = wide & (right != np.asarray(values))
-    if cut.any():
-        row = int(cut.argmax())
-        raise BadInputError(
-            f"{name} is {right[row]:,} in row {row}, which does not fit in 32 bits. Give it "
-            "another type (kind='float'), or correct the row"
-        )
+def _least_and_greatest(values: np.ndarray) -> Ends:
+    return (values.min().item(), values.max().item()) if values.size else (0, 0)

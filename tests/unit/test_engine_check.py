@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from test_engine_strata import OUTPUTS, SYSTEM, people
 
+from pejax import BadInputError
 from pejax.engine import SelfCheckError, build_system, compile, input_variable, load, rule
 from pejax.engine.graph import _support
 from pejax.engine.running import _emit, _runtime
@@ -181,5 +182,5 @@ def test_whole_numbers_that_overflow_are_found_where_they_are_largest(apart):
         if most < 2**31 / 100:
             assert program(program.parameters, rich)["cents"][at] == most
         else:
-            with pytest.raises(SelfCheckError, match=f"row {at}"):
+            with pytest.raises(BadInputError, match=f"row {at}"):
                 program(program.parameters, rich)

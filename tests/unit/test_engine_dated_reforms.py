@@ -1,6 +1,7 @@
 """A dated reform does the same as an edit of a program's numbers and written into the law."""
 
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from _engine_world import INCOME, people, system_of
 from hypothesis import given, settings, strategies as st
 
 from pejax.core._validate import BadInputError
-from pejax.engine import ReformWarning, compile, rule
+from pejax.engine import ReformWarning, UntraceableRule, compile, rule
 
 LAW = {
     "rate": {2020: 0.25, 2024: 0.5, 2026: 0.75},
@@ -118,3 +119,38 @@ def test_a_boolean_is_looked_at_on_days_of_its_own(dates, warns):
         warnings.simplefilter("always")
         compile(system, ["grant"], 2025, people())
     assert [w.category for w in met] == [ReformWarning] * warns
+
+
+# ---- reforms after which something is not there any more
+
+
+def total_of(names, person, period):
+    """As packages add up variables: of no names it is None."""
+    total: Any = None
+    for name in names:
+        total = person(name, period) if total is None else total + person(name, period)
+    return total
+
+
+@rule(entity="person")
+def gains(person, period, parameters):
+    law = parameters(period)
+    return np.maximum(total_of(law.sources, person, period), law.floor)
+
+
+GAINS = system_of(gains, law={"sources": ["income"], "floor": 0.0})
+
+
+def test_a_reform_that_empties_a_list_says_which_and_when():
+    with pytest.raises(UntraceableRule, match=r"The list sources is empty on 2025-01-01.*leave an"):
+        compile(GAINS.with_reform({"sources": []}), ["gains"], 2025, people())
+    kept = compile(GAINS.with_reform({"sources": ["income", "income"]}), ["gains"], 2025, people())
+    assert values(kept, kept.parameters)["gains"].tolist() == (2 * INCOME).tolist()
+
+
+@pytest.mark.parametrize("path", ["sources", "floor"])
+def test_a_reform_that_takes_a_value_out_says_which_and_when(path):
+    gone = GAINS.with_reform({path: {"2024-07-01": None}})
+    message = f"{path} has no value on 2025-01-01. It ends on 2024-07-01: give it a value"
+    with pytest.raises(UntraceableRule, match=message):
+        compile(gone, ["gains"], 2025, people())

@@ -1,6 +1,8 @@
 """Decisions that a program holds for other people than those of whom they were taken: only where
 the formula gives those the same on both ways."""
 
+import enum
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,8 +11,19 @@ from pejax import Population
 from pejax.engine import GuardMovedError, build_system, compile, input_variable, rule
 from pejax.engine.tracing._decisions import AT_MOST, OF_SOME
 
+
+class Tenure(enum.Enum):
+    OWNED = "owned"
+    RENTED = "rented"
+
+
 INPUTS = [
     input_variable("income", entity="person"),
+    input_variable("age", entity="person", kind="int"),
+    input_variable("is_blind", entity="person", kind="bool"),
+    input_variable(
+        "tenure", entity="household", kind="enum", vocabulary=Tenure, default=Tenure.OWNED
+    ),
     input_variable("state", entity="household", kind="int"),
 ]
 CA, NY, TX = 6, 36, 48
@@ -24,18 +37,21 @@ def people(states=(CA, NY, TX), members=4, income=None) -> Population:
         "person_id": np.arange(len(home)),
         "household_id": home,
         "income": 10.0 * np.arange(1, len(home) + 1) if income is None else income,
+        "age": np.resize([30, 31, 7, 8], len(home)),
+        "is_blind": False,
     }
     household = {
         "household_id": np.arange(len(states)),
         "household_weight": 1.0,
         "state": list(states),
+        "tenure": "OWNED",
     }
     return Population.from_frames(
         {"person": pd.DataFrame(person), "household": pd.DataFrame(household)}
     )
 
 
-LAW = {"here": 5.0, "there": 5.0}
+LAW = {"here": 5.0, "there": 5.0, "rich": 250_000.0}
 
 
 def program_of(formula, population=None, *others):
@@ -119,6 +135,74 @@ def test_a_branch_that_does_not_matter_elsewhere_is_held(formula, expected):
     program = program_of(formula)
     assert kinds(program) == [OF_SOME]
     assert value(program, people((NY, TX))) == expected
+
+
+# ---- who else decides, of whom nobody is there
+
+
+def the_old(household, params):
+    return household.any(household.members("age", 2025) >= 65)
+
+
+def the_blind(household, params):
+    return household.any(household.members("is_blind", 2025))
+
+
+def tenants(household, params):
+    return household("tenure", 2025) == Tenure.RENTED
+
+
+def those_of_one_age(household, params):
+    return household.any(household.members("age", 2025) == 97)
+
+
+def the_rich(household, params):
+    return household.any(household.members("income", 2025) > 1e6)
+
+
+def the_rich_by_law(household, params):
+    return household.sum(household.members("income", 2025)) > params.rich
+
+
+def the_rich_of_a_month(household, params):
+    return household.any(household.members("income", 2025) / 12 > params.rich)
+
+
+def a_bracket(household, params):
+    place = np.searchsorted(np.array([1e4, 5e5, 7e6]), household.members("income", 2025))
+    return household.any(place == 2)
+
+
+WHO = [
+    the_old,
+    the_blind,
+    tenants,
+    those_of_one_age,
+    the_rich,
+    the_rich_by_law,
+    the_rich_of_a_month,
+    a_bracket,
+]
+
+
+@pytest.mark.parametrize("who", WHO)
+def test_a_branch_that_matters_to_whom_nobody_is_is_decided_anew(who):
+    def given_to_some(household, state, params):
+        if (state == CA).any():
+            return np.where((state == CA) | who(household, params), 100.0, 0.0)
+        return 0.0 * state
+
+    assert kinds(program_of(given_to_some)) == ["bool"]
+
+
+@pytest.mark.parametrize("who", WHO)
+def test_a_branch_that_matters_to_some_of_its_state_is_held(who):
+    def given_to_some(household, state, params):
+        if (state == CA).any():
+            return np.where((state == CA) & who(household, params), 100.0, 0.0)
+        return 0.0 * state
+
+    assert kinds(program_of(given_to_some)) == [OF_SOME]
 
 
 def test_a_state_that_the_program_has_not_seen_is_decided_anew():

@@ -7,8 +7,11 @@ reads the variable later, in an order that nobody has written down.
 import numpy as np
 import pytest
 from _engine_rules import people, system
+from hypothesis import given, strategies as st
 
 from pejax.engine import UntraceableRule, compile, rule
+from pejax.engine.graph._ir import Graph
+from pejax.engine.tracing._array import Traced
 
 X = np.array([10.0, 20.0, 30.0, 40.0])
 
@@ -179,6 +182,228 @@ def a_number(income):
 )
 def test_an_own_array_is_changed_as_in_numpy(formula):
     assert value(formula) == formula(X.copy()).tolist()
+
+
+# ---- views, which share the values of their base
+
+
+def whole_view(income):
+    own = income * 1
+    view = own[:]
+    own[income > 15] = 0
+    return view
+
+
+def reversed_view_of_columns(income):
+    table = np.stack([income, income * 2], axis=1)
+    view = table[:, ::-1]
+    table[:, 0] = 7
+    return view[:, 1] + 0.0
+
+
+def column_of_the_transpose(income):
+    table = np.stack([income, income * 2], axis=1)
+    turned = table.T
+    table += 1
+    return turned[1]
+
+
+def another_shape(income):
+    own = income * 1
+    view = own.reshape(-1, 1)
+    own[income > 15] = 0
+    return view.sum(axis=1)
+
+
+def flat(income):
+    own = income * 1
+    view, other = own.ravel(), np.ravel(own)
+    own[income > 15] = 0
+    return view + other
+
+
+def the_same_array(income):
+    own = income * 1
+    other = np.asarray(own)
+    own[income > 15] = 0
+    return other
+
+
+def array_without_a_copy(income):
+    own = income * 1
+    other = np.asarray(own, dtype=float)
+    other[income > 15] = 0
+    return own
+
+
+def two_names_at_once(income):
+    first = second = income * 1
+    first[income > 15] = 0
+    second += 1
+    return first
+
+
+def view_of_a_view(income):
+    table = np.stack([income, income * 2], axis=1)
+    view = table.T[1][:, None]
+    table[income > 15] = 0
+    return view[:, 0] * 1
+
+
+def columns_of_a_loop(income):
+    table = np.stack([income, income * 2], axis=1)
+    columns = list(table.T)
+    table[:, 1] = 5
+    return columns[0] + columns[1]
+
+
+def broadcast(income):
+    own = income * 1
+    view = np.broadcast_to(own[:, None], (len(income), 2))
+    own[income > 15] = 0
+    return view.sum(axis=1)
+
+
+def before_and_after(income):
+    own = income * 1
+    view = own[:]
+    before = view + 0
+    own *= 2
+    after = view + 0
+    return before * 100 + after
+
+
+def added_into(income):
+    own = income * 1
+    same = np.add(own, 1, out=own)
+    same[income > 15] = 0
+    return own
+
+
+def chosen_rows_are_a_copy(income):
+    own = income * 1
+    chosen = own[income > 15]
+    own[income > 15] = 0
+    own[income > 15] += chosen
+    return own
+
+
+def a_list_of_columns_is_a_copy(income):
+    table = np.stack([income, income * 2], axis=1)
+    copied = table.T[[0, 1]]
+    table += 1
+    return copied[0] + copied[1]
+
+
+def what_astype_gives_is_a_copy(income):
+    own = income * 1
+    other, same = own.astype(float), own.copy()
+    own[income > 15] = 0
+    return other + same
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        whole_view,
+        reversed_view_of_columns,
+        column_of_the_transpose,
+        another_shape,
+        flat,
+        the_same_array,
+        array_without_a_copy,
+        two_names_at_once,
+        view_of_a_view,
+        columns_of_a_loop,
+        broadcast,
+        before_and_after,
+        added_into,
+        chosen_rows_are_a_copy,
+        a_list_of_columns_is_a_copy,
+        what_astype_gives_is_a_copy,
+    ],
+)
+def test_a_view_shows_what_its_array_becomes(formula):
+    assert value(formula) == formula(X.copy()).tolist()
+
+
+ROWS, COLUMNS = 101, 3
+VIEWS = [
+    lambda a: a[:],
+    lambda a: a[:, 1:],
+    lambda a: a[:, ::-1],
+    lambda a: a[..., -1:],
+    lambda a: a.T.T,
+    lambda a: a.reshape(-1, a.shape[1], 1)[:, :, 0],
+    lambda a: a.copy(),
+    lambda a: a + 1,
+]
+
+
+def change_some(a):
+    a[a[:, 0] > 50] = -3
+
+
+def change_a_column(a):
+    a[:, 0] = 9
+
+
+def change_all(a):
+    a *= 2
+
+
+STEPS = st.one_of(
+    st.tuples(st.sampled_from(VIEWS), st.integers(0, 9)),
+    st.sampled_from([change_some, change_a_column, change_all]),
+)
+
+
+@given(st.lists(STEPS, min_size=2, max_size=12))
+def test_views_and_changes_in_any_order(steps):
+    """The shadow of a trace is what numpy gives."""
+    start = np.arange(ROWS * COLUMNS, dtype=float).reshape(ROWS, COLUMNS)
+    node = Graph({"person": ROWS}).input("x", start.copy())
+    ours, theirs = [Traced(node)], [start.copy()]
+    for step in steps:
+        if isinstance(step, tuple):
+            form, of = step
+            ours.append(form(ours[of % len(ours)]))
+            theirs.append(form(theirs[of % len(theirs)]))
+        else:
+            step(ours[0])
+            step(theirs[0])
+    for one, other in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(one.node.shadow, other)
+
+
+def test_texts_that_are_made_texts_again_are_a_copy():
+    def renamed(income):
+        names = np.where(income > 15, "rich", "poor")
+        other = names.astype(str)
+        other[income > 35] = "richest"
+        return (names == "rich") * 1.0 + 10 * (other == "richest")
+
+    assert value(renamed) == [0, 1, 1, 11]
+
+
+def test_a_view_of_names_shows_new_names():
+    def renamed(income):
+        names = np.where(income > 15, "rich", "poor")
+        view = names[:]
+        names[income > 35] = "richest"
+        return (view == "rich") * 1.0 + 10 * (view == "richest")
+
+    assert value(renamed) == [0, 1, 1, 10]
+
+
+def test_the_links_of_a_population_are_not_changed():
+    def moved(household, income):
+        place = household.members_position
+        place += 1
+        return place * 1.0
+
+    with pytest.raises(UntraceableRule, match="changes the array of members_position in place"):
+        value(moved)
 
 
 def test_what_numpy_refuses_is_refused():

@@ -164,6 +164,66 @@ def test_a_place_that_is_not_there_is_refused(mate, place):
         value(program, people(mate))
 
 
+# ---- places made from floats
+
+
+def of_a_table(income):
+    table = np.stack([income.max() * 0, income.min(), income.min() * 2])
+    return table[np.maximum((income / 300).astype(int), 0)]
+
+
+def of_a_row(income):
+    return income[(income * 1.0).astype(int) - 1]
+
+
+def one_too_far(income):
+    return income[np.floor(income).astype(int) + 99]
+
+
+def of_its_columns(income):
+    table = np.stack([income, income * 2], axis=1)
+    return table[np.arange(len(income)), (income / 400).astype(int)]
+
+
+def written_to_its_columns(income):
+    table = np.stack([income, income * 2], axis=1)
+    table[np.arange(len(income)), (income / 400).astype(int)] = 5.0
+    return table.sum(axis=1)
+
+
+def written_to_rows(income):
+    found = income * 0
+    found[np.ceil(income / 800).astype(int) * 700] = 5.0
+    return found
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [of_a_table, of_a_row, one_too_far, of_its_columns, written_to_its_columns, written_to_rows],
+)
+def test_places_made_from_floats_are_there_or_refused(formula):
+    """A program that ran on people of whom all places are there meets others."""
+    program = program_of(formula)
+    for income in (INCOME, np.minimum(INCOME, 500.0)):
+        given = people().with_columns("person", income=income)
+        try:
+            right = formula(income.copy())
+        except IndexError:
+            with pytest.raises(BadInputError, match=r"asked asks for place [\d,]+ in row"):
+                value(program, given)
+        else:
+            np.testing.assert_array_equal(value(program, given), right)
+
+
+def test_a_column_from_the_end_and_of_the_selected_rows():
+    def chosen(income, mate):
+        table = np.stack([income, income * 2], axis=1)
+        table[np.arange(len(income)), -1 - (mate > 500)] = 0.0
+        return table[np.arange(len(income)), np.where(mate > 800, -1, 0)]
+
+    np.testing.assert_array_equal(value(program_of(chosen)), chosen(INCOME, MATE))
+
+
 def test_a_smaller_population_has_its_own_end():
     program = program_of(always_the_last)
     assert (value(program, people(persons=17)) == 17).all()

@@ -255,22 +255,6 @@ def _between(mine: _Values, low: np.ndarray, high: np.ndarray, found: np.ndarray
 # ---- what is to blame
 
 
-class Watching(Interpreter):
-    """Numpy that notes by variable a whole number that 32 bits do not hold."""
-
-    def __init__(self, *given: Any, outgrown: dict[str, int], **how: Any) -> None:
-        super().__init__(*given, **how)
-        self._outgrown = outgrown
-
-    def _run(self, node: Node, args: list[Any]) -> Any:
-        value = super()._run(node, args)
-        if node.dtype.kind == "i" and node.op not in ("constant", "input") and np.size(value):
-            most = max(np.max(value), -(np.min(value) + 1))
-            if most > np.iinfo(np.int32).max:
-                self._outgrown.setdefault(node.origin, int(most))
-        return value
-
-
 PASSES: Mapping[str, Mapping[str, Any]] = {
     "machine code that was kept": {"kept": False},
     "the law of a stratum on its own rows": {"kept": False, "apart": False},
@@ -298,10 +282,6 @@ def _error(
 
 def _culprit(mine: _Values, i: int, expected: np.ndarray, wrong: np.ndarray) -> str:
     """The pass without which the program is right; else the emission in JAX itself."""
-    outgrown: dict[str, int] = {}
-    mine.numpy(Watching, outgrown=outgrown)
-    for variable, value in outgrown.items():
-        return f"the whole number {value:,} of {variable}, which does not fit in 32 bits"
     for name, how in PASSES.items():
         again = mine.compiled(**how)[i]
         if not (mine.apart(again, expected) & wrong).any():

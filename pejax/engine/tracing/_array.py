@@ -26,6 +26,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from ..graph._ir import Graph
 from ..graph._node import Node
 from . import _indexing, _names, _rows, _words
+from ._in_place import InPlace
 
 
 class Untraceable(Exception):
@@ -49,7 +50,7 @@ def deciding(decider: Decider) -> Iterator[None]:
         _decider.reset(token)
 
 
-class Traced(NDArrayOperatorsMixin):
+class Traced(InPlace, NDArrayOperatorsMixin):
     """A symbolic numpy array, one entry a row of an entity (or a scalar).
 
     Args:
@@ -115,7 +116,7 @@ class Traced(NDArrayOperatorsMixin):
             return self
         if self.mask is not None:
             raise Untraceable("the transpose of selected rows")
-        return Traced(self.graph.apply("transpose", self.node), self.vocabulary, owner=self.lender)
+        return self.shown(lambda node: self.graph.apply("transpose", node))
 
     @property
     def values(self) -> Traced:
@@ -139,8 +140,7 @@ class Traced(NDArrayOperatorsMixin):
         rows = self.node.shape[0]
         if self.graph.entities(rows):
             return _names.each_name(self)
-        parts = (self.graph.getitem(self.node, i) for i in range(rows))
-        return (Traced(p, self.vocabulary, owner=self.lender if p.ndim else None) for p in parts)
+        return (self[i] for i in range(rows))
 
     def __hash__(self) -> int:
         """A parameter is looked up in sets and dictionaries by what it is: a decision."""
@@ -225,63 +225,6 @@ class Traced(NDArrayOperatorsMixin):
             return Traced(self.graph.apply("invert", same), mask=mask_of([self, other]))
         return NDArrayOperatorsMixin.__ne__(self, other)
 
-    # ---- changes in place: of the object, which other names may have; nodes never change
-
-    @property
-    def lender(self) -> str:
-        """Whose array a view of this one is."""
-        return self.owner or "another array, of which it is a view,"
-
-    def fail_if_not_own(self) -> None:
-        """What a formula changes in place is its own array."""
-        if self.owner is not None:
-            raise Untraceable(
-                f"it changes the array of {self.owner} in place, which others read before or after:"
-                " change a copy, x = x.copy()"
-            )
-
-    def become(self, result: Traced) -> Traced:
-        """Hold a result in this array's own type; of a single number, make another."""
-        if not self.ndim:
-            return result
-        self.fail_if_not_own()
-        if not np.can_cast(result.node.dtype, self.node.dtype, "same_kind"):
-            raise TypeError(f"{result.node.dtype} in place of an array of {self.node.dtype}")
-        if result.node.shape != self.node.shape:
-            raise ValueError("an array of another shape in place of this one")
-        self.node, self.mask = self.graph.astype(result.node, self.node.dtype), result.mask
-        return self
-
-    def __iadd__(self, other: Any) -> Traced:
-        return self.become(self + other)
-
-    def __isub__(self, other: Any) -> Traced:
-        return self.become(self - other)
-
-    def __imul__(self, other: Any) -> Traced:
-        return self.become(self * other)
-
-    def __itruediv__(self, other: Any) -> Traced:
-        return self.become(self / other)
-
-    def __ifloordiv__(self, other: Any) -> Traced:
-        return self.become(self // other)
-
-    def __imod__(self, other: Any) -> Traced:
-        return self.become(self % other)
-
-    def __ipow__(self, other: Any) -> Traced:
-        return self.become(self**other)
-
-    def __iand__(self, other: Any) -> Traced:
-        return self.become(self & other)
-
-    def __ior__(self, other: Any) -> Traced:
-        return self.become(self | other)
-
-    def __ixor__(self, other: Any) -> Traced:
-        return self.become(self ^ other)
-
     # ---- indexing
 
     def __getitem__(self, key: Any) -> Traced:
@@ -295,14 +238,14 @@ class Traced(NDArrayOperatorsMixin):
     def astype(self, dtype: Any, copy: bool = True) -> Traced:
         kind = np.dtype(dtype).kind if dtype not in (str, object) else "U"
         if kind in "UOS":
-            return self
+            return self.copy() if copy else self
         if isinstance(self.vocabulary, tuple):
             numbers = np.array([float(n) if n else 0.0 for n in self.names])
             codes = self.graph.apply("take", numbers, self.node)
             return Traced(self.graph.astype(codes, dtype), mask=self.mask)
         result = self.graph.astype(self.node, dtype)
-        if result is self.node and self.vocabulary is None and not copy:
-            return self
+        if result is self.node and not copy:
+            return self if self.vocabulary is None else self.view()
         _words.check("astype", result, [self.node])
         return Traced(result, mask=self.mask)
 
@@ -310,7 +253,7 @@ class Traced(NDArrayOperatorsMixin):
         return Traced(self.node, tuple(self.names), self.mask)
 
     def decode(self) -> Traced:
-        return self
+        return self.copy()
 
     def copy(self) -> Traced:
         return Traced(self.node, self.vocabulary, self.mask)
@@ -325,7 +268,13 @@ class Traced(NDArrayOperatorsMixin):
     def view(self, kind: type = np.ndarray) -> Traced:
         if not (isinstance(kind, type) and issubclass(kind, np.ndarray)):
             raise Untraceable("a view of an array's bits")
-        return Traced(self.node, mask=self.mask, owner=self.lender)
+        return self.shown(lambda node: node, named=False)
+
+    def shown(self, form: Callable[[Node], Node], named: bool = True) -> Traced:
+        """A view of this array, of which `form` gives the node."""
+        from ._views import view
+
+        return view(self, form, named)
 
     def sum(self, axis: int | None = None, dtype: Any = None, **how: Any) -> Any:
         return np.sum(self, axis, dtype, **how)

@@ -27,7 +27,7 @@ _OURS = __name__.rpartition(".")[0]
 
 def class_of(x: Any) -> type:
     """The class that a value has in the source engine."""
-    if type(x) is not _array.Traced:
+    if not issubclass(type(x), _array.Traced):
         return int if isinstance(x, Rows) else type(x)
     if x.node.ndim:
         return np.ndarray

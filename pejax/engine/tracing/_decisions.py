@@ -62,12 +62,12 @@ class People:
         everybody: computes nodes for shadow sizes.
         strata: a column by whose values the law divides households.
         some: the same for some households outside of given strata, as they are and with other
-            amounts.
+            values, on both sides of the thresholds in given nodes too.
     """
 
     everybody: Callable[[dict[str, int]], Interpreter]
     strata: Strata | None
-    some: Callable[[dict[str, int], Collection[int]], Sequence[Interpreter]]
+    some: Callable[[dict[str, int], Collection[int], Sequence[Node]], Sequence[Interpreter]]
 
 
 class Decisions:
@@ -202,7 +202,8 @@ class Decisions:
         amounts that the formulas do not stand are no proof."""
         where = tuple(sorted(without))
         if where not in self._some:
-            self._some = {where: self._people.some(self._graph.sizes, where)}
+            compared = [side.node for _, *pair in self._pairs for side in pair]
+            self._some = {where: self._people.some(self._graph.sizes, where, compared)}
         with contextlib.suppress(ValueError, IndexError, TypeError):
             return all(
                 _same(_named(one, compute(one.node)), _named(other, compute(other.node)))

@@ -281,6 +281,7 @@ class Simulation(Branching):
 
     def _refuse(self, variable: Variable, period: Any, failure: Exception) -> Traced:
         """Note why a formula cannot be traced, and go on with the default to find the others."""
+        self.trace_state.ledger.explain(variable.name, failure)
         notes = getattr(failure, "__notes__", ())
         reason = ". ".join([f"for {period}: {type(failure).__name__}: {failure}", *notes])
         self.trace_state.refused.setdefault(variable.name, reason)

@@ -134,11 +134,11 @@ class GroupView(EntityView):
 
     @property
     def members_entity_id(self) -> Traced:
-        return Traced(self.links.group)
+        return Traced(self.links.group, owner="members_entity_id")
 
     @property
     def members_position(self) -> Traced:
-        return Traced(self.links.position)
+        return Traced(self.links.position, owner="members_position")
 
     def __call__(self, name: str, period: Any, options: Any = None) -> Any:
         if self.simulation.variable(name).entity == self.simulation.system.person:

@@ -15,7 +15,7 @@ from ..graph._node import Node
 from ..graph._ops import NO_PLACE, index_key
 from ..graph._structure import is_link_of
 from ._names import is_name, unify
-from ._places import places
+from ._places import own_columns, places
 
 if TYPE_CHECKING:
     from ._array import Traced
@@ -53,7 +53,7 @@ def get(array: Traced, key: Any) -> Traced:
         return Traced(graph.apply("take", array.node, chosen), array.vocabulary)
     if not isinstance(key, Traced):
         _fail_if_rows_by_number(array, key)
-        return Traced(graph.getitem(array.node, key), array.vocabulary, array.mask, array.lender)
+        return array.shown(lambda node: graph.getitem(node, key))
     if key.node.dtype == np.bool_:
         return Traced(array.node, array.vocabulary, mask=_selected(array, key))
     if not _is_beginning(array.mask):
@@ -202,11 +202,10 @@ def _get_in_row(array: Traced, key: tuple[Any, ...]) -> Traced:
         part = graph.getitem(array.node, (slice(None), column))
         return Traced(part, array.vocabulary, mask=rows.node)
     _fail_unless_every_row(rows.node)
-    options = columns_of(array.node)
-    chosen = options[-1]  # numpy refuses any other column
+    options, places = columns_of(array.node), own_columns(array, column, column.mask)
+    chosen = options[-1]
     for j, option in reversed(list(enumerate(options[:-1]))):
-        here = _names_column(column.node, j, len(options))
-        chosen = graph.apply("where", here, option, chosen)
+        chosen = graph.apply("where", graph.apply("equal", places, j), option, chosen)
     return Traced(chosen, array.vocabulary, column.mask)
 
 
@@ -220,21 +219,14 @@ def _put_in_row(array: Traced, key: tuple[Any, ...], value: Any) -> Node:
         new = graph.astype(graph.apply("where", test, value, part), array.node.dtype)
         return graph.apply("set", array.node, new, key=index_key(whole))
     _fail_unless_every_row(rows.node)
-    new_columns = []
+    new_columns, places = [], own_columns(array, column, rows.mask)
     for j, old in enumerate(columns_of(array.node)):
-        test = _names_column(column.node, j, array.node.shape[1])
+        test = graph.apply("equal", places, j)
         if rows.mask is not None:
             test = graph.apply("bitwise_and", rows.mask, test)
         new = graph.apply("where", test, value, old)
         new_columns.append(graph.astype(new, array.node.dtype))
     return graph.apply("stack", *new_columns, axis=1)
-
-
-def _names_column(column: Node, place: int, many: int) -> Node:
-    """Where a column's number is `place`, counted from the first or from the last."""
-    graph = column.graph
-    first = graph.apply("equal", column, place)
-    return graph.apply("bitwise_or", first, graph.apply("equal", column, place - many))
 
 
 def sorted_rows(node: Node) -> Node:

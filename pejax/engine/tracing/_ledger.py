@@ -37,7 +37,8 @@ class Leaf:
 
 
 class Ledger:
-    """Collects every parameter that a trace reads; `looked`, when it read a static value.
+    """Collects every parameter that a trace reads; `looked`, when it read a static value; `empty`,
+    by variable the lists without an entry that it read, and when.
 
     Args:
         graph: where its nodes live.
@@ -61,6 +62,7 @@ class Ledger:
         self.leaves: dict[str, Leaf] = {}
         self.static: dict[str, Any] = {}
         self.looked: dict[str, set[str]] = {}
+        self.empty: dict[str, dict[str, str]] = {}
 
     def read(self, parameter: LawParameter, instant: str) -> Any:
         """The value in force: traced if it is a number."""
@@ -83,9 +85,12 @@ class Ledger:
         return self.missing(f"{node.path}.{name}", instant)
 
     def not_in_force(self, parameter: LawParameter, instant: str) -> Exception:
-        """The same for a number without a value yet; it says which dates have one."""
+        """The same for a number without a value, yet or any more; it says which dates have one."""
         problem = self.missing(parameter.path, instant)
         dates = [start for start, value in parameter.entries if value is not None]
+        if dates and dates[0] < instant:
+            problem.add_note(f"It ends on {parameter.start(instant)}: give it a value from then on")
+            return problem
         begins = f"It begins on {dates[0]}" if dates else "It is never in force"
         problem.add_note(f"{begins}: compile for a year in which every number has a value")
         return problem
@@ -93,7 +98,19 @@ class Ledger:
     def fixed(self, parameter: LawParameter, value: Any, instant: str) -> None:
         """Note a value that a formula takes as it is: no reform of the program can change it."""
         self.static[parameter.path] = value
+        if isinstance(value, list | tuple) and not value and self.graph.origin:
+            self.empty.setdefault(self.graph.origin[-1], {})[parameter.path] = instant
         self.looked.setdefault(parameter.path, set()).add(instant)
+
+    def explain(self, variable: str, failure: Exception) -> None:
+        """Add to a formula's error the lists without an entry that it met: a sum over none of them
+        is nothing, not 0."""
+        if isinstance(failure, TypeError):
+            for path, instant in self.empty.get(variable, {}).items():
+                failure.add_note(
+                    f"The list {path} is empty on {instant}, and the formula does not provide for "
+                    "that: leave an entry in it, or put one that is zero for everybody"
+                )
 
     def _leaf(self, parameter: LawParameter, instant: str, value: float) -> Leaf:
         if self._is_of_other_rules(parameter, instant, value):

@@ -108,10 +108,8 @@ def ufunc_call(
     mask = mask_of([*inputs, where, *(out or ())])
     if out and not isinstance(out[0], Traced):
         raise Untraceable(f"numpy.{name} into a plain array")
-    if out:
-        out[0].fail_if_not_own()
-        out[0].node, out[0].mask = graph.astype(result, out[0].node.dtype), mask
-    return Traced(result, mask=mask)
+    made = Traced(result, mask=mask)
+    return out[0].become(made) if out else made
 
 
 def graph_of(x: Any) -> Graph:
@@ -383,7 +381,7 @@ def _broadcast_to(x: Traced, shape: Any, **other: Any) -> Traced:
     target = shadow_shape(x.graph, shape)
     if x.mask is not None and target != x.node.shape:
         raise Untraceable("numpy.broadcast_to of selected rows")
-    return Traced(x.graph.broadcast(x.node, target), x.vocabulary, x.mask)
+    return x.shown(lambda node: x.graph.broadcast(node, target))
 
 
 @handles("lexsort")

@@ -56,8 +56,33 @@ def _is_within(index: Node, table: Node, known: dict[int, bool]) -> bool:
     """Whether every place is known to be there: a number of the table's rows, never below zero."""
     length = table.shape[0]
     if not table.graph.entities(length):
-        return index.dtype.kind == "b" or _is_never_negative(index, known)
+        return _is_never_negative(index, known) and _most(index) < length
     return index.index in row_numbers(reachable([index])) and _is_never_negative(index, known)
+
+
+def _most(index: Node) -> float:
+    """The largest place that an index can have by what it is, whoever the people are."""
+    if index.dtype.kind == "b" or index.op == "constant":
+        return 1 if index.dtype.kind == "b" else np.max(index.shadow, initial=0)
+    if index.op == "search":
+        return index.args[0].shape[0]
+    if index.op == "where":
+        return max(map(_most, index.args[1:]))
+    if index.op == "minimum":
+        return min(map(_most, index.args))
+    if index.op in ("astype", "broadcast", "take"):
+        return _most(index.args[0])
+    return np.inf
+
+
+def own_columns(array: Traced, column: Traced, rows: Node | None) -> Node:
+    """For every row the number of its column, counted from the first; of the selected rows."""
+    graph, index = array.graph, column.node
+    if rows is not None:
+        index = graph.apply("where", rows, index, 0)
+    if _is_never_negative(index, {}) and _most(index) < array.node.shape[1]:
+        return index
+    return graph.apply("from_end", index, array.node.shape[1], beyond="near")
 
 
 def _is_never_negative(node: Node, known: dict[int, bool]) -> bool:

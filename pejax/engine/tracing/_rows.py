@@ -149,7 +149,7 @@ def reshaped(x: Any, shape: Any) -> Any:
     moved = x.mask is not None and result.shape[:1] != node.shape[:1]
     if moved or _columns(graph, node.shape) != _columns(graph, result.shape):
         raise _array.Untraceable("a reshape that mixes rows")
-    return _array.Traced(result, x.vocabulary, x.mask, x.lender)
+    return x.shown(lambda now: graph.apply("reshape", now, shape=target))
 
 
 def _is_rest(n: Any) -> bool:

@@ -59,9 +59,9 @@ class Numpy:
             return _Ufunc(original)
         return original
 
-    def array(self, x: Any, dtype: Any = None, **kwargs: Any) -> Any:
+    def array(self, x: Any, dtype: Any = None, copy: Any = True, **kwargs: Any) -> Any:
         made = self.asarray(x, dtype, **kwargs)
-        return made.copy() if made is x else made
+        return made.copy() if copy and made is held(x) else made
 
     def asarray(self, x: Any, dtype: Any = None, **kwargs: Any) -> Any:
         if isinstance(x, Repeated):
