@@ -28,6 +28,9 @@ _FAR_FROM_A_ROOT = 8
 _MOST_LAWS = 16
 """Laws of which it is remembered for one population whether their whole numbers fit."""
 
+_NEAR = 4.0
+"""How many times as large a parameter may become before the whole numbers are looked at again."""
+
 
 def fail_if_literals_are_beyond(roots: Sequence[Node]) -> None:
     """No formula has a literal that becomes another number.
@@ -75,42 +78,52 @@ def outgrown(
     answers: list[Answer] = remembered(
         [*columns.values(), *population.links.values()], ("whole", whole.token), list
     )
-    law = np.asarray(parameters.values)
+    values = np.asarray(parameters.values, np.float64)
     for answer in answers:
-        if answer.holds_under(law):
+        if answer.holds_under(values):
             return answer.problem
-    rows = population.schema.sizes
+    low, high = _around(values)
+    position, rows = parameters.index.position, population.schema.sizes
     given = Given(
         columns={name: _ends(columns[name]) for name in whole.columns},
-        law={name: float(law[parameters.index.position[name]]) for name in whole.parameters},
+        law={n: (float(low[k]), float(high[k])) for n in whole.parameters for k in [position[n]]},
         sizes={n: rows[entity] for entity, n in graph_sizes.items()},
     )
     look = Look(whole, population, interpreter)
     problem = whole.survey(given, look)
+    exact = np.array([position[name] for name in parameters_of(look.seen)], int)
+    low[exact] = high[exact] = values[exact]
+    places = np.union1d(exact, [position[name] for name in whole.parameters]).astype(int)
     del answers[: len(answers) - _MOST_LAWS + 1]
-    answers.append(_answer(problem, (*whole.parameters, *parameters_of(look.seen)), parameters))
+    answers.append(Answer(problem, places, low[places], high[places]))
     return problem
+
+
+def _around(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Ends around the parameters, so that most reforms ask nothing new: a quarter of each to four
+    times as much, and up to one where it is zero."""
+    ends = values / _NEAR, np.where(values == 0, 1.0, values * _NEAR)
+    return np.minimum(*ends), np.maximum(*ends)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Answer:
-    """What is wrong with the whole numbers of some people under a law.
+    """What is wrong with the whole numbers of some people under some laws.
 
     Attributes:
-        places, law: where the parameters lie on which it depends, and what they were.
+        places: where the parameters lie on which it depends.
+        low, high: the ends of each between which it holds.
     """
 
     problem: str | None
     places: np.ndarray
-    law: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
 
-    def holds_under(self, law: np.ndarray) -> bool:
-        return np.array_equal(law[self.places], self.law)
-
-
-def _answer(problem: str | None, names: Sequence[str], parameters: Parameters) -> Answer:
-    places = np.array([parameters.index.position[name] for name in dict.fromkeys(names)], int)
-    return Answer(problem, places, np.asarray(parameters.values)[places])
+    def holds_under(self, values: np.ndarray) -> bool:
+        held = values[self.places]
+        same = np.isnan(held) & np.isnan(self.low)
+        return bool(np.all((held >= self.low) & (held <= self.high) | same))
 
 
 class Look:

@@ -56,12 +56,12 @@ class Given:
 
     Attributes:
         columns: the least and the greatest value of each column.
-        law: the value of each parameter.
+        law: between which ends each parameter lies.
         sizes: shadow size to row count.
     """
 
     columns: Mapping[str, Ends]
-    law: Mapping[str, float]
+    law: Mapping[str, Ends]
     sizes: Mapping[int, int]
 
     @property
@@ -197,8 +197,8 @@ def _of_leaf(node: Node, given: Given) -> Ends | None:
     if node.op == "input":
         return (0, given.rows) if is_structure(node) else given.columns.get(name_of(node))
     if node.op == "parameter":
-        value = given.law.get(name_of(node), node.shadow)
-        return (value, value) if math.isfinite(value) else None
+        low, high = given.law.get(name_of(node), (node.shadow, node.shadow))
+        return (low, high) if math.isfinite(low) and math.isfinite(high) else None
     values = np.asarray(node.shadow)
     if not values.size:
         return (0, 0)
