@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from _fuzz_junk import JUNK
-from _fuzz_rounds import told_or_answered
+from _fuzz_rounds import of_the_caller, told_or_answered
 from hypothesis import strategies as st
 
 from pejax import Population, calibrate as cal, datasets, engine, gates, impute, stats
@@ -111,6 +111,7 @@ FACES = {
 }  # fmt: skip
 LARGE = {"n_items", "n_estimators", "epochs", "n_jobs", "budget", "max_steps", "batch", "points"}
 LARGE |= {"groups"}
+CALLED = {"progress", "l0_lambda", "group_lambda", "temperature"}  # functions may stand there
 
 
 @st.composite
@@ -121,6 +122,8 @@ def calls(draw):
     value = draw(JUNK)
     if argument in LARGE and isinstance(value, int):
         value = min(value, 50)  # more is sound, and slow
+    if argument in CALLED:
+        value = of_the_caller(value)
     return face, argument, value
 
 
