@@ -182,9 +182,9 @@ def test_what_is_missing_in_a_table_is_an_empty_cell():
 
 def test_what_no_table_can_show_is_refused_by_name():
     table = pd.DataFrame({"cost": [1.5, "many"]})
-    with pytest.raises(BadInputError, match="column 'cost', row 1: 'many' has no format ',.1f'"):
+    with pytest.raises(BadInputError, match=r"column 'cost', row 1: 'many' has no format ',.1f'"):
         rp.table(table, formats={"cost": ",.1f"})
-    with pytest.raises(BadInputError, match="frame is a list. Give a pandas DataFrame"):
+    with pytest.raises(BadInputError, match=r"frame is a list. Give a pandas DataFrame"):
         rp.table([1.5])
     with pytest.raises(BadInputError, match="two columns named 'a'"):
         rp.table(pd.DataFrame([[1, 2]], columns=["a", "a"]))
