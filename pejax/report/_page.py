@@ -3,10 +3,10 @@
 import html
 import math
 import re
-from collections.abc import Hashable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..core._arguments import check_table, shown
+from ..core._arguments import as_instance, at_least, check_table, shown
 from ..core._validate import BadInputError, require
 from ._drawing import Chart
 from ._theme import FONT
@@ -162,7 +162,8 @@ def table(
     NaN, pandas' NA and NaT) is an empty cell.
 
     Raises:
-        BadInputError: no DataFrame; two columns of a name; a value that its format does not fit.
+        BadInputError: no DataFrame; two columns of a name; arguments of another kind; a value that
+            its format does not fit.
 
     >>> import pandas as pd
     >>> shown = table(pd.DataFrame({"cost": [1234.5, 0.2]}), formats={"cost": ",.1f"}, rows=1)
@@ -170,8 +171,10 @@ def table(
     (True, True)
     """
     check_table(frame, "frame")
-    formats = formats or {}
-    first = frame if rows is None else frame.head(rows)
+    as_instance(caption, str, "caption", "Give a text.")
+    formats = {} if formats is None else formats
+    as_instance(formats, Mapping, "formats", 'Give a format a column: {"cost": ",.1f"}.')
+    first = frame if rows is None else frame.head(at_least(0, "rows")(rows))
     numeric = {name: frame[name].dtype.kind in "fiu" for name in frame.columns}
     classes = {name: ' class="n"' if numeric[name] else "" for name in frame.columns}
     head = "".join(f"<th{classes[n]}>{html.escape(_title(n))}</th>" for n in frame.columns)
@@ -202,7 +205,7 @@ def _breakable(text: str) -> str:
     return re.sub(r"(?<=[a-z\]])([._])(?=[a-zA-Z])", r"\1<wbr>", html.escape(text))
 
 
-def _cell(value: object, column: Hashable, row: int, formats: Mapping[str, str]) -> str:
+def _cell(value: object, column: Any, row: int, formats: Mapping[str, str]) -> str:
     if _is_missing(value):
         return ""
     form = formats.get(column)

@@ -85,7 +85,8 @@ def _exactly(x: Numbers) -> np.ndarray:
 
 def _fractions(x: Numbers) -> np.ndarray:
     """Python's own numbers, which subtract exactly."""
-    return np.frompyfunc(Fraction, 1, 1)(x) if x.dtype.kind == "f" else _exactly(x)
+    exact = np.frompyfunc(Fraction, 1, 1)(x) if x.dtype.kind == "f" else _exactly(x)
+    return np.asarray(exact, object)
 
 
 class _Split(NamedTuple):
@@ -101,8 +102,9 @@ class _Split(NamedTuple):
 
     def beside(self, other: "_Split") -> "_Split":
         """The numbers of both in one row."""
-        pairs = zip(self[:2], other[:2], strict=True)
-        return _Split(*(jnp.concatenate([x.ravel(), y.ravel()]) for x, y in pairs), self.unit)
+        high = jnp.concatenate([self.high.ravel(), other.high.ravel()])
+        low = jnp.concatenate([self.low.ravel(), other.low.ravel()])
+        return _Split(high, low, self.unit)
 
     def at(self, places: Array | slice) -> "_Split":
         """Those at some places."""
@@ -128,4 +130,4 @@ def _split(x: Numbers) -> _Split:
         x = floats(x, xp)
     low = xp.fmod(xp.where(xp.isfinite(x), x, 0), x.dtype.type(unit))
     high = floats(x - low, xp) / unit  # of whole numbers a multiple of the unit, so nothing is lost
-    return _Split(floats(high, jnp), floats(low, jnp), unit)
+    return _Split(jnp.asarray(floats(high, jnp)), jnp.asarray(floats(low, jnp)), unit)

@@ -186,5 +186,8 @@ def test_what_no_table_can_show_is_refused_by_name():
         rp.table(table, formats={"cost": ",.1f"})
     with pytest.raises(BadInputError, match=r"frame is a list. Give a pandas DataFrame"):
         rp.table([1.5])
+    for argument in ({"formats": [",.1f"]}, {"rows": -1}, {"caption": 5}):
+        with pytest.raises(BadInputError, match=next(iter(argument))):
+            rp.table(table, **argument)
     with pytest.raises(BadInputError, match="two columns named 'a'"):
         rp.table(pd.DataFrame([[1, 2]], columns=["a", "a"]))
