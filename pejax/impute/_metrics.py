@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from jaxtyping import ArrayLike, Real
 
 from .. import stats
+from ..core._validate import BadInputError
 from ..stats._distribution import mean_of, ordered_by, part_on_top, quantile_of
 from ..stats._weighted import (
     Numbers,
@@ -47,7 +48,9 @@ def compare(
     >>> compare([0.0, 4.0], [0.0, 2.0], levels=())[0]
     {'statistic': 'mean', 'imputed': 2.0, 'truth': 1.0}
     """
-    asked = levels_of(tuple(levels))
+    asked = levels_of(levels)
+    if asked.ndim != 1:
+        raise BadInputError(f"levels has shape {asked.shape}. Give a list of levels.")
     columns: dict[str, dict[str, float]] = {}
     for side, given, name, w in (
         ("imputed", imputed, "weights", weights),

@@ -71,9 +71,22 @@ def read_parquet(
 
 
 def write_table(frame: "pd.DataFrame", path: Path) -> None:
-    """One table, with a checksum for every page of values."""
+    """One table, with a checksum for every page of values.
+
+    Raises:
+        BadInputError: a column of a type that parquet does not have.
+    """
     require("pyarrow", "io")
-    frame.to_parquet(path, index=False, write_page_checksum=True)
+    import pyarrow.lib
+
+    try:
+        frame.to_parquet(path, index=False, write_page_checksum=True)
+    except pyarrow.lib.ArrowException as problem:
+        reason = ". ".join(str(part) for part in problem.args)
+        raise BadInputError(
+            f"parquet does not hold this table ({reason}). Convert the column, to float32 or to"
+            " text for example."
+        ) from problem
 
 
 def read_table(path: Path) -> "pd.DataFrame":

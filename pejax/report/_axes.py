@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from ._numbers import labels, places
 
 _DECADES = 8  # of a logarithmic axis that all have a label
+_FAR = 1e300  # the largest number that has a place; its inverse is the least on a logarithmic axis
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,8 +79,8 @@ def linear(
     low, high = _ends(values)
     if zero:
         low, high = min(low, 0.0), max(high, 0.0)
-    if high - low <= 1e-12 * max(abs(low), abs(high)):
-        room = 0.5 * abs(high) or 0.5
+    if high - low <= max(1e-12 * max(abs(low), abs(high)), 1 / _FAR):
+        room = 0.5 * abs(high) if abs(high) > 1 / _FAR else 0.5
         low, high = (low - room * (low != 0 or not zero), high + room)
     at = places(low, high)
     if tight:
@@ -104,7 +105,7 @@ def logarithmic(
     >>> logarithmic("weight ratio", [0.01, 100]).names
     ('0.01', '0.1', '1', '10', '100')
     """
-    low, high = _ends(values, above=0.0, other=(1.0, 10.0))
+    low, high = (max(end, 1 / _FAR) for end in _ends(values, above=0.0, other=(1.0, 10.0)))
     if round_ends or high <= low * (1 + 1e-9):
         low, high = 10.0 ** math.floor(math.log10(low)), 10.0 ** math.ceil(math.log10(high))
         high = max(high, 10 * low)
@@ -114,6 +115,9 @@ def logarithmic(
     if len(at) < 3:
         at = [m * 10.0**k for k in range(first - 1, last + 1) for m in (1, 2, 5)]
         at = [tick for tick in at if low * (1 - 1e-9) <= tick <= high * (1 + 1e-9)]
+    if len(at) < 2:
+        at = [tick for tick in places(low, high).tolist() if low <= tick <= high]
+        return Axis(title, low, high, tuple(at), tuple(labels(np.array(at), form)), log=True)
     names = [labels(np.array([0.0, tick]), form)[1] for tick in at]
     return Axis(title, low, high, tuple(at), tuple(names), log=True)
 
@@ -126,5 +130,5 @@ def _ends(
     """The least and the largest finite value; `other` if there is none."""
     parts = values if isinstance(values, list | tuple) else [values]
     held = np.concatenate([np.empty(0), *(np.ravel(np.asarray(p, float)) for p in parts)])
-    held = held[np.isfinite(held) & (held > above)]
+    held = np.clip(held[np.isfinite(held) & (held > above)], -_FAR, _FAR)
     return (float(held.min()), float(held.max())) if len(held) else other

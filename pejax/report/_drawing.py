@@ -256,7 +256,7 @@ def frame(
         pad: pixels inside of the frame, left and right of the marks.
     """
     legend = legend or {}
-    longest = _LONGEST if isinstance(y, Bands) else 120
+    longest = _LONGEST if isinstance(y, Bands) else 160
     left = _MARGIN + 8 + min(max(map(width, y.names), default=0.0), longest)
     top = 16 + (_LINE if y.title else 0) + _LINE * _lines(legend)
     inner = row * max(len(y.names), 1) if isinstance(y, Bands) else _PLOT

@@ -8,6 +8,8 @@ _LARGE = ((1e12, "tn"), (1e9, "bn"), (1e6, "m"))
 _ROUND = (1.0, 2.0, 2.5, 5.0, 10.0)
 _DIGITS = 9  # decimals that a label has at most
 _SLACK = 1e-9  # of a step, by which rounding may miss a place
+_FINE = 1e-6  # of a place: steps below it are told by themselves
+_LEAST, _LARGEST = 1e-6, 1e15  # beyond these a number is written with its power of ten
 
 
 def written(value: float, form: str = "") -> str:
@@ -57,26 +59,38 @@ def alike(values: np.ndarray, form: str = "") -> list[str]:
 def labels(places: np.ndarray, form: str = "") -> list[str]:
     """Labels of evenly spaced places on an axis, all but 0 with as many decimals as the step needs.
 
+    Where the step is less than a millionth of the places, the first is written in full, and the
+    others as how far they are from it.
+
     >>> labels(np.array([0.0, 2.5, 5.0]), "$")
     ['$0', '$2.5', '$5.0']
     >>> labels(np.array([-2e6, 0.0, 2e6])), labels(np.array([0.0, 0.05]), "%")
     (['−2m', '0', '2m'], ['0%', '5%'])
+    >>> labels(np.array([3e12, 3e12 + 5]), "$")
+    ['$3,000,000,000,000', '+$5']
     """
-    if form == "%":
-        places = 100 * places
-    largest = float(np.abs(places).max(initial=0.0))
     before, after = "$" if form == "$" else "", "%" if form == "%" else ""
-    if largest > 1e15 or 0 < largest < 1e-6:
-        return [_signed(place, f"{before}{abs(place):.2g}{after}") for place in places]
-    unit, name = next(((u, n) for u, n in _LARGE if largest >= u), (1.0, ""))
-    if form == "%":
-        unit, name = 1.0, ""
-    step = float(np.diff(places).min()) / unit if len(places) > 1 else 0.0
-    digits = _decimals(step)
-    made = (f"{abs(place) / unit:,.{digits}f}{name}" if place else "0" for place in places)
+    scaled = 100 * places if form == "%" else places
+    step = float(np.diff(scaled).min()) if len(scaled) > 1 else 0.0
+    if 0 < step < _FINE * float(np.abs(scaled).max()):
+        unit = float(f"{np.diff(places).min():.3g}")  # without what rounding made of it
+        first, rest = float(scaled[0]), labels(unit * np.arange(1, len(places)), form)
+        return [_signed(first, f"{before}{abs(first):,.15g}{after}"), *(f"+{x}" for x in rest)]
+    shown = _sizes(np.abs(scaled), step)
     return [
-        _signed(place, f"{before}{text}{after}") for place, text in zip(places, made, strict=True)
+        _signed(place, f"{before}{text}{after}") for place, text in zip(scaled, shown, strict=True)
     ]
+
+
+def _sizes(sizes: np.ndarray, step: float) -> list[str]:
+    """Numbers that are not negative, in a unit that suits the largest."""
+    largest = float(sizes.max(initial=0.0))
+    if largest > _LARGEST or 0 < largest < _LEAST:
+        digits = 2 + math.ceil(math.log10(largest / step)) if step else 2
+        return [f"{size:.{digits}g}" for size in sizes]
+    unit, name = next(((u, n) for u, n in _LARGE if largest >= u), (1.0, ""))
+    digits = _decimals(step / unit)
+    return [f"{size / unit:,.{digits}f}{name}" if size else "0" for size in sizes]
 
 
 def places(low: float, high: float, most: int = 6) -> np.ndarray:

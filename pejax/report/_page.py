@@ -4,8 +4,9 @@ import html
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..core._arguments import as_instance, at_least, check_table, shown
 from ..core._validate import BadInputError, require
 from ._drawing import Chart
 from ._theme import FONT
@@ -157,29 +158,37 @@ def table(
 ) -> str:
     """A table; `formats` has a format specification a column, e.g. `{"cost": ",.1f"}`.
 
-    With `rows`, the first so many, and a line that tells how many there are.
+    With `rows`, the first so many, and a line that tells how many there are. What is missing (None,
+    NaN, pandas' NA and NaT) is an empty cell.
+
+    Raises:
+        BadInputError: no DataFrame; two columns of a name; arguments of another kind; a value that
+            its format does not fit.
 
     >>> import pandas as pd
     >>> shown = table(pd.DataFrame({"cost": [1234.5, 0.2]}), formats={"cost": ",.1f"}, rows=1)
     >>> "1,234.5" in shown, "The first 1 of 2 rows." in shown
     (True, True)
     """
-    formats = formats or {}
-    shown = frame if rows is None else frame.head(rows)
+    check_table(frame, "frame")
+    as_instance(caption, str, "caption", "Give a text.")
+    formats = {} if formats is None else formats
+    as_instance(formats, Mapping, "formats", 'Give a format a column: {"cost": ",.1f"}.')
+    first = frame if rows is None else frame.head(at_least(0, "rows")(rows))
     numeric = {name: frame[name].dtype.kind in "fiu" for name in frame.columns}
     classes = {name: ' class="n"' if numeric[name] else "" for name in frame.columns}
     head = "".join(f"<th{classes[n]}>{html.escape(_title(n))}</th>" for n in frame.columns)
     body = "".join(
         "<tr>"
         + "".join(
-            f"<td{classes[name]}>{_breakable(_cell(record[name], formats.get(name)))}</td>"
+            f"<td{classes[name]}>{_breakable(_cell(record[name], name, row, formats))}</td>"
             for name in frame.columns
         )
         + "</tr>"
-        for record in shown.to_dict("records")
+        for row, record in enumerate(first.to_dict("records"))
     )
-    if len(shown) < len(frame):
-        caption = f"{caption} The first {len(shown)} of {len(frame):,} rows.".strip()
+    if len(first) < len(frame):
+        caption = f"{caption} The first {len(first)} of {len(frame):,} rows.".strip()
     title = f"<caption>{html.escape(caption)}</caption>" if caption else ""
     return (
         f'<div class="scroll"><table>{title}<thead><tr>{head}</tr></thead>'
@@ -196,11 +205,24 @@ def _breakable(text: str) -> str:
     return re.sub(r"(?<=[a-z\]])([._])(?=[a-zA-Z])", r"\1<wbr>", html.escape(text))
 
 
-def _cell(value: object, form: str | None) -> str:
-    if isinstance(value, float) and math.isnan(value):
+def _cell(value: object, column: Any, row: int, formats: Mapping[str, str]) -> str:
+    if _is_missing(value):
         return ""
+    form = formats.get(column)
     if form is not None:
-        return format(value, form)
+        try:
+            return format(value, form)
+        except (TypeError, ValueError) as problem:
+            raise BadInputError(
+                f"column {column!r}, row {row}: {shown(value)} has no format {form!r}. Give another"
+                " format, or none."
+            ) from problem
     if isinstance(value, float):
         return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:,.4g}"
     return str(value)
+
+
+def _is_missing(value: object) -> bool:
+    """None, NaN, and what pandas has for them."""
+    named = value is None or type(value).__name__ in ("NAType", "NaTType")
+    return named or (isinstance(value, float) and math.isnan(value))

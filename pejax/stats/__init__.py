@@ -9,6 +9,9 @@ weights that are all zero. Results are in JAX's default float type. Inside of a 
 can be raised, a function gives what its formula gives, in the wider of the argument's type and
 JAX's default float: of weights that are all zero a mean is NaN. No number is cast to a narrower
 type: weights of 1.9 beside whole values stay 1.9.
+
+Whole numbers are compared, ranked and subtracted with all their digits, also those above 2^24 in a
+trace. Sums and shares are of floats there: with JAX's 64-bit types off they have seven digits.
 """
 
 from ._change import (

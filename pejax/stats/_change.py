@@ -7,6 +7,7 @@ from jaxtyping import Array, ArrayLike, Float, Int, Real
 
 from ..core._arguments import as_number
 from ..core._validate import BadInputError
+from ._differences import differences
 from ._distribution import mean_of
 from ._weighted import (
     Numbers,
@@ -14,7 +15,6 @@ from ._weighted import (
     fail_if_shaped_otherwise,
     namespace,
     numbers,
-    shifted,
     told,
     weights_of,
 )
@@ -108,8 +108,7 @@ def direction_of_change(
 def _change(baseline: object, reform: object) -> Numbers:
     before, after = numbers(baseline, "baseline"), numbers(reform, "reform")
     fail_if_shaped_otherwise(after, before, "reform", "Give one for each.", "baseline has")
-    before, after = shifted(before, after)
-    return after - before
+    return differences(after, before)
 
 
 def _direction(change: Numbers, tolerance: object) -> Numbers:

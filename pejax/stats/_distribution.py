@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Real
 
+from ._differences import comparable
 from ._weighted import (
     Numbers,
-    comparable,
     counts_of,
     fail_if_not_rows,
     fail_if_other_labels,
@@ -187,7 +187,8 @@ def cdf_of(values: Numbers, weights: Numbers, points: Numbers) -> Numbers:
     values, points = comparable(values, points)
     ordered, w = ordered_by(values, weights, points)
     reached = xp.concatenate([xp.zeros(1, w.dtype), xp.cumsum(w)])
-    return ratio(reached[xp.searchsorted(ordered, points, side="right")], reached[-1], xp)
+    through = namespace(ordered, points).searchsorted(ordered, points, side="right")
+    return ratio(reached[through], reached[-1], xp)
 
 
 def quantile_of(values: Numbers, weights: Numbers, levels: Numbers) -> Numbers:
@@ -201,6 +202,7 @@ def quantile_of(values: Numbers, weights: Numbers, levels: Numbers) -> Numbers:
     # Level 0 is the least value that has weight, not one of weight zero below it, and level 1 the
     # greatest, even where its weight is lost in the sum.
     first, last = xp.argmax(w > 0), len(w) - 1 - xp.argmax(w[::-1] > 0)
+    ordered = ordered if xp is np else on_device(ordered, "values")
     return ordered[xp.where(q < 1, xp.clip(place, first, last), last)]
 
 
@@ -214,8 +216,7 @@ def part_on_top(weights: Numbers, share: ArrayLike) -> Numbers:
 
 
 def ordered_by(values: Numbers, weights: Numbers, *others: Numbers) -> tuple[Numbers, Numbers]:
-    """The values, ascending in their own type, and their weights."""
+    """The values, ascending in their own type and where they are, and their weights."""
     xp = namespace(values, weights, *others)
-    held = on_device(values, "values") if xp is not np else values
-    order = xp.argsort(held)
-    return held[order], floats(weights, xp)[order]
+    order = namespace(values).argsort(values)
+    return values[order], floats(weights, xp)[order]

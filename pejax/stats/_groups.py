@@ -7,10 +7,10 @@ from jaxtyping import Array, ArrayLike, Float, Int, Real
 
 from ..core._arguments import at_least
 from ..core._validate import BadInputError
+from ._differences import comparable
 from ._distribution import quantile_of
 from ._weighted import (
     Numbers,
-    comparable,
     counts_of,
     fail_if_not_rows,
     fail_if_other_labels,

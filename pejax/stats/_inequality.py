@@ -134,7 +134,10 @@ def gini_of(values: Numbers, weights: Numbers) -> Numbers:
     xp = namespace(ordered, w)
     v = floats(ordered, xp)
     reached = xp.concatenate([xp.zeros(1, w.dtype), xp.cumsum(w)])
-    below, through = (reached[xp.searchsorted(v, v, side=side)] for side in ("left", "right"))
+    below, through = (
+        reached[namespace(ordered).searchsorted(ordered, ordered, side)]
+        for side in ("left", "right")
+    )
     place = below + through - reached[-1]
     return _of_positive(xp.sum(place * w * v), reached[-1] * xp.sum(w * v))
 

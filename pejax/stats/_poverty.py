@@ -9,15 +9,14 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Bool, Float, Real
 
 from ..core._validate import BadInputError
+from ._differences import below, differences
 from ._distribution import mean_of
 from ._weighted import (
     Numbers,
-    comparable,
     fail_if_other_labels,
     floats,
     namespace,
     numbers,
-    shifted,
     told,
     weights_of,
 )
@@ -46,7 +45,7 @@ def is_poor(
         threshold.
     """
     held, at = _beside(resources, line)
-    return jnp.asarray(_below(held, at))
+    return jnp.asarray(below(held, at))
 
 
 def shortfall(
@@ -71,9 +70,8 @@ def shortfall(
     [15.0, 0.0, 0.0]
     """
     held, at = _beside(resources, line)
-    poor, xp = _below(held, at), namespace(held, at)
-    y, z = shifted(held, at)
-    return told(xp.where(poor, z - y, 0 * y))
+    missing = differences(at, held)
+    return told(namespace(missing).where(missing > 0, missing, 0 * abs(missing)))
 
 
 def poverty_rate(
@@ -106,7 +104,7 @@ def poverty_rate(
         52(3).
     """
     held, at, w = _weighed(resources, line, weights)
-    return told(mean_of(_below(held, at), w))
+    return told(mean_of(below(held, at), w))
 
 
 def poverty_gap(
@@ -176,17 +174,12 @@ def _index(resources: object, line: object, weights: object, power: int) -> Floa
     held, at, w = _weighed(resources, line, weights)
     _fail_if_not_above_zero(at, w)
     xp = namespace(held, at, w)
-    y, z = floats(held, xp), floats(at, xp)
+    missing, z = differences(at, held), floats(at, xp)
     known = z > 0
-    missing = xp.where(y < z, z - y, 0) / xp.where(known, z, 1)
+    part = xp.where(missing > 0, missing, 0) / xp.where(known, z, 1)
     # Rows that pad a population have no weight and often no line.
     without = xp.where(floats(w, xp) != 0, np.nan, 0)
-    return told(mean_of(xp.where(known, missing, without) ** power, w))
-
-
-def _below(resources: Numbers, line: Numbers) -> Numbers:
-    one, other = comparable(resources, line)
-    return namespace(one, other).asarray(one < other, bool)
+    return told(mean_of(xp.where(known, part, without) ** power, w))
 
 
 def _beside(resources: object, line: object) -> tuple[Numbers, Numbers]:

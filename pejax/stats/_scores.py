@@ -4,6 +4,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Real
 
 from ..core._validate import BadInputError
+from ._differences import comparable, differences, gaps
 from ._distribution import cdf_of, mean_of
 from ._weighted import (
     fail_if_not_rows,
@@ -12,7 +13,6 @@ from ._weighted import (
     levels_of,
     namespace,
     numbers,
-    shifted,
     told,
     weights_of,
 )
@@ -58,8 +58,7 @@ def pinball(
     if at.shape:
         raise BadInputError(f"level has shape {at.shape}. Give one level for all.")
     xp = namespace(actual, guess, at)
-    actual, guess = shifted(actual, guess)
-    error, q = actual - guess, floats(at, xp)
+    error, q = differences(actual, guess), floats(at, xp)
     return told(mean_of(xp.maximum(q * error, (q - 1) * error), w))
 
 
@@ -98,13 +97,13 @@ def wasserstein(
     fail_if_not_rows(one, "values")
     fail_if_not_rows(other, "others")
     w, v = weights_of(weights, one), weights_of(other_weights, other, "other_weights")
-    xp = namespace(one, other)
-    one, other = shifted(one, other)
-    points = xp.sort(xp.concatenate([one, other]))
-    gap = cdf_of(one, w, points) - cdf_of(other, v, points)
+    first, second = comparable(one, other)
+    xp = namespace(first, second)
+    points = xp.sort(xp.concatenate([first, second]))
+    gap = cdf_of(first, w, points) - cdf_of(second, v, points)
     xp = namespace(gap)
     known = ~xp.isnan(gap).any()
-    area = xp.sum(abs(xp.where(known, gap, 0)[:-1]) * xp.diff(points))
+    area = xp.sum(abs(xp.where(known, gap, 0)[:-1]) * gaps(one, other))
     return told(xp.where(known, area, np.nan))
 
 
@@ -148,8 +147,7 @@ def crps(
         )
     w = weights_of(weights, actual)
     xp, count = namespace(drawn, actual), drawn.shape[1]
-    drawn, actual = shifted(drawn, actual)
-    off = xp.sort(drawn - actual[:, None], axis=1)
+    off = xp.sort(differences(drawn, actual[:, None]), axis=1)
     place = xp.arange(count, dtype=off.dtype)
     spread = off @ (2 * place - (count - 1)) / (count * (count - 1))
     return told(mean_of(abs(off).mean(axis=1) - spread, w))

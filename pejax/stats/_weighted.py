@@ -5,7 +5,6 @@ it is the wider of what is given and JAX's default float.
 """
 
 import itertools
-from fractions import Fraction
 from types import ModuleType
 from typing import Protocol, TypeAlias, runtime_checkable
 
@@ -145,47 +144,6 @@ def floats(x: Numbers, xp: ModuleType) -> Numbers:
     if isinstance(x, np.ndarray):
         return jnp.asarray(x.astype(np.float64), wide)
     return x.astype(jnp.promote_types(x.dtype, wide))
-
-
-def shifted(*arrays: Numbers) -> tuple[Numbers, ...]:
-    """The numbers less one common number, which no difference between them depends on.
-
-    For whole numbers that is the least of them: beyond 2^53 they differ by less than float64 can
-    say.
-    """
-    xp = namespace(*arrays)
-    if xp is jnp or any(x.dtype.kind == "f" for x in arrays):
-        if xp is np and any(map(_is_long, arrays)):
-            exact = [[Fraction(y) for y in x.ravel().tolist()] for x in arrays]
-            least = min(map(min, exact))
-            both = zip(exact, arrays, strict=True)
-            return tuple(np.array([float(y - least) for y in e]).reshape(x.shape) for e, x in both)
-        return tuple(floats(x, xp) for x in arrays)
-    least = np.uint64(min(int(x.min()) for x in arrays) % 2**64)
-    # Modulo 2^64 the difference is right, whatever the signs.
-    return tuple((x.astype(np.uint64) - least).astype(np.float64) for x in arrays)
-
-
-def comparable(values: Numbers, points: Numbers) -> tuple[Numbers, Numbers]:
-    """Two columns in types that compare as the numbers do."""
-    xp = namespace(values, points)
-    if xp is np and values.dtype.kind == points.dtype.kind:
-        return values, points
-    if xp is np and (_is_long(values) or _is_long(points)):
-        return _exactly(values), _exactly(points)
-    return floats(values, xp), floats(points, xp)
-
-
-def _is_long(x: Numbers) -> bool:
-    """Whether some whole number is beyond what float64 holds."""
-    return bool(x.dtype.kind in "iu" and x.size and max(-int(x.min()), int(x.max())) > 2**53)
-
-
-def _exactly(x: Numbers) -> np.ndarray:
-    """Python's own numbers, which compare exactly whatever their kinds."""
-    found = np.empty(x.shape, object)
-    found[...] = x.tolist()
-    return found
 
 
 def fail_if_other_labels(**columns: object) -> None:

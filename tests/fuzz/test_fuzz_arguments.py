@@ -5,10 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from _fuzz_junk import JUNK
-from _fuzz_rounds import told_or_answered
+from _fuzz_rounds import of_the_caller, told_or_answered
 from hypothesis import strategies as st
 
-from pejax import Population, calibrate as cal, datasets, engine, gates, impute, stats
+from pejax import Population, calibrate as cal, datasets, engine, gates, impute, report, stats
 from pejax.testing import toy_population, toy_program, toy_system
 
 pytestmark = pytest.mark.fuzz
@@ -90,6 +90,12 @@ FACES = {
         "weights": None}),
     "crps": (stats.crps, {"draws": [[1.0, 2.0], [2.0, 2.0]], "truth": [1.0, 2.0],
         "weights": None}),
+    "compare": (impute.compare, {"imputed": [1.0, 2.0], "truth": [2.0, 3.0], "weights": None,
+        "truth_weights": [1, 2], "levels": [0.5]}),
+    "direction_of_change": (stats.direction_of_change, {"baseline": [1.0, 2.0],
+        "reform": [1.0, 3.0], "tolerance": 0.1}),
+    "table": (report.table, {"frame": PEOPLE, "caption": "", "formats": {"age": ",.1f"},
+        "rows": None}),
     "wasserstein": (impute.wasserstein, {"values": [1.0], "others": [2.0], "weights": None}),
     "with_reform": (PROGRAM.parameters.with_reform, {"reform": {}}),
     "reform of a rate": (lambda rate: PROGRAM.parameters.with_reform({"tax.rate": rate}),
@@ -111,6 +117,7 @@ FACES = {
 }  # fmt: skip
 LARGE = {"n_items", "n_estimators", "epochs", "n_jobs", "budget", "max_steps", "batch", "points"}
 LARGE |= {"groups"}
+CALLED = {"progress", "l0_lambda", "group_lambda", "temperature"}  # functions may stand there
 
 
 @st.composite
@@ -121,6 +128,8 @@ def calls(draw):
     value = draw(JUNK)
     if argument in LARGE and isinstance(value, int):
         value = min(value, 50)  # more is sound, and slow
+    if argument in CALLED:
+        value = of_the_caller(value)
     return face, argument, value
 
 

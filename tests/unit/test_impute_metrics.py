@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from scipy import stats
 
+from pejax import BadInputError
 from pejax.impute import compare, crps, pinball, wasserstein, weighted_cdf, weighted_quantile
 
 samples = st.lists(
@@ -88,3 +89,9 @@ def test_the_comparison_is_a_table(x64):
     assert {"mean", "quantile 0.5", "mean in the top 1 %"} <= set(rows)
     for row in rows.values():
         assert row["imputed"] == pytest.approx(row["truth"])
+
+
+@pytest.mark.parametrize("levels", [0.5, [[0.5]], "half", None])
+def test_levels_of_a_comparison_are_a_list(levels):
+    with pytest.raises(BadInputError, match="levels"):
+        compare([1.0, 2.0], [1.0, 2.0], levels=levels)

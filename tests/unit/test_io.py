@@ -91,6 +91,39 @@ def test_parquet_without_pyarrow_names_the_extra(pop, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "float8_e4m3fn", "int4", "float16", "bool", "S3"])
+@pytest.mark.parametrize("shape", [(), (0,), (6,), (2, 3)])
+def test_arrays_of_every_type_come_back(tmp_path, dtype, shape):
+    """bfloat16 came back as bytes of no type."""
+    given = np.arange(np.prod(shape, dtype=int)).reshape(shape).astype(jnp.dtype(dtype))
+    found = io.load(io.save({"a": given, "rate::old": given}, tmp_path / "a.npz"))
+    assert list(found) == ["a", "rate::old"]
+    for array in found.values():
+        assert (array.dtype, array.shape) == (given.dtype, given.shape)
+        assert array.tobytes() == given.tobytes()
+
+
+def test_columns_of_bfloat16_come_back(pop, tmp_path):
+    given = pop.with_columns("person", share=jnp.array([0.5, 1.5, 3.0], jnp.bfloat16))
+    back = io.load(io.save(given, tmp_path / "people.npz"))
+    assert back.column("share").dtype == jnp.bfloat16
+    assert back.column("share").tolist() == [0.5, 1.5, 3.0]
+
+
+def test_columns_that_parquet_does_not_hold_are_refused_by_name(pop, tmp_path):
+    given = pop.with_columns("person", share=jnp.array([0.5, 1.5, 3.0], jnp.bfloat16))
+    with pytest.raises(BadInputError, match="column share with type bfloat16"):
+        io.save(given, tmp_path / "people")
+    with pytest.raises(BadInputError, match="column a with type object"):
+        io.save(pd.DataFrame({"a": [1, "x"]}), tmp_path / "a.parquet")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_name_that_tells_a_type_is_refused(tmp_path):
+    with pytest.raises(BadInputError, match="'x::bfloat16'"):
+        io.save({"x::bfloat16": np.arange(2)}, tmp_path / "a.npz")
+
+
 def test_named_arrays(tmp_path):
     path = io.save({"a": jnp.arange(3), "b/c": np.ones((2, 2))}, tmp_path / "x.npz")
     loaded = io.load(path)

@@ -9,6 +9,7 @@ from hypothesis import given, settings, strategies as st
 
 from pejax import BadInputError, report as rp
 from pejax.report._axes import linear, logarithmic
+from pejax.report._marks import width
 from pejax.report._numbers import alike, labels, places, written
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -324,6 +325,20 @@ def test_places_hold_the_range_and_their_labels_differ(low, size, form):
     assert len(shown) == len(at)
 
 
+FAR = st.floats(-1e18, 1e18) | st.floats(allow_nan=False, allow_infinity=False)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(FAR, min_size=1, max_size=3), st.sampled_from(["", "$", "%"]))
+def test_labels_of_any_numbers_differ_and_fit(values, form):
+    """Labels above 1e12 were as long as their numbers, or all the same."""
+    axis = linear("x", values, form)
+    assert axis.low < axis.high
+    for names in (axis.names, logarithmic("x", values, form).names):
+        assert len(set(names)) == len(names)
+        assert max(map(width, names)) <= 160  # pixels beside the axis upwards
+
+
 @pytest.mark.parametrize(
     ("values", "form", "expected"),
     [
@@ -332,6 +347,9 @@ def test_places_hold_the_range_and_their_labels_differ(low, size, form):
         ([-0.2, 0.2], "%", ["−20%", "−10%", "0%", "10%", "20%"]),
         ([0, 0.001], "%", ["0%", "0.02%", "0.04%", "0.06%", "0.08%", "0.10%"]),
         ([0, 7], "", ["0", "2", "4", "6", "8"]),
+        ([0, 5e12], "%", ["0%", "100tn%", "200tn%", "300tn%", "400tn%", "500tn%"]),
+        ([1e12, 1e12 + 3], "$", ["$1,000,000,000,000", "+$1", "+$2", "+$3"]),
+        ([1e16, 1.25e16], "", ["1e+16", "1.05e+16", "1.1e+16", "1.15e+16", "1.2e+16", "1.25e+16"]),
     ],
 )
 def test_labels_of_an_axis(values, form, expected):

@@ -1,5 +1,6 @@
 """Pages of a report, the tables they are made from, and figures that a user brings."""
 
+import re
 import subprocess
 import sys
 
@@ -163,3 +164,30 @@ COLUMNS = (
     "effective_sample_size",
     "largest_weight_ratio",
 )
+
+
+def test_what_is_missing_in_a_table_is_an_empty_cell():
+    """None and pandas' NA beside a number format ended in a TypeError."""
+    table = pd.DataFrame({
+        "cost": pd.Series([1234.5, None], dtype=object),
+        "rows": pd.array([7, None], dtype="Int64"),
+        "share": pd.array([0.25, None], dtype="Float64"),
+        "day": [pd.Timestamp(2025, 1, 31), pd.NaT],
+        "name": ["a", None],
+    })  # fmt: skip
+    shown = rp.table(table, formats={"cost": ",.1f", "rows": ",d", "share": ".0%", "day": "%Y"})
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", shown)
+    assert cells == ["1,234.5", "7", "25%", "2025", "a", "", "", "", "", ""]
+
+
+def test_what_no_table_can_show_is_refused_by_name():
+    table = pd.DataFrame({"cost": [1.5, "many"]})
+    with pytest.raises(BadInputError, match=r"column 'cost', row 1: 'many' has no format ',.1f'"):
+        rp.table(table, formats={"cost": ",.1f"})
+    with pytest.raises(BadInputError, match=r"frame is a list. Give a pandas DataFrame"):
+        rp.table([1.5])
+    for argument in ({"formats": [",.1f"]}, {"rows": -1}, {"caption": 5}):
+        with pytest.raises(BadInputError, match=next(iter(argument))):
+            rp.table(table, **argument)
+    with pytest.raises(BadInputError, match="two columns named 'a'"):
+        rp.table(pd.DataFrame([[1, 2]], columns=["a", "a"]))

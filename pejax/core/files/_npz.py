@@ -2,12 +2,15 @@
 
 import hashlib
 import os
+import re
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+import jax.numpy as jnp
 import numpy as np
+from numpy.lib import format as npy
 
 from .._arguments import as_path
 from .._validate import BadInputError
@@ -20,7 +23,7 @@ _Kept = TypeVar("_Kept", bound="Stored")
 def save_arrays(arrays: Mapping[str, Any], path: str | os.PathLike[str]) -> Path:
     """Write named arrays in one step; objects are refused."""
     path = as_path(path, "path")
-    host = {name: np.asarray(values) for name, values in arrays.items()}
+    host = dict(_bits(name, np.asarray(values)) for name, values in arrays.items())
     for name, values in host.items():
         if not isinstance(name, str) or name == "file":
             raise BadInputError(f"An array is called {name!r}. Give another name, a text.")
@@ -44,12 +47,30 @@ def load_arrays(path: str | os.PathLike[str]) -> Arrays:
     with as_path(path, "path").open("rb") as file:
         try:
             with np.load(file, allow_pickle=False) as archive:
-                return {name: archive[name] for name in archive.files}
+                return dict(_of_bits(name, archive[name]) for name in archive.files)
         except Exception as e:  # a changed byte makes zip, zlib and numpy raise any error there is
             raise BadInputError(
                 f"{path} is no readable .npz file ({e}). Save it again, or copy it again from"
                 " where it is whole."
             ) from e
+
+
+_TYPED = re.compile(r"(.*)::((?:b?float|u?int)[0-9a-z_]+)", re.DOTALL)
+
+
+def _bits(name: Any, values: np.ndarray) -> tuple[Any, np.ndarray]:
+    """Numbers of a type that the format cannot tell, such as bfloat16, as bits with its name."""
+    if isinstance(name, str) and _TYPED.fullmatch(name):
+        raise BadInputError(f"An array is called {name!r}, as if it had a type. Rename it.")
+    dtype = values.dtype
+    if dtype.hasobject or npy.descr_to_dtype(npy.dtype_to_descr(dtype)) == dtype:
+        return name, values
+    return f"{name}::{dtype.name}", values.view(f"u{dtype.itemsize}")
+
+
+def _of_bits(name: str, values: np.ndarray) -> tuple[str, np.ndarray]:
+    typed = _TYPED.fullmatch(name)
+    return (typed[1], values.view(jnp.dtype(typed[2]))) if typed else (name, values)
 
 
 def digest_of(text: str | bytes, arrays: Mapping[str, Any]) -> str:
