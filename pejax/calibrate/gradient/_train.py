@@ -82,7 +82,7 @@ class GradientMethod(IterativeMethod):
 
     @abc.abstractmethod
     def epoch(
-        self, goals: Goals, base: Float[Array, " unit"], trained: Any, at: "Moment"
+        self, goals: Goals, base: Float[Array, " unit"], state: Any, at: "Moment"
     ) -> tuple[Any, EpochLog]:
         """One step of the optimiser; pure."""
 
