@@ -6,6 +6,7 @@ from ._cautions import (
     Caution as Caution,
     Thresholds as Thresholds,
 )
+from ._checkpoint import CheckpointError as CheckpointError
 from ._compat import (
     Calibration as Calibration,
     SparseCalibrationWeights as SparseCalibrationWeights,
@@ -21,6 +22,7 @@ from ._diagnostics import (
     squared_relative_loss as squared_relative_loss,
     weight_ratio as weight_ratio,
 )
+from ._iterative import IterativeMethod as IterativeMethod
 from ._logs import JsonlLog as JsonlLog, MLflowLog as MLflowLog, TensorBoardLog as TensorBoardLog
 from ._method import (
     Method as Method,
@@ -30,18 +32,16 @@ from ._method import (
 )
 from ._report import Report as Report
 from ._solution import Solution as Solution
-from ._solve import solve as solve
+from ._solve import calibrated_weights as calibrated_weights, solve as solve
 from .dual._methods import (
     Entropy as Entropy,
     Linear as Linear,
     Logit as Logit,
     Raking as Raking,
     TruncatedLinear as TruncatedLinear,
-    calibrated_weights as calibrated_weights,
 )
 from .dual._support import BudgetWarning as BudgetWarning
 from .gradient._adam import Adam as Adam
-from .gradient._checkpoint import CheckpointError as CheckpointError
 from .gradient._l0 import L0 as L0
 from .gradient._losses import (
     CappedError as CappedError,
@@ -59,7 +59,7 @@ from .problem._geography import (
     geography_problem as geography_problem,
 )
 from .problem._matrix import build_problem as build_problem
-from .problem._problem import TargetProblem as TargetProblem
+from .problem._problem import Goals as Goals, TargetProblem as TargetProblem
 from .problem._screen import Refusal as Refusal
 from .problem._sums import Adjustment as Adjustment
 from .problem._targets import load_targets as load_targets

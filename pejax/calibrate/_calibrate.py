@@ -41,15 +41,15 @@ def calibrate(
 
     The estimate matrix keeps its dtype; everything of target length is computed in float64, which
     is switched on for the solve alone and off again: float32 data, float64 sums and equations. The
-    weights come back in the caller's unit order and in JAX's current float dtype. Inside `jit`,
-    `vmap` and `grad` use `solve`.
+    weights come back in the caller's unit order and in JAX's current float dtype. Where `jit`,
+    `vmap` or `grad` trace an argument use `solve`.
 
     Args:
         problem: the targets.
         base_weights: one a unit, finite and at least 0; a unit of weight 0 stays at 0. A Series is
             matched with the columns of the DataFrame that the problem was made of.
         method: `Linear()`, `Entropy()`, `Logit(lo, hi)`, `Raking()`, `Adam(...)`,
-            `L0(...)` or `Cube(...)`.
+            `L0(...)`, `Cube(...)`, or an `IterativeMethod` of your own.
         key: PRNG key; needed by methods that draw.
         progress: called with a `Progress` between compiled stretches of a long run.
         start: an earlier solution to start from, such as last month's. A distance method takes its
@@ -81,9 +81,23 @@ def calibrate(
     [4.0, 2.0, 6.0]
     """
     _check_call(problem, method, key, progress, start)
+    _fail_if_traced(problem=problem, base_weights=base_weights, key=key, start=start)
     as_instance(thresholds, Thresholds, "thresholds", "Give Thresholds(...).")
-    base = as_base_weights(problem.by_unit("base_weights", base_weights), problem.n_units)
-    how = Run(key, progress, _start_of(start), _folder_of(checkpoint, method, problem))
+    # Nothing here depends on what a `jit` around it traces, so it is worked out at once.
+    with jax.ensure_compile_time_eval():
+        base = as_base_weights(problem.by_unit("base_weights", base_weights), problem.n_units)
+        how = Run(key, progress, _start_of(start), _folder_of(checkpoint, method, problem))
+        return _solution(problem, base, method, how, thresholds)
+
+
+def _solution(
+    problem: TargetProblem,
+    base: Float[np.ndarray, " unit"],
+    method: Method,
+    how: Run,
+    thresholds: Thresholds,
+) -> Solution:
+    """Run the method and put what it found beside what was asked."""
     with jax.enable_x64(True):
         outcome = method.run(problem, base, how)
         weights = _finite_or_base(outcome.weights, base)
@@ -110,11 +124,6 @@ def calibrate(
 def _check_call(problem: Any, method: Any, key: Any, progress: Any, start: Any) -> None:
     """What can be told of a call before any number is looked at."""
     as_instance(problem, TargetProblem, "problem", "Give a TargetProblem(matrix, values).")
-    if is_traced(problem):
-        raise BadInputError(
-            "problem is traced, and calibrate checks and watches on the host. Inside jit, vmap or "
-            "grad call solve(problem, base_weights, method, key=key)."
-        )
     if not isinstance(method, Method):
         raise BadInputError(f"method is {shown(method)}. {_method_meant(method)}")
     if key is not None:
@@ -123,6 +132,15 @@ def _check_call(problem: Any, method: Any, key: Any, progress: Any, start: Any) 
         raise BadInputError(f"progress is {shown(progress)}. Give a function of one Progress.")
     if start is not None:
         as_instance(start, Solution, "start", "Give what an earlier calibrate(...) returned.")
+
+
+def _fail_if_traced(**arguments: Any) -> None:
+    for name, value in arguments.items():
+        if is_traced(value):
+            raise BadInputError(
+                f"{name} is traced, and calibrate checks and watches on the host. Inside jit, vmap "
+                "or grad call solve(problem, base_weights, method, key=key)."
+            )
 
 
 def _method_meant(given: Any) -> str:

@@ -19,11 +19,12 @@ from ..core._types import Key
 from ..core._validate import BadInputError, UnknownNameError, unknown
 from ..gates import HardConcrete
 from ._calibrate import calibrate
+from ._loop import advanced
 from ._method import optional
 from ._solution import Solution
 from .gradient._adam import Adam
 from .gradient._l0 import L0, L0State
-from .gradient._train import padded, train, trimmed
+from .gradient._train import rounded
 from .operators._operator import Operator
 from .problem._labels import columns_of, in_order, index_of
 from .problem._problem import TargetProblem, as_operator, goals_of
@@ -257,14 +258,15 @@ class SparseCalibrationWeights:
             # In the matrix's own dtype: float32 moves half the bytes.
             dtype = problem.operator.dtype
             theta, gates, base = jax.tree.map(lambda x: x.astype(dtype), started)
-            goals, base = padded(goals_of(problem), base)
+            base = rounded(base)
             extra = len(base) - self.n_features
             theta, location = (jnp.pad(x, (0, extra)) for x in (theta, gates.log_alpha))
             optimiser = method.optimiser(self.n_features).init((theta, location))
-            state = L0State(theta, gates.with_location(location), optimiser)
-            state, _ = train(method, goals, base, key, state=state)
-            state = trimmed(state, len(base), self.n_features)
-            self._theta, self._gates = state.theta, state.gates
+            begun = L0State(theta, gates.with_location(location), optimiser)
+            last = advanced(method, goals_of(problem), method.descent(base, key, begun))
+            theta, gates, _ = last.trained
+            own = gates.log_alpha[: self.n_features]
+            self._theta, self._gates = theta[: self.n_features], gates.with_location(own)
         return self
 
     def get_weights(self, deterministic: bool = False) -> Float[np.ndarray, " unit"]:

@@ -88,9 +88,14 @@ class Run(NamedTuple):
 
     def key_of(self, drawing: str) -> Key:
         """The key, for a method that cannot do without."""
-        if self.key is None:
-            raise BadInputError(f"{drawing} at random. Pass key=jax.random.key(0), or another.")
-        return self.key
+        return needed(self.key, drawing)
+
+
+def needed(key: Key | None, drawing: str) -> Key:
+    """The key, for a method that cannot do without."""
+    if key is None:
+        raise BadInputError(f"{drawing} at random. Pass key=jax.random.key(0), or another.")
+    return key
 
 
 class Outcome(NamedTuple):
@@ -117,7 +122,10 @@ class Solved(NamedTuple):
 
 
 class Method(eqx.Module):
-    """A way to calibrate: frozen settings with a `run`. `calibrate` does the rest."""
+    """A way to calibrate: frozen settings with a `run`. `calibrate` does the rest.
+
+    Write your own as an `IterativeMethod`.
+    """
 
     def keeps_checkpoints(self, problem: TargetProblem) -> bool:
         """Whether a run can go on from a checkpoint."""
@@ -136,24 +144,6 @@ class Method(eqx.Module):
     def met_within(self, problem: TargetProblem) -> float | None:
         """The error within which every target is met on success; None where none need be."""
         return None
-
-    @property
-    def differentiable(self) -> bool:
-        """Whether weights have derivatives in what they are solved from."""
-        return False
-
-    def solved(
-        self, problem: TargetProblem, base: Float[Array, " unit"], key: Key | None
-    ) -> Solved:
-        """Solve a problem inside compiled code; pure.
-
-        Raises:
-            BadInputError: the method works on the host.
-        """
-        raise BadInputError(
-            f"{type(self).__name__} works on the host and cannot run inside compiled code. Call "
-            "calibrate(problem, base_weights, method), or solve with Entropy(), Adam() or L0()."
-        )
 
     @abc.abstractmethod
     def run(

@@ -1,15 +1,14 @@
 """The pure function: weights under `jit`, `vmap` and, where a method has derivatives, `grad`."""
 
-from typing import Any
-
-import equinox as eqx
 from jaxtyping import Array, Float
 
 from ..core._arguments import as_array, as_instance, check_key
 from ..core._types import Key
 from ..core._validate import BadInputError
+from ._iterative import IterativeMethod
+from ._loop import solved
 from ._method import Method, Solved
-from .problem._problem import TargetProblem
+from .problem._problem import TargetProblem, goals_of
 from .problem._screen import check_shape
 
 
@@ -33,8 +32,8 @@ def solve(
     Args:
         problem: the targets. `with_values` and `with_operator` change it inside a trace.
         base_weights: at least 0; a unit of weight 0 stays at 0.
-        method: a distance method, `Adam` or `L0`. Those that draw records on the host (`Cube`,
-            `PPS`, `Random`, `Largest`) are refused.
+        method: a distance method, `Adam`, `L0`, or an `IterativeMethod` of your own. Those that
+            draw records on the host (`Cube`, `PPS`, `Random`, `Largest`) are refused.
         key: PRNG key; needed by methods that draw.
 
     Returns:
@@ -56,25 +55,29 @@ def solve(
     """
     as_instance(problem, TargetProblem, "problem", "Give a TargetProblem(matrix, values).")
     as_instance(method, Method, "method", "Give a method, such as Entropy().")
+    if not isinstance(method, IterativeMethod):
+        raise BadInputError(
+            f"{type(method).__name__} works on the host and cannot run inside compiled code. Call "
+            "calibrate(problem, base_weights, method), or solve with Entropy(), Adam() or L0()."
+        )
     if key is not None:
         check_key(key)
     base = as_array(base_weights, "base_weights")
     check_shape(base, problem.n_units, "base weight")
-    if method.differentiable:
-        return method.solved(problem, base, key)
-    return _without_derivative(method, problem, base, key)
+    return solved(method.for_problem(problem), goals_of(problem), base, key)
 
 
-@eqx.filter_custom_jvp
-def _without_derivative(
-    method: Method, problem: TargetProblem, base: Float[Array, " unit"], key: Key | None
-) -> Solved:
-    return method.solved(problem, base, key)
+def calibrated_weights(
+    problem: TargetProblem, base_weights: Float[Array, " unit"], method: Method
+) -> Float[Array, " unit"]:
+    r"""The weights of `solve` alone, for a method that draws nothing.
 
+    The result code is dropped: `solve` keeps it, and `calibrate` is the door for real data.
 
-@_without_derivative.def_jvp
-def _refused(primals: Any, tangents: Any) -> Any:
-    raise BadInputError(
-        f"{type(primals[0]).__name__} has no derivative: its weights are where an optimiser "
-        "stopped. Differentiate a distance method, such as Entropy()."
-    )
+    >>> import jax.numpy as jnp
+    >>> from pejax.calibrate import Entropy
+    >>> problem = TargetProblem([[1.0, 1.0]], [6.0])
+    >>> calibrated_weights(problem, jnp.array([1.0, 2.0]), Entropy(exact=True)).round(3)
+    Array([2., 4.], dtype=float32)
+    """
+    return solve(problem, base_weights, method).weights

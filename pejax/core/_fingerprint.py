@@ -17,7 +17,7 @@ import re
 import types
 import uuid
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -31,6 +31,10 @@ _PLAIN = (
     | frozenset | np.ndarray | np.generic | jax.Array | enum.Enum | type | functools.partial
 )  # fmt: skip
 _IMPORT = dis.opmap["IMPORT_NAME"]
+
+
+class _Row(NamedTuple):
+    entry: None
 
 
 @dataclasses.dataclass(eq=False)
@@ -123,6 +127,7 @@ def _parts(value: Any, seen: Seen) -> Iterator[Any]:
 @_parts.register(fractions.Fraction)
 @_parts.register(pathlib.PurePath)
 @_parts.register(logging.Logger)
+@_parts.register(type(vars(_Row)["entry"]))  # the entry of a named tuple: its place
 def _scalar(value: Any, seen: Seen) -> Iterator[Any]:
     yield repr(value)
 

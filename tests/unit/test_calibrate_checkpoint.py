@@ -10,6 +10,7 @@ import sys
 import time
 import types
 import warnings
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +21,7 @@ import pytest
 pytest.importorskip("orbax.checkpoint")
 
 from pejax import calibrate as cal
-from pejax.calibrate.gradient import _checkpoint
+from pejax.calibrate import _checkpoint
 from pejax.core._validate import BadInputError
 
 KEY = jax.random.key(3)
@@ -181,11 +182,17 @@ def test_a_damaged_state_is_passed_over_and_said(tmp_path):
     np.testing.assert_array_equal(found.weights, solve().weights)
 
 
+class State(NamedTuple):
+    a: jax.Array
+    key: jax.Array
+    steps: jax.Array
+
+
 def test_a_state_with_a_changed_bit_is_passed_over(tmp_path):
     """Orbax itself looks at its index alone: values that changed would go on in silence."""
-    state = {"a": jnp.arange(3_000) * 1.37, "b": jnp.ones(())}
+    state = State(jnp.arange(3_000) * 1.37, KEY, jnp.asarray(5))
     with _checkpoint.Checkpoints(tmp_path / "states", {"run": "1"}) as kept:
-        kept.save(_checkpoint.Saved(5, state, np.arange(5.0)))
+        kept.save(state)
     files = [p for p in (tmp_path / "states" / "steps").rglob("*") if p.is_file()]
     data = max(files, key=lambda path: path.stat().st_size)  # the values; the rest is an index
     kept, rng, said = data.read_bytes(), random.Random(0), []
@@ -199,7 +206,7 @@ def test_a_state_with_a_changed_bit_is_passed_over(tmp_path):
         ):
             warnings.simplefilter("always")
             try:
-                np.testing.assert_array_equal(held.latest(state).state["a"], state["a"])
+                np.testing.assert_array_equal(held.latest(state).a, state.a)
             except cal.CheckpointError:
                 said += [str(warning.message) for warning in told]
     assert len(said) > 6 and any("the digest does not match" in text for text in said)
@@ -219,15 +226,15 @@ def test_a_full_disk_is_named_and_the_state_before_stays_usable(tmp_path, monkey
     folder, full = tmp_path / "states", []
     save = _checkpoint.Checkpoints.save
 
-    def until_full(self, saved):
-        if saved.epoch >= 30 and not full:
-            full.append(saved.epoch)
+    def until_full(self, state):
+        if state.steps >= 30 and not full:
+            full.append(int(state.steps))
 
             def fail(*args, **kwargs):
                 raise OSError(errno.ENOSPC, "No space left on device")
 
             monkeypatch.setattr(self._manager, "save", fail)
-        save(self, saved)
+        save(self, state)
 
     monkeypatch.setattr(_checkpoint.Checkpoints, "save", until_full)
     with pytest.raises(

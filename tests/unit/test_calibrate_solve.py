@@ -153,10 +153,41 @@ def test_refusals(method, key, said):
         cal.solve(problem, base, method, key=key)
 
 
-def test_calibrate_inside_jit_says_what_to_call():
+@pytest.mark.parametrize("method", [cal.Entropy(), cal.Adam(epochs=5), cal.PPS(5)], ids=name)
+def test_calibrate_of_what_is_not_traced_is_worked_out_inside_jit(method):
     problem, base = parts()
-    with pytest.raises(BadInputError, match="Inside jit, vmap or grad call solve"):
-        jax.jit(lambda p: cal.calibrate(p, base, cal.Entropy()).weights)(problem)
+    right = cal.calibrate(problem, base, method, key=KEY)
+    found = jax.jit(lambda x: x * cal.calibrate(problem, base, method, key=KEY).check().weights)(
+        2.0
+    )
+    np.testing.assert_allclose(found, 2 * right.weights, rtol=1e-12)
+
+
+def test_calibrate_of_what_is_traced_says_what_to_call():
+    problem, base = parts()
+
+    def weights(problem, base, key):
+        return cal.calibrate(problem, base, cal.L0(5, epochs=2), key=key).weights
+
+    given = {"problem": problem, "base_weights": jnp.asarray(base), "key": KEY}
+    for traced, value in given.items():
+
+        def of(value, traced=traced):
+            return weights(*(given | {traced: value}).values())
+
+        said = f"{traced} is traced.* Inside jit, vmap or grad call solve"
+        with pytest.raises(BadInputError, match=said):
+            jax.jit(of)(value)
+
+
+def test_calibrated_weights_are_those_of_any_method_that_draws_nothing():
+    problem, base = parts()
+    found = cal.calibrated_weights(problem, jnp.asarray(base), cal.Adam(epochs=30))
+    right = cal.calibrate(problem, base, cal.Adam(epochs=30))
+    np.testing.assert_allclose(found, right.weights, rtol=1e-6)
+    for method, said in ((cal.L0(5), "Pass key="), (cal.Cube(5), "Cube works on the host")):
+        with pytest.raises(BadInputError, match=said):
+            cal.calibrated_weights(problem, jnp.asarray(base), method)
 
 
 def test_base_weights_of_another_number_are_refused():

@@ -4,6 +4,7 @@ import enum
 import functools
 import subprocess
 import sys
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -102,3 +103,15 @@ def test_it_is_the_same_in_another_process():
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == toy_system().version
+
+
+class _Pair(NamedTuple):
+    first: int
+    second: int
+
+
+def test_the_entries_of_a_named_tuple_can_be_read():
+    def swapped(pair):
+        return _Pair(pair.second, pair.first)
+
+    assert fingerprint(swapped) == fingerprint(swapped)

@@ -5,50 +5,47 @@ change of the targets, the scales, the base weights or the estimate matrix: one 
 the Hessian of the last Newton step, whatever path the solver took.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ._newton import DualSolution, DualSystem, NewtonOptions, solve_dual
+from ..problem._problem import Goals
+from ._newton import DualState, DualSystem, NewtonOptions
 
 _REDUNDANT = 1e-13  # of the importance: a ridge that only redundant targets feel
 
 
-def dual_solution(
-    system: DualSystem, options: NewtonOptions, start: Float[Array, " target"] | None = None
-) -> DualSolution:
-    """`solve_dual` with derivatives of multipliers and potentials in every array of the system.
+def implicit_tangent(
+    system_of: Callable[[Goals, Array], DualSystem],
+    options: NewtonOptions,
+    state: DualState,
+    primals: tuple[Goals, Array],
+    tangents: tuple[Any, Any],
+) -> DualState:
+    """The change of a last state with every array of the problem and with the base weights.
 
-    Where it started makes no difference to them.
+    Where it started makes no difference to it.
     """
-    start = jax.lax.stop_gradient(start)
+    system, mu = system_of(*primals), state.mu
+    ridge = (_REDUNDANT if options.exact else options.ridge) * system.importance
 
-    @eqx.filter_custom_jvp
-    def solve(system: DualSystem) -> DualSolution:
-        return solve_dual(system, options, start)
+    def equations(problem: Goals, base: Array) -> Float[Array, " target"]:
+        system = system_of(problem, base)
+        held = 0.0 if options.exact else options.ridge * system.importance
+        return system.residual(system.potential(mu)) + held * mu
 
-    @solve.def_jvp
-    def solve_jvp(primals, tangents):
-        (system,), (change,) = primals, tangents
-        solution = solve(system)
-        mu = solution.mu
-        ridge = (_REDUNDANT if options.exact else options.ridge) * system.importance
+    def potential(problem: Goals, base: Array, mu: Array) -> Float[Array, " unit"]:
+        return system_of(problem, base).potential(mu)
 
-        def equations(system: DualSystem) -> Float[Array, " target"]:
-            held = 0.0 if options.exact else options.ridge * system.importance
-            return system.residual(system.potential(mu)) + held * mu
-
-        def potential(system: DualSystem, mu: Float[Array, " target"]) -> Float[Array, " unit"]:
-            return system.potential(mu)
-
-        _, shift = eqx.filter_jvp(equations, (system,), (change,))
-        moved = -system.solve(system.potential(mu), ridge, shift)
-        _, risen = eqx.filter_jvp(potential, (system, mu), (change, moved))
-        still = jax.tree.map(lambda leaf: None if _is_count(leaf) else 0 * leaf, solution)
-        return solution, still._replace(mu=moved, potential=risen)
-
-    return solve(system)
+    _, shift = eqx.filter_jvp(equations, primals, tangents)
+    moved = -system.solve(system.potential(mu), ridge, shift)
+    _, risen = eqx.filter_jvp(potential, (*primals, mu), (*tangents, moved))
+    still = jax.tree.map(lambda leaf: None if _is_count(leaf) else 0 * leaf, state)
+    return still._replace(base=tangents[1], mu=moved, potential=risen)
 
 
 def _is_count(leaf: Array) -> bool:

@@ -2,20 +2,23 @@
 
 import abc
 import dataclasses
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
-from ...core._arguments import as_array, as_instance, as_number, as_switch, as_whole
+from ...core._arguments import as_number, as_switch, as_whole
 from ...core._results import Result
 from ...core._types import Key
 from ...core._validate import BadInputError
-from .._method import Method, Outcome, Run, Solved, optional
+from .._drive import driven
+from .._iterative import IterativeMethod
+from .._loop import finished
+from .._method import Outcome, Run, Solved, Start, optional
 from ..problem._merge import merge_identical
 from ..problem._problem import Goals, TargetProblem, goals_of
-from ..problem._screen import check_shape
 from ._certificate import Certificate, certificate
 from ._distance import (
     Bounded,
@@ -25,8 +28,17 @@ from ._distance import (
     KullbackLeibler,
     TruncatedChiSquare,
 )
-from ._implicit import dual_solution
-from ._newton import DualSolution, NewtonOptions, dual_system, within_numbers
+from ._implicit import implicit_tangent
+from ._newton import (
+    RUNNING,
+    DualState,
+    DualSystem,
+    NewtonOptions,
+    dual_system,
+    first_state,
+    newton_step,
+    within_numbers,
+)
 
 _TOLERANCE = {jnp.dtype("float32"): 1e-5, jnp.dtype("float64"): 1e-10}
 
@@ -35,7 +47,7 @@ _RIDGE = 1e-4  # of soft methods, unless given
 _LEAST_RIDGE = {jnp.dtype("float32"): 1e-6, jnp.dtype("float64"): 1e-10}
 
 
-class DualMethod(Method):
+class DualMethod(IterativeMethod):
     r"""Weights nearest to the base weights, in some distance, that meet the targets.
 
     Soft (the default): the weights minimise
@@ -94,41 +106,73 @@ class DualMethod(Method):
         """Where the ridge starts on its way down."""
         return 0.1
 
+    def init(
+        self,
+        problem: Goals,
+        base: Float[Array, " unit"],
+        key: Key | None,
+        multipliers: Float[Array, " target"] | None = None,
+    ) -> DualState:
+        system, options = self._system(problem, base), self._options(problem)
+        if multipliers is None:
+            return first_state(system, options, base)
+        fitted = system.row_scale > 0
+        start = jnp.where(fitted, multipliers / jnp.where(fitted, system.row_scale, 1), 0)
+        return first_state(system, options._replace(first_ridge=options.ridge), base, start)
+
+    def init_from(
+        self,
+        problem: TargetProblem,
+        base: Float[np.ndarray, " unit"],
+        key: Key | None,
+        start: Start,
+    ) -> DualState:
+        multipliers = jnp.asarray(start.multipliers_of(problem))
+        return _begun_at(self, goals_of(problem), jnp.asarray(base), multipliers)
+
+    def step(self, problem: Goals, state: DualState) -> DualState:
+        return newton_step(self._system(problem, state.base), self._options(problem), state)
+
+    def done(self, state: DualState) -> Bool[Array, ""]:
+        return state.code != RUNNING
+
+    def weights(self, problem: Goals, state: DualState) -> Float[Array, " unit"]:
+        ratio = self.distance.ratio(within_numbers(state.potential, state.base))
+        return state.base * ratio.astype(state.base.dtype)
+
+    def finish(self, problem: Goals, state: DualState) -> Solved:
+        return Solved(self.weights(problem, state), state.code, state.steps)
+
+    def tangent(
+        self, primals: tuple[Goals, Array], tangents: tuple[Any, Any], state: DualState
+    ) -> DualState:
+        options = self._options(primals[0])
+        return implicit_tangent(self._system, options, state, primals, tangents)
+
     def run(
         self, problem: TargetProblem, base_weights: Float[np.ndarray, " unit"], how: Run
     ) -> Outcome:
         merged = merge_identical(problem, base_weights)
         fewer, sums = (problem, base_weights) if merged is None else (merged.problem, merged.base)
-        goals, base = _asked(fewer, self), jnp.asarray(sums)
-        earlier = how.start
-        multipliers = None if earlier is None else jnp.asarray(earlier.multipliers_of(problem))
-        weights, solution = _solve(goals, base, self, multipliers)
-        narrow = goals.operator.dtype == jnp.float32
-        if self.exact and narrow and int(solution.result) != Result.successful:
+        last = driven(self, fewer, sums, how)
+        narrow = fewer.operator.dtype == jnp.float32
+        if self.exact and narrow and int(last.state.code) != Result.successful:
             # A Gram matrix of float32 data may be singular where the data are not.
-            wide = goals._replace(operator=goals.operator.astype(jnp.float64))
+            wide = fewer.with_operator(fewer.operator.astype(jnp.float64))
             again = dataclasses.replace(self, tol=self._tolerance(jnp.float32))
-            weights, solution = _solve(wide, base, again, multipliers)
+            last = driven(again, wide, sums, how)
+        weights, result, steps = finished(last.method, last.problem, last.state)
         if merged is not None:
             weights = jnp.asarray(merged.spread(np.asarray(weights), base_weights))
+        goals, mu = self._asked(goals_of(fewer)), last.state.mu
         return Outcome(
             weights,
-            solution.result,
-            solution.steps,
-            certificate=self._certificate(goals, base, solution),
-            multipliers=_multipliers(goals, sums, solution),
-            step_log=np.asarray(solution.log, float)[: int(solution.steps)],
+            result,
+            steps,
+            certificate=self._certificate(goals, jnp.asarray(sums), mu),
+            multipliers=_multipliers(goals, sums, mu),
+            step_log=np.asarray(last.state.log, float)[: int(steps)],
         )
-
-    @property
-    def differentiable(self) -> bool:
-        return True
-
-    def solved(
-        self, problem: TargetProblem, base: Float[Array, " unit"], key: Key | None
-    ) -> Solved:
-        weights, solution = _weights_and_solution(_asked(problem, self), base, self)
-        return Solved(weights, solution.result, solution.steps)
 
     def met_within(self, problem: TargetProblem) -> float | None:
         if not self.exact:
@@ -139,8 +183,25 @@ class DualMethod(Method):
     def _tolerance(self, dtype: jnp.dtype) -> float:
         return _TOLERANCE[jnp.dtype(dtype)] if self.tol is None else self.tol
 
+    def _asked(self, problem: Goals) -> Goals:
+        """The problem; one that is met exactly has no target that matters less."""
+        if not self.exact:
+            return problem
+        fitted = problem.importance > 0
+        return problem._replace(importance=fitted.astype(problem.importance.dtype))
+
+    def _system(self, problem: Goals, base: Float[Array, " unit"]) -> DualSystem:
+        return dual_system(self._asked(problem), base, self.distance)
+
+    def _options(self, problem: Goals) -> NewtonOptions:
+        tol, ridge, first = self._tolerance(problem.operator.dtype), self.ridge, self.first_ridge
+        if self.exact:
+            # Where it starts makes no difference to what is met: the less, the fewer steps.
+            first = ridge = _LEAST_RIDGE[jnp.dtype(problem.operator.dtype)]
+        return NewtonOptions(first, ridge, tol, self.max_steps, self.exact)
+
     def _certificate(
-        self, goals: Goals, base: Float[Array, " unit"], solution: DualSolution
+        self, goals: Goals, base: Float[Array, " unit"], mu: Float[Array, " target"]
     ) -> Certificate | None:
         """What shows that no admissible weights do better, where weights are bounded."""
         return None
@@ -188,9 +249,9 @@ class BoundedMethod(DualMethod):
         return self.lo, self.hi
 
     def _certificate(
-        self, goals: Goals, base: Float[Array, " unit"], solution: DualSolution
+        self, goals: Goals, base: Float[Array, " unit"], mu: Float[Array, " target"]
     ) -> Certificate | None:
-        return certificate(goals, base, self.distance, solution.mu)
+        return certificate(goals, base, self.distance, mu)
 
 
 class Logit(BoundedMethod):
@@ -241,64 +302,19 @@ class Raking(Entropy):
     exact: bool = eqx.field(static=True, default=True, kw_only=True, converter=as_switch("exact"))
 
 
-def calibrated_weights(
-    problem: TargetProblem, base_weights: Float[Array, " unit"], method: DualMethod
-) -> Float[Array, " unit"]:
-    r"""The weights of a distance method as a pure function: `jit`, `grad`, `vmap` and `jvp` apply.
-
-    Derivatives in the targets, scales, importances, base weights and estimate matrix come from the
-    implicit function theorem at the solution. Nothing is checked and the result code is dropped:
-    `solve` keeps it, and `calibrate` is the door for real data. Runs in float64 where JAX has it
-    switched on.
-
-    >>> problem = TargetProblem([[1.0, 1.0]], [6.0])
-    >>> calibrated_weights(problem, jnp.array([1.0, 2.0]), Entropy(exact=True)).round(3)
-    Array([2., 4.], dtype=float32)
-    """
-    as_instance(method, DualMethod, "method", "Give a distance method, such as Entropy().")
-    base = as_array(base_weights, "base_weights")
-    check_shape(base, problem.n_units, "base weight")
-    return method.solved(problem, base, None).weights
-
-
-def _asked(problem: TargetProblem, method: DualMethod) -> Goals:
-    """The numbers of a problem; one that is met exactly has no target that matters less."""
-    goals = goals_of(problem)
-    if not method.exact:
-        return goals
-    return goals._replace(importance=(goals.importance > 0).astype(goals.importance.dtype))
-
-
-def _weights_and_solution(
-    goals: Goals,
-    base_weights: Float[Array, " unit"],
+@eqx.filter_jit
+def _begun_at(
     method: DualMethod,
-    multipliers: Float[Array, " target"] | None = None,
-) -> tuple[Float[Array, " unit"], DualSolution]:
-    base_weights = jnp.asarray(base_weights)
-    system = dual_system(goals, base_weights, method.distance)
-    tol = method._tolerance(goals.operator.dtype)
-    first, start = method.first_ridge, None
-    if multipliers is not None:
-        fitted = system.row_scale > 0
-        start = jnp.where(fitted, multipliers / jnp.where(fitted, system.row_scale, 1), 0)
-        first = method.ridge
-    ridge = method.ridge
-    if method.exact:
-        # Where it starts makes no difference to what is met: the less, the fewer steps.
-        first = ridge = _LEAST_RIDGE[jnp.dtype(goals.operator.dtype)]
-    options = NewtonOptions(first, ridge, tol, method.max_steps, method.exact)
-    solution = dual_solution(system, options, start)
-    ratio = method.distance.ratio(within_numbers(solution.potential, base_weights))
-    return base_weights * ratio.astype(base_weights.dtype), solution
-
-
-_solve = eqx.filter_jit(_weights_and_solution)
+    problem: Goals,
+    base: Float[Array, " unit"],
+    multipliers: Float[Array, " target"],
+) -> DualState:
+    return method.init(problem, base, None, multipliers)
 
 
 def _multipliers(
-    goals: Goals, base: Float[np.ndarray, " unit"], solution: DualSolution
+    goals: Goals, base: Float[np.ndarray, " unit"], mu: Float[Array, " target"]
 ) -> Float[np.ndarray, " target"]:
     """What one more of each target's contribution adds to the potential of a unit."""
     mass = float(np.sum(base))
-    return np.asarray(solution.mu) * mass * np.sqrt(goals.importance) / np.asarray(goals.scale)
+    return np.asarray(mu) * mass * np.sqrt(goals.importance) / np.asarray(goals.scale)

@@ -38,7 +38,7 @@ from ._linesearch import step_length
 _RIDGE_FALL = 10.0
 _STAGE = 0.1  # a ridge on the way down is left when its gradient is this share of the residual
 _STUCK = 4  # moves of the centre in a row that leave the residual as it was: no solution
-_RUNNING = -1
+RUNNING = -1
 _FAR = 60.0  # its exponential is within float32
 _FORCING = 0.2  # what a Newton step may leave of its equations, far from the solution
 _INEXACT, _AGED = 40, 6  # steps of conjugate gradients at most, and from which a factor is old
@@ -130,113 +130,70 @@ class NewtonOptions(NamedTuple):
     exact: bool
 
 
-class DualSolution(NamedTuple):
-    mu: Float[Array, " target"]
-    potential: Float[Array, " unit"]
-    result: Int[Array, ""]
-    steps: Int[Array, ""]
-    gradient: Float[Array, ""]  # root mean square of F where it stopped
-    log: Float[Array, "max_steps 3"]  # by step: relative ridge, root mean squares of F and residual
+class DualState(NamedTuple):
+    """Where Newton's method is: a look at the equations has been taken, a step has not."""
 
-
-class _State(NamedTuple):
+    base: Float[Array, " unit"]  # weights, as they were given
     mu: Float[Array, " target"]
     potential: Float[Array, " unit"]  # of mu
+    residual: Float[Array, " target"]  # of the potential
     center: Float[Array, " target"]
     ridge: Float[Array, ""]  # relative
     last_residual: Float[Array, ""]  # when the centre last moved
     stuck: Int[Array, ""]
     steps: Int[Array, ""]
-    code: Int[Array, ""]
-    gradient: Float[Array, ""]
+    code: Int[Array, ""]  # of `Result`, or that it is running
+    gradient: Float[Array, ""]  # root mean square of F
     curvature: Any  # of an earlier step, for operators that keep it
     refresh: Bool[Array, ""]  # it has aged
-    log: Float[Array, "max_steps 3"]
+    log: Float[Array, "max_steps 3"]  # by step: relative ridge, root mean squares of F and residual
 
 
-def solve_dual(
-    system: DualSystem, options: NewtonOptions, start: Float[Array, " target"] | None = None
-) -> DualSolution:
-    """The multipliers, with a result code; compiled whole, one Gram matrix a step."""
+def first_state(
+    system: DualSystem,
+    options: NewtonOptions,
+    base: Float[Array, " unit"],
+    start: Float[Array, " target"] | None = None,
+) -> DualState:
+    """The state before the first step, at multipliers of 0 or at those of an earlier solution."""
     dtype = system.goal.dtype
     mu, potential = jnp.zeros_like(system.goal), jnp.zeros_like(system.base)
     if start is not None:
         mu = jnp.asarray(start, dtype)
         potential = system.potential(mu)
     zero, count = jnp.zeros((), dtype), jnp.zeros((), jnp.int32)
-    ridge = jnp.asarray(max(options.first_ridge, options.ridge), dtype)
-    running = jnp.asarray(_RUNNING, jnp.int32)
     kept = None
     if system.operator.stale:
         shape = jax.eval_shape(system.operator.curvature, system.base)
         kept = jnp.zeros(shape.shape, shape.dtype)
     far = zero + jnp.inf
-    log = jnp.zeros((options.max_steps, 3), dtype)
-    aged = jnp.array(True)
-    state = _State(mu, potential, 0 * mu, ridge, far, count, count, running, far, kept, aged, log)
-    state = jax.lax.while_loop(
-        lambda s: s.code == _RUNNING, lambda s: _iterate(system, options, s), state
+    state = DualState(
+        base=base,
+        mu=mu,
+        potential=potential,
+        residual=system.residual(potential),
+        center=0 * mu,
+        ridge=jnp.asarray(max(options.first_ridge, options.ridge), dtype),
+        last_residual=far,
+        stuck=count,
+        steps=count,
+        code=jnp.asarray(RUNNING, jnp.int32),
+        gradient=far,
+        curvature=kept,
+        refresh=jnp.array(True),
+        log=jnp.zeros((options.max_steps, 3), dtype),
     )
-    return DualSolution(
-        state.mu, state.potential, state.code, state.steps, state.gradient, state.log
-    )
+    return _advance(system, options, state)
 
 
-def _iterate(system: DualSystem, options: NewtonOptions, state: _State) -> _State:
-    """Look where we are, move the ridge or the centre if it is time, then take one step."""
-    residual = system.residual(state.potential)
-    state = _advance(system, options, state, residual)
-    gradient = residual + state.ridge * system.importance * (state.mu - state.center)
-    return jax.lax.cond(
-        state.code == _RUNNING,
-        lambda: _newton_step(system, options, state, gradient),
-        lambda: state,
-    )
+def newton_step(system: DualSystem, options: NewtonOptions, state: DualState) -> DualState:
+    """One step, its length found along the convex dual, and a look at where it leads.
 
-
-def _advance(
-    system: DualSystem, options: NewtonOptions, state: _State, residual: Float[Array, " target"]
-) -> _State:
-    """Lower the ridge, move the centre or stop, when the present stage has converged."""
-    miss = _rms(residual)
-    gradient = _rms(residual + state.ridge * system.importance * (state.mu - state.center))
-    last_stage = state.ridge <= options.ridge * (1 + 1e-6)
-    loose = jnp.maximum(options.tol, _STAGE * miss)
-    tol = loose if options.exact else jnp.where(last_stage, options.tol, loose)
-    converged = gradient <= tol
-    lower = jnp.maximum(state.ridge / _RIDGE_FALL, options.ridge)
-    ridge = jnp.where(converged & ~last_stage, lower, state.ridge)
-    finished = converged & last_stage & ((miss <= options.tol) if options.exact else True)
-    line = jnp.stack([ridge, gradient, miss])
-    log = state.log.at[state.steps].set(line, mode="drop")
-    state = state._replace(ridge=ridge, gradient=gradient, log=log)
-    if options.exact:
-        state = _move_center(state, converged & last_stage, miss)
-    code = jnp.where(state.stuck >= _STUCK, int(Result.infeasible), state.code)
-    code = jnp.where(state.steps >= options.max_steps, int(Result.max_steps_reached), code)
-    code = jnp.where(finished, int(Result.successful), code)
-    code = jnp.where(jnp.isfinite(gradient), code, int(Result.nonfinite))
-    return state._replace(code=code.astype(jnp.int32))
-
-
-def _move_center(state: _State, due: Array, miss: Float[Array, ""]) -> _State:
-    """The multiplier step of an exact solve, and the count of those that changed nothing."""
-    idle = jnp.where(miss > 0.98 * state.last_residual, state.stuck + 1, 0)
-    return state._replace(
-        center=jnp.where(due, state.mu, state.center),
-        last_residual=jnp.where(due, miss, state.last_residual),
-        stuck=jnp.where(due, idle, state.stuck).astype(jnp.int32),
-    )
-
-
-def _newton_step(
-    system: DualSystem,
-    options: NewtonOptions,
-    state: _State,
-    gradient: Float[Array, " target"],
-) -> _State:
-    """One Newton step, its length found along the convex dual."""
+    One Gram matrix a step. There is no `cond` in it: `vmap` would give every member of a batch an
+    estimate matrix of its own.
+    """
     ridge, potential = state.ridge * system.importance, state.potential
+    gradient = state.residual + ridge * (state.mu - state.center)
     direction, kept, refresh = _direction(system, state, gradient)
     change = system.potential(direction)
     felt = system.felt(change)
@@ -252,20 +209,57 @@ def _newton_step(
 
     step = step_length(slope, first_slope)
     stalled = jnp.where(options.exact, int(Result.infeasible), int(Result.stalled))
-    code = jnp.where(step > 0, state.code, stalled)
-    return state._replace(
+    potential = potential + step * change
+    moved = state._replace(
         mu=state.mu + step * direction,
-        potential=potential + step * change,
+        potential=potential,
+        residual=system.residual(potential),
         steps=state.steps + 1,
-        code=code.astype(jnp.int32),
+        code=jnp.where(step > 0, state.code, stalled).astype(jnp.int32),
         curvature=kept,
         refresh=refresh,
+    )
+    return _advance(system, options, moved)
+
+
+def _advance(system: DualSystem, options: NewtonOptions, state: DualState) -> DualState:
+    """Lower the ridge, move the centre or stop, when the present stage has converged."""
+    miss = _rms(state.residual)
+    gradient = _rms(state.residual + state.ridge * system.importance * (state.mu - state.center))
+    last_stage = state.ridge <= options.ridge * (1 + 1e-6)
+    loose = jnp.maximum(options.tol, _STAGE * miss)
+    tol = loose if options.exact else jnp.where(last_stage, options.tol, loose)
+    converged = gradient <= tol
+    lower = jnp.maximum(state.ridge / _RIDGE_FALL, options.ridge)
+    ridge = jnp.where(converged & ~last_stage, lower, state.ridge)
+    finished = converged & last_stage & ((miss <= options.tol) if options.exact else True)
+    line = jnp.stack([ridge, gradient, miss])
+    log = state.log.at[state.steps].set(line, mode="drop")
+    ended = state.code
+    state = state._replace(ridge=ridge, gradient=gradient, log=log)
+    if options.exact:
+        state = _move_center(state, converged & last_stage, miss)
+    code = jnp.where(state.stuck >= _STUCK, int(Result.infeasible), state.code)
+    code = jnp.where(state.steps >= options.max_steps, int(Result.max_steps_reached), code)
+    code = jnp.where(finished, int(Result.successful), code)
+    code = jnp.where(jnp.isfinite(gradient), code, int(Result.nonfinite))
+    code = jnp.where(ended == RUNNING, code, ended)
+    return state._replace(code=code.astype(jnp.int32))
+
+
+def _move_center(state: DualState, due: Array, miss: Float[Array, ""]) -> DualState:
+    """The multiplier step of an exact solve, and the count of those that changed nothing."""
+    idle = jnp.where(miss > 0.98 * state.last_residual, state.stuck + 1, 0)
+    return state._replace(
+        center=jnp.where(due, state.mu, state.center),
+        last_residual=jnp.where(due, miss, state.last_residual),
+        stuck=jnp.where(due, idle, state.stuck).astype(jnp.int32),
     )
 
 
 def _direction(
     system: DualSystem,
-    state: _State,
+    state: DualState,
     gradient: Float[Array, " target"],
 ) -> tuple[Float[Array, " target"], Any, Bool[Array, ""]]:
     """The Newton direction, with what the next step may use again and whether it has aged.
@@ -278,7 +272,7 @@ def _direction(
     operator = system.operator
     if not operator.stale:
         return -system.factor(operator.curvature(q), ridge).solve(gradient), None, state.refresh
-    kept = jax.lax.cond(state.refresh, lambda: operator.curvature(q), lambda: state.curvature)
+    kept = _renewed(state.refresh, lambda: operator.curvature(q), state.curvature)
     direction, steps = conjugate_gradients(
         functools.partial(system.image, q.astype(operator.dtype), ridge),
         -gradient,
@@ -287,6 +281,14 @@ def _direction(
         max_steps=_INEXACT,
     )
     return direction, kept, steps >= _AGED
+
+
+def _renewed(due: Bool[Array, ""], new: Callable[[], Array], old: Array) -> Array:
+    """The new value where it is due, as a loop of one round at most.
+
+    A `cond` under `vmap` would copy the estimate matrix for every member of the batch.
+    """
+    return jax.lax.while_loop(lambda s: s[0], lambda s: (jnp.zeros_like(due), new()), (due, old))[1]
 
 
 def _rms(x: Float[Array, " target"]) -> Float[Array, ""]:

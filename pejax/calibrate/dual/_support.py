@@ -49,7 +49,7 @@ def check_budget(
         f"A budget of {budget:,} records is below the {problem.n_targets:,} targets: "
         "no weights on so few records can meet them all. Raise it, or expect a looser fit.",
         BudgetWarning,
-        stacklevel=4,
+        stacklevel=5,
     )
 
 

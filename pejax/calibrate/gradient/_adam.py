@@ -6,25 +6,14 @@ from typing import Any, Literal, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
 from ...core._arguments import as_number
-from ...core._types import Key
 from ...core._validate import BadInputError
-from .._method import Outcome, Run, Solved, optional
+from .._method import optional
 from ..operators._accumulate import total
-from ..problem._problem import Goals, TargetProblem, goals_of
-from ._train import (
-    EpochLog,
-    GradientMethod,
-    Moment,
-    ending,
-    loss_and_pull,
-    moved,
-    n_records,
-    padded,
-)
+from ..problem._problem import Goals
+from ._train import EpochLog, GradientMethod, Moment, loss_and_pull, moved, n_records
 
 _ROUNDS = 8  # in which the shift that conserves the mass is found
 
@@ -89,28 +78,12 @@ class Adam(GradientMethod):
     def bounds(self) -> tuple[float, float] | None:
         return None if self.max_ratio is None else (0.0, self.max_ratio)
 
-    def run(
-        self, problem: TargetProblem, base_weights: Float[np.ndarray, " unit"], how: Run
-    ) -> Outcome:
-        if self.dropout:
-            how.key_of("Dropout draws")
-        state, losses = self.descend(problem, base_weights, how)
-        weights = self.weights(jnp.asarray(base_weights, problem.operator.dtype), state)
-        return Outcome(weights, ending(losses), self.epochs, losses)
+    @property
+    def drawing(self) -> str | None:
+        return "Dropout draws" if self.dropout else None
 
-    def solved(
-        self, problem: TargetProblem, base: Float[Array, " unit"], key: Key | None
-    ) -> Solved:
-        if self.dropout:
-            Run(key).key_of("Dropout draws")
-        base = base.astype(problem.operator.dtype)
-        goals, rounded = padded(goals_of(problem), base)
-        state, losses = self.trained_in_one(goals, rounded, key)
-        weights = self.weights(rounded, state)[: len(base)]
-        return Solved(weights, ending(losses), jnp.asarray(self.epochs))
-
-    def weights(self, base: Float[Array, " unit"], state: _State) -> Float[Array, " unit"]:
-        return base * self._ratio(state.theta)
+    def weighed(self, base: Float[Array, " unit"], trained: _State) -> Float[Array, " unit"]:
+        return base * self._ratio(trained.theta)
 
     def begin(
         self, base: Float[Array, " unit"], theta: Float[Array, " unit"] | None = None

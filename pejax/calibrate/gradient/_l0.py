@@ -14,16 +14,18 @@ from jaxtyping import Array, Bool, Float, Int
 from ...core._arguments import as_number, as_switch, as_whole, shown
 from ...core._one_line import counted, one_line
 from ...core._segment import segment_sum
-from ...core._types import Key
 from ...core._validate import BadInputError
 from ...gates import HardConcrete, Schedule, geometric_schedule
+from .._drive import driven
+from .._loop import solved
 from .._method import Outcome, Run, Solved, optional
 from ..dual._methods import Entropy
 from ..dual._support import TRACE, Sample, check_budget, on_support
 from ..operators._accumulate import total
 from ..problem._labels import Labels, index_of
-from ..problem._problem import Goals, TargetProblem, goals_of
+from ..problem._problem import Goals, TargetProblem
 from ._train import (
+    Descent,
     EpochLog,
     GradientMethod,
     Moment,
@@ -31,8 +33,6 @@ from ._train import (
     loss_and_pull,
     moved,
     n_records,
-    padded,
-    trimmed,
 )
 
 _DESCENT = 0.6  # share of the epochs over which the budget shrinks from all records to its end
@@ -208,9 +208,19 @@ class L0(GradientMethod):
     def chooses(self) -> bool:
         return True
 
+    @property
+    def drawing(self) -> str:
+        return "L0 draws its gates"
+
+    def for_problem(self, problem: TargetProblem) -> "L0":
+        if self.groups is None:
+            return self
+        return dataclasses.replace(self, groups=self.groups.in_order_of(problem))
+
     def run(
         self, problem: TargetProblem, base_weights: Float[np.ndarray, " unit"], how: Run
     ) -> Outcome:
+        """As `finish`, but the refit sees no records but those that are kept."""
         if self.budget is not None:
             check_budget(self.budget, base_weights, problem, exact=False)
         chosen = self.trained(problem, base_weights, how)
@@ -223,29 +233,18 @@ class L0(GradientMethod):
         result = jnp.maximum(found.result, end)
         return Outcome(found.weights, result, self.epochs, chosen.losses)
 
-    def solved(
-        self, problem: TargetProblem, base: Float[Array, " unit"], key: Key | None
-    ) -> Solved:
-        """As `run`, with weights of 0 for the records that are dropped where it leaves them out."""
-        Run(key).key_of("L0 draws its gates")
-        method = (
-            self
-            if self.groups is None
-            else dataclasses.replace(self, groups=self.groups.in_order_of(problem))
-        )
-        base = base.astype(problem.operator.dtype)
-        goals, rounded = padded(goals_of(problem), base)
-        state, losses = method.trained_in_one(goals, rounded, key)
-        state = trimmed(state, len(rounded), len(base))
-        gated, end = self.weights(base, state), ending(losses)
+    def finish(self, problem: Goals, state: Descent) -> Solved:
+        """The refit, with weights of 0 for the records that are dropped."""
+        gated, end = self.weights(problem, state), ending(state.losses)
         if not self.refit:
-            return Solved(gated, end, jnp.asarray(self.epochs))
-        kept = self._kept(base, state.gates.log_alpha, gated)
+            return Solved(gated, end, state.steps)
+        base = state.base[: len(gated)]
+        kept = self._kept(base, state.trained.gates.log_alpha[: len(gated)], gated)
         start = jnp.where(kept, base, 0)
         start = start * (total(base) / total(start)).astype(base.dtype)
-        refit = Entropy(ridge=self.ridge).solved(problem, start, None)
+        refit = solved(Entropy(ridge=self.ridge), problem, start, None)
         weights = jnp.where(kept, jnp.maximum(refit.weights, TRACE * start), 0)
-        return Solved(weights, jnp.maximum(refit.result, end), jnp.asarray(self.epochs))
+        return Solved(weights, jnp.maximum(refit.result, end), state.steps)
 
     def _kept(
         self, base: Float[Array, " unit"], location: Array, gated: Float[Array, " unit"]
@@ -265,16 +264,13 @@ class L0(GradientMethod):
         Raises:
             BadInputError: no key.
         """
-        how.key_of("L0 draws its gates")
-        method = self
-        if self.groups is not None:
-            method = dataclasses.replace(self, groups=self.groups.in_order_of(problem))
-        state, losses = method.descend(problem, base_weights, how)
-        gated = self.weights(jnp.asarray(base_weights, problem.operator.dtype), state)
-        return Trained(np.asarray(state.gates.log_alpha), np.asarray(gated), losses)
+        _, goals, state = driven(self, problem, base_weights, how)
+        location = state.trained.gates.log_alpha[: problem.n_units]
+        gated, losses = self.weights(goals, state), state.losses
+        return Trained(np.asarray(location), np.asarray(gated), np.asarray(losses))
 
-    def weights(self, base: Float[Array, " unit"], state: L0State) -> Float[Array, " unit"]:
-        return base * jnp.exp(state.theta) * state.gates.mode()
+    def weighed(self, base: Float[Array, " unit"], trained: L0State) -> Float[Array, " unit"]:
+        return base * jnp.exp(trained.theta) * trained.gates.mode()
 
     def support(
         self, chosen: Trained, base: Float[np.ndarray, " unit"]

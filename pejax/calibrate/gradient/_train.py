@@ -1,4 +1,4 @@
-"""Calibration by gradient: epochs under one scan, in stretches when somebody wants to watch."""
+"""Calibration by gradient: what its methods share."""
 
 import abc
 from typing import Any, NamedTuple
@@ -8,21 +8,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from ...core._arguments import as_number, as_whole, shown
 from ...core._results import Result
 from ...core._types import Key
 from ...core._validate import BadInputError
 from .._diagnostics import effective_sample_size, relative_error
-from .._method import Method, Progress, ProgressCallback, Run, Start, optional
+from .._drive import driven
+from .._iterative import IterativeMethod
+from .._loop import finished
+from .._method import Outcome, Progress, Run, Solved, Start, needed, optional
+from ..operators._accumulate import target_dtype
 from ..operators._padded import PaddedOperator
 from ..problem._problem import Goals, TargetProblem, goals_of
-from ._checkpoint import Checkpoints, Saved, identity_of
 from ._losses import Loss, SquaredError
 
-_STRETCHES = 20  # reports of progress in a run, or more:
-_LONGEST = 100  # epochs without one, or without a checkpoint
 _TRAVEL = 30.0  # how far the default rate lets a parameter go; a gate needs some 20 to shut
 _FASTEST = 0.5
 _SMALL = 1e-8
@@ -39,7 +40,7 @@ class EpochLog(NamedTuple):
     kept: Float[Array, ""]
 
 
-class GradientMethod(Method):
+class GradientMethod(IterativeMethod):
     r"""Calibration by an optimiser on log-weights, :math:`w = w_0 e^\theta`.
 
     The loss depends on the weights through :math:`A w` alone, so an epoch is one product with the
@@ -71,12 +72,13 @@ class GradientMethod(Method):
         if self.learning_rate is not None and not self.learning_rate > 0:
             raise BadInputError(f"learning_rate is {self.learning_rate}; give a number above 0.")
 
-    def keeps_checkpoints(self, problem: TargetProblem) -> bool:
-        return True
+    @property
+    def long_run(self) -> int:
+        return self.epochs
 
     @abc.abstractmethod
     def begin(self, base: Float[Array, " unit"], theta: Float[Array, " unit"] | None = None) -> Any:
-        """The state before the first epoch, from the logarithms of weight ratios if given."""
+        """What is trained, at the logarithms of weight ratios if they are given."""
 
     @abc.abstractmethod
     def epoch(
@@ -85,36 +87,74 @@ class GradientMethod(Method):
         """One step of the optimiser; pure."""
 
     @abc.abstractmethod
-    def weights(self, base: Float[Array, " unit"], state: Any) -> Float[Array, " unit"]:
-        """The weights that a state stands for."""
+    def weighed(self, base: Float[Array, " unit"], trained: Any) -> Float[Array, " unit"]:
+        """The weights that what is trained stands for."""
 
-    def descend(
+    @property
+    def drawing(self) -> str | None:
+        """What the method draws at random, for the message that it needs a key; None if nothing."""
+        return None
+
+    def init(
+        self,
+        problem: Goals,
+        base: Float[Array, " unit"],
+        key: Key | None,
+        theta: Float[Array, " unit"] | None = None,
+    ) -> "Descent":
+        key = key if self.drawing is None else needed(key, self.drawing)
+        base = rounded(base.astype(problem.operator.dtype))
+        if theta is not None:
+            theta = jnp.pad(theta, (0, len(base) - len(theta)))
+        return self.descent(base, key, self.begin(base, theta))
+
+    def init_from(
         self,
         problem: TargetProblem,
-        base_weights: Float[np.ndarray, " unit"],
-        how: Run,
-    ) -> tuple[Any, Float[np.ndarray, " epoch"]]:
-        """The state after all epochs, and the loss of each; from a checkpoint if there is one."""
-        base = jnp.asarray(base_weights, problem.operator.dtype)
-        goals, rounded = padded(goals_of(problem), base)
-        state = self.starting(rounded, how.start, base_weights)
-        if how.checkpoint is None:
-            state, losses = train(self, goals, rounded, how.key, state=state, progress=how.progress)
-        else:
-            identity = identity_of(self, problem, base_weights, how.key, how.start)
-            with Checkpoints(how.checkpoint, identity) as kept:
-                state, losses = train(
-                    self, goals, rounded, how.key, state=state, progress=how.progress, kept=kept
-                )
-        return trimmed(state, len(rounded), len(base)), losses
+        base: Float[np.ndarray, " unit"],
+        key: Key | None,
+        start: Start,
+    ) -> "Descent":
+        theta = jnp.asarray(start.log_ratio_of(base), problem.operator.dtype)
+        return self.init(goals_of(problem), jnp.asarray(base), key, theta)
 
-    def trained_in_one(
-        self, goals: Goals, base: Float[Array, " unit"], key: Key | None
-    ) -> tuple[Any, Float[Array, " epoch"]]:
-        """The state after all epochs, and the loss of each, inside compiled code."""
-        epochs = jnp.arange(self.epochs, dtype=jnp.int32)
-        state, log = _stretch(self, goals, base, self.begin(base), epochs, key)
-        return state, log.loss
+    def descent(self, base: Float[Array, " unit"], key: Key | None, trained: Any) -> "Descent":
+        """The state before the first epoch, from base weights of a round number."""
+        zero = jnp.zeros((), target_dtype())
+        losses = jnp.zeros(self.epochs, zero.dtype)
+        return Descent(trained, base, key, jnp.zeros((), jnp.int32), losses, zero)
+
+    def step(self, problem: Goals, state: "Descent") -> "Descent":
+        key, epoch = state.key, state.steps
+        own_key = None if key is None else jax.random.fold_in(key, epoch)
+        goals = widened(problem, len(state.base))
+        trained, log = self.epoch(goals, state.base, state.trained, Moment(epoch, own_key))
+        loss = log.loss.astype(state.losses.dtype)
+        losses = jax.lax.dynamic_update_index_in_dim(state.losses, loss, epoch, 0)
+        kept = log.kept.astype(state.kept.dtype)
+        return Descent(trained, state.base, key, epoch + 1, losses, kept)
+
+    def done(self, state: "Descent") -> Bool[Array, ""]:
+        return state.steps >= self.epochs
+
+    def weights(self, problem: Goals, state: "Descent") -> Float[Array, " unit"]:
+        return self.weighed(state.base, state.trained)[: problem.operator.shape[1]]
+
+    def finish(self, problem: Goals, state: "Descent") -> Solved:
+        return Solved(self.weights(problem, state), ending(state.losses), state.steps)
+
+    def progress(self, problem: Goals, state: "Descent") -> Progress:
+        epoch = int(state.steps)
+        size = _effective(self.weighed(state.base, state.trained))
+        told = float(state.losses[epoch - 1]), float(state.kept), float(size)
+        return Progress(epoch, self.epochs, *told)
+
+    def run(
+        self, problem: TargetProblem, base_weights: Float[np.ndarray, " unit"], how: Run
+    ) -> Outcome:
+        last = driven(self, problem, base_weights, how)
+        found = finished(last.method, last.problem, last.state)
+        return Outcome(*found, np.asarray(last.state.losses))
 
     def optimiser(self, n_units: int) -> optax.GradientTransformation:
         """The optax transformation: Adam with a cosine decay unless one was given.
@@ -127,15 +167,6 @@ class GradientMethod(Method):
         rate = self.learning_rate or min(_FASTEST, _TRAVEL / self.epochs)
         decay = optax.cosine_decay_schedule(rate, self.epochs, alpha=0.05)
         return optax.adam(decay, eps=_SMALL / n_units)
-
-    def starting(
-        self, base: Float[Array, " unit"], start: Start | None, base_weights: np.ndarray
-    ) -> Any:
-        """The state before the first epoch, at an earlier solution's weights if there is one."""
-        if start is None:
-            return self.begin(base)
-        theta = jnp.asarray(start.log_ratio_of(base_weights), base.dtype)
-        return self.begin(base, jnp.pad(theta, (0, len(base) - len(theta))))
 
 
 class Moment(NamedTuple):
@@ -151,68 +182,38 @@ class Moment(NamedTuple):
         return self.key
 
 
-def train(
-    method: GradientMethod,
-    goals: Goals,
-    base: Float[Array, " unit"],
-    key: Key | None,
-    *,
-    state: Any,
-    progress: ProgressCallback | None = None,
-    kept: Checkpoints | None = None,
-) -> tuple[Any, Float[np.ndarray, " epoch"]]:
-    """Run all epochs from a state, or from the last checkpoint; the last state and all losses."""
-    saved = (kept and kept.latest(state)) or Saved(0, state, np.zeros(0))
-    in_one = progress is None and kept is None
-    stretch = method.epochs if in_one else min(_LONGEST, -(-method.epochs // _STRETCHES))
-    for first in range(saved.epoch, method.epochs, stretch):
-        epochs = jnp.arange(first, min(first + stretch, method.epochs), dtype=jnp.int32)
-        state, log = _stretch(method, goals, base, saved.state, epochs, key)
-        losses = np.concatenate([saved.losses, np.asarray(log.loss)])
-        saved = Saved(int(epochs[-1]) + 1, state, losses)
-        if progress is not None:  # before it is saved, so that a run that goes on tells it again
-            size = _effective(method.weights(base, state))
-            told = float(log.loss[-1]), float(log.kept[-1]), float(size)
-            progress(Progress(saved.epoch, method.epochs, *told))
-        if kept is not None:
-            kept.save(saved)
-    return saved.state, saved.losses
+class Descent(NamedTuple):
+    """Where a run by gradient is."""
+
+    trained: Any
+    base: Float[Array, " rounded_unit"]
+    key: Key | None
+    steps: Int[Array, ""]  # epochs
+    losses: Float[Array, " epoch"]  # 0 of those to come
+    kept: Float[Array, ""]  # expected number of records with weight, at the last epoch
 
 
-def padded(goals: Goals, base: Float[Array, " unit"]) -> tuple[Goals, Float[Array, " padded_unit"]]:
-    """Many units brought to a round number by ones of no base weight.
+def rounded(base: Float[Array, " unit"]) -> Float[Array, " rounded_unit"]:
+    """The weights of many units brought to a round number by weights of 0.
 
     XLA compiles elementwise work on a CPU to scalar code where its cores do not get equal shares:
     a gate of one of 500,003 units takes eight times as long as one of 500,004.
     """
-    extra = -len(base) % _ROUND if len(base) > _MANY else 0
+    return jnp.pad(base, (0, -len(base) % _ROUND if len(base) > _MANY else 0))
+
+
+def widened(goals: Goals, n_units: int) -> Goals:
+    """The same targets for more units, of which the last contribute nothing."""
+    extra = n_units - goals.operator.shape[1]
     if not extra:
-        return goals, base
-    return goals._replace(operator=PaddedOperator(goals.operator, extra)), jnp.pad(base, (0, extra))
+        return goals
+    return goals._replace(operator=PaddedOperator(goals.operator, extra))
 
 
 def n_records(goals: Goals) -> int:
     """The number of units of the problem itself."""
     operator = goals.operator
     return operator.shape[1] - (operator.extra if isinstance(operator, PaddedOperator) else 0)
-
-
-def trimmed(state: Any, rounded: int, units: int) -> Any:
-    """A state without the units that `padded` added."""
-
-    def own(x: Any) -> Any:
-        return x[:units] if eqx.is_array(x) and x.shape == (rounded,) else x
-
-    return jax.tree.map(own, state)
-
-
-@eqx.filter_jit
-def _stretch(method, goals, base, state, epochs, key):
-    def step(state, epoch):
-        own_key = None if key is None else jax.random.fold_in(key, epoch)
-        return method.epoch(goals, base, state, Moment(epoch, own_key))
-
-    return jax.lax.scan(step, state, epochs)
 
 
 def loss_and_pull(

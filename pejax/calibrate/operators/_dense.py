@@ -8,7 +8,8 @@ from jaxtyping import Array, Float, Int
 
 from ...core._arguments import as_numbers
 from ...core._validate import BadInputError
-from ._accumulate import accumulate, binary_size, ceil_div, not_folded, target_dtype, wider
+from ._accumulate import accumulate, ceil_div, target_dtype, wider
+from ._gram import weighted_gram
 from ._operator import Operator
 from ._parts import Parts, in_runs
 
@@ -90,19 +91,8 @@ class DenseOperator(Operator):
 
     @eqx.filter_jit
     def gram(self, q: Float[Array, " unit"]) -> Float[Array, "target target"]:
-        size = binary_size(jnp.max(jnp.abs(not_folded(self.by_unit)), axis=0, initial=0))
-
-        def add_tile(sum_so_far, tile_and_q):
-            tile, q_tile = tile_and_q
-            tile = tile / size
-            part = (tile.T * q_tile) @ tile
-            return sum_so_far + part.astype(sum_so_far.dtype), None
-
-        zero = jnp.zeros((self.shape[0], self.shape[0]), target_dtype())
-        tiles_and_q = (self._tiles(), self._padded(q.astype(self.dtype)).reshape(-1, self._tile))
-        found = jax.lax.scan(add_tile, zero, tiles_and_q)[0]
-        size = size.astype(found.dtype)
-        return size[:, None] * found * size
+        weights = self._padded(q.astype(self.dtype)).reshape(-1, self._tile)
+        return weighted_gram(self._tiles(), weights)
 
     def extent(self) -> tuple[Float[Array, " target"], Float[Array, " target"]]:
         return jnp.min(self.by_unit, axis=0, initial=0), jnp.max(self.by_unit, axis=0, initial=0)

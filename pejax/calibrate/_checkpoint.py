@@ -14,7 +14,7 @@ import shutil
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -22,31 +22,24 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from ...core._fingerprint import fingerprint
-from ...core._types import Key
-from ...core._validate import BadInputError, PejaxError, require
-from ...core.files._files import write_json
-from ...core.files._npz import digest_of
-from .._method import Start
-from ..problem._problem import TargetProblem
+from ..core._fingerprint import fingerprint
+from ..core._types import Key
+from ..core._validate import BadInputError, PejaxError, require
+from ..core.files._files import write_json
+from ..core.files._npz import digest_of
+from ._method import Start
+from .problem._problem import TargetProblem
 
 _IDENTITY, _STEPS = "identity.json", "steps"
 _SETTING = "setting of the method"
 _SEAL = "digest"
+_FORM = "2"  # of what is saved of a state
 _KEPT = 2
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError)
 
 
 class CheckpointError(PejaxError):
     """A checkpoint could not be written, or none can be read; earlier ones stay usable."""
-
-
-class Saved(NamedTuple):
-    """A run after some epochs."""
-
-    epoch: int
-    state: Any
-    losses: Float[np.ndarray, " epoch"]
 
 
 class Checkpoints:
@@ -79,7 +72,7 @@ class Checkpoints:
     def __exit__(self, *_: object) -> None:
         self._manager.close()
 
-    def latest(self, state: Any) -> Saved | None:
+    def latest(self, state: Any) -> Any:
         """The last state that can be read, in the structure of a given one; None for a new run.
 
         Raises:
@@ -99,32 +92,31 @@ class Checkpoints:
             )
         return None
 
-    def _read(self, step: int, state: Any) -> Saved:
-        arrays, rest = eqx.partition(state, eqx.is_array)
-        leaves, structure = jax.tree.flatten(arrays)
-        blank = _sealed({"losses": np.zeros(step), **_named(leaves)})
-        found = self._manager.restore(step, args=self._restore(blank))
+    def _read(self, step: int, state: Any) -> Any:
+        plain, rest = eqx.partition(_without_keys(state), eqx.is_array)
+        leaves, structure = jax.tree.flatten(plain)
+        found = self._manager.restore(step, args=self._restore(_sealed(_named(leaves))))
         _fail_if_changed(found)
         held = [jnp.asarray(found[name], leaf.dtype) for name, leaf in _named(leaves).items()]
-        state = eqx.combine(jax.tree.unflatten(structure, held), rest)
-        return Saved(step, state, np.asarray(found["losses"]))
+        plain = eqx.combine(jax.tree.unflatten(structure, held), rest)
+        return jax.tree.map(lambda now, old: old if _is_key(old) else now, plain, state)
 
-    def save(self, saved: Saved) -> None:
+    def save(self, state: Any) -> None:
         """Write a state, and let go of all but the last two.
 
         Raises:
             CheckpointError: it cannot be written; the disk is full, for example.
         """
-        leaves = jax.tree.leaves(eqx.filter(saved.state, eqx.is_array))
-        tree = _sealed({"losses": np.asarray(saved.losses, float), **_named(leaves)})
+        leaves = jax.tree.leaves(eqx.filter(_without_keys(state), eqx.is_array))
+        step = int(state.steps)
         try:
-            self._manager.save(saved.epoch, args=self._save(tree))
+            self._manager.save(step, args=self._save(_sealed(_named(leaves))))
             self._manager.wait_until_finished()
         except (OSError, ValueError) as problem:
-            last = max((s for s in self._manager.all_steps() if s < saved.epoch), default=None)
+            last = max((s for s in self._manager.all_steps() if s < step), default=None)
             usable = "nothing was saved before" if last is None else f"epoch {last} stays usable"
             raise CheckpointError(
-                f"The checkpoint of epoch {saved.epoch} could not be written to {self._folder} "
+                f"The checkpoint of epoch {step} could not be written to {self._folder} "
                 f"({shutil.disk_usage(self._folder).free:,} bytes free): "
                 f"{str(problem).partition(chr(10))[0]}; {usable}. Make room and run it again."
             ) from problem
@@ -154,6 +146,7 @@ def identity_of(
         "start": _digest(None if start is None else start.weights),
         "key": _digest(held),
         "version": version,
+        "form": _FORM,
     }
 
 
@@ -164,6 +157,15 @@ def _digest(tree: Any) -> str:
         content.update(f"{array.dtype}{array.shape}".encode())
         content.update(array.data if array.size else b"")
     return content.hexdigest()
+
+
+def _is_key(leaf: Any) -> bool:
+    return eqx.is_array(leaf) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
+def _without_keys(state: Any) -> Any:
+    """The state without its PRNG key, which stays what it was: the identity has a digest of it."""
+    return jax.tree.map(lambda leaf: 0 if _is_key(leaf) else leaf, state)
 
 
 def _named(leaves: list[Any]) -> dict[str, np.ndarray]:
