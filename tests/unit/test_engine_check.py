@@ -1,15 +1,20 @@
 """A program compares itself with its own graph in numpy, the first time on people of a kind."""
 
+import _engine_world as world
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pandas as pd
 import pytest
 from test_engine_strata import OUTPUTS, SYSTEM, people
 
-from pejax import BadInputError
+from pejax import BadInputError, Population
 from pejax.engine import SelfCheckError, build_system, compile, input_variable, load, rule
 from pejax.engine.graph import _support
+from pejax.engine.graph._interpret import Interpreter
+from pejax.engine.graph._ir import Graph
 from pejax.engine.running import _emit, _runtime
+from pejax.engine.running._check import Shaken
 from pejax.testing import random_population, toy_program
 
 
@@ -137,10 +142,6 @@ def rounding_system():
 
 def test_rows_that_rounding_decides_are_listed(monkeypatch):
     """What one rounding more or less turns over is told, not refused."""
-    import pandas as pd
-
-    from pejax import Population
-
     rng = np.random.default_rng(0)
     person = pd.DataFrame(
         {"person_id": range(200), "household_id": range(200), "income": rng.uniform(0, 1e4, 200)}
@@ -184,3 +185,46 @@ def test_whole_numbers_that_overflow_are_found_where_they_are_largest(apart):
         else:
             with pytest.raises(BadInputError, match=f"row {at}"):
                 program(program.parameters, rich)
+
+
+def test_a_difference_of_large_amounts_is_no_alarm(apart, monkeypatch):
+    """A marginal rate divides what rounding leaves of two incomes by a small step: whichever way
+    one of them is rounded, other roundings reach it."""
+
+    @rule(entity="person")
+    def marginal_rate(income):
+        def net(pay):
+            return pay - 0.0765 * pay - np.maximum(pay - 12_000.0, 0.0) * 0.22 - np.sqrt(pay) * 3.1
+
+        return 1 - (net(income + 10.0) - net(income)) / 10.0
+
+    homes = np.repeat(np.arange(70), np.arange(70) + 1)  # a household of every size is compared
+    incomes = np.round(np.random.default_rng(0).uniform(1e4, 5e5, homes.size))
+    person = pd.DataFrame(
+        {"person_id": range(homes.size), "household_id": homes, "income": incomes, "age": 40}
+    )
+    household = pd.DataFrame({"household_id": range(70), "rent": 0.0})
+    population = Population.from_frames({"person": person, "household": household}, weights=None)
+    honest, bits = _emit.EMITTERS["sqrt"], jax.random.bernoulli(jax.random.key(0), 0.5, (2**13,))
+
+    def nudged(emitter, node):
+        value = honest(emitter, node)
+        return value * jnp.where(bits[: value.shape[0]], 1 + 2**-22, 1 - 2**-22)
+
+    monkeypatch.setitem(_emit.EMITTERS, "sqrt", nudged)
+    program = world.program_of("marginal_rate", marginal_rate)
+    program(program.parameters, population)
+    assert len(program.report.checks[0].rounded) > 100
+
+
+def test_every_move_of_a_result_has_its_opposite():
+    """Otherwise chance decides whether the draws reach to both sides of a value."""
+    graph = Graph({"person": 101})
+    node = graph.apply(
+        "multiply", graph.input("x", np.linspace(0.1, 7.3, 101)), graph.constant(3.7)
+    )
+    given = {"x": np.linspace(0.1, 7.3, 101)}, {101: 101}, {}
+    plain = Interpreter(*given)(node)
+    how = {"seed": 1, "dtype": np.float32, "whole": True}
+    up, down = (Shaken(*given, **how, scale=k)(node) - plain for k in (1, -1))
+    assert np.allclose(up, -down, rtol=1e-5, atol=1e-14) and (up > 0).any() and (up < 0).any()

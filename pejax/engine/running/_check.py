@@ -9,6 +9,7 @@ numpy.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -194,14 +195,27 @@ class _Values:
 
 class Shaken(Interpreter):
     """Numpy with every rounded result moved by a few units in its last place: at random, or all of
-    them one way, which reaches every ceiling and floor that is at its border."""
+    them one way, which reaches every ceiling and floor that is at its border.
+
+    Args:
+        seed: of the moves; those of `scale` -1 are the opposite ones.
+        whole: whether whole numbers are moved too.
+        way: 1 away from zero, -1 towards it, 0 at random.
+    """
 
     def __init__(
-        self, *given: Any, seed: int, dtype: Any, whole: bool, way: int = 0, **how: Any
+        self,
+        *given: Any,
+        seed: int,
+        dtype: Any,
+        whole: bool,
+        way: int = 0,
+        scale: int = 1,
+        **how: Any,
     ) -> None:
         super().__init__(*given, **how)
         self._rng = np.random.default_rng(seed)
-        self._unit = _NOISE * np.finfo(dtype).eps
+        self._unit = scale * _NOISE * np.finfo(dtype).eps
         self._whole, self._way = whole, way
 
     def _run(self, node: Node, args: list[Any]) -> Any:
@@ -216,7 +230,7 @@ class Shaken(Interpreter):
         return float(moved) if isinstance(value, float) else moved.astype(kind)[()]
 
     def _random(self, value: Any) -> np.ndarray:
-        return self._rng.uniform(-self._unit, self._unit, np.shape(value))
+        return self._unit * self._rng.uniform(-1.0, 1.0, np.shape(value))
 
 
 _ROUNDED = {
@@ -234,9 +248,10 @@ def _reached(
         return {}
     dtype = mine.run.runtime.dtype
     ways: list[dict[str, Any]] = [{"floats": "float32"}, {"floats": "float64"}]
-    for seed in range(4):
-        ways += [{"kind": Shaken, "seed": seed, "dtype": dtype, "whole": w} for w in (False, True)]
-    ways += [{"kind": Shaken, "seed": 0, "dtype": dtype, "whole": True, "way": w} for w in (-1, 1)]
+    shaken = {"kind": Shaken, "dtype": dtype}
+    for seed, whole, scale in itertools.product(range(4), (False, True), (1, -1)):
+        ways.append({**shaken, "seed": seed, "whole": whole, "scale": scale})
+    ways += [{**shaken, "seed": 0, "whole": True, "way": way} for way in (-1, 1)]
     low, high = {}, {}
     for values in (mine.numpy(**way) for way in ways):
         for i in far:
