@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse
 
 from pejax import Population
 from pejax.core._validate import BadInputError, PejaxError, UnknownNameError
@@ -242,6 +243,10 @@ def tables(**changes):
         (lambda: build().with_columns({"person": {3: [1, 2, 3]}}), "A new column is named 3"),
         (lambda: build().with_columns("person", x="abc"), "'x' is 'abc'. Give one value a row"),
         (lambda: build().with_columns("person", x=3), "'x' is 3. Give one value a row"),
+        (
+            lambda: build().with_columns("person", x=scipy.sparse.eye_array(3)),
+            "'x' is a dia_array. Give one value a row",
+        ),
         (lambda: build().with_columns("household", x=household()), "'x' is a DataFrame"),
         (lambda: build().with_columns("person", x=[[1], [1, 2], []]), "'x' holds rows that are"),
         (lambda: build().with_columns("person", x=jnp.ones(3, complex)), "'x' holds complex64"),

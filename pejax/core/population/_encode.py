@@ -73,7 +73,10 @@ def _as_row(values: Any, where: str) -> np.ndarray:
         or hasattr(values, "columns")
     ):
         raise BadInputError(f"{where} is {shown(values)}. Give one value a row.")
-    held = list(values)
+    try:
+        held = list(values)
+    except TypeError as problem:  # sparse arrays are iterable by name alone
+        raise BadInputError(f"{where} is {shown(values)}. Give one value a row.") from problem
     try:
         plain = np.asarray(held)
     except ValueError:
