@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ._checkpoint import Checkpoints, identity_of
-from ._loop import advanced, begun
+from ._loop import advanced, begun, ran
 from ._method import ProgressCallback, Run
 from .problem._problem import Goals, TargetProblem, goals_of
 
@@ -39,19 +39,24 @@ def driven(
         CheckpointError: a state that cannot be written.
     """
     method, goals = method.for_problem(problem), goals_of(problem)
+    watched = method.long_run is not None and (how.progress or how.checkpoint)
+    if how.start is None and not watched:
+        return Driven(method, goals, ran(method, goals, jnp.asarray(base), how.key))
     if how.start is None:
         state = begun(method, goals, jnp.asarray(base), how.key)
     else:
         state = method.init_from(problem, base, how.key, how.start)
+    if not watched:
+        return Driven(method, goals, advanced(method, goals, state))
     if how.checkpoint is None:
-        return Driven(method, goals, _watched(method, goals, state, how.progress))
+        return Driven(method, goals, _in_stretches(method, goals, state, how.progress))
     identity = identity_of(method, problem, base, how.key, how.start)
     with Checkpoints(how.checkpoint, identity) as kept:
         state = kept.latest(state) or state
-        return Driven(method, goals, _watched(method, goals, state, how.progress, kept))
+        return Driven(method, goals, _in_stretches(method, goals, state, how.progress, kept))
 
 
-def _watched(
+def _in_stretches(
     method: "IterativeMethod",
     problem: Goals,
     state: Any,
@@ -59,10 +64,7 @@ def _watched(
     kept: Checkpoints | None = None,
 ) -> Any:
     """The last state, after a report and a checkpoint at every stretch of a long run."""
-    steps = method.long_run
-    if steps is None or (progress is None and kept is None):
-        return advanced(method, problem, state)
-    stretch = min(_LONGEST, -(-steps // _STRETCHES))
+    stretch = min(_LONGEST, -(-(method.long_run or 1) // _STRETCHES))
     while not method.done(state):
         until = jnp.asarray(int(state.steps) + stretch, jnp.int32)
         state = advanced(method, problem, state, until)

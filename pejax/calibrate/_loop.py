@@ -38,6 +38,14 @@ def advanced(
 
 
 @eqx.filter_jit
+def ran(
+    method: "IterativeMethod", problem: Goals, base: Float[Array, " unit"], key: Key | None
+) -> Any:
+    """The last state, from the first on by one program."""
+    return advanced(method, problem, method.init(problem, base, key))
+
+
+@eqx.filter_jit
 def finished(method: "IterativeMethod", problem: Goals, state: Any) -> Solved:
     """What the last state comes to, compiled."""
     return method.finish(problem, state)
@@ -54,7 +62,7 @@ def solved(
 def _last(
     method: "IterativeMethod", problem: Goals, base: Float[Array, " unit"], key: Key | None
 ) -> Any:
-    return advanced(method, problem, begun(method, problem, base, key))
+    return ran(method, problem, base, key)
 
 
 @_last.def_jvp
