@@ -52,7 +52,8 @@ class IterativeMethod(Method):
     ...     def weights(self, problem, state):
     ...         return state.weights
     >>> problem = cal.TargetProblem([[1.0, 1.0, 1.0], [0.0, 1.0, 1.0]], [12.0, 8.0])
-    >>> cal.calibrate(problem, [1.0, 1.0, 3.0], Scaling()).weights.round(3).tolist()
+    >>> solution = cal.calibrate(problem, [1.0, 1.0, 3.0], Scaling())
+    >>> [round(float(weight), 3) for weight in solution.weights]
     [4.0, 2.0, 6.0]
     >>> many = jax.vmap(lambda base: cal.solve(problem, base, Scaling()).weights)(jnp.ones((5, 3)))
     >>> many.shape
