@@ -40,7 +40,8 @@ def driven(
     """
     method, goals = method.for_problem(problem), goals_of(problem)
     watched = method.long_run is not None and (how.progress or how.checkpoint)
-    if how.start is None and not watched:
+    if how.start is None and method.long_run is None:
+        # A long run takes the same programs whether it is watched or not, to the same bits.
         return Driven(method, goals, ran(method, goals, jnp.asarray(base), how.key))
     if how.start is None:
         state = begun(method, goals, jnp.asarray(base), how.key)
