@@ -89,8 +89,9 @@ def outgrown(
         law={n: (float(low[k]), float(high[k])) for n in whole.parameters for k in [position[n]]},
         sizes={n: rows[entity] for entity, n in graph_sizes.items()},
     )
-    look = Look(whole, population, interpreter)
-    problem = whole.survey(given, look)
+    unsure = whole.unsure(given)
+    look = Look(whole, population, interpreter, unsure)
+    problem = next(filter(None, map(look, unsure)), None)
     exact = np.array([position[name] for name in parameters_of(look.seen)], int)
     low[exact] = high[exact] = values[exact]
     places = np.union1d(exact, [position[name] for name in whole.parameters]).astype(int)
@@ -127,33 +128,38 @@ class Answer:
 
 
 class Look:
-    """A look at the numbers of a node themselves, for `Reckoned.survey`.
+    """A look at the numbers of some nodes themselves: what is wrong with one of them, or None.
 
     Args:
-        interpreter: makes what computes a node in 64 bits, if one has to be looked at.
+        interpreter: makes what computes nodes in 64 bits.
+        nodes: those that will be asked for; their arguments are computed at once, and what lies
+            between is dropped as soon as it can be.
 
     Attributes:
         seen: the nodes that were computed.
     """
 
     def __init__(
-        self, whole: Reckoned, population: Population, interpreter: Callable[[], Interpreter]
+        self,
+        whole: Reckoned,
+        population: Population,
+        interpreter: Callable[[], Interpreter],
+        nodes: Sequence[Node],
     ) -> None:
         self._whole, self._population, self._make = whole, population, interpreter
-        self.seen: list[Node] = []
+        self.seen = list({a.index: a for node in nodes for a in node.args}.values())
+        values = self._interpreter.all(self.seen) if self.seen else []
+        self._values = {a.index: v for a, v in zip(self.seen, values, strict=True)}
 
-    def __call__(self, node: Node) -> Ends | str:
+    def __call__(self, node: Node) -> str | None:
         if node.op == "from_end":
-            return self._not_there(node) or (0, int(WORD.max))
+            return self._not_there(node)
         values = np.trunc(np.broadcast_to(self._exact(node), self._real(node).shape))
         low, high = room(node)
         with np.errstate(invalid="ignore"):
             wrong = ~((values >= low) & (values <= high)) & self._real(node)
         read = self._read(node, wrong, _FAR_FROM_A_ROOT)
-        if read.any():
-            return self._beyond(node, values, read)
-        held = np.nan_to_num(values[self._real(node)])
-        return _least_and_greatest(np.clip(held, low, high))
+        return self._beyond(node, values, read) if read.any() else None
 
     def _beyond(self, node: Node, values: np.ndarray, wrong: np.ndarray) -> str:
         row, worst = int(np.argwhere(wrong)[0][0]) if node.ndim else 0, values[wrong].flat[0]
@@ -186,8 +192,10 @@ class Look:
         return self._make()
 
     def _compute(self, node: Node) -> Any:
-        self.seen.append(node)
-        return self._interpreter(node)
+        if node.index not in self._values:
+            self.seen.append(node)
+            (self._values[node.index],) = self._interpreter.all([node])
+        return self._values[node.index]
 
     def _exact(self, node: Node) -> np.ndarray:
         """The numbers of a node as they would be if there were room for them."""

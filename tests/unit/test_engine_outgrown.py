@@ -205,20 +205,20 @@ def test_a_reform_that_makes_numbers_too_large_is_refused():
 
 @pytest.mark.parametrize("formula", [under_a_law, lambda income, params: income + params.big])
 def test_reforms_nearby_ask_nothing_new_and_those_far_away_are_looked_at(formula, monkeypatch):
-    surveys = []
-    survey = Reckoned.survey
-    monkeypatch.setattr(Reckoned, "survey", lambda *of: surveys.append(of) or survey(*of))
+    looks = []
+    unsure = Reckoned.unsure
+    monkeypatch.setattr(Reckoned, "unsure", lambda *of: looks.append(of) or unsure(*of))
     program, given = program_of(formula), people(code=[1, 2, 3, 4])
     law = np.asarray(program.parameters.values)[program.index.places["big"][0]]
     for times in (1.0, 1.5, 3.9, 0.3):
         program(program.parameters.with_reform({"big": law * times}), given)
-    near = len(surveys)
+    near = len(looks)
     assert near == (formula is under_a_law)
     if formula is under_a_law:
         with pytest.raises(BadInputError, match="which does not fit in 32 bits"):
             program(program.parameters.with_reform({"big": law * 1e9}), given)
         program(program.parameters, given)
-        assert len(surveys) == near + 1
+        assert len(looks) == near + 1
 
 
 def test_another_column_by_which_a_row_is_chosen_is_looked_at():

@@ -93,24 +93,18 @@ class Reckoned:
     numbers: frozenset[int]
     token: object = dataclasses.field(default_factory=object)
 
-    def survey(self, given: Given, look: Callable[[Node], Ends | str]) -> str | None:
-        """Follow the ends from columns, links and parameters to every whole number.
-
-        Args:
-            look: what is done with a node that may hold more than there is room for, or a place
-                that may not be there: it gives the ends of the numbers themselves, or says what is
-                wrong with them, which is then the answer.
-        """
+    def unsure(self, given: Given) -> list[Node]:
+        """The watched nodes that may hold more than there is room for, or places that may not be
+        there; what follows from one is reckoned as if it had room."""
         known: Known = {}
+        found: list[Node] = []
         for node in self.nodes:
             ends = ends_of(node, known, given)
             if node.index in self.watched and not self._is_sure(node, ends, known):
-                seen = look(node)
-                if isinstance(seen, str):
-                    return seen
-                ends = seen
+                found.append(node)
+                ends = (0, int(WORD.max)) if node.op == "from_end" else room(node)
             known[node.index] = ends
-        return None
+        return found
 
     def _is_sure(self, node: Node, ends: Ends | None, known: Known) -> bool:
         if node.op == "from_end":

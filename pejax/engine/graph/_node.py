@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Attrs = tuple[tuple[str, Hashable], ...]
 
 
-@dataclasses.dataclass(frozen=True, eq=False, slots=True)
+@dataclasses.dataclass(frozen=True, eq=False, slots=True, repr=False)
 class Node:
     """One value of the program.
 
@@ -43,6 +43,11 @@ class Node:
     trend: Trend
     origin: str
     graph: Graph = dataclasses.field(repr=False)
+
+    def __repr__(self) -> str:
+        """One line: with its arguments in full it would hold the whole law."""
+        args = ", ".join(f"%{a.index}" for a in self.args)
+        return f"%{self.index} = {self.op}({args}) of {self.origin or 'no rule'}, {self.dtype}"
 
     @property
     def shape(self) -> tuple[int, ...]:
