@@ -296,17 +296,19 @@ class Program:
     @functools.cached_property
     def _runtime(self) -> Runtime:
         names = (*(o.name for o in self.outputs), *(d.variable for d in self.decisions))
-        return self._run(self._roots, names)
+        return self._runtime_of(self._roots, names)
 
     @functools.cached_property
     def _chunked(self) -> Chunked:
-        return chunked([o.node for o in self.outputs], [d.node for d in self.decisions], self._run)
+        return chunked(
+            [o.node for o in self.outputs], [d.node for d in self.decisions], self._runtime_of
+        )
 
     @functools.cached_property
     def _decision_runtime(self) -> Runtime:
-        return self._run([d.node for d in self.decisions])
+        return self._runtime_of([d.node for d in self.decisions])
 
-    def _run(self, roots: list[Node], names: tuple[str, ...] = ()) -> Runtime:
+    def _runtime_of(self, roots: list[Node], names: tuple[str, ...] = ()) -> Runtime:
         leaves, check = len(self.index.leaves), self._checker if self.check else None
         position = self.index.position
         return Runtime(tuple(roots), position, leaves, self.dtype, self.strata, names, check)

@@ -24,7 +24,7 @@ from ..graph._structure import reckoned_with
 from ._kinks import extreme
 from ._remember import remembered
 from ._reverse import is_reverse
-from ._runtime import Run, Runtime, extent_of
+from ._runtime import Evaluation, Runtime, extent_of
 
 Parts = Float[Array, "block ..."]
 Across = Mapping[str, Array]
@@ -185,7 +185,8 @@ def run_blocks(
     if _inside_a_trace(dealt) or (is_traced(variables) and not is_reverse(variables)):
         return _in_one_trace(runtime)(theta, dealt.stacked(), dict(across))
     values = [
-        jax.block_until_ready(run(theta, again=True)) for run in _runs(runtime, dealt, across)
+        jax.block_until_ready(evaluation(theta, again=True))
+        for evaluation in _evaluations(runtime, dealt, across)
     ]
     return [jnp.stack(parts) for parts in zip(*values, strict=True)]
 
@@ -195,13 +196,13 @@ def _inside_a_trace(dealt: Population) -> bool:
     return is_traced((dealt, jnp.zeros(())))
 
 
-def _runs(runtime: Runtime, dealt: Population, across: Across) -> list[Run]:
+def _evaluations(runtime: Runtime, dealt: Population, across: Across) -> list[Evaluation]:
     """An evaluation for each block, all with the same shapes."""
     blocks = _blocks_of(dealt)
     extent = extent_of(blocks[0], grow=False)
     places = runtime.places_in(blocks, extent)
     return [
-        runtime.run(block, extent, place, across)
+        runtime.evaluation_on(block, extent, place, across)
         for block, place in zip(blocks, places, strict=True)
     ]
 

@@ -139,22 +139,22 @@ class Runtime:
             return []
         extent = extent_of(population, grow)
         (places,) = self.places_in([population], extent)
-        return self.run(population, extent, places, across or {})(theta)
+        return self.evaluation_on(population, extent, places, across or {})(theta)
 
-    def run(
+    def evaluation_on(
         self,
         population: Population,
         extent: Extent,
         places: Places | None,
         across: Mapping[str, Array],
-    ) -> Run:
-        """An evaluation on one population."""
+    ) -> Evaluation:
+        """The roots on one population, not computed yet: call the evaluation with a law."""
         own = tuple(n for n in self.inputs if n not in across)
         held = _padded_arrays(population, own, extent.sizes, self.dtype)
         shared = {n: v for n, v in across.items() if n in self.inputs}
         moving = {n: v for n, v in shared.items() if carries(self.inputs[n])}
         inputs = {**held, **{n: v for n, v in shared.items() if n not in moving}}
-        return Run(
+        return Evaluation(
             self,
             extent,
             places,
@@ -185,7 +185,7 @@ class Runtime:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Run:
+class Evaluation:
     """One evaluation: a runtime, and the population that it runs on.
 
     Attributes:
@@ -263,7 +263,7 @@ class Run:
         kept: bool = True,
         apart: bool = True,
         ordered: bool = True,
-    ) -> Run:
+    ) -> Evaluation:
         """The same evaluation on others of equal size, with the executables of this one.
 
         Args:
