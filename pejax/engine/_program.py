@@ -25,11 +25,11 @@ from ._parameters import LeafInfo, ParameterIndex, Parameters, as_written
 from ._report import Report
 from ._unread import Unread
 from ._whole import outgrown
-from .graph._bounds import Reckoned, reckoned
+from .graph._bounds import WholeNumbers, whole_numbers_of
 from .graph._interpret import Interpreter
 from .graph._node import Node
 from .graph._strata import Strata
-from .graph._structure import reckoned_with
+from .graph._structure import row_number_users
 from .graph._support import decides_in
 from .rules._names import Names
 from .rules._paths import Paths
@@ -131,7 +131,7 @@ class Program:
 
     def __call__(self, parameters: Parameters, population: Population) -> dict[str, Array]:
         population = self._accept(parameters, population)
-        self._fail_if_numbers_outgrow(parameters, population)
+        self._fail_if_outgrown(parameters, population)
         if self.recipe.chunk is not None:
             return self._in_chunks(parameters, population)
         values = self._runtime(parameters.values, population)
@@ -334,35 +334,35 @@ class Program:
         return f"Program({self.recipe.package} {self.recipe.period}: {names}; {size})"
 
     @functools.cached_property
-    def _reckoned(self) -> set[str]:
-        """Variables that reckon with numbers of rows, which are others in blocks."""
-        return reckoned_with(self._roots)
+    def _row_number_users(self) -> set[str]:
+        """Variables that compute with the numbers of rows, which are others in blocks."""
+        return row_number_users(self._roots)
 
     def _accept(self, parameters: Parameters, population: Population) -> Population:
         """The population as the program codes it, if it has what the program needs."""
         fail_if_other_parameters(parameters, self.index)
         fail_if_no_population(population)
         if population.schema.blocks > 1 and self.recipe.chunk is None:
-            fail_if_rows_are_numbered(self._reckoned)
+            fail_if_rows_are_numbered(self._row_number_users)
         entities = self.outputs[0].node.graph.sizes
         extra = self.recipe.extra
         return accepted(population, self.columns, self.known, entities, self.names, extra)
 
-    def _fail_if_numbers_outgrow(self, parameters: Parameters, population: Population) -> None:
+    def _fail_if_outgrown(self, parameters: Parameters, population: Population) -> None:
         """Whole numbers of these people fit in 32 bits, and their places are there; a decision that
         they move comes first."""
         sizes = self.outputs[0].node.graph.sizes
         compute = functools.partial(self.interpreter, parameters, population)
-        problem = outgrown(self._numbers, parameters, population, compute, sizes)
+        problem = outgrown(self._whole_numbers, parameters, population, compute, sizes)
         if problem is not None:
             answers = compute().all([d.node for d in self.decisions])
             self._check_decisions(parameters, answers, population)
             raise BadInputError(problem)
 
     @functools.cached_property
-    def _numbers(self) -> Reckoned:
-        """Whole numbers that the program reckons with."""
-        return reckoned(self._roots)
+    def _whole_numbers(self) -> WholeNumbers:
+        """Whole numbers that the program computes with, for the check that 32 bits hold them."""
+        return whole_numbers_of(self._roots)
 
 
 def _fields(header: Mapping[str, Any], roots: list[Node]) -> dict[str, Any]:

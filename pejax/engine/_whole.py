@@ -13,7 +13,7 @@ import numpy as np
 from ..core._transforms import is_traced
 from ..core.population._population import Population
 from ._parameters import Parameters
-from .graph._bounds import GROWS, WORD, Ends, Given, Reckoned, is_beyond, parameters_of, room
+from .graph._bounds import GROWS, WORD, Ends, Given, WholeNumbers, is_beyond, parameters_of, room
 from .graph._interpret import Interpreter, resolve
 from .graph._node import Node, reachable
 from .graph._ops import OPS, apply
@@ -59,7 +59,7 @@ def _needs_word(node: Node) -> bool:
 
 
 def outgrown(
-    whole: Reckoned,
+    numbers: WholeNumbers,
     parameters: Parameters,
     population: Population,
     interpreter: Callable[[], Interpreter],
@@ -72,11 +72,11 @@ def outgrown(
         interpreter: makes what computes a node in 64 bits.
         graph_sizes: shadow sizes by entity.
     """
-    columns = arrays(population, whole.inputs)
-    if not whole.nodes or is_traced((columns, population.links, parameters.values)):
+    columns = arrays(population, numbers.inputs)
+    if not numbers.nodes or is_traced((columns, population.links, parameters.values)):
         return None
     answers: list[Answer] = remembered(
-        [*columns.values(), *population.links.values()], ("whole", whole.token), list
+        [*columns.values(), *population.links.values()], ("whole", numbers.token), list
     )
     values = np.asarray(parameters.values, np.float64)
     for answer in answers:
@@ -85,15 +85,15 @@ def outgrown(
     low, high = _around(values)
     position, rows = parameters.index.position, population.schema.sizes
     given = Given(
-        columns={name: _ends(columns[name]) for name in whole.columns},
-        law={n: (float(low[k]), float(high[k])) for n in whole.parameters for k in [position[n]]},
+        columns={name: _ends(columns[name]) for name in numbers.columns},
+        law={n: (float(low[k]), float(high[k])) for n in numbers.parameters for k in [position[n]]},
         sizes={n: rows[entity] for entity, n in graph_sizes.items()},
     )
-    look = Look(whole, population, interpreter)
-    problem = whole.survey(given, look)
+    look = Look(numbers, population, interpreter)
+    problem = numbers.survey(given, look)
     exact = np.array([position[name] for name in parameters_of(look.seen)], int)
     low[exact] = high[exact] = values[exact]
-    places = np.union1d(exact, [position[name] for name in whole.parameters]).astype(int)
+    places = np.union1d(exact, [position[name] for name in numbers.parameters]).astype(int)
     del answers[: len(answers) - _MOST_LAWS + 1]
     answers.append(Answer(problem, places, low[places], high[places]))
     return problem
@@ -127,7 +127,7 @@ class Answer:
 
 
 class Look:
-    """A look at the numbers of a node themselves, for `Reckoned.survey`.
+    """A look at the numbers of a node themselves, for `WholeNumbers.survey`.
 
     Args:
         interpreter: makes what computes a node in 64 bits, if one has to be looked at.
@@ -137,9 +137,9 @@ class Look:
     """
 
     def __init__(
-        self, whole: Reckoned, population: Population, interpreter: Callable[[], Interpreter]
+        self, numbers: WholeNumbers, population: Population, interpreter: Callable[[], Interpreter]
     ) -> None:
-        self._whole, self._population, self._make = whole, population, interpreter
+        self._numbers, self._population, self._make = numbers, population, interpreter
         self.seen: list[Node] = []
 
     def __call__(self, node: Node) -> Ends | str:
@@ -218,7 +218,7 @@ class Look:
 
     def _read(self, node: Node, rows: np.ndarray, steps: int) -> np.ndarray:
         """Those of some rows that a choice does not leave out before anybody has looked at them."""
-        if not steps or not rows.any() or node in self._whole.roots:
+        if not steps or not rows.any() or node in self._numbers.roots:
             return rows
         read = np.zeros_like(rows)
         for user in self._users.get(node.index, ()):
@@ -234,7 +234,7 @@ class Look:
     @functools.cached_property
     def _users(self) -> dict[int, list[Node]]:
         users: dict[int, list[Node]] = {}
-        for node in reachable(list(self._whole.roots)):
+        for node in reachable(list(self._numbers.roots)):
             for argument in dict.fromkeys(node.args):
                 users.setdefault(argument.index, []).append(node)
         return users

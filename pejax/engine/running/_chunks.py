@@ -20,7 +20,7 @@ from ...core._validate import BadInputError
 from ...core.population._population import Population
 from ..graph._copy import copied
 from ..graph._node import Node, reachable
-from ..graph._structure import reckoned_with
+from ..graph._structure import row_number_users
 from ._kinks import extreme
 from ._remember import remembered
 from ._reverse import is_reverse
@@ -129,7 +129,7 @@ def fail_if_households_meet(outputs: Sequence[Node], decisions: Sequence[Node]) 
     nodes = reachable([*outputs, *decisions])
     met = {n.origin for n in nodes if _meets(n) and n.op not in _TOGETHER}
     met |= {n.origin for n in decisions if _rows(n)}
-    fail_if_rows_are_numbered(reckoned_with([*outputs, *decisions]))
+    fail_if_rows_are_numbered(row_number_users([*outputs, *decisions]))
     if met:
         raise BadInputError(
             "chunk= needs households that do not depend on each other, but "
