@@ -21,13 +21,13 @@ from ..core._memory import reclaim
 from ..core._validate import BadInputError
 from ..core.population._population import Population
 from ._accept import columns_taken, fail_if_groups_missing
+from ._int32 import fail_if_literals_are_beyond
 from ._parameters import ParameterIndex, Parameters, as_written, index_of
 from ._program import Decision, Output, Program, Recipe, _agrees
 from ._report import report_of
 from ._save import FORMAT
 from ._some import interpreter_of, some_of
 from ._unread import Unread, warn_of_idle_reforms
-from ._whole import fail_if_literals_are_beyond
 from .graph._copy import copied
 from .graph._interpret import Interpreter
 from .graph._node import Node

@@ -21,10 +21,10 @@ from ..core.population._population import Population
 from . import _save
 from ._accept import accepted, fail_if_no_population, fail_if_other_parameters
 from ._header import fail_if_other_header, fail_if_other_leaves
+from ._int32 import outgrown
 from ._parameters import LeafInfo, ParameterIndex, Parameters, as_written
 from ._report import Report
 from ._unread import Unread
-from ._whole import outgrown
 from .graph._bounds import WholeNumbers, whole_numbers_of
 from .graph._interpret import Interpreter
 from .graph._node import Node

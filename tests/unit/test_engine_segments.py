@@ -37,7 +37,7 @@ def test_the_cut_does_not_matter(program, people, size, monkeypatch):
     runtime = _runtime.Runtime(
         tuple(roots), program.index.position, len(program.index.leaves), "float32"
     )
-    assert max(len(s.nodes) for s in runtime.whole.segments) <= size
+    assert max(len(s.nodes) for s in runtime.plan_on_all_rows.segments) <= size
     values = runtime(program.parameters.values, recoded(people, program.columns))
     expected = toy_oracle(people)
     np.testing.assert_allclose(values[0][:4], expected["net_income"], rtol=1e-6)

@@ -3,7 +3,7 @@
 A program has 32 bits for whole numbers where numpy has 64, or as few as a narrow type says. What is
 reckoned from columns, links, parameters and literals by sums, products and choices has ends that
 follow from theirs, whole or not. Where none follow, or they lie too far out, the numbers themselves
-are looked at (`_whole`), and their ends are known from there on.
+are looked at (`_int32`), and their ends are known from there on.
 """
 
 from __future__ import annotations

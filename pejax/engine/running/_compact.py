@@ -115,9 +115,9 @@ def own_rows(population: Population, strata: Strata) -> list[dict[str, np.ndarra
     if stratum is None:
         raise ValueError(f"{strata.column} holds other values than {strata.values}")
     homes = _stratum_of_every_row(population, stratum)
-    whole = Extent(tuple(sorted(population.schema.sizes.items())))
+    everybody = Extent(tuple(sorted(population.schema.sizes.items())))
     return [
-        _one(population, homes, k, {e: int((h == k).sum()) for e, h in homes.items()}, whole)
+        _one(population, homes, k, {e: int((h == k).sum()) for e, h in homes.items()}, everybody)
         for k in range(len(strata.values))
     ]
 

@@ -145,7 +145,7 @@ def _arithmetic(numeric: Callable[..., Array], boolean: Callable[..., Array] | N
     return emit
 
 
-def _whole(numeric: Callable[..., Array]) -> Emit:
+def _rounding(numeric: Callable[..., Array]) -> Emit:
     """A rounding, to which integers and truth values are whole already."""
 
     def emit(e: Emitter, node: Node) -> Array:
@@ -389,9 +389,9 @@ EMITTERS: dict[str, Emit] = {
     "exp": _floating(_total.exp),
     "log": _floating(_total.log),
     "log10": _floating(lambda x: _total.log(x) / np.log(10.0).astype(x.dtype)),
-    "floor": _whole(lax.floor),
-    "ceil": _whole(lax.ceil),
-    "trunc": _whole(jnp.trunc),
+    "floor": _rounding(lax.floor),
+    "ceil": _rounding(lax.ceil),
+    "trunc": _rounding(jnp.trunc),
     "rint": _arithmetic(jnp.rint, None),
     "round": _round,
     "nan_to_num": _arithmetic(jnp.nan_to_num, None),

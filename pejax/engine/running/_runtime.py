@@ -84,7 +84,7 @@ class Runtime:
     check: Checker | None = None
 
     @functools.cached_property
-    def whole(self) -> Plan:
+    def plan_on_all_rows(self) -> Plan:
         """Everything on all rows."""
         return self._plan(None)
 
@@ -95,7 +95,7 @@ class Runtime:
         return found if found is not None and len(found.of) >= FEWEST_AT_HOME else None
 
     @functools.cached_property
-    def compacted(self) -> Plan:
+    def plan_by_stratum(self) -> Plan:
         """What belongs to one stratum on that stratum's rows."""
         return self._plan(self.homes)
 
@@ -222,7 +222,8 @@ class Evaluation:
 
     @functools.cached_property
     def plan(self) -> Plan:
-        return self.runtime.whole if self.places is None else self.runtime.compacted
+        runtime = self.runtime
+        return runtime.plan_on_all_rows if self.places is None else runtime.plan_by_stratum
 
     @functools.cached_property
     def computed(self) -> set[int]:
