@@ -5,6 +5,9 @@ nodes, with the values that cross a border as arguments and results. A segment i
 digest of its content; two programs that share one share its compiled code, and JAX's persistent
 cache finds it again in another process. Under `grad`, `vmap` or `jit` the same segments are
 traced instead.
+
+The operations `segment_sum`, `segment_max` and `segment_min` are no such segments: they reduce over
+the members of each group, and are named as in JAX.
 """
 
 from __future__ import annotations
