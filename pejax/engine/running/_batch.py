@@ -105,11 +105,11 @@ def _for_each(evaluation: Evaluation, laws: Laws) -> tuple[list[Array], list[boo
     values: dict[int, Array] = dict(evaluation.inputs)
     moved: set[int] = set()
     for k, (segment, pattern) in enumerate(zip(evaluation.plan.segments, patterns, strict=True)):
-        given, places = evaluation.given(segment, values), evaluation.places_for(segment)
+        given, rows = evaluation.given(segment, values), evaluation.arrays_for(segment)
         if pattern is None:
-            results = once[k](numbers[k], given, places)
+            results = once[k](numbers[k], given, rows)
         else:
-            results = each[k](numbers[k], pieces[k], given, places)
+            results = each[k](numbers[k], pieces[k], given, rows)
             moved |= {segment.outputs[i].index for i in pattern.outputs}
         values.update(zip([n.index for n in segment.outputs], results, strict=True))
         evaluation.forget(values, segment, k)
@@ -145,7 +145,7 @@ def _patterns(evaluation: Evaluation, laws: Laws) -> list[Pattern | None]:
     differs = (host != host[:1]).any(axis=0)
     if (more := _DIFFERING.get(None)) is not None:
         differs = differs | more
-    key = ("patterns", evaluation.places is None, differs.tobytes())
+    key = ("patterns", evaluation.stratum_rows is None, differs.tobytes())
     found = evaluation.runtime.prepared.get(key)
     if found is None:
         found = evaluation.runtime.prepared[key] = _compared(evaluation, differs)
@@ -231,7 +231,7 @@ def _jobs(
             continue
         extent = evaluation.extent_of(segment)
         numbers = jax.ShapeDtypeStruct((sum(segment.lengths),), jnp.dtype(dtype))
-        held = tuple(jax.ShapeDtypeStruct(p.shape, p.dtype) for p in evaluation.places_for(segment))
+        held = tuple(jax.ShapeDtypeStruct(p.shape, p.dtype) for p in evaluation.arrays_for(segment))
         own = tuple(jax.ShapeDtypeStruct(s.shape, s.dtype) for s in some)
         arguments = (numbers, own, given, held)
         function = functools.partial(_batched, segment, np.dtype(dtype), pattern)
@@ -248,7 +248,7 @@ def _batched(
     numbers: Array,
     some: tuple[Array, ...],
     values: tuple[Array, ...],
-    places: tuple[Array, ...],
+    stratum_rows: tuple[Array, ...],
     *,
     extent: Any,
 ) -> list[Array]:
@@ -260,7 +260,7 @@ def _batched(
             parts[place] = part
         for place, value in zip(pattern.inputs, moved, strict=True):
             given[place] = value
-        return body(segment, dtype, parts, tuple(given), places, extent=extent, things={})
+        return body(segment, dtype, parts, tuple(given), stratum_rows, extent=extent, things={})
 
     axes = [0 if i in pattern.outputs else None for i in range(len(segment.outputs))]
     return jax.vmap(one, out_axes=axes)(some, tuple(values[i] for i in pattern.inputs))

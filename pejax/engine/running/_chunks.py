@@ -200,15 +200,15 @@ def _evaluations(runtime: Runtime, dealt: Population, across: Across) -> list[Ev
     """An evaluation for each block, all with the same shapes."""
     blocks = _blocks_of(dealt)
     extent = extent_of(blocks[0], grow=False)
-    places = runtime.places_in(blocks, extent)
+    stratum_rows = runtime.stratum_rows_in(blocks, extent)
     return [
-        runtime.evaluation_on(block, extent, place, across)
-        for block, place in zip(blocks, places, strict=True)
+        runtime.evaluation_on(block, extent, own, across)
+        for block, own in zip(blocks, stratum_rows, strict=True)
     ]
 
 
 def _blocks_of(dealt: Population) -> list[Population]:
-    """Each block as a population of its own; remembered, as are the places of its strata."""
+    """Each block as a population of its own; remembered, as are the rows of its strata."""
 
     def split() -> list[Population]:
         blocks = dealt.stacked()

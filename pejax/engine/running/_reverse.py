@@ -107,7 +107,7 @@ def _backward(
         back[k], passed = functions[k](
             numbers[k],
             evaluation.given(segment, values),
-            evaluation.places_for(segment),
+            evaluation.arrays_for(segment),
             outputs,
             before,
         )
@@ -178,7 +178,7 @@ def _functions(
     evaluation: Evaluation, pulls: list[Pull | None], numbers: list[Array], values: dict[int, Array]
 ) -> list[Any]:
     """Each segment's way back as an executable; inside another trace as a jitted function."""
-    jobs, places = [], []
+    jobs, at = [], []
     functions: list[Any] = [None] * len(pulls)
     for k, (segment, pull) in enumerate(zip(evaluation.plan.segments, pulls, strict=True)):
         if pull is None:
@@ -194,8 +194,8 @@ def _functions(
             lower = lowering(one, segment, arguments, extent)
             results = (0, [0 for _ in pull.wanted])
             jobs.append(Job(content, arguments, results, lower))
-            places.append(k)
-    for k, made in zip(places, executables(jobs), strict=True):
+            at.append(k)
+    for k, made in zip(at, executables(jobs), strict=True):
         functions[k] = made
     return functions
 
@@ -207,7 +207,7 @@ def _shapes(
         return jax.ShapeDtypeStruct(x.shape, x.dtype)
 
     given = tuple(spec(v) for v in evaluation.given(segment, values))
-    held = tuple(spec(p) for p in evaluation.places_for(segment))
+    held = tuple(spec(p) for p in evaluation.arrays_for(segment))
     specs = evaluation.specs(segment)
     outputs = tuple(specs[i] for i in pull.active)
     before = tuple(given[i] for i, has in zip(pull.wanted, pull.added, strict=True) if has)
@@ -230,7 +230,7 @@ def _pull(
     pull: Pull,
     numbers: Array,
     values: tuple[Array, ...],
-    places: tuple[Array, ...],
+    stratum_rows: tuple[Array, ...],
     cotangents: tuple[Array, ...],
     before: tuple[Array, ...],
     *,
@@ -244,7 +244,9 @@ def _pull(
             given[place] = value
         parts = parts_of(segment, numbers)
         things = {LAW: numbers}
-        outputs = body(segment, dtype, parts, tuple(given), places, extent=extent, things=things)
+        outputs = body(
+            segment, dtype, parts, tuple(given), stratum_rows, extent=extent, things=things
+        )
         return [outputs[i] for i in pull.active]
 
     back = jax.vjp(forward, numbers, [values[i] for i in pull.wanted])[1]

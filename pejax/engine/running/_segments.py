@@ -54,7 +54,7 @@ class Segment:
         digest: of the content.
         stratum: on whose rows alone it runs.
         homes: the strata in which its inputs were computed.
-        places: the rows and links of strata that it needs.
+        stratum_rows: the rows and links of strata that it needs.
         watched: the columns (as bits of a trend) that its kinks ask whether they move.
         held: functions that were jitted for it.
     """
@@ -66,7 +66,7 @@ class Segment:
     digest: str
     stratum: int | None = None
     homes: tuple[int | None, ...] = ()
-    places: tuple[Key, ...] = ()
+    stratum_rows: tuple[Key, ...] = ()
     watched: tuple[int, ...] = ()
     held: dict[Any, Any] = dataclasses.field(default_factory=dict, repr=False)
 
@@ -99,11 +99,11 @@ def _segment(nodes: list[Node], stratum: int | None, wanted: set[int], homes: Ho
     inputs = tuple(a for a in given if a not in own and a.index not in homes.idle)
     outputs = tuple(n for n in nodes if n.index in wanted and homes.of.get(n.index) == stratum)
     where = tuple(homes.of.get(a.index) for a in inputs)
-    places = sorted({(stratum, name_of(a)) for a in own if stratum is not None})
+    stratum_rows = sorted({(stratum, name_of(a)) for a in own if stratum is not None})
     for node, home in zip(inputs, where, strict=True):
         crosses = home if stratum is None else stratum if home is None and has_rows(node) else None
         if crosses is not None:
-            places.append((crosses, f"{entity_of(node)}.rows"))
+            stratum_rows.append((crosses, f"{entity_of(node)}.rows"))
     kinks = {n.index: sides_of(n) for n in nodes if n.op in DIRECTED and n.dtype.kind == "f"}
     return Segment(
         nodes=tuple(nodes),
@@ -113,7 +113,7 @@ def _segment(nodes: list[Node], stratum: int | None, wanted: set[int], homes: Ho
         digest=_digest(nodes, inputs, outputs, pieces, stratum, where, kinks),
         stratum=stratum,
         homes=where,
-        places=tuple(dict.fromkeys(places)),
+        stratum_rows=tuple(dict.fromkeys(stratum_rows)),
         watched=_watched(kinks),
     )
 
@@ -211,7 +211,7 @@ _TRACEABLE = Shared()
 
 
 def traceable(segment: Segment, dtype: Any) -> Any:
-    """The segment as a jitted function of its numbers, inputs and places; one for equal content.
+    """The segment as a jitted function of its numbers, inputs and rows; one for equal content.
 
     Before those it takes the columns that it watches. A derivative of it runs it forward once more
     instead of keeping what happens inside.
@@ -290,7 +290,7 @@ def body(
     dtype: Any,
     parts: Sequence[Array],
     values: tuple[Array, ...],
-    places: tuple[Array, ...],
+    stratum_rows: tuple[Array, ...],
     *,
     extent: Extent,
     things: Mapping[int, Array],
@@ -300,7 +300,7 @@ def body(
     known: dict[int, Any] = {}
     ordered, apart = extent.in_order(graph), extent.neighbours(graph)
     emitter = Emitter(known, extent.rows(graph), dtype, ordered, apart, things)
-    held = dict(zip(segment.places, places, strict=True))
+    held = dict(zip(segment.stratum_rows, stratum_rows, strict=True))
     for node, home, value in zip(segment.inputs, segment.homes, values, strict=True):
         known[node.index] = _brought(emitter, segment.stratum, node, home, value, held)
     for piece, part in zip(segment.pieces, parts, strict=True):
