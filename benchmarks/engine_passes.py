@@ -33,9 +33,10 @@ from pejax import Population, engine
 from pejax.engine import Program
 from pejax.engine._accept import columns_taken
 from pejax.engine._compile import _people, _program, _recipe, _strata, _year
+from pejax.engine._inputs import recoded
 from pejax.engine.running import _runtime, _sample
 from pejax.engine.tracing import _evaluate
-from pejax.engine.tracing._inputs import recoded, with_all_names
+from pejax.engine.tracing._input_nodes import with_all_names
 from pejax.engine.tracing._trace import trace
 from pejax.testing import with_every_input
 from pejax.testing._apart import Apart

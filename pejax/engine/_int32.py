@@ -12,13 +12,13 @@ import numpy as np
 
 from ..core._transforms import is_traced
 from ..core.population._population import Population
+from ._inputs import arrays
 from ._parameters import Parameters
 from .graph._bounds import GROWS, WORD, Ends, Given, WholeNumbers, is_beyond, parameters_of, room
 from .graph._interpret import Interpreter, resolve
 from .graph._node import Node, reachable
 from .graph._ops import OPS, apply
 from .running._remember import remembered
-from .tracing._inputs import arrays
 from .tracing._trace import UntraceableRule
 
 _FIX = "Reckon in floats (* 1.0), or in larger units"

@@ -21,6 +21,7 @@ from ..core.population._population import Population
 from . import _save
 from ._accept import accepted, fail_if_no_population, fail_if_other_parameters
 from ._header import fail_if_other_header, fail_if_other_leaves
+from ._inputs import Column, host_arrays, recoded, sizes_of
 from ._int32 import outgrown
 from ._parameters import LeafInfo, ParameterIndex, Parameters, as_written
 from ._report import Report
@@ -39,7 +40,6 @@ from .running._chunks import Chunked, chunked, deal, fail_if_rows_are_numbered
 from .running._runtime import Runtime
 from .tracing._array import ORDER
 from .tracing._decisions import AT_MOST, OF_SOME
-from .tracing._inputs import Column, host_arrays, recoded, sizes_of
 
 if TYPE_CHECKING:
     from .importer import Country

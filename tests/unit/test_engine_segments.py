@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from pejax.engine import build_system, compile, input_variable, rule
+from pejax.engine._inputs import recoded
 from pejax.engine.graph._node import reachable
 from pejax.engine.running import _runtime
 from pejax.engine.running._segments import cut, is_table
-from pejax.engine.tracing._inputs import recoded
 from pejax.testing import toy_oracle, toy_population, toy_program
 
 UNREAD = ("age", "disabled", "region", "rent", "savings")

@@ -18,9 +18,9 @@ import jax
 import numpy as np
 
 from ...core._validate import PejaxError
+from .._inputs import host_arrays
 from ..graph._interpret import Interpreter
 from ..graph._node import Node
-from ..tracing._inputs import host_arrays
 from ._sample import Sample, sample_of, unpadded
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from jaxtyping import Array, Int
 
 from ...core.population._layout import size_bucket
 from ...core.population._population import Population
+from .._inputs import host_arrays
 from ..graph._strata import Strata
-from ..tracing._inputs import host_arrays
 from ._extent import Extent
 from ._remember import remembered
 

@@ -15,10 +15,10 @@ from jaxtyping import Array, Float
 from ...core._transforms import is_traced
 from ...core.population._layout import size_bucket
 from ...core.population._population import Population
+from .._inputs import arrays
 from ..graph._node import Node, reachable
 from ..graph._strata import Homes, Strata, homes
 from ..graph._structure import name_of
-from ..tracing._inputs import arrays
 from ._compact import StratumRows, put_back, stratum_rows_like, stratum_rows_of, taken
 from ._emit import Emitter
 from ._executables import Job, Prepared, executables
