@@ -27,8 +27,14 @@ NUMBERS = "iub"
 
 @dataclasses.dataclass(frozen=True)
 class Column:
-    """A column that a program was compiled for: its place, kind, vocabulary, and the variable
-    whose values it gives."""
+    """A column that a program was compiled for.
+
+    Attributes:
+        entity, name: where it stands in a population.
+        kind: of its values, as in numpy: "f" for floats, "i" or "u" for integers, "b" for booleans.
+        vocabulary: the names behind its codes, if it holds texts.
+        variable: whose values it gives.
+    """
 
     entity: str
     name: str

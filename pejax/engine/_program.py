@@ -110,6 +110,20 @@ class Program:
     (`check`; what it found is in `report.checks`). Inside `jit` there is no comparison: run the
     program once outside.
 
+    Attributes:
+        outputs: the variables that it returns.
+        decisions: what Python asked of the law and the people while the rules were traced.
+        index: the places of the parameters: what each entry of `parameters.values` is.
+        columns: what it reads of a population, weights and ids included.
+        names: the variables of its country and their entities, by which columns are understood.
+        known: every variable that it computes, is given or asks for; a column of such a one that
+            is not among `columns` would be ignored, and is refused.
+        report: what became of each variable, and what the comparisons with numpy found.
+        recipe: how it was made.
+        rules: the system, where one was compiled; None for a country package, and after `load`.
+        strata: the column whose values divide the households, where the law is so divided.
+        check: whether it is compared with numpy on people of a new kind.
+
     Raises:
         BadInputError: a population whose columns differ from the compiled ones.
         SelfCheckError: values that the graph does not give.
