@@ -437,6 +437,11 @@ def _moved(decision: Decision, answer: Any) -> str:
 
 
 def _trim(population: Population, values: Array, entity: str) -> Array:
+    """The real rows of a result, whose padding may be of two kinds.
+
+    A population's own (`pad_to`, or between blocks) is known to the population. To one that has
+    none, `padded_sizes` adds rows at the end, so that one executable serves many sizes.
+    """
     schema = population.schema
     if values.shape[0] == schema.sizes[entity]:
         return population.trim(values, entity)
