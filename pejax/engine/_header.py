@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ._form import fail_if_other_form, row_of
 from ._inputs import Column
+from ._json_types import fail_if_other_form, row_of
 from ._parameters import LeafInfo, ParameterIndex
 from .graph._ir import Graph
 from .graph._node import Node
