@@ -139,7 +139,7 @@ def traced(
         columns = tuple(with_all_names(system, column) for column in taken)
         population = recoded(population, columns)
         period = _year(system, str(YEAR))
-        people = _people(population, _strata(population, columns), {})
+        people = _people(population, _strata(system, population, columns), {})
         outcome = trace(system, names, period, columns, people)
     finally:
         _evaluate.Simulation._fresh, _evaluate.Simulation._refuse = honest, refuse
@@ -148,7 +148,9 @@ def traced(
     kept = [n for n in names if n not in refused and n not in behind]
     outcome = dataclasses.replace(outcome, outputs={n: outcome.outputs[n] for n in kept})
     recipe = dataclasses.replace(recipe, outputs=tuple(kept))
-    program = _program(system, outcome, recipe, columns, period, _strata(population, columns))
+    program = _program(
+        system, outcome, recipe, columns, period, _strata(system, population, columns)
+    )
     return program, refused, behind
 
 
