@@ -33,9 +33,10 @@ from pejax import Population, engine
 from pejax.engine import Program
 from pejax.engine._accept import columns_taken
 from pejax.engine._compile import _people, _program, _recipe, _strata, _year
+from pejax.engine._inputs import recoded
 from pejax.engine.running import _runtime, _sample
 from pejax.engine.tracing import _evaluate
-from pejax.engine.tracing._inputs import recoded, with_all_names
+from pejax.engine.tracing._input_nodes import with_all_names
 from pejax.engine.tracing._trace import trace
 from pejax.testing import with_every_input
 from pejax.testing._apart import Apart
@@ -138,7 +139,7 @@ def traced(
         columns = tuple(with_all_names(system, column) for column in taken)
         population = recoded(population, columns)
         period = _year(system, str(YEAR))
-        people = _people(population, _strata(population, columns), {})
+        people = _people(population, _strata(system, population, columns), {})
         outcome = trace(system, names, period, columns, people)
     finally:
         _evaluate.Simulation._fresh, _evaluate.Simulation._refuse = honest, refuse
@@ -147,7 +148,9 @@ def traced(
     kept = [n for n in names if n not in refused and n not in behind]
     outcome = dataclasses.replace(outcome, outputs={n: outcome.outputs[n] for n in kept})
     recipe = dataclasses.replace(recipe, outputs=tuple(kept))
-    program = _program(system, outcome, recipe, columns, period, _strata(population, columns))
+    program = _program(
+        system, outcome, recipe, columns, period, _strata(system, population, columns)
+    )
     return program, refused, behind
 
 

@@ -12,10 +12,10 @@ from jax.core import Tracer
 from ..core._arguments import as_instance
 from ..core._validate import BadInputError
 from ..core.population._population import Population
+from ._inputs import IDS, NUMBERS, Column, columns_of, id_columns, recoded, weight_column
 from ._parameters import ParameterIndex, Parameters
 from .rules._names import Names
 from .running._remember import remembered
-from .tracing._inputs import IDS, NUMBERS, Column, columns_of, id_columns, recoded, weight_column
 
 
 def accepted(

@@ -21,13 +21,14 @@ from ..core._memory import reclaim
 from ..core._validate import BadInputError
 from ..core.population._population import Population
 from ._accept import columns_taken, fail_if_groups_missing
+from ._inputs import IDS, Column, columns_of, recoded
+from ._int32 import fail_if_literals_are_beyond
 from ._parameters import ParameterIndex, Parameters, as_written, index_of
 from ._program import Decision, Output, Program, Recipe, _agrees
 from ._report import report_of
 from ._save import FORMAT
 from ._some import interpreter_of, some_of
 from ._unread import Unread, warn_of_idle_reforms
-from ._whole import fail_if_literals_are_beyond
 from .graph._copy import copied
 from .graph._interpret import Interpreter
 from .graph._node import Node
@@ -39,7 +40,7 @@ from .rules._system import System
 from .running._chunks import fail_if_households_meet
 from .tracing._array import Traced
 from .tracing._decisions import People
-from .tracing._inputs import IDS, Column, columns_of, recoded, with_all_names
+from .tracing._input_nodes import with_all_names
 from .tracing._names import names_of
 from .tracing._trace import Outcome, trace
 

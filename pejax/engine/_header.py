@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from ._form import fail_if_other_form, row_of
+from ._inputs import Column
+from ._json_types import fail_if_other_form, row_of
 from ._parameters import LeafInfo, ParameterIndex
 from .graph._ir import Graph
 from .graph._node import Node
 from .tracing._array import ORDER
 from .tracing._decisions import AT_MOST, OF_SOME
-from .tracing._inputs import Column
 
 _FORM: dict[str, Any] = {
     "outputs": list[tuple[str, str, list[str] | None]],

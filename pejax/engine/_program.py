@@ -21,15 +21,16 @@ from ..core.population._population import Population
 from . import _save
 from ._accept import accepted, fail_if_no_population, fail_if_other_parameters
 from ._header import fail_if_other_header, fail_if_other_leaves
+from ._inputs import Column, host_arrays, recoded, sizes_of
+from ._int32 import outgrown
 from ._parameters import LeafInfo, ParameterIndex, Parameters, as_written
 from ._report import Report
 from ._unread import Unread
-from ._whole import outgrown
-from .graph._bounds import Reckoned, reckoned
+from .graph._bounds import WholeNumbers, whole_numbers_of
 from .graph._interpret import Interpreter
 from .graph._node import Node
 from .graph._strata import Strata
-from .graph._structure import reckoned_with
+from .graph._structure import row_number_users
 from .graph._support import decides_in
 from .rules._names import Names
 from .rules._paths import Paths
@@ -39,7 +40,6 @@ from .running._chunks import Chunked, chunked, deal, fail_if_rows_are_numbered
 from .running._runtime import Runtime
 from .tracing._array import ORDER
 from .tracing._decisions import AT_MOST, OF_SOME
-from .tracing._inputs import Column, host_arrays, recoded, sizes_of
 
 if TYPE_CHECKING:
     from .importer import Country
@@ -110,6 +110,20 @@ class Program:
     (`check`; what it found is in `report.checks`). Inside `jit` there is no comparison: run the
     program once outside.
 
+    Attributes:
+        outputs: the variables that it returns.
+        decisions: what Python asked of the law and the people while the rules were traced.
+        index: the places of the parameters: what each entry of `parameters.values` is.
+        columns: what it reads of a population, weights and ids included.
+        names: the variables of its country and their entities, by which columns are understood.
+        known: every variable that it computes, is given or asks for; a column of such a one that
+            is not among `columns` would be ignored, and is refused.
+        report: what became of each variable, and what the comparisons with numpy found.
+        recipe: how it was made.
+        rules: the system, where one was compiled; None for a country package, and after `load`.
+        strata: the column whose values divide the households, where the law is so divided.
+        check: whether it is compared with numpy on people of a new kind.
+
     Raises:
         BadInputError: a population whose columns differ from the compiled ones.
         SelfCheckError: values that the graph does not give.
@@ -131,7 +145,7 @@ class Program:
 
     def __call__(self, parameters: Parameters, population: Population) -> dict[str, Array]:
         population = self._accept(parameters, population)
-        self._fail_if_numbers_outgrow(parameters, population)
+        self._fail_if_outgrown(parameters, population)
         if self.recipe.chunk is not None:
             return self._in_chunks(parameters, population)
         values = self._runtime(parameters.values, population)
@@ -296,17 +310,19 @@ class Program:
     @functools.cached_property
     def _runtime(self) -> Runtime:
         names = (*(o.name for o in self.outputs), *(d.variable for d in self.decisions))
-        return self._run(self._roots, names)
+        return self._runtime_of(self._roots, names)
 
     @functools.cached_property
     def _chunked(self) -> Chunked:
-        return chunked([o.node for o in self.outputs], [d.node for d in self.decisions], self._run)
+        return chunked(
+            [o.node for o in self.outputs], [d.node for d in self.decisions], self._runtime_of
+        )
 
     @functools.cached_property
     def _decision_runtime(self) -> Runtime:
-        return self._run([d.node for d in self.decisions])
+        return self._runtime_of([d.node for d in self.decisions])
 
-    def _run(self, roots: list[Node], names: tuple[str, ...] = ()) -> Runtime:
+    def _runtime_of(self, roots: list[Node], names: tuple[str, ...] = ()) -> Runtime:
         leaves, check = len(self.index.leaves), self._checker if self.check else None
         position = self.index.position
         return Runtime(tuple(roots), position, leaves, self.dtype, self.strata, names, check)
@@ -332,35 +348,35 @@ class Program:
         return f"Program({self.recipe.package} {self.recipe.period}: {names}; {size})"
 
     @functools.cached_property
-    def _reckoned(self) -> set[str]:
-        """Variables that reckon with numbers of rows, which are others in blocks."""
-        return reckoned_with(self._roots)
+    def _row_number_users(self) -> set[str]:
+        """Variables that compute with the numbers of rows, which are others in blocks."""
+        return row_number_users(self._roots)
 
     def _accept(self, parameters: Parameters, population: Population) -> Population:
         """The population as the program codes it, if it has what the program needs."""
         fail_if_other_parameters(parameters, self.index)
         fail_if_no_population(population)
         if population.schema.blocks > 1 and self.recipe.chunk is None:
-            fail_if_rows_are_numbered(self._reckoned)
+            fail_if_rows_are_numbered(self._row_number_users)
         entities = self.outputs[0].node.graph.sizes
         extra = self.recipe.extra
         return accepted(population, self.columns, self.known, entities, self.names, extra)
 
-    def _fail_if_numbers_outgrow(self, parameters: Parameters, population: Population) -> None:
+    def _fail_if_outgrown(self, parameters: Parameters, population: Population) -> None:
         """Whole numbers of these people fit in 32 bits, and their places are there; a decision that
         they move comes first."""
         sizes = self.outputs[0].node.graph.sizes
         compute = functools.partial(self.interpreter, parameters, population)
-        problem = outgrown(self._numbers, parameters, population, compute, sizes)
+        problem = outgrown(self._whole_numbers, parameters, population, compute, sizes)
         if problem is not None:
             answers = compute().all([d.node for d in self.decisions])
             self._check_decisions(parameters, answers, population)
             raise BadInputError(problem)
 
     @functools.cached_property
-    def _numbers(self) -> Reckoned:
-        """Whole numbers that the program reckons with."""
-        return reckoned(self._roots)
+    def _whole_numbers(self) -> WholeNumbers:
+        """Whole numbers that the program computes with, for the check that 32 bits hold them."""
+        return whole_numbers_of(self._roots)
 
 
 def _fields(header: Mapping[str, Any], roots: list[Node]) -> dict[str, Any]:
@@ -421,6 +437,11 @@ def _moved(decision: Decision, answer: Any) -> str:
 
 
 def _trim(population: Population, values: Array, entity: str) -> Array:
+    """The real rows of a result, whose padding may be of two kinds.
+
+    A population's own (`pad_to`, or between blocks) is known to the population. To one that has
+    none, `padded_sizes` adds rows at the end, so that one executable serves many sizes.
+    """
     schema = population.schema
     if values.shape[0] == schema.sizes[entity]:
         return population.trim(values, entity)

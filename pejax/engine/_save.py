@@ -24,7 +24,7 @@ import numpy as np
 from ..core._validate import BadInputError
 from ..core.files._files import atomic_path
 from ..core.files._npz import digest_of
-from ._form import fail_if_other_form
+from ._json_types import fail_if_other_form
 from .graph._copy import blank
 from .graph._ir import Graph
 from .graph._node import Node, reachable

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from ..core.population._population import Population
+from ._inputs import IDS, host_arrays, sizes_of
 from .graph._interpret import Interpreter
 from .graph._node import Node
 from .graph._strata import Strata
 from .graph._thresholds import thresholds_of
-from .tracing._inputs import IDS, host_arrays, sizes_of
 
 _MOST = 400
 _ENOUGH, _MOST_TRIALS = 100, 8

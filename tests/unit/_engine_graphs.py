@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from pejax import Population
+from pejax.engine._inputs import host_arrays
 from pejax.engine.graph._interpret import Interpreter
 from pejax.engine.graph._ir import Graph
 from pejax.engine.graph._strata import Strata
-from pejax.engine.tracing._inputs import host_arrays
 
 ENTITIES = ("person", "tax_unit", "household")
 STATES = (1, 2, 4, 6, 8)

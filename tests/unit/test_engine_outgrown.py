@@ -6,7 +6,7 @@ from _engine_rules import INCOME, people, system
 
 from pejax import BadInputError
 from pejax.engine import UntraceableRule, compile, input_variable, rule
-from pejax.engine.graph._bounds import Given, Reckoned, ends_of
+from pejax.engine.graph._bounds import Given, WholeNumbers, ends_of
 from pejax.engine.graph._ir import Graph
 from pejax.engine.graph._node import reachable
 from pejax.engine.tracing._array import Traced
@@ -206,8 +206,8 @@ def test_a_reform_that_makes_numbers_too_large_is_refused():
 @pytest.mark.parametrize("formula", [under_a_law, lambda income, params: income + params.big])
 def test_reforms_nearby_ask_nothing_new_and_those_far_away_are_looked_at(formula, monkeypatch):
     looks = []
-    unsure = Reckoned.unsure
-    monkeypatch.setattr(Reckoned, "unsure", lambda *of: looks.append(of) or unsure(*of))
+    unsure = WholeNumbers.unsure
+    monkeypatch.setattr(WholeNumbers, "unsure", lambda *of: looks.append(of) or unsure(*of))
     program, given = program_of(formula), people(code=[1, 2, 3, 4])
     law = np.asarray(program.parameters.values)[program.index.places["big"][0]]
     for times in (1.0, 1.5, 3.9, 0.3):

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from pejax.engine import build_system, compile, input_variable, rule
+from pejax.engine._inputs import recoded
 from pejax.engine.graph._node import reachable
 from pejax.engine.running import _runtime
 from pejax.engine.running._segments import cut, is_table
-from pejax.engine.tracing._inputs import recoded
 from pejax.testing import toy_oracle, toy_population, toy_program
 
 UNREAD = ("age", "disabled", "region", "rent", "savings")
@@ -37,7 +37,7 @@ def test_the_cut_does_not_matter(program, people, size, monkeypatch):
     runtime = _runtime.Runtime(
         tuple(roots), program.index.position, len(program.index.leaves), "float32"
     )
-    assert max(len(s.nodes) for s in runtime.whole.segments) <= size
+    assert max(len(s.nodes) for s in runtime.plan_on_all_rows.segments) <= size
     values = runtime(program.parameters.values, recoded(people, program.columns))
     expected = toy_oracle(people)
     np.testing.assert_allclose(values[0][:4], expected["net_income"], rtol=1e-6)

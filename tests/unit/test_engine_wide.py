@@ -15,6 +15,7 @@ from hypothesis import given, settings, strategies as st
 
 from pejax import Population
 from pejax.engine import build_system, compile, gradient, input_variable, load, rule
+from pejax.engine._inputs import recoded
 from pejax.engine.graph._interpret import Interpreter
 from pejax.engine.graph._ir import Graph
 from pejax.engine.graph._node import reachable
@@ -22,7 +23,6 @@ from pejax.engine.running import _runtime
 from pejax.engine.running._emit import Emitter
 from pejax.engine.running._segments import cut
 from pejax.engine.tracing._array import Traced, Untraceable
-from pejax.engine.tracing._inputs import recoded
 
 WORD = 1 << 64
 SHADOW = {"person": 101, "household": 103}

@@ -3,7 +3,7 @@
 A program has 32 bits for whole numbers where numpy has 64, or as few as a narrow type says. What is
 reckoned from columns, links, parameters and literals by sums, products and choices has ends that
 follow from theirs, whole or not. Where none follow, or they lie too far out, the numbers themselves
-are looked at (`_whole`), and their ends are known from there on.
+are looked at (`_int32`), and their ends are known from there on.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Given:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Reckoned:
+class WholeNumbers:
     """The whole numbers that some nodes reckon with, and what they are reckoned from.
 
     Attributes:
@@ -80,7 +80,7 @@ class Reckoned:
         columns, parameters: the names of those among them.
         inputs: of every column that the roots need, on which choices among rows depend.
         watched: which of the nodes are looked at.
-        numbers: which of them are numbers of rows.
+        row_numbers: which of them are numbers of rows.
         token: by which these are told from any others.
     """
 
@@ -90,7 +90,7 @@ class Reckoned:
     parameters: tuple[str, ...]
     inputs: tuple[str, ...]
     watched: frozenset[int]
-    numbers: frozenset[int]
+    row_numbers: frozenset[int]
     token: object = dataclasses.field(default_factory=object)
 
     def unsure(self, given: Given) -> list[Node]:
@@ -115,29 +115,29 @@ class Reckoned:
     def _is_there(self, node: Node, known: Known) -> bool:
         """Whether a place is a row's number, or cannot be outside."""
         index, count = (known.get(a.index) for a in node.args)
-        if node.args[0].index in self.numbers:
+        if node.args[0].index in self.row_numbers:
             return True
         if index is None or count is None:
             return False
         return -count[0] <= index[0] and index[1] < count[0]
 
 
-def reckoned(roots: Sequence[Node]) -> Reckoned:
-    """What a look at the ends needs: the arithmetic of whole numbers, and what leads to it."""
+def whole_numbers_of(roots: Sequence[Node]) -> WholeNumbers:
+    """The whole numbers of some nodes: the arithmetic of whole numbers, and what leads to it."""
     nodes = reachable(list(roots))
     wanted: set[int] = set()
     for node in reversed(nodes):
         if node.index in wanted or is_watched(node):
             wanted |= {node.index, *(a.index for a in _from(node))}
     kept = [n for n in nodes if n.index in wanted]
-    return Reckoned(
+    return WholeNumbers(
         roots=tuple(roots),
         nodes=tuple(kept),
         columns=_names(kept, "input"),
         parameters=_names(kept, "parameter"),
         inputs=_names(nodes, "input") if kept else (),
         watched=frozenset(n.index for n in kept if is_watched(n)),
-        numbers=frozenset(row_numbers(kept)),
+        row_numbers=frozenset(row_numbers(kept)),
     )
 
 

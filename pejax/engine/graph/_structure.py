@@ -121,17 +121,17 @@ def follows_links(node: Node, structural: set[int], numbers: Numbers) -> bool:
     return index.index in structural and numbers.get(index.index) == whose
 
 
-def reckoned_with(roots: Sequence[Node]) -> set[str]:
+def row_number_users(roots: Sequence[Node]) -> set[str]:
     """The variables in which the number of a row is more than a way to it: told, reckoned with, or
     compared with something that is no row's number. Where rows are dealt into blocks, or padding
     lies between them, they have other numbers."""
     nodes = reachable(list(roots))
     numbers = row_numbers(nodes)
     told = {root.origin for root in roots if root.index in numbers}
-    return told | {node.origin for node in nodes if _reckons(node, numbers)}
+    return told | {node.origin for node in nodes if _uses_row_numbers(node, numbers)}
 
 
-def _reckons(node: Node, numbers: Numbers) -> bool:
+def _uses_row_numbers(node: Node, numbers: Numbers) -> bool:
     told = [a.index in numbers for a in node.args]
     if node.op == "take" and has_rows(node.args[0]):
         return not told[1]

@@ -12,9 +12,9 @@ import numpy as np
 from ...core._formerly import formerly
 from ...core.population._population import Population
 from .._accept import columns_taken, fail_if_groups_missing
+from .._inputs import IDS, WEIGHT, Column
 from ..rules._names import Names
 from ..rules._system import System
-from ..tracing._inputs import IDS, WEIGHT, Column
 from ._country import Country, _source_system, import_country
 from ._moved import built
 

@@ -26,7 +26,7 @@ from ._executables import Job, executables
 from ._segments import Segment, body, lowering, parts_of
 
 if TYPE_CHECKING:
-    from ._runtime import Run
+    from ._runtime import Evaluation
 
 Laws = Float[Array, "law leaf"]
 
@@ -77,56 +77,59 @@ def laws_of(theta: Array) -> Laws | None:
     return seen[0] if seen and not isinstance(seen[0], Tracer) else None
 
 
-def spread(run: Run, theta: Array) -> list[Array]:
+def spread(evaluation: Evaluation, theta: Array) -> list[Array]:
     """The roots' values under `jax.vmap` over known laws."""
 
     @custom_vmap
     def roots(_: Array) -> list[Array]:
-        specs = run.root_specs()  # only their shapes matter: the rule below gives the values
+        specs = evaluation.root_specs()  # only their shapes matter: the rule below gives the values
         return [jnp.zeros(s.shape, s.dtype) for s in specs]
 
     @roots.def_vmap
     def _(size: int, batched: Sequence[bool], laws: Laws) -> tuple[list[Array], list[bool]]:
-        return _for_each(run, laws)
+        return _for_each(evaluation, laws)
 
     return roots(theta)
 
 
-def _for_each(run: Run, laws: Laws) -> tuple[list[Array], list[bool]]:
+def _for_each(evaluation: Evaluation, laws: Laws) -> tuple[list[Array], list[bool]]:
     """The roots' values, and whether each differs between the laws."""
-    patterns = _patterns(run, laws)
-    numbers, pieces = run.plan.deal(laws[0]), _moving_pieces(run, patterns, laws)
-    once, each = run.functions(laws[0], run.inputs), _functions(run, patterns, pieces)
-    if run.runtime.check is not None:
-        run.runtime.check(run, laws[0], ())
-    values: dict[int, Array] = dict(run.inputs)
+    patterns = _patterns(evaluation, laws)
+    numbers, pieces = evaluation.plan.deal(laws[0]), _moving_pieces(evaluation, patterns, laws)
+    once, each = (
+        evaluation.functions(laws[0], evaluation.inputs),
+        _functions(evaluation, patterns, pieces),
+    )
+    if evaluation.runtime.check is not None:
+        evaluation.runtime.check(evaluation, laws[0], ())
+    values: dict[int, Array] = dict(evaluation.inputs)
     moved: set[int] = set()
-    for k, (segment, pattern) in enumerate(zip(run.plan.segments, patterns, strict=True)):
-        given, places = run.given(segment, values), run.places_for(segment)
+    for k, (segment, pattern) in enumerate(zip(evaluation.plan.segments, patterns, strict=True)):
+        given, rows = evaluation.given(segment, values), evaluation.arrays_for(segment)
         if pattern is None:
-            results = once[k](numbers[k], given, places)
+            results = once[k](numbers[k], given, rows)
         else:
-            results = each[k](numbers[k], pieces[k], given, places)
+            results = each[k](numbers[k], pieces[k], given, rows)
             moved |= {segment.outputs[i].index for i in pattern.outputs}
         values.update(zip([n.index for n in segment.outputs], results, strict=True))
-        run.forget(values, segment, k)
-    return _roots(run, laws, values, moved)
+        evaluation.forget(values, segment, k)
+    return _roots(evaluation, laws, values, moved)
 
 
 def _roots(
-    run: Run, laws: Laws, values: dict[int, Array], moved: set[int]
+    evaluation: Evaluation, laws: Laws, values: dict[int, Array], moved: set[int]
 ) -> tuple[list[Array], list[bool]]:
     found, differs = [], []
-    for root in run.runtime.roots:
+    for root in evaluation.runtime.roots:
         own = root.index in moved
         if own:
-            value = jax.vmap(lambda v, root=root: run.root(root, laws[0], {root.index: v}))(
+            value = jax.vmap(lambda v, root=root: evaluation.root(root, laws[0], {root.index: v}))(
                 values[root.index]
             )
         elif own := root.op == "parameter":
-            value = jax.vmap(lambda law, root=root: run.root(root, law, {}))(laws)
+            value = jax.vmap(lambda law, root=root: evaluation.root(root, law, {}))(laws)
         else:
-            value = run.root(root, laws[0], values)
+            value = evaluation.root(root, laws[0], values)
         found.append(value)
         differs.append(own)
     return found, differs
@@ -135,24 +138,26 @@ def _roots(
 # ---- what differs
 
 
-def _patterns(run: Run, laws: Laws) -> list[Pattern | None]:
+def _patterns(evaluation: Evaluation, laws: Laws) -> list[Pattern | None]:
     """What of each segment differs; None where nothing does. Compared on the host, kept by what
     numbers differ."""
     host = np.asarray(laws)
     differs = (host != host[:1]).any(axis=0)
     if (more := _DIFFERING.get(None)) is not None:
         differs = differs | more
-    key = ("patterns", run.places is None, differs.tobytes())
-    found = run.runtime.prepared.get(key)
+    key = ("patterns", evaluation.stratum_rows is None, differs.tobytes())
+    found = evaluation.runtime.prepared.get(key)
     if found is None:
-        found = run.runtime.prepared[key] = _compared(run, differs)
+        found = evaluation.runtime.prepared[key] = _compared(evaluation, differs)
     return found
 
 
-def _compared(run: Run, differs: np.ndarray) -> list[Pattern | None]:
+def _compared(evaluation: Evaluation, differs: np.ndarray) -> list[Pattern | None]:
     moved: set[int] = set()
     patterns: list[Pattern | None] = []
-    for segment, (slots, literals) in zip(run.plan.segments, run.plan.slots, strict=True):
+    for segment, (slots, literals) in zip(
+        evaluation.plan.segments, evaluation.plan.slots, strict=True
+    ):
         at = np.concatenate([differs, np.zeros(literals.size, bool)])[slots]
         parts = np.split(at, np.cumsum(segment.lengths)[:-1]) if segment.lengths else []
         pieces = tuple(i for i, part in enumerate(parts) if part.any())
@@ -172,13 +177,13 @@ def _compared(run: Run, differs: np.ndarray) -> list[Pattern | None]:
 
 
 def _moving_pieces(
-    run: Run, patterns: list[Pattern | None], laws: Laws
+    evaluation: Evaluation, patterns: list[Pattern | None], laws: Laws
 ) -> list[tuple[Float[Array, "parameter"], ...]]:
     """The numbers that differ, by segment and piece."""
     host = np.asarray(laws)
     found = []
     for segment, pattern, (slots, literals) in zip(
-        run.plan.segments, patterns, run.plan.slots, strict=True
+        evaluation.plan.segments, patterns, evaluation.plan.slots, strict=True
     ):
         ends = np.cumsum((0, *segment.lengths))
         fixed = np.broadcast_to(literals.astype(host.dtype), (len(host), literals.size))
@@ -192,35 +197,41 @@ def _moving_pieces(
 # ---- compiled for it
 
 
-def _functions(run: Run, patterns: list[Pattern | None], pieces: list[Any]) -> list[Any]:
+def _functions(
+    evaluation: Evaluation, patterns: list[Pattern | None], pieces: list[Any]
+) -> list[Any]:
     """The executables of the segments in which something differs."""
     size = next((len(p[0]) for p in pieces if p), 1)
-    key = ("batch", *run.made_for, size, tuple(patterns))
-    found = run.runtime.prepared.get(key)
+    key = ("batch", *evaluation.made_for, size, tuple(patterns))
+    found = evaluation.runtime.prepared.get(key)
     if found is None:
-        jobs = _jobs(run, patterns, pieces, size)
+        jobs = _jobs(evaluation, patterns, pieces, size)
         made = iter(executables([job for job in jobs if job is not None]))
-        found = run.runtime.prepared[key] = [None if job is None else next(made) for job in jobs]
+        found = evaluation.runtime.prepared[key] = [
+            None if job is None else next(made) for job in jobs
+        ]
     return found
 
 
 def _jobs(
-    run: Run, patterns: list[Pattern | None], pieces: list[Any], size: int
+    evaluation: Evaluation, patterns: list[Pattern | None], pieces: list[Any], size: int
 ) -> list[Job | None]:
-    shapes = {i: jax.ShapeDtypeStruct(v.shape, v.dtype) for i, v in run.inputs.items()}
-    dtype, jobs = run.runtime.dtype, []
-    for segment, pattern, some in zip(run.plan.segments, patterns, pieces, strict=True):
+    shapes = {i: jax.ShapeDtypeStruct(v.shape, v.dtype) for i, v in evaluation.inputs.items()}
+    dtype, jobs = evaluation.runtime.dtype, []
+    for segment, pattern, some in zip(evaluation.plan.segments, patterns, pieces, strict=True):
         given = tuple(shapes[n.index] for n in segment.inputs)
-        for i, (node, spec) in enumerate(zip(segment.outputs, run.specs(segment), strict=True)):
+        for i, (node, spec) in enumerate(
+            zip(segment.outputs, evaluation.specs(segment), strict=True)
+        ):
             own = pattern is not None and i in pattern.outputs
             shape = (size, *spec.shape) if own else spec.shape
             shapes[node.index] = jax.ShapeDtypeStruct(shape, spec.dtype)
         if pattern is None:
             jobs.append(None)
             continue
-        extent = run.extent_of(segment)
+        extent = evaluation.extent_of(segment)
         numbers = jax.ShapeDtypeStruct((sum(segment.lengths),), jnp.dtype(dtype))
-        held = tuple(jax.ShapeDtypeStruct(p.shape, p.dtype) for p in run.places_for(segment))
+        held = tuple(jax.ShapeDtypeStruct(p.shape, p.dtype) for p in evaluation.arrays_for(segment))
         own = tuple(jax.ShapeDtypeStruct(s.shape, s.dtype) for s in some)
         arguments = (numbers, own, given, held)
         function = functools.partial(_batched, segment, np.dtype(dtype), pattern)
@@ -237,7 +248,7 @@ def _batched(
     numbers: Array,
     some: tuple[Array, ...],
     values: tuple[Array, ...],
-    places: tuple[Array, ...],
+    stratum_rows: tuple[Array, ...],
     *,
     extent: Any,
 ) -> list[Array]:
@@ -249,7 +260,7 @@ def _batched(
             parts[place] = part
         for place, value in zip(pattern.inputs, moved, strict=True):
             given[place] = value
-        return body(segment, dtype, parts, tuple(given), places, extent=extent, things={})
+        return body(segment, dtype, parts, tuple(given), stratum_rows, extent=extent, things={})
 
     axes = [0 if i in pattern.outputs else None for i in range(len(segment.outputs))]
     return jax.vmap(one, out_axes=axes)(some, tuple(values[i] for i in pattern.inputs))

@@ -18,13 +18,13 @@ import jax
 import numpy as np
 
 from ...core._validate import PejaxError
+from .._inputs import host_arrays
 from ..graph._interpret import Interpreter
 from ..graph._node import Node
-from ..tracing._inputs import host_arrays
 from ._sample import Sample, sample_of, unpadded
 
 if TYPE_CHECKING:
-    from ._runtime import Run
+    from ._runtime import Evaluation
 
 _NOISE = 4.0
 """Units in the last place by which a shaken interpreter moves every result."""
@@ -81,36 +81,38 @@ class Checker:
     seen: dict[Any, frozenset[tuple[int, int]]] = dataclasses.field(default_factory=dict)
     busy: bool = False
 
-    def __call__(self, run: Run, theta: Any, moved: Sequence[Any]) -> None:
+    def __call__(self, evaluation: Evaluation, theta: Any, moved: Sequence[Any]) -> None:
         """Compare an evaluation that is about to run with numpy, on people of kinds not seen yet.
 
         Raises:
             SelfCheckError: a difference that no rounding explains.
         """
-        if self.busy or not run.runtime.roots:
+        if self.busy or not evaluation.runtime.roots:
             return
         start = time.perf_counter()
-        key = (id(run.runtime), run.made_for)
+        key = (id(evaluation.runtime), evaluation.made_for)
         seen = self.seen.get(key, frozenset())
-        sample = sample_of(run.population, run.extent, run.runtime.strata, seen)
+        sample = sample_of(
+            evaluation.population, evaluation.extent, evaluation.runtime.strata, seen
+        )
         if sample is None:
             return
         self.busy = True
         try:
-            count, rounded = _compared(run, theta, moved, sample)
+            count, rounded = _compared(evaluation, theta, moved, sample)
         finally:
             self.busy = False
         self.seen[key] = seen | sample.kinds
-        households = sample.counts[run.population.schema.household]
+        households = sample.counts[evaluation.population.schema.household]
         seconds = time.perf_counter() - start
         self.checks.append(Check(households, len(sample.kinds), count, seconds, rounded))
 
 
 def _compared(
-    run: Run, theta: Any, moved: Sequence[Any], sample: Sample
+    evaluation: Evaluation, theta: Any, moved: Sequence[Any], sample: Sample
 ) -> tuple[int, tuple[tuple[str, int, float, float], ...]]:
     """How many values were compared, and those that rounding decides."""
-    mine = _Values(run, theta, moved, sample)
+    mine = _Values(evaluation, theta, moved, sample)
     found, expected = mine.compiled(), mine.numpy()
     far = {
         i for i, (a, b) in enumerate(zip(found, expected, strict=True)) if mine.apart(a, b).any()
@@ -127,23 +129,31 @@ def _compared(
 class _Values:
     """The roots' values on a sample, by the compiled program and by numpy."""
 
-    def __init__(self, run: Run, theta: Any, moved: Sequence[Any], sample: Sample) -> None:
-        self.run, self.theta, self.moved, self.sample = run, theta, moved, sample
-        self.roots = run.runtime.roots
+    def __init__(
+        self, evaluation: Evaluation, theta: Any, moved: Sequence[Any], sample: Sample
+    ) -> None:
+        self.evaluation, self.theta, self.moved, self.sample = evaluation, theta, moved, sample
+        self.roots = evaluation.runtime.roots
         self.graph = self.roots[0].graph
         self.arrays = host_arrays(sample.population)
 
     @property
     def across(self) -> dict[str, Any]:
         """Values of inputs that are not the population's own."""
-        nodes = self.run.runtime.inputs
-        moved = dict(zip([str(n.attr("name")) for n in self.run.moving], self.moved, strict=True))
-        given = {n: self.run.inputs[nodes[n].index] for n in self.run.across if n not in moved}
+        nodes = self.evaluation.runtime.inputs
+        moved = dict(
+            zip([str(n.attr("name")) for n in self.evaluation.moving], self.moved, strict=True)
+        )
+        given = {
+            n: self.evaluation.inputs[nodes[n].index]
+            for n in self.evaluation.across
+            if n not in moved
+        }
         return {**given, **moved}
 
     def compiled(self, **how: Any) -> list[np.ndarray]:
         """The program's values; `how`, with which passes."""
-        found = self.run.on_sample(self.sample.population, self.arrays, self.across, **how)
+        found = self.evaluation.on_sample(self.sample.population, self.arrays, self.across, **how)
         values = jax.device_get(found.forward(self.theta, found.moved)[0])
         return [self._real(root, v) for root, v in zip(self.roots, values, strict=True)]
 
@@ -154,11 +164,11 @@ class _Values:
     def numpy(self, kind: Callable[..., Interpreter] = Interpreter, **how: Any) -> list[np.ndarray]:
         """The graph's values."""
         across = {n: np.asarray(v) for n, v in self.across.items()}
-        own = [n for n in self.run.runtime.inputs if n not in across]
+        own = [n for n in self.evaluation.runtime.inputs if n not in across]
         inputs = {**unpadded(self.arrays, own, self.sample.counts), **across}
         sizes = {n: self.sample.counts[e] for e, n in self.graph.sizes.items()}
         theta = np.asarray(self.theta, np.float64)
-        numbers = {name: float(theta[i]) for name, i in self.run.runtime.position.items()}
+        numbers = {name: float(theta[i]) for name, i in self.evaluation.runtime.position.items()}
         found = kind(inputs, sizes, numbers, **how).all(self.roots)
         return [np.asarray(v) for v in found]
 
@@ -167,13 +177,13 @@ class _Values:
         if expected.dtype.kind != "f":
             return found.astype(np.int64) != expected.astype(np.int64)
         a, b = found.astype(np.float64), expected.astype(np.float64)
-        limit = 64 * np.finfo(self.run.runtime.dtype).eps
+        limit = 64 * np.finfo(self.evaluation.runtime.dtype).eps
         with np.errstate(all="ignore"):
             close = np.abs(a - b) <= limit * np.maximum(np.abs(b), 1.0)
         return ~(close | (a == b) | (np.isnan(a) & np.isnan(b)))
 
     def name(self, i: int) -> str:
-        names = self.run.runtime.names
+        names = self.evaluation.runtime.names
         return names[i] if i < len(names) else self.roots[i].origin or self.roots[i].op
 
     def rows(self, i: int, wrong: np.ndarray) -> np.ndarray:
@@ -246,7 +256,7 @@ def _reached(
     """For each root that differs, the rows in which other roundings give the program's value."""
     if not far:
         return {}
-    dtype = mine.run.runtime.dtype
+    dtype = mine.evaluation.runtime.dtype
     ways: list[dict[str, Any]] = [{"floats": "float32"}, {"floats": "float64"}]
     shaken = {"kind": Shaken, "dtype": dtype}
     for seed, whole, scale in itertools.product(range(4), (False, True), (1, -1)):

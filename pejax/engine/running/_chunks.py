@@ -20,11 +20,11 @@ from ...core._validate import BadInputError
 from ...core.population._population import Population
 from ..graph._copy import copied
 from ..graph._node import Node, reachable
-from ..graph._structure import reckoned_with
+from ..graph._structure import row_number_users
 from ._kinks import extreme
 from ._remember import remembered
 from ._reverse import is_reverse
-from ._runtime import Run, Runtime, extent_of
+from ._runtime import Evaluation, Runtime, extent_of
 
 Parts = Float[Array, "block ..."]
 Across = Mapping[str, Array]
@@ -129,7 +129,7 @@ def fail_if_households_meet(outputs: Sequence[Node], decisions: Sequence[Node]) 
     nodes = reachable([*outputs, *decisions])
     met = {n.origin for n in nodes if _meets(n) and n.op not in _TOGETHER}
     met |= {n.origin for n in decisions if _rows(n)}
-    fail_if_rows_are_numbered(reckoned_with([*outputs, *decisions]))
+    fail_if_rows_are_numbered(row_number_users([*outputs, *decisions]))
     if met:
         raise BadInputError(
             "chunk= needs households that do not depend on each other, but "
@@ -185,7 +185,8 @@ def run_blocks(
     if _inside_a_trace(dealt) or (is_traced(variables) and not is_reverse(variables)):
         return _in_one_trace(runtime)(theta, dealt.stacked(), dict(across))
     values = [
-        jax.block_until_ready(run(theta, again=True)) for run in _runs(runtime, dealt, across)
+        jax.block_until_ready(evaluation(theta, again=True))
+        for evaluation in _evaluations(runtime, dealt, across)
     ]
     return [jnp.stack(parts) for parts in zip(*values, strict=True)]
 
@@ -195,19 +196,19 @@ def _inside_a_trace(dealt: Population) -> bool:
     return is_traced((dealt, jnp.zeros(())))
 
 
-def _runs(runtime: Runtime, dealt: Population, across: Across) -> list[Run]:
+def _evaluations(runtime: Runtime, dealt: Population, across: Across) -> list[Evaluation]:
     """An evaluation for each block, all with the same shapes."""
     blocks = _blocks_of(dealt)
     extent = extent_of(blocks[0], grow=False)
-    places = runtime.places_in(blocks, extent)
+    stratum_rows = runtime.stratum_rows_in(blocks, extent)
     return [
-        runtime.run(block, extent, place, across)
-        for block, place in zip(blocks, places, strict=True)
+        runtime.evaluation_on(block, extent, own, across)
+        for block, own in zip(blocks, stratum_rows, strict=True)
     ]
 
 
 def _blocks_of(dealt: Population) -> list[Population]:
-    """Each block as a population of its own; remembered, as are the places of its strata."""
+    """Each block as a population of its own; remembered, as are the rows of its strata."""
 
     def split() -> list[Population]:
         blocks = dealt.stacked()

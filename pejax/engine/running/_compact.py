@@ -1,7 +1,8 @@
 """Rows of one stratum: where they lie, and values moved in and out of them.
 
-A stratum's rows are few, so its nodes are computed on them alone. `Places` says which rows those
-are and how they are linked among themselves; it is worked out on the host, once for a population.
+A stratum's rows are few, so its nodes are computed on them alone. `StratumRows` says which rows
+those are and how they are linked among themselves; it is worked out on the host, once for a
+population.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from jaxtyping import Array, Int
 
 from ...core.population._layout import size_bucket
 from ...core.population._population import Population
+from .._inputs import host_arrays
 from ..graph._strata import Strata
-from ..tracing._inputs import host_arrays
 from ._extent import Extent
 from ._remember import remembered
 
@@ -26,7 +27,7 @@ Key = tuple[int, str]
 
 
 @dataclasses.dataclass(frozen=True)
-class Places:
+class StratumRows:
     """The rows of every stratum in one population.
 
     Attributes:
@@ -73,13 +74,13 @@ def put_back(value: Array, rows: Int[Array, " row"], total: int) -> Array:
     )
 
 
-def places_of(
+def stratum_rows_of(
     populations: Sequence[Population], strata: Strata, extent: Extent
-) -> list[Places] | None:
+) -> list[StratumRows] | None:
     """The strata's rows in populations of one size, with the same capacities in all of them.
 
-    None where the column holds a value that is none of the strata's. The places are remembered for
-    as long as the populations' arrays live.
+    None where the column holds a value that is none of the strata's. They are remembered for as
+    long as the populations' arrays live.
     """
     entity, _, name = strata.column.partition(".")
     held = [
@@ -87,21 +88,18 @@ def places_of(
         for p in populations
         for array in (p.columns[entity][name], *jax.tree.leaves((p.links, p.real)))
     ]
-    return remembered(
-        held, (strata, extent), lambda: _worked_out(populations, strata, extent, entity, name)
-    )
+    return remembered(held, (strata, extent), lambda: _worked_out(populations, strata, extent))
 
 
-def places_like(
-    population: Population, strata: Strata, extent: Extent, like: Places
-) -> Places | None:
+def stratum_rows_like(
+    population: Population, strata: Strata, extent: Extent, like: StratumRows
+) -> StratumRows | None:
     """The strata's rows in a population, with the capacities that they have in another."""
-    entity, _, name = strata.column.partition(".")
-    stratum = _strata_of(population, strata, np.asarray(population.columns[entity][name]))
+    stratum = _strata_of_households(population, strata)
     if stratum is None:
         return None
-    homes = _stratum_of_every_row(population, stratum)
-    return _places(population, homes, [dict(e.sizes) for e in like.extents], extent)
+    stratum_of_row = _strata_of_rows(population, stratum)
+    return _stratum_rows(population, stratum_of_row, [dict(e.sizes) for e in like.extents], extent)
 
 
 def own_rows(population: Population, strata: Strata) -> list[dict[str, np.ndarray]]:
@@ -110,35 +108,39 @@ def own_rows(population: Population, strata: Strata) -> list[dict[str, np.ndarra
     Raises:
         ValueError: where a household belongs to none of the strata.
     """
-    entity, _, name = strata.column.partition(".")
-    stratum = _strata_of(population, strata, np.asarray(population.columns[entity][name]))
+    stratum = _strata_of_households(population, strata)
     if stratum is None:
         raise ValueError(f"{strata.column} holds other values than {strata.values}")
-    homes = _stratum_of_every_row(population, stratum)
-    whole = Extent(tuple(sorted(population.schema.sizes.items())))
+    stratum_of_row = _strata_of_rows(population, stratum)
+    everybody = Extent(tuple(sorted(population.schema.sizes.items())))
     return [
-        _one(population, homes, k, {e: int((h == k).sum()) for e, h in homes.items()}, whole)
+        _one(population, stratum_of_row, k, _counts(stratum_of_row, k), everybody)
         for k in range(len(strata.values))
     ]
 
 
 def _worked_out(
-    populations: Sequence[Population], strata: Strata, extent: Extent, entity: str, name: str
-) -> list[Places] | None:
-    found = [_strata_of(p, strata, np.asarray(p.columns[entity][name])) for p in populations]
-    homes = [
-        _stratum_of_every_row(p, stratum)
+    populations: Sequence[Population], strata: Strata, extent: Extent
+) -> list[StratumRows] | None:
+    found = [_strata_of_households(p, strata) for p in populations]
+    strata_of_rows = [
+        _strata_of_rows(p, stratum)
         for p, stratum in zip(populations, found, strict=True)
         if stratum is not None
     ]
-    if len(homes) < len(populations):
+    if len(strata_of_rows) < len(populations):
         return None
-    sizes = [_capacities(homes, k) for k in range(len(strata.values))]
-    return [_places(p, h, sizes, extent) for p, h in zip(populations, homes, strict=True)]
+    sizes = [_capacities(strata_of_rows, k) for k in range(len(strata.values))]
+    return [
+        _stratum_rows(p, one, sizes, extent)
+        for p, one in zip(populations, strata_of_rows, strict=True)
+    ]
 
 
-def _strata_of(population: Population, strata: Strata, codes: np.ndarray) -> np.ndarray | None:
+def _strata_of_households(population: Population, strata: Strata) -> np.ndarray | None:
     """The stratum of every household, -1 for padding; None where one belongs to none."""
+    entity, _, name = strata.column.partition(".")
+    codes = np.asarray(population.columns[entity][name])
     real = np.asarray(population.mask(population.schema.household))
     stratum = np.searchsorted(strata.values, codes)
     stratum = np.minimum(stratum, len(strata.values) - 1)
@@ -147,52 +149,58 @@ def _strata_of(population: Population, strata: Strata, codes: np.ndarray) -> np.
     return np.where(real, stratum, -1)
 
 
-def _capacities(homes: Sequence[Mapping[str, np.ndarray]], stratum: int) -> dict[str, int]:
+def _capacities(strata_of_rows: Sequence[Mapping[str, np.ndarray]], stratum: int) -> dict[str, int]:
     """The rows with which a stratum is computed: the bucket of the most that it has anywhere."""
-    counts = {e: max(int((h[e] == stratum).sum()) for h in homes) for e in homes[0]}
-    return {e: size_bucket(count + 1) for e, count in counts.items()}
+    counts = [_counts(one, stratum) for one in strata_of_rows]
+    return {e: size_bucket(max(c[e] for c in counts) + 1) for e in counts[0]}
 
 
-def _places(
+def _counts(stratum_of_row: Mapping[str, np.ndarray], stratum: int) -> dict[str, int]:
+    """The rows of one stratum, by entity."""
+    return {e: int((of_row == stratum).sum()) for e, of_row in stratum_of_row.items()}
+
+
+def _stratum_rows(
     population: Population,
-    homes: Mapping[str, np.ndarray],
+    stratum_of_row: Mapping[str, np.ndarray],
     sizes: Sequence[Mapping[str, int]],
     extent: Extent,
-) -> Places:
-    held = [_one(population, homes, k, own, extent) for k, own in enumerate(sizes)]
+) -> StratumRows:
+    held = [_one(population, stratum_of_row, k, own, extent) for k, own in enumerate(sizes)]
     arrays = {(k, name): value for k, one in enumerate(held) for name, value in one.items()}
     extents = [dataclasses.replace(extent, sizes=tuple(sorted(own.items()))) for own in sizes]
-    return Places(tuple(extents), jax.device_put(arrays))
+    return StratumRows(tuple(extents), jax.device_put(arrays))
 
 
-def _stratum_of_every_row(population: Population, households: np.ndarray) -> dict[str, np.ndarray]:
+def _strata_of_rows(population: Population, of_household: np.ndarray) -> dict[str, np.ndarray]:
     """Each entity's rows by the stratum of their household; -1 for padding."""
-    homes = {e: households[home] for e, home in households_of(population).items()}
-    return {e: np.where(np.asarray(population.mask(e)), h, -1) for e, h in homes.items()}
+    stratum_of_row = {e: of_household[row] for e, row in households_of(population).items()}
+    real = {e: np.asarray(population.mask(e)) for e in stratum_of_row}
+    return {e: np.where(real[e], of_row, -1) for e, of_row in stratum_of_row.items()}
 
 
 def _one(
     population: Population,
-    homes: Mapping[str, np.ndarray],
+    stratum_of_row: Mapping[str, np.ndarray],
     stratum: int,
     sizes: Mapping[str, int],
     extent: Extent,
 ) -> dict[str, np.ndarray]:
     """The rows of one stratum, padded, and their links to each other."""
     full = dict(extent.sizes)
-    rows = {e: np.flatnonzero(home == stratum) for e, home in homes.items()}
-    places = {f"{e}.rows": _padded(mine, sizes[e], full[e]) for e, mine in rows.items()}
-    return places | structure_of(population, rows, sizes)
+    rows = {e: np.flatnonzero(of_row == stratum) for e, of_row in stratum_of_row.items()}
+    where = {f"{e}.rows": _padded(mine, sizes[e], full[e]) for e, mine in rows.items()}
+    return where | structure_of(population, rows, sizes)
 
 
 def households_of(population: Population) -> dict[str, np.ndarray]:
     """The household row of each row of every entity, on the host."""
     schema, arrays = population.schema, host_arrays(population)
     of_person = arrays[f"{schema.household}.group"]
-    homes = {schema.person: of_person}
+    household_of_row = {schema.person: of_person}
     for group in schema.groups:
-        homes[group] = of_person[arrays[f"{group}.first"]]
-    return homes | {schema.household: np.arange(schema.sizes[schema.household])}
+        household_of_row[group] = of_person[arrays[f"{group}.first"]]
+    return household_of_row | {schema.household: np.arange(schema.sizes[schema.household])}
 
 
 def structure_of(

@@ -145,7 +145,7 @@ def _arithmetic(numeric: Callable[..., Array], boolean: Callable[..., Array] | N
     return emit
 
 
-def _whole(numeric: Callable[..., Array]) -> Emit:
+def _rounding(numeric: Callable[..., Array]) -> Emit:
     """A rounding, to which integers and truth values are whole already."""
 
     def emit(e: Emitter, node: Node) -> Array:
@@ -268,7 +268,7 @@ def _search(e: Emitter, node: Node) -> Array:
     return find(*(e.get(a, np.dtype(np.int32) if whole else e.floating) for a in node.args))
 
 
-def _segment(node_dtype: np.dtype, op: str) -> tuple[Any, Any]:
+def _scatter_and_neutral(node_dtype: np.dtype, op: str) -> tuple[Any, Any]:
     if op == "segment_sum":
         return lax.scatter_add, 0
     if op == "segment_max":
@@ -276,24 +276,24 @@ def _segment(node_dtype: np.dtype, op: str) -> tuple[Any, Any]:
     return lax.scatter_min, highest(node_dtype)
 
 
-def _segments(e: Emitter, node: Node) -> Array:
+def _group_reduction(e: Emitter, node: Node) -> Array:
     """An aggregate over the members of each group."""
     dtype = e.width(np.dtype(np.int32) if node.dtype.kind == "b" else node.dtype)
     x = e.get(node.args[0], dtype)
     ids = e.get(node.args[1], np.dtype(np.int32))
-    scatter, neutral = _segment(np.dtype(dtype), node.op)
+    scatter, neutral = _scatter_and_neutral(np.dtype(dtype), node.op)
     dims = lax.ScatterDimensionNumbers(
         update_window_dims=(), inserted_window_dims=(0,), scatter_dims_to_operand_dims=(0,)
     )
     num, linked = e.attrs(node)["num"], is_link_of(node.args[1], node.attr("num"))
     in_order = linked and node.attr("num") in e.ordered
 
-    def run(x: Array, ids: Array) -> Array:
+    def reduce(x: Array, ids: Array) -> Array:
         start, at = jnp.full((num,), neutral, dtype), lax.expand_dims(ids, (1,))
         return scatter(start, at, x, dims, indices_are_sorted=in_order, mode=_MODE[linked])
 
     real = node.dtype.kind == "f" and node.op != "segment_sum"
-    return _kinks.segment_extreme(x, ids, run) if real else run(x, ids)
+    return _kinks.group_extreme(x, ids, reduce) if real else reduce(x, ids)
 
 
 def _nth(e: Emitter, node: Node) -> Array:
@@ -389,9 +389,9 @@ EMITTERS: dict[str, Emit] = {
     "exp": _floating(_total.exp),
     "log": _floating(_total.log),
     "log10": _floating(lambda x: _total.log(x) / np.log(10.0).astype(x.dtype)),
-    "floor": _whole(lax.floor),
-    "ceil": _whole(lax.ceil),
-    "trunc": _whole(jnp.trunc),
+    "floor": _rounding(lax.floor),
+    "ceil": _rounding(lax.ceil),
+    "trunc": _rounding(jnp.trunc),
     "rint": _arithmetic(jnp.rint, None),
     "round": _round,
     "nan_to_num": _arithmetic(jnp.nan_to_num, None),
@@ -433,9 +433,9 @@ EMITTERS: dict[str, Emit] = {
     "isin": _isin,
     "interp": _interp,
     "search": _search,
-    "segment_sum": _segments,
-    "segment_max": _segments,
-    "segment_min": _segments,
+    "segment_sum": _group_reduction,
+    "segment_max": _group_reduction,
+    "segment_min": _group_reduction,
     "rank": _ranks.emit,
     "nth": _nth,
     "kinds": _kinds,

@@ -220,15 +220,15 @@ def _extreme_jvp(name: str, axis: int | None, primals: Any, tangents: Any) -> tu
 
 
 @functools.partial(jax.custom_jvp, nondiff_argnums=(2,))
-def segment_extreme(x: Array, ids: Array, scatter: Any) -> Array:
+def group_extreme(x: Array, ids: Array, scatter: Any) -> Array:
     """The extreme of each group's members, by a function of (x, ids)."""
     return scatter(x, ids)
 
 
-@segment_extreme.defjvp
-def _segment_extreme_jvp(scatter: Any, primals: Any, tangents: Any) -> tuple[Array, Array]:
+@group_extreme.defjvp
+def _group_extreme_jvp(scatter: Any, primals: Any, tangents: Any) -> tuple[Array, Array]:
     x, ids = primals
-    value = segment_extreme(x, ids, scatter)
+    value = group_extreme(x, ids, scatter)
     rows = jnp.arange(x.shape[0], dtype=jnp.int32)
     ties = jnp.where(x == value[ids], rows, x.shape[0])
     first = jnp.full(value.shape, x.shape[0], jnp.int32).at[ids].min(ties)

@@ -53,7 +53,7 @@ def compare(e: Emitter, node: Node, by: Callable[[Array, Array], Array]) -> Bool
     if node.op in ("equal", "not_equal"):
         same = count == equal_to(e, real, shape)
         return same if node.op == "equal" else lax.bitwise_not(same)
-    bound, hole = _whole(e, real, up=_ROUNDED_UP[node.op] != on_left, shape=shape)
+    bound, hole = _next_integer(e, real, up=_ROUNDED_UP[node.op] != on_left, shape=shape)
     found = by(bound, count) if on_left else by(count, bound)
     return found & ~hole
 
@@ -63,9 +63,9 @@ def search(e: Emitter, node: Node, find: Callable[..., Array]) -> Array:
     edges, x = node.args
     last = node.attr("side") == "right"
     if _kind(edges) == "f":
-        held, _ = _whole(e, edges, up=last)
+        held, _ = _next_integer(e, edges, up=last)
         return find(held, inner(e.get(x, np.dtype(np.int32))))
-    point, hole = _whole(e, x, up=not last)
+    point, hole = _next_integer(e, x, up=not last)
     count = find(inner(e.get(edges, np.dtype(np.int32))), point)
     return jnp.where(hole, edges.shape[0], count)
 
@@ -85,12 +85,12 @@ def inner(x: Int[Array, "*shape"]) -> Int[Array, "*shape"]:
 
 def equal_to(e: Emitter, node: Node, shape: tuple[int, ...] | None) -> Int[Array, "..."]:
     """The integer that a float is; else one that is never among `inner`."""
-    down, hole = _whole(e, node, up=False, shape=shape)
-    up, _ = _whole(e, node, up=True, shape=shape)
+    down, hole = _next_integer(e, node, up=False, shape=shape)
+    up, _ = _next_integer(e, node, up=True, shape=shape)
     return jnp.where((down == up) & ~hole, down, _WORD.max)
 
 
-def _whole(
+def _next_integer(
     e: Emitter, node: Node, *, up: bool, shape: tuple[int, ...] | None = None
 ) -> tuple[Int[Array, "..."], Any]:
     """A float as the next integer, and where it is none; a literal has all its digits."""

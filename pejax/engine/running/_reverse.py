@@ -28,7 +28,7 @@ from ._remember import Shared
 from ._segments import Segment, alone, body, jitted, lowering, parts_of
 
 if TYPE_CHECKING:
-    from ._runtime import Run
+    from ._runtime import Evaluation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,9 +46,11 @@ class Pull:
     added: tuple[bool, ...]
 
 
-def differentiable(run: Run, again: bool, theta: Array, moved: tuple[Array, ...]) -> list[Array]:
+def differentiable(
+    evaluation: Evaluation, again: bool, theta: Array, moved: tuple[Array, ...]
+) -> list[Array]:
     """The roots' values, with the derivative in `theta` and in what moves with it."""
-    return _evaluated(run, again, theta, moved)
+    return _evaluated(evaluation, again, theta, moved)
 
 
 def is_reverse(tree: Any) -> bool:
@@ -69,40 +71,48 @@ _probe.defvjp(lambda tree: (tree, None), lambda _, ct: (ct,))
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
-def _evaluated(run: Run, again: bool, theta: Array, moved: tuple[Array, ...]) -> list[Array]:
+def _evaluated(
+    evaluation: Evaluation, again: bool, theta: Array, moved: tuple[Array, ...]
+) -> list[Array]:
     if not moved and laws_of(theta) is not None:
-        return spread(run, theta)
-    return run.forward(theta, moved)[0]
+        return spread(evaluation, theta)
+    return evaluation.forward(theta, moved)[0]
 
 
-def _forward(run: Run, again: bool, theta: Any, moved: Any) -> tuple[list[Array], Any]:
+def _forward(
+    evaluation: Evaluation, again: bool, theta: Any, moved: Any
+) -> tuple[list[Array], Any]:
     numbers, held = theta.value, tuple(m.value for m in moved)
-    roots, values = run.forward(numbers, held, keep=not again)
+    roots, values = evaluation.forward(numbers, held, keep=not again)
     return roots, (numbers, held, None if again else values)
 
 
 def _backward(
-    run: Run, again: bool, kept: Any, cotangents: list[Any]
+    evaluation: Evaluation, again: bool, kept: Any, cotangents: list[Any]
 ) -> tuple[Array, tuple[Array, ...]]:
     theta, moved, values = kept
     if again:
-        values = run.forward(theta, moved, keep=True)[1]
-    held, total = _at_the_roots(run, theta, cotangents)
-    numbers, way_back = jax.vjp(run.plan.deal, theta)
-    pulls, functions = _prepared(run, frozenset(held), numbers, values)
+        values = evaluation.forward(theta, moved, keep=True)[1]
+    held, total = _at_the_roots(evaluation, theta, cotangents)
+    numbers, way_back = jax.vjp(evaluation.plan.deal, theta)
+    pulls, functions = _prepared(evaluation, frozenset(held), numbers, values)
     back: list[Any] = [jnp.zeros_like(n) for n in numbers]
     for k in reversed(range(len(pulls))):
-        segment, pull = run.plan.segments[k], pulls[k]
+        segment, pull = evaluation.plan.segments[k], pulls[k]
         if pull is None:
             continue
         outputs = tuple(held.pop(segment.outputs[i].index) for i in pull.active)
         wanted = [segment.inputs[i].index for i in pull.wanted]
         before = tuple(held[i] for i, has in zip(wanted, pull.added, strict=True) if has)
         back[k], passed = functions[k](
-            numbers[k], run.given(segment, values), run.places_for(segment), outputs, before
+            numbers[k],
+            evaluation.given(segment, values),
+            evaluation.arrays_for(segment),
+            outputs,
+            before,
         )
         held.update(zip(wanted, passed, strict=True))
-    through = [held.get(n.index) for n in run.moving]
+    through = [held.get(n.index) for n in evaluation.moving]
     rest = (jnp.zeros_like(m) if c is None else c for m, c in zip(moved, through, strict=True))
     return total + way_back(back)[0], tuple(rest)
 
@@ -116,42 +126,42 @@ def carries(node: Node) -> bool:
 
 
 def _at_the_roots(
-    run: Run, theta: Array, cotangents: Sequence[Any]
+    evaluation: Evaluation, theta: Array, cotangents: Sequence[Any]
 ) -> tuple[dict[int, Array], Array]:
     """Cotangents of the values behind the roots, and of parameters that are roots."""
     held: dict[int, Array] = {}
     total = jnp.zeros_like(theta)
-    for root, cotangent in zip(run.runtime.roots, cotangents, strict=True):
+    for root, cotangent in zip(evaluation.runtime.roots, cotangents, strict=True):
         if isinstance(cotangent, SymbolicZero) or not carries(root):
             continue
         if root.op == "parameter":
-            total = total.at[run.runtime.position[str(root.attr("name"))]].add(cotangent)
-        elif root.index in run.computed or root in run.moving:
-            own = run.on_own_rows(root, cotangent)
+            total = total.at[evaluation.runtime.position[str(root.attr("name"))]].add(cotangent)
+        elif root.index in evaluation.computed or root in evaluation.moving:
+            own = evaluation.on_own_rows(root, cotangent)
             held[root.index] = held[root.index] + own if root.index in held else own
     return held, total
 
 
 def _prepared(
-    run: Run, present: frozenset[int], numbers: list[Array], values: dict[int, Array]
+    evaluation: Evaluation, present: frozenset[int], numbers: list[Array], values: dict[int, Array]
 ) -> tuple[list[Pull | None], list[Any]]:
     """The way back through every segment from these values, and its functions."""
-    if not run.concrete((numbers, values)):
-        pulls = _pulls(run, set(present))
-        return pulls, _functions(run, pulls, numbers, values)
-    key = ("back", *run.made_for, present)
-    found = run.runtime.prepared.get(key)
+    if not evaluation.concrete((numbers, values)):
+        pulls = _pulls(evaluation, set(present))
+        return pulls, _functions(evaluation, pulls, numbers, values)
+    key = ("back", *evaluation.made_for, present)
+    found = evaluation.runtime.prepared.get(key)
     if found is None:
-        pulls = _pulls(run, set(present))
-        found = (pulls, _functions(run, pulls, numbers, values))
-        run.runtime.prepared[key] = found
+        pulls = _pulls(evaluation, set(present))
+        found = (pulls, _functions(evaluation, pulls, numbers, values))
+        evaluation.runtime.prepared[key] = found
     return found
 
 
-def _pulls(run: Run, present: set[int]) -> list[Pull | None]:
+def _pulls(evaluation: Evaluation, present: set[int]) -> list[Pull | None]:
     """The way back through every segment, from the values that have a cotangent."""
     pulls: list[Pull | None] = []
-    for segment in reversed(run.plan.segments):
+    for segment in reversed(evaluation.plan.segments):
         active = tuple(i for i, n in enumerate(segment.outputs) if n.index in present)
         if not active:
             pulls.append(None)
@@ -165,40 +175,40 @@ def _pulls(run: Run, present: set[int]) -> list[Pull | None]:
 
 
 def _functions(
-    run: Run, pulls: list[Pull | None], numbers: list[Array], values: dict[int, Array]
+    evaluation: Evaluation, pulls: list[Pull | None], numbers: list[Array], values: dict[int, Array]
 ) -> list[Any]:
     """Each segment's way back as an executable; inside another trace as a jitted function."""
-    jobs, places = [], []
+    jobs, at = [], []
     functions: list[Any] = [None] * len(pulls)
-    for k, (segment, pull) in enumerate(zip(run.plan.segments, pulls, strict=True)):
+    for k, (segment, pull) in enumerate(zip(evaluation.plan.segments, pulls, strict=True)):
         if pull is None:
             continue
-        extent = run.extent_of(segment)
-        if not run.concrete((numbers, values)):
-            function = _jitted(segment, run.runtime.dtype, pull)
+        extent = evaluation.extent_of(segment)
+        if not evaluation.concrete((numbers, values)):
+            function = _jitted(segment, evaluation.runtime.dtype, pull)
             functions[k] = functools.partial(function, extent=extent)
         else:
-            arguments = _shapes(run, segment, pull, numbers[k], values)
-            content = ("back", segment.digest, run.runtime.dtype, extent, pull)
-            one = functools.partial(_pull, segment, np.dtype(run.runtime.dtype), pull)
+            arguments = _shapes(evaluation, segment, pull, numbers[k], values)
+            content = ("back", segment.digest, evaluation.runtime.dtype, extent, pull)
+            one = functools.partial(_pull, segment, np.dtype(evaluation.runtime.dtype), pull)
             lower = lowering(one, segment, arguments, extent)
             results = (0, [0 for _ in pull.wanted])
             jobs.append(Job(content, arguments, results, lower))
-            places.append(k)
-    for k, made in zip(places, executables(jobs), strict=True):
+            at.append(k)
+    for k, made in zip(at, executables(jobs), strict=True):
         functions[k] = made
     return functions
 
 
 def _shapes(
-    run: Run, segment: Segment, pull: Pull, numbers: Array, values: dict[int, Array]
+    evaluation: Evaluation, segment: Segment, pull: Pull, numbers: Array, values: dict[int, Array]
 ) -> tuple[Any, ...]:
     def spec(x: Array) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct(x.shape, x.dtype)
 
-    given = tuple(spec(v) for v in run.given(segment, values))
-    held = tuple(spec(p) for p in run.places_for(segment))
-    specs = run.specs(segment)
+    given = tuple(spec(v) for v in evaluation.given(segment, values))
+    held = tuple(spec(p) for p in evaluation.arrays_for(segment))
+    specs = evaluation.specs(segment)
     outputs = tuple(specs[i] for i in pull.active)
     before = tuple(given[i] for i, has in zip(pull.wanted, pull.added, strict=True) if has)
     return spec(numbers), given, held, outputs, before
@@ -220,7 +230,7 @@ def _pull(
     pull: Pull,
     numbers: Array,
     values: tuple[Array, ...],
-    places: tuple[Array, ...],
+    stratum_rows: tuple[Array, ...],
     cotangents: tuple[Array, ...],
     before: tuple[Array, ...],
     *,
@@ -234,7 +244,9 @@ def _pull(
             given[place] = value
         parts = parts_of(segment, numbers)
         things = {LAW: numbers}
-        outputs = body(segment, dtype, parts, tuple(given), places, extent=extent, things=things)
+        outputs = body(
+            segment, dtype, parts, tuple(given), stratum_rows, extent=extent, things=things
+        )
         return [outputs[i] for i in pull.active]
 
     back = jax.vjp(forward, numbers, [values[i] for i in pull.wanted])[1]

@@ -15,11 +15,11 @@ from jaxtyping import Array, Float
 from ...core._transforms import is_traced
 from ...core.population._layout import size_bucket
 from ...core.population._population import Population
+from .._inputs import arrays
 from ..graph._node import Node, reachable
 from ..graph._strata import Homes, Strata, homes
 from ..graph._structure import name_of
-from ..tracing._inputs import arrays
-from ._compact import Places, places_like, places_of, put_back, taken
+from ._compact import StratumRows, put_back, stratum_rows_like, stratum_rows_of, taken
 from ._emit import Emitter
 from ._executables import Job, Prepared, executables
 from ._extent import Extent
@@ -84,7 +84,7 @@ class Runtime:
     check: Checker | None = None
 
     @functools.cached_property
-    def whole(self) -> Plan:
+    def plan_on_all_rows(self) -> Plan:
         """Everything on all rows."""
         return self._plan(None)
 
@@ -95,7 +95,7 @@ class Runtime:
         return found if found is not None and len(found.of) >= FEWEST_AT_HOME else None
 
     @functools.cached_property
-    def compacted(self) -> Plan:
+    def plan_by_stratum(self) -> Plan:
         """What belongs to one stratum on that stratum's rows."""
         return self._plan(self.homes)
 
@@ -138,26 +138,26 @@ class Runtime:
         if not self.roots:
             return []
         extent = extent_of(population, grow)
-        (places,) = self.places_in([population], extent)
-        return self.run(population, extent, places, across or {})(theta)
+        (stratum_rows,) = self.stratum_rows_in([population], extent)
+        return self.evaluation_on(population, extent, stratum_rows, across or {})(theta)
 
-    def run(
+    def evaluation_on(
         self,
         population: Population,
         extent: Extent,
-        places: Places | None,
+        stratum_rows: StratumRows | None,
         across: Mapping[str, Array],
-    ) -> Run:
-        """An evaluation on one population."""
+    ) -> Evaluation:
+        """The roots on one population, not computed yet: call the evaluation with a law."""
         own = tuple(n for n in self.inputs if n not in across)
         held = _padded_arrays(population, own, extent.sizes, self.dtype)
         shared = {n: v for n, v in across.items() if n in self.inputs}
         moving = {n: v for n, v in shared.items() if carries(self.inputs[n])}
         inputs = {**held, **{n: v for n, v in shared.items() if n not in moving}}
-        return Run(
+        return Evaluation(
             self,
             extent,
-            places,
+            stratum_rows,
             {self.inputs[n].index: v for n, v in inputs.items()},
             tuple(self.inputs[n] for n in moving),
             tuple(moving.values()),
@@ -170,9 +170,9 @@ class Runtime:
         """Executables by what they were made for."""
         return Prepared()
 
-    def places_in(
+    def stratum_rows_in(
         self, populations: Sequence[Population], extent: Extent
-    ) -> Sequence[Places | None]:
+    ) -> Sequence[StratumRows | None]:
         """Where the strata lie, if dividing them pays and the rows are known on the host."""
         nowhere = [None for _ in populations]
         if self.strata is None or is_traced(populations) or not _on_usual_device(populations):
@@ -181,16 +181,16 @@ class Runtime:
             return nowhere
         if self.homes is None:
             return nowhere
-        return places_of(populations, self.strata, extent) or nowhere
+        return stratum_rows_of(populations, self.strata, extent) or nowhere
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Run:
+class Evaluation:
     """One evaluation: a runtime, and the population that it runs on.
 
     Attributes:
         extent: the rows.
-        places: where the strata lie, if they run on their own rows.
+        stratum_rows: where the strata lie, if they run on their own rows.
         inputs: arrays that no derivative passes through, by node.
         moving, moved: inputs that depend on the law, and their values.
         population: whose rows these are.
@@ -200,7 +200,7 @@ class Run:
 
     runtime: Runtime
     extent: Extent
-    places: Places | None
+    stratum_rows: StratumRows | None
     inputs: dict[int, Array]
     moving: tuple[Node, ...]
     moved: tuple[Array, ...]
@@ -222,7 +222,8 @@ class Run:
 
     @functools.cached_property
     def plan(self) -> Plan:
-        return self.runtime.whole if self.places is None else self.runtime.compacted
+        runtime = self.runtime
+        return runtime.plan_on_all_rows if self.stratum_rows is None else runtime.plan_by_stratum
 
     @functools.cached_property
     def computed(self) -> set[int]:
@@ -232,7 +233,7 @@ class Run:
     @property
     def made_for(self) -> Any:
         """What executables are made for besides the program: the rows, in all and by stratum."""
-        return self.extent, self.places and self.places.extents
+        return self.extent, self.stratum_rows and self.stratum_rows.extents
 
     def concrete(self, values: Any) -> bool:
         """Whether executables can be used: values at hand, on the usual device."""
@@ -248,7 +249,7 @@ class Run:
         if self.runtime.check is not None and self.concrete((theta, values)):
             self.runtime.check(self, theta, moved)
         for k, (segment, function) in enumerate(zip(self.plan.segments, functions, strict=True)):
-            results = function(numbers[k], self.given(segment, values), self.places_for(segment))
+            results = function(numbers[k], self.given(segment, values), self.arrays_for(segment))
             values.update(zip([n.index for n in segment.outputs], results, strict=True))
             if not keep:
                 self.forget(values, segment, k)
@@ -263,7 +264,7 @@ class Run:
         kept: bool = True,
         apart: bool = True,
         ordered: bool = True,
-    ) -> Run:
+    ) -> Evaluation:
         """The same evaluation on others of equal size, with the executables of this one.
 
         Args:
@@ -272,10 +273,10 @@ class Run:
             kept, apart, ordered: whether machine code is used, strata are set apart and the order
                 of links is made use of as here.
         """
-        extent, places = self.extent, None
+        extent, stratum_rows = self.extent, None
         strata = self.runtime.strata
-        if apart and self.places is not None and strata is not None:
-            places = places_like(population, strata, extent, self.places)
+        if apart and self.stratum_rows is not None and strata is not None:
+            stratum_rows = stratum_rows_like(population, strata, extent, self.stratum_rows)
         if not ordered:
             extent = dataclasses.replace(extent, ordered=frozenset(), largest=())
         own = {n: v for n, v in self.runtime.inputs.items() if n not in across}
@@ -287,7 +288,7 @@ class Run:
         return dataclasses.replace(
             self,
             extent=extent,
-            places=places,
+            stratum_rows=stratum_rows,
             inputs=inputs | {i: v for i, v in given.items() if i not in moving},
             moved=tuple(given[n.index] for n in self.moving),
             population=population,
@@ -304,9 +305,11 @@ class Run:
         """A segment's inputs."""
         return tuple(values[n.index] for n in segment.inputs)
 
-    def places_for(self, segment: Segment) -> tuple[Array, ...]:
+    def arrays_for(self, segment: Segment) -> tuple[Array, ...]:
         """The rows and links of strata that a segment needs."""
-        return () if self.places is None else tuple(self.places.arrays[k] for k in segment.places)
+        if self.stratum_rows is None:
+            return ()
+        return tuple(self.stratum_rows.arrays[k] for k in segment.stratum_rows)
 
     def watched(self, segment: Segment) -> tuple[Array, ...]:
         """The columns whose derivative a segment's kinks ask for; only a trace may have any."""
@@ -316,9 +319,9 @@ class Run:
 
     def extent_of(self, segment: Segment) -> Extent:
         """The rows on which a segment runs."""
-        if segment.stratum is None or self.places is None:
+        if segment.stratum is None or self.stratum_rows is None:
             return self.extent
-        return self.places.extents[segment.stratum]
+        return self.stratum_rows.extents[segment.stratum]
 
     def specs(self, segment: Segment) -> list[jax.ShapeDtypeStruct]:
         """The shapes of a segment's outputs."""
@@ -333,10 +336,10 @@ class Run:
 
     def on_own_rows(self, root: Node, value: Array) -> Array:
         """A root's cotangent on the rows on which the root was computed."""
-        home = None if self.places is None else self._home(root)
-        if home is None or self.places is None:
+        home = None if self.stratum_rows is None else self._home(root)
+        if home is None or self.stratum_rows is None:
             return value
-        return taken(value, self.places.arrays[home, f"{entity_of(root)}.rows"])
+        return taken(value, self.stratum_rows.arrays[home, f"{entity_of(root)}.rows"])
 
     def _home(self, node: Node) -> int | None:
         homes = self.runtime.homes
@@ -346,10 +349,10 @@ class Run:
         """A root that no segment computes is a literal, an input, a parameter or idle."""
         emitter = Emitter({}, self.extent.rows(root.graph), self.runtime.dtype)
         if root.index in values:
-            home = None if self.places is None else self._home(root)
-            if home is None or self.places is None:
+            home = None if self.stratum_rows is None else self._home(root)
+            if home is None or self.stratum_rows is None:
                 return values[root.index]
-            rows = self.places.arrays[home, f"{entity_of(root)}.rows"]
+            rows = self.stratum_rows.arrays[home, f"{entity_of(root)}.rows"]
             return put_back(values[root.index], rows, emitter.spec(root).shape[0])
         if root.op == "parameter":
             return theta[self.runtime.position[name_of(root)]]
@@ -358,7 +361,7 @@ class Run:
         return emitter.get(root, shape=emitter.shape(root))
 
     def functions(self, theta: Array, values: Mapping[int, Array]) -> list[Any]:
-        """Each segment as a function of its numbers, its inputs and the strata's places."""
+        """Each segment as a function of its numbers, its inputs and the strata's rows."""
         dtype = self.runtime.dtype
         if not (self.kept and self.concrete((theta, values))):
             return [
@@ -378,7 +381,7 @@ class Run:
         for segment in self.plan.segments:
             own, dtype = self.extent_of(segment), self.runtime.dtype
             given = tuple(shapes[n.index] for n in segment.inputs)
-            held = tuple(jax.ShapeDtypeStruct(p.shape, p.dtype) for p in self.places_for(segment))
+            held = tuple(jax.ShapeDtypeStruct(p.shape, p.dtype) for p in self.arrays_for(segment))
             numbers = jax.ShapeDtypeStruct((sum(segment.lengths),), theta.dtype)
             results = self.specs(segment)
             shapes.update(zip([n.index for n in segment.outputs], results, strict=True))

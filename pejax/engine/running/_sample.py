@@ -42,10 +42,10 @@ def sample_of(
     """A household of every pair of stratum and number of persons that there is and that is not in
     `seen`, those with the largest and least of every column, and one of every make-up of groups;
     None where nothing is new."""
-    homes = households_of(population)
+    household_of_row = households_of(population)
     real = {e: np.asarray(population.mask(e)) for e in population.schema.entities}
     households = np.flatnonzero(real[population.schema.household])
-    stratum, make_up = _kinds(population, homes, real, strata)
+    stratum, make_up = _kinds(population, household_of_row, real, strata)
     persons = make_up[0]
     pairs = np.stack([stratum, persons])[:, households]
     kinds = list(map(tuple, pairs.T.tolist()))
@@ -54,17 +54,19 @@ def sample_of(
     if not new:
         return None
     chosen = set(new.values())
-    chosen.update(islice(_with_extremes(population, homes, real), MOST // 2))
+    chosen.update(islice(_with_extremes(population, household_of_row, real), MOST // 2))
     for row in _one_of_each(make_up[:, households], households):
         if len(chosen) >= MOST:
             break
         chosen.add(row)
-    return _taken(population, extent, homes, real, np.array(sorted(chosen)), frozenset(new))
+    return _taken(
+        population, extent, household_of_row, real, np.array(sorted(chosen)), frozenset(new)
+    )
 
 
 def _kinds(
     population: Population,
-    homes: Mapping[str, np.ndarray],
+    household_of_row: Mapping[str, np.ndarray],
     real: Mapping[str, np.ndarray],
     strata: Strata | None,
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -73,14 +75,14 @@ def _kinds(
     schema = population.schema
     many = schema.sizes[schema.household]
     rows = [
-        np.bincount(homes[e][real[e]], minlength=many)
+        np.bincount(household_of_row[e][real[e]], minlength=many)
         for e in (schema.person, *(g for g in schema.groups if g != schema.household))
     ]
     for group in schema.groups:
         if group != schema.household:
             size = np.bincount(np.asarray(population.links[group])[real[schema.person]])
             largest = np.zeros(many, np.int64)
-            whose = homes[group][: len(size)]
+            whose = household_of_row[group][: len(size)]
             np.maximum.at(largest, whose, size)
             rows.append(largest)
     if strata is None:
@@ -90,7 +92,9 @@ def _kinds(
 
 
 def _with_extremes(
-    population: Population, homes: Mapping[str, np.ndarray], real: Mapping[str, np.ndarray]
+    population: Population,
+    household_of_row: Mapping[str, np.ndarray],
+    real: Mapping[str, np.ndarray],
 ) -> Iterator[int]:
     """Households with the largest and the least of every column: there whole numbers overflow, and
     limits are passed, if anywhere."""
@@ -99,7 +103,9 @@ def _with_extremes(
         for values in map(np.asarray, held.values()):
             if rows.size and values.ndim == 1 and values.dtype.kind in "fiu":
                 own = values[rows]
-                yield from {int(homes[entity][rows[at]]) for at in (own.argmax(), own.argmin())}
+                yield from {
+                    int(household_of_row[entity][rows[at]]) for at in (own.argmax(), own.argmin())
+                }
 
 
 def _one_of_each(columns: np.ndarray, rows: np.ndarray) -> list[int]:
@@ -110,13 +116,13 @@ def _one_of_each(columns: np.ndarray, rows: np.ndarray) -> list[int]:
 def _taken(
     population: Population,
     extent: Extent,
-    homes: Mapping[str, np.ndarray],
+    household_of_row: Mapping[str, np.ndarray],
     real: Mapping[str, np.ndarray],
     households: np.ndarray,
     kinds: frozenset[tuple[int, int]],
 ) -> Sample:
     chosen = np.isin(np.arange(population.schema.sizes[population.schema.household]), households)
-    rows = {e: np.flatnonzero(chosen[home] & real[e]) for e, home in homes.items()}
+    rows = {e: np.flatnonzero(chosen[of_row] & real[e]) for e, of_row in household_of_row.items()}
     sizes = dict(extent.sizes)
     links = {n: jax.device_put(v) for n, v in structure_of(population, rows, sizes).items()}
     schema = population.schema

@@ -1,4 +1,4 @@
-"""The order of work: nodes in runs that share their rows, every argument before its users."""
+"""The order of work: nodes in stretches that share their rows, every argument before its users."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ from ..graph._strata import Homes, Strata
 NOWHERE = Homes(Strata("", ()), {}, frozenset(), frozenset())
 """Every node runs on all rows."""
 
-Run = tuple[int | None, list[Node]]
+Stretch = tuple[int | None, list[Node]]
+"""A stratum (None for all rows), and nodes on its rows that are computed one after another."""
 
 
-def runs_of(roots: Sequence[Node], homes: Homes, size: int) -> list[Run]:
-    """Everything that `roots` need, in runs of at most `size` nodes of one stratum (or of none).
+def stretches_of(roots: Sequence[Node], homes: Homes, size: int) -> list[Stretch]:
+    """Everything that `roots` need, in stretches of at most `size` nodes of one stratum (or none).
 
     Nodes on all rows go first for as long as any is ready, then the stratum with the most ready
-    nodes: so that the runs are few and long. What follows from a stratum's structure alone is
+    nodes: so that the stretches are few and long. What follows from a stratum's structure alone is
     computed anew wherever it is needed, because row numbers differ between strata.
     """
-    runs: list[Run] = []
+    stretches: list[Stretch] = []
     for stratum, nodes in _in_order(_live(roots, homes), homes):
         for part in _parts(nodes, size):
-            runs.append((stratum, part if stratum is None else _with_structure(part, homes)))
-    return runs
+            stretches.append((stratum, part if stratum is None else _with_structure(part, homes)))
+    return stretches
 
 
 def _parts(nodes: list[Node], size: int) -> list[list[Node]]:
@@ -79,26 +80,26 @@ def _live(roots: Sequence[Node], homes: Homes) -> list[Node]:
     return sorted(found, key=lambda n: n.index)
 
 
-def _in_order(work: list[Node], homes: Homes) -> list[Run]:
-    """Runs of nodes of one stratum, as long as their arguments allow."""
+def _in_order(work: list[Node], homes: Homes) -> list[Stretch]:
+    """Stretches of nodes of one stratum, as long as their arguments allow."""
     waits, users = _dependencies(work, homes)
     ready: defaultdict[int | None, list[tuple[int, Node]]] = defaultdict(list)
     for node in work:
         if not waits[node.index]:
             heapq.heappush(ready[homes.of.get(node.index)], (node.index, node))
-    runs: list[Run] = []
+    stretches: list[Stretch] = []
     while any(ready.values()):
         stratum = None if ready[None] else max(ready, key=lambda s: len(ready[s]))
-        run: list[Node] = []
+        stretch: list[Node] = []
         while ready[stratum]:
             node = heapq.heappop(ready[stratum])[1]
-            run.append(node)
+            stretch.append(node)
             for user in users[node.index]:
                 waits[user.index] -= 1
                 if not waits[user.index]:
                     heapq.heappush(ready[homes.of.get(user.index)], (user.index, user))
-        runs.append((stratum, run))
-    return runs
+        stretches.append((stratum, stretch))
+    return stretches
 
 
 def _dependencies(
@@ -117,13 +118,13 @@ def _dependencies(
     return waits, users
 
 
-def _with_structure(run: list[Node], homes: Homes) -> list[Node]:
-    """A stratum's run, with the structural nodes that it reads computed on its own rows."""
+def _with_structure(nodes: list[Node], homes: Homes) -> list[Node]:
+    """A stratum's nodes, with the structural nodes that it reads computed on its own rows."""
     found: dict[int, Node] = {}
-    stack = [a for node in run for a in node.args]
+    stack = [a for node in nodes for a in node.args]
     while stack:
         node = stack.pop()
         if node.index in homes.structural and node.index not in found and is_work(node):
             found[node.index] = node
             stack.extend(node.args)
-    return [*(found[i] for i in sorted(found)), *run]
+    return [*(found[i] for i in sorted(found)), *nodes]

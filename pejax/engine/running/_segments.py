@@ -5,6 +5,9 @@ nodes, with the values that cross a border as arguments and results. A segment i
 digest of its content; two programs that share one share its compiled code, and JAX's persistent
 cache finds it again in another process. Under `grad`, `vmap` or `jit` the same segments are
 traced instead.
+
+The operations `segment_sum`, `segment_max` and `segment_min` are no such segments: they reduce over
+the members of each group, and are named as in JAX.
 """
 
 from __future__ import annotations
@@ -33,7 +36,7 @@ from ._emit import Emitter
 from ._extent import Extent
 from ._kinks import DIRECTED, Sides, sides_of
 from ._remember import Shared
-from ._schedule import NOWHERE, is_table, runs_of
+from ._schedule import NOWHERE, is_table, stretches_of
 from ._store import emitter
 
 SEGMENT_NODES = 250
@@ -51,7 +54,7 @@ class Segment:
         digest: of the content.
         stratum: on whose rows alone it runs.
         homes: the strata in which its inputs were computed.
-        places: the rows and links of strata that it needs.
+        stratum_rows: the rows and links of strata that it needs.
         watched: the columns (as bits of a trend) that its kinks ask whether they move.
         held: functions that were jitted for it.
     """
@@ -63,7 +66,7 @@ class Segment:
     digest: str
     stratum: int | None = None
     homes: tuple[int | None, ...] = ()
-    places: tuple[Key, ...] = ()
+    stratum_rows: tuple[Key, ...] = ()
     watched: tuple[int, ...] = ()
     held: dict[Any, Any] = dataclasses.field(default_factory=dict, repr=False)
 
@@ -76,41 +79,41 @@ def cut(
     roots: Sequence[Node], homes: Homes | None = None, size: int = SEGMENT_NODES
 ) -> list[Segment]:
     """Cut everything that `roots` need into segments of at most `size` operations."""
-    runs = runs_of(roots, homes or NOWHERE, size)
+    stretches = stretches_of(roots, homes or NOWHERE, size)
     wanted = {r.index for r in roots}
     segments: list[Segment] = []
-    for stratum, run in reversed(runs):
-        segment = _segment(run, stratum, wanted, homes or NOWHERE)
+    for stratum, nodes in reversed(stretches):
+        segment = _segment(nodes, stratum, wanted, homes or NOWHERE)
         wanted |= {n.index for n in segment.inputs}
         segments.append(segment)
     return segments[::-1]
 
 
-def _segment(run: list[Node], stratum: int | None, wanted: set[int], homes: Homes) -> Segment:
-    inside = {n.index for n in run}
-    arguments = {a.index: a for n in run for a in n.args if a.index not in inside}
+def _segment(nodes: list[Node], stratum: int | None, wanted: set[int], homes: Homes) -> Segment:
+    inside = {n.index for n in nodes}
+    arguments = {a.index: a for n in nodes for a in n.args if a.index not in inside}
     outer = list(arguments.values())  # in order of use: places in the graph are no part of it
     pieces = tuple(a for a in outer if a.op == "parameter" or is_table(a))
     given = [a for a in outer if a.op not in ("constant", "parameter") and not is_table(a)]
     own = [a for a in given if stratum is not None and is_structure(a)]
     inputs = tuple(a for a in given if a not in own and a.index not in homes.idle)
-    outputs = tuple(n for n in run if n.index in wanted and homes.of.get(n.index) == stratum)
+    outputs = tuple(n for n in nodes if n.index in wanted and homes.of.get(n.index) == stratum)
     where = tuple(homes.of.get(a.index) for a in inputs)
-    places = sorted({(stratum, name_of(a)) for a in own if stratum is not None})
+    stratum_rows = sorted({(stratum, name_of(a)) for a in own if stratum is not None})
     for node, home in zip(inputs, where, strict=True):
         crosses = home if stratum is None else stratum if home is None and has_rows(node) else None
         if crosses is not None:
-            places.append((crosses, f"{entity_of(node)}.rows"))
-    kinks = {n.index: sides_of(n) for n in run if n.op in DIRECTED and n.dtype.kind == "f"}
+            stratum_rows.append((crosses, f"{entity_of(node)}.rows"))
+    kinks = {n.index: sides_of(n) for n in nodes if n.op in DIRECTED and n.dtype.kind == "f"}
     return Segment(
-        nodes=tuple(run),
+        nodes=tuple(nodes),
         inputs=inputs,
         outputs=outputs,
         pieces=pieces,
-        digest=_digest(run, inputs, outputs, pieces, stratum, where, kinks),
+        digest=_digest(nodes, inputs, outputs, pieces, stratum, where, kinks),
         stratum=stratum,
         homes=where,
-        places=tuple(dict.fromkeys(places)),
+        stratum_rows=tuple(dict.fromkeys(stratum_rows)),
         watched=_watched(kinks),
     )
 
@@ -127,7 +130,7 @@ def entity_of(node: Node) -> str:
 
 
 def _digest(
-    run: list[Node],
+    nodes: list[Node],
     inputs: tuple[Node, ...],
     outputs: tuple[Node, ...],
     pieces: tuple[Node, ...],
@@ -136,8 +139,8 @@ def _digest(
     kinks: Mapping[int, Sides],
 ) -> str:
     """A fingerprint of what the segment computes, free of names and places in the graph."""
-    local = {n.index: i for i, n in enumerate((*inputs, *pieces, *run))}
-    graph, watched = run[0].graph, (LAW, *_watched(kinks))
+    local = {n.index: i for i, n in enumerate((*inputs, *pieces, *nodes))}
+    graph, watched = nodes[0].graph, (LAW, *_watched(kinks))
 
     def ref(node: Node) -> Any:
         if node.op == "constant":
@@ -161,10 +164,10 @@ def _digest(
         [
             [n.op, str(n.dtype), n.weak, _dims(n), [ref(a) for a in n.args]]
             + [[k, attr(k, v)] for k, v in n.attrs]
-            for n in run
+            for n in nodes
         ],
         [local[n.index] for n in outputs],
-        sorted(local[n.index] for n in run if not n.finite),
+        sorted(local[n.index] for n in nodes if not n.finite),
         [[local[i], k.ways, [watched.index(t) for t in k.things]] for i, k in kinks.items()],
         [stratum is not None, ["all" if h is None else h == stratum or h for h in homes]],
     ]
@@ -208,7 +211,7 @@ _TRACEABLE = Shared()
 
 
 def traceable(segment: Segment, dtype: Any) -> Any:
-    """The segment as a jitted function of its numbers, inputs and places; one for equal content.
+    """The segment as a jitted function of its numbers, inputs and rows; one for equal content.
 
     Before those it takes the columns that it watches. A derivative of it runs it forward once more
     instead of keeping what happens inside.
@@ -287,7 +290,7 @@ def body(
     dtype: Any,
     parts: Sequence[Array],
     values: tuple[Array, ...],
-    places: tuple[Array, ...],
+    stratum_rows: tuple[Array, ...],
     *,
     extent: Extent,
     things: Mapping[int, Array],
@@ -297,7 +300,7 @@ def body(
     known: dict[int, Any] = {}
     ordered, apart = extent.in_order(graph), extent.neighbours(graph)
     emitter = Emitter(known, extent.rows(graph), dtype, ordered, apart, things)
-    held = dict(zip(segment.places, places, strict=True))
+    held = dict(zip(segment.stratum_rows, stratum_rows, strict=True))
     for node, home, value in zip(segment.inputs, segment.homes, values, strict=True):
         known[node.index] = _brought(emitter, segment.stratum, node, home, value, held)
     for piece, part in zip(segment.pieces, parts, strict=True):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ...core._validate import PejaxError
+from .._inputs import Column
 from ..graph._ir import DimensionClash, Graph
 from ..rules._calendar import last_day
 from ..rules._system import System
@@ -17,7 +18,7 @@ from ._decisions import Decisions, Guard, People
 from ._depth import FRAMES, deep
 from ._evaluate import Simulation
 from ._groups import Links
-from ._inputs import Column, input_values, link_nodes
+from ._input_nodes import input_values, link_nodes
 from ._law_traced import Law, instant_reader
 from ._ledger import Leaf, Ledger
 from ._reads import Trace

@@ -1,29 +1,22 @@
-"""A population as a program's inputs, by name."""
+"""A population as a program's inputs: its columns, and the arrays behind the names of inputs."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from ...core._segment import segment_first, segment_sum
-from ...core._validate import BadInputError, suggest
-from ...core.population._population import Population
-from ...core.population._schema import FrozenMapping
-from ..graph._ir import Graph
-from ..rules import _calendar
-from ..rules._names import Names
-from ..rules._system import System, Variable
-from ._array import Traced
-from ._groups import Links
-from ._names import names_of
+from ..core._segment import segment_first, segment_sum
+from ..core._validate import BadInputError, suggest
+from ..core.population._population import Population
+from ..core.population._schema import FrozenMapping
+from .rules._names import Names
 
-_PARTS = ("group", "position", "first", "size")
-_STRUCTURE = (*_PARTS, "real")
+PARTS = ("group", "position", "first", "size")
+_STRUCTURE = (*PARTS, "real")
 WEIGHT, IDS = "population's weight", "population's ids"
 """The names of weights and ids among columns; the spaces keep them apart from a variable's."""
 
@@ -31,13 +24,17 @@ _OF_ITS_OWN = "column "
 NUMBERS = "iub"
 """Kinds whose values a float can hold."""
 
-_SHADOW = {"f": np.float32, "i": np.int32, "u": np.int32, "b": np.bool_}
-
 
 @dataclasses.dataclass(frozen=True)
 class Column:
-    """A column that a program was compiled for: its place, kind, vocabulary, and the variable
-    whose values it gives."""
+    """A column that a program was compiled for.
+
+    Attributes:
+        entity, name: where it stands in a population.
+        kind: of its values, as in numpy: "f" for floats, "i" or "u" for integers, "b" for booleans.
+        vocabulary: the names behind its codes, if it holds texts.
+        variable: whose values it gives.
+    """
 
     entity: str
     name: str
@@ -99,14 +96,6 @@ def id_columns(
         for name, entity in own.items()
         if name in wanted and names.entities.get(name) == entity and (referred or name in always)
     )
-
-
-def with_all_names(system: System, column: Column) -> Column:
-    """The column as a program of `system` asks for it: that of an enum with all its names."""
-    variable = system.variable(column.variable)
-    if column.vocabulary is None or variable.kind != "enum":
-        return column
-    return dataclasses.replace(column, vocabulary=tuple(names_of(variable.vocabulary)))
 
 
 def recoded(population: Population, columns: Iterable[Column]) -> Population:
@@ -174,7 +163,7 @@ def _array(population: Population, entity: str, part: str) -> Array:
         return population.weights
     if part == IDS:
         return population.ids[entity]
-    if entity in population.links and part in _PARTS:
+    if entity in population.links and part in PARTS:
         return _link(population, entity, part)
     return population.columns[entity][part.removeprefix(_OF_ITS_OWN)]
 
@@ -213,65 +202,3 @@ def _host_array(population: Population, entity: str, part: str) -> np.ndarray:
     first = np.zeros(rows, np.int32)  # as `segment_first` has it for a group without rows
     first[link[::-1]] = np.arange(len(link), dtype=np.int32)[::-1]
     return first
-
-
-def link_nodes(graph: Graph, system: System) -> dict[str, Links]:
-    """Input nodes for the structure of every group."""
-    persons = graph.sizes[system.person]
-    links = {}
-    for group in system.groups:
-        rows = graph.sizes[group]
-        shadows = {
-            "group": np.arange(persons, dtype=np.int32) % rows,
-            "position": np.zeros(persons, np.int32),
-            "first": np.arange(rows, dtype=np.int32) % persons,
-            "size": np.ones(rows, np.int64),
-        }
-        links[group] = Links(*(graph.input(f"{group}.{p}", shadows[p]) for p in _PARTS))
-    return links
-
-
-def input_values(
-    graph: Graph, system: System, columns: tuple[Column, ...], period: Any
-) -> dict[tuple[str, Any], Traced]:
-    """Traced inputs by (variable, period) for every column."""
-    values: dict[tuple[str, Any], Traced] = {}
-    for column in columns:
-        variable = system.variable(column.variable)
-        values.update(_dated(system, variable, _traced_column(graph, variable, column), period))
-    for (name, _), value in values.items():
-        value.owner = name
-    return values
-
-
-def _traced_column(graph: Graph, variable: Variable, column: Column) -> Traced:
-    rows = graph.sizes[column.entity]
-    node = graph.input(column.key, np.ones(rows, _SHADOW[column.kind]))
-    if variable.kind == "enum":
-        if column.kind == "f":
-            raise BadInputError(
-                f"column {column.place} holds fractions, but it is a category: give its names"
-            )
-        return Traced(graph.astype(node, np.int16), variable.vocabulary)
-    if variable.kind == "str":
-        if column.vocabulary is None:
-            raise BadInputError(f"column {column.place} holds numbers, but it is a text variable")
-        return Traced(node, column.vocabulary)
-    if column.vocabulary is not None:
-        few = ", ".join(map(repr, column.vocabulary[:3]))
-        raise BadInputError(
-            f"column {column.place} holds texts ({few}), but it is a number ({variable.kind}). "
-            "Convert it, for instance with pandas.to_numeric"
-        )
-    return Traced(graph.astype(node, variable.dtype))
-
-
-def _dated(
-    system: System, variable: Variable, value: Traced, period: Any
-) -> dict[tuple[str, Any], Traced]:
-    if variable.period == _calendar.ETERNITY:
-        return {(variable.name, system.period("ETERNITY")): value}
-    if variable.period == _calendar.MONTH:
-        monthly = value if variable.stock or variable.kind != "float" else value / 12
-        return {(variable.name, m): monthly for m in period.get_subperiods(_calendar.MONTH)}
-    return {(variable.name, period): value}

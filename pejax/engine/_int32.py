@@ -12,13 +12,13 @@ import numpy as np
 
 from ..core._transforms import is_traced
 from ..core.population._population import Population
+from ._inputs import arrays
 from ._parameters import Parameters
-from .graph._bounds import GROWS, WORD, Ends, Given, Reckoned, is_beyond, parameters_of, room
+from .graph._bounds import GROWS, WORD, Ends, Given, WholeNumbers, is_beyond, parameters_of, room
 from .graph._interpret import Interpreter, resolve
 from .graph._node import Node, reachable
 from .graph._ops import OPS, apply
 from .running._remember import remembered
-from .tracing._inputs import arrays
 from .tracing._trace import UntraceableRule
 
 _FIX = "Reckon in floats (* 1.0), or in larger units"
@@ -27,6 +27,9 @@ _FAR_FROM_A_ROOT = 8
 
 _MOST_LAWS = 16
 """Laws of which it is remembered for one population whether their whole numbers fit."""
+
+_AMPLE = 1_000
+"""How many times as large a number may become that need not be looked at again for a law nearby."""
 
 _NEAR = 4.0
 """How many times as large a parameter may become before the whole numbers are looked at again."""
@@ -59,7 +62,7 @@ def _needs_word(node: Node) -> bool:
 
 
 def outgrown(
-    whole: Reckoned,
+    numbers: WholeNumbers,
     parameters: Parameters,
     population: Population,
     interpreter: Callable[[], Interpreter],
@@ -72,11 +75,11 @@ def outgrown(
         interpreter: makes what computes a node in 64 bits.
         graph_sizes: shadow sizes by entity.
     """
-    columns = arrays(population, whole.inputs)
-    if not whole.nodes or is_traced((columns, population.links, parameters.values)):
+    columns = arrays(population, numbers.inputs)
+    if not numbers.nodes or is_traced((columns, population.links, parameters.values)):
         return None
     answers: list[Answer] = remembered(
-        [*columns.values(), *population.links.values()], ("whole", whole.token), list
+        [*columns.values(), *population.links.values()], ("whole", numbers.token), list
     )
     values = np.asarray(parameters.values, np.float64)
     for answer in answers:
@@ -85,16 +88,16 @@ def outgrown(
     low, high = _around(values)
     position, rows = parameters.index.position, population.schema.sizes
     given = Given(
-        columns={name: _ends(columns[name]) for name in whole.columns},
-        law={n: (float(low[k]), float(high[k])) for n in whole.parameters for k in [position[n]]},
+        columns={name: _ends(columns[name]) for name in numbers.columns},
+        law={n: (float(low[k]), float(high[k])) for n in numbers.parameters for k in [position[n]]},
         sizes={n: rows[entity] for entity, n in graph_sizes.items()},
     )
-    unsure = whole.unsure(given)
-    look = Look(whole, population, interpreter, unsure)
+    unsure = numbers.unsure(given)
+    look = Look(numbers, population, interpreter, unsure)
     problem = next(filter(None, map(look, unsure)), None)
-    exact = np.array([position[name] for name in parameters_of(look.seen)], int)
+    exact = np.array([position[name] for name in parameters_of(look.close)], int)
     low[exact] = high[exact] = values[exact]
-    places = np.union1d(exact, [position[name] for name in whole.parameters]).astype(int)
+    places = np.union1d(exact, [position[name] for name in numbers.parameters]).astype(int)
     del answers[: len(answers) - _MOST_LAWS + 1]
     answers.append(Answer(problem, places, low[places], high[places]))
     return problem
@@ -136,28 +139,35 @@ class Look:
             between is dropped as soon as it can be.
 
     Attributes:
-        seen: the nodes that were computed.
+        close: what decided, where that may be otherwise under a law nearby: places, and numbers
+            for which there is not room a thousand times over.
     """
 
     def __init__(
         self,
-        whole: Reckoned,
+        numbers: WholeNumbers,
         population: Population,
         interpreter: Callable[[], Interpreter],
         nodes: Sequence[Node],
     ) -> None:
-        self._whole, self._population, self._make = whole, population, interpreter
-        self.seen = list({a.index: a for node in nodes for a in node.args}.values())
-        values = self._interpreter.all(self.seen) if self.seen else []
-        self._values = {a.index: v for a, v in zip(self.seen, values, strict=True)}
+        self._numbers, self._population, self._make = numbers, population, interpreter
+        wanted = list({a.index: a for node in nodes for a in node.args}.values())
+        values = self._interpreter.all(wanted) if wanted else []
+        self._values = {a.index: v for a, v in zip(wanted, values, strict=True)}
+        self.close: list[Node] = []
 
     def __call__(self, node: Node) -> str | None:
         if node.op == "from_end":
+            self.close += node.args
             return self._not_there(node)
         values = np.trunc(np.broadcast_to(self._exact(node), self._real(node).shape))
         low, high = room(node)
         with np.errstate(invalid="ignore"):
             wrong = ~((values >= low) & (values <= high)) & self._real(node)
+            far = (values >= low / _AMPLE) & (values <= high / _AMPLE) | ~self._real(node)
+        if far.all():
+            return None
+        self.close += node.args
         read = self._read(node, wrong, _FAR_FROM_A_ROOT)
         return self._beyond(node, values, read) if read.any() else None
 
@@ -176,7 +186,7 @@ class Look:
 
     def _not_there(self, node: Node) -> str | None:
         """What is wrong with places in an array."""
-        index, count = (np.asarray(self._compute(a)) for a in node.args)
+        index, count = (np.asarray(self._values[a.index]) for a in node.args)
         held = np.broadcast_to(index, self._real(node).shape)
         wrong = ((held >= count) | (held < -count)) & self._real(node)
         if not wrong.any():
@@ -192,14 +202,14 @@ class Look:
         return self._make()
 
     def _compute(self, node: Node) -> Any:
+        self.close.append(node)
         if node.index not in self._values:
-            self.seen.append(node)
             (self._values[node.index],) = self._interpreter.all([node])
         return self._values[node.index]
 
     def _exact(self, node: Node) -> np.ndarray:
         """The numbers of a node as they would be if there were room for them."""
-        args = [self._compute(a) for a in node.args]
+        args = [self._values[a.index] for a in node.args]
         if node.op == "astype":
             return np.asarray(args[0])
         if node.op == "left_shift":
@@ -226,7 +236,7 @@ class Look:
 
     def _read(self, node: Node, rows: np.ndarray, steps: int) -> np.ndarray:
         """Those of some rows that a choice does not leave out before anybody has looked at them."""
-        if not steps or not rows.any() or node in self._whole.roots:
+        if not steps or not rows.any() or node in self._numbers.roots:
             return rows
         read = np.zeros_like(rows)
         for user in self._users.get(node.index, ()):
@@ -242,7 +252,7 @@ class Look:
     @functools.cached_property
     def _users(self) -> dict[int, list[Node]]:
         users: dict[int, list[Node]] = {}
-        for node in reachable(list(self._whole.roots)):
+        for node in reachable(list(self._numbers.roots)):
             for argument in dict.fromkeys(node.args):
                 users.setdefault(argument.index, []).append(node)
         return users
