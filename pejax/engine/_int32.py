@@ -34,6 +34,9 @@ _AMPLE = 1_000
 _NEAR = 4.0
 """How many times as large a parameter may become before the whole numbers are looked at again."""
 
+_FROM_ZERO = 10_000.0
+"""How large one may become that is zero."""
+
 
 def fail_if_literals_are_beyond(roots: Sequence[Node]) -> None:
     """No formula has a literal that becomes another number.
@@ -104,10 +107,10 @@ def outgrown(
 
 
 def _around(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Ends around the parameters, so that most reforms ask nothing new: a quarter of each to four
-    times as much, and up to one where it is zero."""
-    ends = values / _NEAR, np.where(values == 0, 1.0, values * _NEAR)
-    return np.minimum(*ends), np.maximum(*ends)
+    """Ends around the parameters, so that most reforms ask nothing new: from none to four times
+    each, and up to ten thousand where it is zero."""
+    far = np.where(values == 0, _FROM_ZERO, values * _NEAR)
+    return np.minimum(0.0, far), np.maximum(0.0, far)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
