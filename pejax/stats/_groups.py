@@ -107,9 +107,8 @@ def total_by_group(
 
     Args:
         values: numbers or truth values, one a row; truth values are counted.
-        group: the number of each row's group, from 1 to `groups`, as `deciles` gives it.
         weights: one a row; all of them may be zero.
-        groups: how many there are; static.
+        group, groups: as of `mean_by_group`.
 
     Returns:
         A total for each group, the first one's first; together they are `total`.

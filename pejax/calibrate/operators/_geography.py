@@ -95,7 +95,7 @@ class GeographyOperator(Operator):
             _check_same("household", len(home), "area", len(places))
             _check_below("household", home, len(table))
             held = _own(own or {}, len(places), table.shape[1])
-            self.cells = Grid.of(table, home, places, held, counts[0])
+            self.cells = Grid.of(ByUnit(places, home, table), held, counts[0])
         fail_if_repeated(*rows)
         self.rollup = Rollup.of(*rows, above, counts, table.shape[1])
 

@@ -9,14 +9,15 @@ import enum
 import importlib
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar, Self
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._arguments import as_instance
 from .._validate import BadInputError
-from ._npz import Arrays, digest_of
+from ._npz import Arrays, Stored, digest_of
 
 _HEADER, _PACKAGE = "header", "pejax."
 
@@ -67,6 +68,25 @@ def from_arrays(arrays: Mapping[str, np.ndarray], format: str, version: int) -> 
             " again from where it is whole."
         )
     return _together(header["value"], held)
+
+
+class StoredFields(Stored):
+    """What is kept field by field, in one version of a format."""
+
+    _format: ClassVar[tuple[str, int]]
+
+    def to_arrays(self) -> Arrays:
+        return to_arrays(self, *self._format)
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
+        """The value that `to_arrays` took apart.
+
+        Raises:
+            BadInputError: not such arrays, of another version, or altered since.
+        """
+        as_instance(arrays, Mapping, "arrays", "Give what to_arrays returned.")
+        return as_instance(from_arrays(arrays, *cls._format), cls, "the file", "Save again.")
 
 
 def _header(text: str) -> dict[str, Any]:
