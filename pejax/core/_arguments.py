@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 from jaxtyping import Float
 
+from ._transforms import is_tracer
 from ._validate import BadInputError, UnknownNameError, suggest
 
 _Kind = TypeVar("_Kind")
@@ -31,7 +31,7 @@ def shown(value: Any) -> str:
     """
     if isinstance(value, type):
         return f"the class {value.__name__}"
-    if isinstance(value, Tracer):
+    if is_tracer(value):
         return "a traced value"
     if value is None or isinstance(value, bool | int | float | complex | np.generic | str | bytes):
         text = str(value) if isinstance(value, np.number) else _text(value)
@@ -190,7 +190,7 @@ def as_numbers(given: Any, name: str) -> np.ndarray:
     Raises:
         BadInputError: text, dates, complex numbers, or no array at all: with the place.
     """
-    if isinstance(given, Tracer):
+    if is_tracer(given):
         raise BadInputError(
             f"{name} is a traced value, and it is checked on the host. Build what it is for outside"
             " of jit, grad and vmap."
@@ -264,7 +264,7 @@ def _of_objects(host: np.ndarray, given: Any, name: str) -> np.ndarray:
 
 def _number(value: Any) -> float | None:
     """A real number as a float; None for anything else."""
-    if isinstance(value, np.ndarray | jax.Array) and not isinstance(value, Tracer):
+    if isinstance(value, np.ndarray | jax.Array) and not is_tracer(value):
         real = value.ndim == 0 and jnp.issubdtype(value.dtype, np.number)
         value = value.item() if real else None
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real | np.number):

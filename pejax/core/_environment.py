@@ -104,7 +104,7 @@ def available_cores() -> int:
 
 def commit() -> dict[str, Any]:
     """The commit of this package's own checkout and whether it was changed; `None` elsewhere."""
-    package = Path(__file__).resolve().parent
+    package = Path(__file__).resolve().parents[1]
     top = _git(package, "rev-parse", "--show-toplevel")
     if top is None or Path(top).resolve() != package.parent:
         return {"commit": None, "dirty": None}

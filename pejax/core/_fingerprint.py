@@ -9,7 +9,6 @@ import dis
 import enum
 import fractions
 import functools
-import hashlib
 import json
 import logging
 import pathlib
@@ -21,8 +20,9 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from jax.core import Tracer
 
+from ._digest import digest
+from ._transforms import is_traced
 from .population._origin import release
 
 _FUNCTIONS = (types.FunctionType, staticmethod, classmethod, property, functools.cached_property)
@@ -83,7 +83,7 @@ def fingerprint(value: Any) -> str:
     content = [_describe(value, seen)]
     while found := seen.untold():  # a helper that is found so may name more
         content += [_attribute(holder, name, seen) for holder, name in found]
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+    return digest(json.dumps(content))
 
 
 def _describe(value: Any, seen: Seen) -> Any:
@@ -224,7 +224,7 @@ def _enum_member(value: enum.Enum, seen: Seen) -> Iterator[Any]:
 @_parts.register(np.generic)
 @_parts.register(jax.Array)
 def _array(value: Any, seen: Seen) -> Iterator[Any]:
-    readable = not isinstance(value, Tracer) and value.dtype.kind in "biufcSU"
+    readable = not is_traced(value) and value.dtype.kind in "biufcSU"
     array = np.asarray(value) if readable else np.frombuffer(uuid.uuid4().bytes, np.uint8)
     yield [array.dtype.str, list(array.shape), array.tobytes().hex()]
 

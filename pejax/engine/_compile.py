@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import os
 import warnings
@@ -16,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..core._arguments import as_instance, as_names, as_path, as_switch, at_least, shown
+from ..core._digest import digest
 from ..core._formerly import formerly
 from ..core._memory import reclaim
 from ..core._validate import BadInputError
@@ -311,7 +311,7 @@ def _key(recipe: Recipe, population: Population) -> str:
     """A digest of everything that a traced program depends on but the people themselves."""
     columns = [dataclasses.astuple(c) for c in columns_of(population)]
     content = [dataclasses.asdict(recipe), columns, version("pejax"), FORMAT]
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32]
+    return digest(json.dumps(content))[:32]
 
 
 def _kept(path: Path) -> Program | None:

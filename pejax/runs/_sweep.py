@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import ceil
@@ -16,6 +15,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..core._arguments import as_instance, as_names, as_path, at_least, shown
+from ..core._digest import digest
 from ..core._fingerprint import fingerprint
 from ..core._formerly import other_order
 from ..core._validate import BadInputError, require
@@ -251,13 +251,9 @@ def _digest(
     statistics: Mapping[str, Statistic],
 ) -> str:
     """A fingerprint of program, people, reforms and statistics."""
-    content = hashlib.sha256(f"{program.digest} {population.schema}".encode())
-    content.update(laws.tobytes())
-    for leaf in jax.tree.leaves(population):
-        content.update(np.asarray(leaf).tobytes())
-    for name, statistic in statistics.items():
-        content.update(f"{name} {fingerprint(statistic)}".encode())
-    return content.hexdigest()[:16]
+    people = [np.asarray(leaf) for leaf in jax.tree.leaves(population)]
+    asked = [f"{name} {fingerprint(statistic)}" for name, statistic in statistics.items()]
+    return digest(f"{program.digest} {population.schema}", laws, *people, *asked)[:16]
 
 
 def _table(columns: Mapping[str, np.ndarray], names: Mapping[str, Any], count: int) -> pd.DataFrame:

@@ -9,10 +9,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float, Int
 
-from ...core._validate import BadInputError
+from ...core._mesh import as_mesh, axes_of, devices_on
 from ._accumulate import target_dtype
 from ._factor import Factor
 from ._operator import Operator
@@ -49,11 +49,8 @@ class ShardedOperator(Operator):
     axes: tuple[str, ...] = eqx.field(static=True)
 
     def __init__(self, operator: Operator, mesh: Mesh, axis: str | None = None):
-        if axis is not None and axis not in mesh.axis_names:
-            raise BadInputError(f"the mesh has no axis {axis!r}, only {mesh.axis_names}.")
-        self.axes = mesh.axis_names if axis is None else (axis,)
-        automatic = (AxisType.Auto,) * len(mesh.axis_names)
-        self.mesh = Mesh(mesh.devices, mesh.axis_names, axis_types=automatic)
+        self.mesh = as_mesh(mesh)
+        self.axes = axes_of(self.mesh, axis)
         self.n_units = operator.shape[1]
         parts = operator.cut(self.devices)
         slots = parts.slots()
@@ -65,7 +62,7 @@ class ShardedOperator(Operator):
     @property
     def devices(self) -> int:
         """The number of pieces."""
-        return math.prod(self.mesh.shape[name] for name in self.axes)
+        return devices_on(self.mesh, self.axes)
 
     @property
     def shape(self) -> tuple[int, int]:

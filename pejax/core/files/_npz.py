@@ -1,6 +1,5 @@
 """Named arrays as `.npz` files, written whole or not at all, and never with pickle."""
 
-import hashlib
 import os
 import re
 from abc import abstractmethod
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from .._arguments import as_path
+from .._digest import Part, digest
 from .._validate import BadInputError
 from ._files import atomic_path
 
@@ -81,12 +81,11 @@ def digest_of(text: str | bytes, arrays: Mapping[str, Any]) -> str:
     >>> digest_of("", {"a": np.arange(2)}) == digest_of("", {"a": np.arange(2.0)})
     False
     """
-    digest = hashlib.sha256(text.encode() if isinstance(text, str) else text)
+    parts: list[Part] = [text]
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
-        digest.update(f"{name}:{array.dtype.str}:{array.shape}".encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()
+        parts += [f"{name}:{array.dtype.str}:{array.shape}", array]
+    return digest(*parts)
 
 
 class Stored:

@@ -1,6 +1,5 @@
 """The population: columns by entity, group links and household weights, as one pytree."""
 
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -8,11 +7,12 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 from jaxtyping import Array, Bool, Float, Int, Num, Shaped
 
-from .._arguments import as_column, as_instance, as_whole
+from .._arguments import as_column, as_whole
+from .._mesh import as_mesh, axes_of, devices_on
 from .._segment import segment_first
+from .._transforms import is_tracer
 from .._validate import BadInputError, unknown
 from ._checks import check, checked_columns
 from ._encode import decode, encode, fail_if_no_columns, fail_if_no_numbers
@@ -255,7 +255,7 @@ class Population(eqx.Module):
         with np.errstate(over="ignore"):  # what becomes infinite is refused below
             held = jnp.asarray(weights, self.weights.dtype)
         placed = self._placed(held, household, "weights")
-        if not isinstance(placed, Tracer) and not bool(jnp.isfinite(placed).all()):
+        if not is_tracer(placed) and not bool(jnp.isfinite(placed).all()):
             row = int((~jnp.isfinite(placed)).argmax())
             value = "NaN" if bool(jnp.isnan(placed[row])) else f"infinite in {placed.dtype}"
             raise BadInputError(
@@ -379,13 +379,10 @@ class Population(eqx.Module):
 
         The mesh's axes are taken as automatic ones: XLA places the intermediates of `jax.jit`.
         """
-        as_instance(mesh, jax.sharding.Mesh, "mesh", "Give a jax.sharding.Mesh.")
-        names = mesh.axis_names if axis is None else (axis,)
-        devices = math.prod(mesh.shape[name] for name in names)
-        automatic = (jax.sharding.AxisType.Auto,) * len(mesh.axis_names)
-        mesh = jax.sharding.Mesh(mesh.devices, mesh.axis_names, axis_types=automatic)
-        rows = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(names))
-        return jax.device_put(self.in_blocks(devices), rows)
+        mesh = as_mesh(mesh)
+        axes = axes_of(mesh, axis)
+        rows = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(axes))
+        return jax.device_put(self.in_blocks(devices_on(mesh, axes)), rows)
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{self.schema.counts[e]:,} {e}" for e in self.schema.entities)
@@ -426,7 +423,7 @@ class Population(eqx.Module):
 def _check_new_columns(population: Population, wanted: Mapping[str, Mapping[str, Any]]) -> None:
     """Run the checks again when a column that they look at came from the host."""
     host = {name for new in wanted.values() for name, v in new.items() if not _is_device(v)}
-    if not host.isdisjoint(checked_columns()) and not isinstance(population.weights, Tracer):
+    if not host.isdisjoint(checked_columns()) and not is_tracer(population.weights):
         check(population.to_tables())
 
 
