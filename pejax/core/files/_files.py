@@ -8,7 +8,6 @@ import shutil
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -86,7 +85,7 @@ def write_text(path: str | os.PathLike, text: str) -> Path:
     return Path(path)
 
 
-def write_json(path: str | os.PathLike, payload: Any) -> Path:
+def write_json(path: str | os.PathLike, payload: object) -> Path:
     """Write JSON in one step.
 
     Arrays become lists, NaN and infinities `null` (JSON has neither), and what JSON cannot say
@@ -95,7 +94,7 @@ def write_json(path: str | os.PathLike, payload: Any) -> Path:
     return write_text(path, json.dumps(plain(payload), indent=2, allow_nan=False) + "\n")
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> object:
     """The same value in JSON's own types.
 
     >>> plain({"a": np.arange(2), 3: float("nan"), "path": Path("x")})

@@ -1,7 +1,7 @@
 """The population: columns by entity, group links and household weights, as one pytree."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import equinox as eqx
 import jax
@@ -266,9 +266,9 @@ class Population(eqx.Module):
 
     def with_columns(
         self,
-        entity: str | Mapping[str, Mapping[str, Any]],
+        entity: str | Mapping[str, Mapping[str, object]],
         /,
-        **columns: Any,
+        **columns: object,
     ) -> "Population":
         """The same people with columns added or replaced.
 
@@ -327,7 +327,7 @@ class Population(eqx.Module):
         """The real rows only."""
         return self.from_tables(self.to_tables())
 
-    def select(self, households: Any) -> "Population":
+    def select(self, households: object) -> "Population":
         """Some households, by mask or by row numbers, with everybody in them.
 
         Rows keep the caller's order; a row number given twice counts once.
@@ -408,9 +408,9 @@ class Population(eqx.Module):
             return jnp.pad(values, (0, size - count))
         return jnp.zeros(size, values.dtype).at[self._real_rows(entity)].set(values)
 
-    def _new_column(self, entity: str, name: str, values: Any, vocabularies: dict):
+    def _new_column(self, entity: str, name: str, values: object, vocabularies: dict):
         where = f"{entity} column {name!r}"
-        if _is_device(values):
+        if isinstance(values, jax.Array):
             fail_if_no_numbers(values, where)
             return self._placed(values, entity, where)
         array, vocabulary = encode(values, where)
@@ -420,15 +420,13 @@ class Population(eqx.Module):
         return self._placed(on_device(array), entity, where)
 
 
-def _check_new_columns(population: Population, wanted: Mapping[str, Mapping[str, Any]]) -> None:
+def _check_new_columns(population: Population, wanted: Mapping[str, Mapping[str, object]]) -> None:
     """Run the checks again when a column that they look at came from the host."""
-    host = {name for new in wanted.values() for name, v in new.items() if not _is_device(v)}
+    host = {
+        name for new in wanted.values() for name, v in new.items() if not isinstance(v, jax.Array)
+    }
     if not host.isdisjoint(checked_columns()) and not is_tracer(population.weights):
         check(population.to_tables())
-
-
-def _is_device(values: Any) -> bool:
-    return isinstance(values, jax.Array)
 
 
 def _ascends(link: Array) -> bool:
