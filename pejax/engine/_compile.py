@@ -354,5 +354,13 @@ def _check_dtype(dtype: str) -> None:
 
 
 def load(path: str | os.PathLike[str], *, check: bool = True) -> Program:
-    """Read a saved program; it needs no country package. `check` is that of `compile`."""
+    """Read a saved program; it needs no country package. `check` is that of `compile`.
+
+    >>> import tempfile
+    >>> from pejax.testing import toy_program
+    >>> path = f"{tempfile.mkdtemp()}/toy.pejax"
+    >>> toy_program().save(path)
+    >>> [output.name for output in load(path).outputs]
+    ['income_tax', 'child_benefit', 'net_income']
+    """
     return Program.load(as_path(path, "path"), as_switch("check")(check))

@@ -41,6 +41,9 @@ class Manifest:
 
     `status` is `completed` or `failed`. While a run goes on its file says `failed`, so that a
     process that is killed leaves the truth behind.
+
+    >>> Manifest("count", {"size": 3}).to_dict()["status"]
+    'failed'
     """
 
     command: str
@@ -164,7 +167,12 @@ def write_manifest(
     data: Any = None,
     **facts: Any,
 ) -> Path:
-    """Write a manifest in one go, for work that is not wrapped in `Run`."""
+    """Write a manifest in one go, for work that is not wrapped in `Run`.
+
+    >>> import tempfile
+    >>> write_manifest(tempfile.mkdtemp(), "count", {"size": 3}, seed=0).name
+    'manifest.json'
+    """
     if status not in ("completed", "failed"):
         raise PejaxError(f"A manifest's status is not {status!r}. Use 'completed' or 'failed'.")
     manifest = Manifest(

@@ -76,6 +76,12 @@ def sweep(
     Raises:
         PejaxError: before anything runs, what `Parameters.with_reform` raises for a reform, with
             its number.
+
+    >>> from pejax.testing import toy_population, toy_program
+    >>> reforms = [{"tax.rate": 0.1}, {"tax.rate": 0.2}]
+    >>> table = sweep(toy_program(), reforms, toy_population(), "income_tax")
+    >>> table["income_tax"].is_monotonic_increasing
+    True
     """
     _check_call(program, population, batch, workers, progress)
     if not isinstance(executor, str) or executor not in ("local", "ray"):

@@ -26,8 +26,8 @@ FLOORS = {
 CIRCLES = {
     r"engine/tracing/_\w+": "an array's methods are the handlers, and these make arrays; to be"
     " split with the engine's own folders",
-    r"engine/_(compile|program)": "compiling makes programs, and a program whose decisions no longer"
-    " hold compiles itself again (`respecialise`)",
+    r"engine/_(compile|program)": "compiling makes programs, and a program whose decisions no"
+    " longer hold compiles itself again (`respecialise`)",
 }
 """Files that import each other, as patterns of their names, with the reason."""
 
