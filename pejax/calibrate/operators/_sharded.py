@@ -37,6 +37,7 @@ class ShardedOperator(Operator):
         BadInputError: an operator that cannot be cut, or an axis that the mesh has not.
 
     >>> mesh = jax.make_mesh((jax.device_count(),), ("unit",))
+    >>> from pejax.calibrate import DenseOperator
     >>> operator = ShardedOperator(DenseOperator([[1.0, 1.0, 1.0], [0.0, 2.0, 5.0]]), mesh)
     >>> operator.mv(jnp.array([1.0, 2.0, 3.0]))
     Array([ 6., 19.], dtype=float32)
