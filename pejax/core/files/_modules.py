@@ -9,7 +9,7 @@ import enum
 import importlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import ClassVar, Protocol, Self, TypeAlias, TypedDict, cast
+from typing import ClassVar, Protocol, TypeAlias, TypedDict, TypeVar, cast, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -40,6 +40,7 @@ Told = TypedDict(
 Node: TypeAlias = "bool | int | str | Told | None"
 
 
+@runtime_checkable
 class Kept(Protocol):
     """A class that says itself what a file keeps of it."""
 
@@ -53,6 +54,7 @@ class Kept(Protocol):
         ...
 
 
+_Own = TypeVar("_Own", bound="StoredFields")
 _HEADER, _PACKAGE = "header", "pejax."
 
 
@@ -113,7 +115,7 @@ class StoredFields(Stored):
         return to_arrays(self, *self._format)
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Self:
+    def from_arrays(cls: type[_Own], arrays: Mapping[str, np.ndarray]) -> _Own:
         """The value that `to_arrays` took apart.
 
         Raises:
