@@ -137,8 +137,8 @@ class GeographyOperator(Operator):
 
     def take(
         self,
-        targets: Int[np.ndarray, " kept"] | None = None,
-        units: Int[np.ndarray, " kept"] | None = None,
+        targets: Int[np.ndarray, " kept_target"] | None = None,
+        units: Int[np.ndarray, " kept_unit"] | None = None,
     ) -> "GeographyOperator":
         rollup = self.rollup if targets is None else self.rollup.take(targets)
         cells = self.cells if units is None else self.cells.take(np.asarray(units))

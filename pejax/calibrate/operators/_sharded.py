@@ -111,8 +111,8 @@ class ShardedOperator(Operator):
 
     def take(
         self,
-        targets: Int[np.ndarray, " kept"] | None = None,
-        units: Int[np.ndarray, " kept"] | None = None,
+        targets: Int[np.ndarray, " kept_target"] | None = None,
+        units: Int[np.ndarray, " kept_unit"] | None = None,
     ) -> "ShardedOperator":
         axis = None if self.axes == self.mesh.axis_names else next(iter(self.axes))
         return ShardedOperator(self.whole().take(targets, units), self.mesh, axis)
