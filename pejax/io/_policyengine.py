@@ -24,10 +24,9 @@ def read_policyengine_h5_with_report(
     >>> import tempfile
     >>> import h5py
     >>> path = f"{tempfile.mkdtemp()}/people.h5"
+    >>> names = ("person_id", "household_id", "person_household_id", "household_weight")
     >>> with h5py.File(path, "w") as file:
-    ...     for name in ("person_id", "household_id", "person_household_id"):
-    ...         file[f"{name}/2025"] = np.array([1, 2])
-    ...     file["household_weight/2025"] = np.array([10.0, 20.0])
+    ...     _ = [file.create_dataset(f"{name}/2025", data=[1, 2]) for name in names]
     >>> _, aside = read_policyengine_h5_with_report(path, 2025)
     >>> len(aside)
     0

@@ -105,10 +105,8 @@ def total_by_group(
 ) -> Float[Array, " group"]:
     """The weighted sum of each group; 0 for one that has no rows.
 
-    Args:
-        values: numbers or truth values, one a row; truth values are counted.
-        weights: one a row; all of them may be zero.
-        group, groups: as of `mean_by_group`.
+    The arguments are those of `mean_by_group`; truth values are counted, and all weights may be
+    zero.
 
     Returns:
         A total for each group, the first one's first; together they are `total`.

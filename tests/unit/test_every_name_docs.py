@@ -45,7 +45,8 @@ def test_it_has_an_example(name):
 def _modules() -> list[str]:
     """The modules of the rooms whose examples no other file runs."""
     rooms = [
-        importlib.import_module(f"pejax.{room}") for room in ("core", "runs", "io", "datasets")
+        importlib.import_module(f"pejax.{room}")
+        for room in ("core", "runs", "io", "datasets", "countries")
     ]
     walks = [pkgutil.walk_packages(room.__path__, f"{room.__name__}.") for room in rooms]
     return [name for walk in walks for _, name, _ in walk]

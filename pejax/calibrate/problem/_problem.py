@@ -338,7 +338,11 @@ def _numbers(
 
 
 class Goals(NamedTuple):
-    """What compiled code needs of a problem: no names, so that a renamed one is not recompiled."""
+    """What compiled code needs of a problem: no names, so that a renamed one is not recompiled.
+
+    >>> goals_of(TargetProblem([[1.0, 1.0]], [4.0])).values.tolist()
+    [4.0]
+    """
 
     operator: Operator
     values: Float[Array, " target"]
