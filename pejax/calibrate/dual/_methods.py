@@ -301,11 +301,12 @@ class TruncatedLinear(BoundedMethod):
     Raises:
         BadInputError: as in `Logit`.
 
+    The second of these weights would be 2.05:
+
     >>> from pejax.calibrate import calibrate
-    >>> problem = TargetProblem([[1.0, 1.0]], [3.0])
-    >>> solution = calibrate(problem, [1.0, 1.0], TruncatedLinear(0.5, 2.0, exact=True))
-    >>> [round(weight, 3) for weight in solution.weights.tolist()]
-    [1.5, 1.5]
+    >>> problem, method = TargetProblem([[1.0, 3.0]], [7.5]), TruncatedLinear(0.5, 2.0, exact=True)
+    >>> calibrate(problem, [1.0, 1.0], method).weights.round(2).tolist()
+    [1.5, 2.0]
     """
 
     @property
