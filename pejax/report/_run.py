@@ -42,7 +42,7 @@ def run_pieces(manifest: Mapping[str, object]) -> list[str]:
     """
     import pandas as pd
 
-    facts = cast("_Facts", manifest)
+    facts = cast(_Facts, manifest)
     ended = [step for step in facts["steps"] if step["seconds"] is not None]
     steps = pd.DataFrame(
         {
