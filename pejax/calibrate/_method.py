@@ -144,8 +144,8 @@ class Method(eqx.Module):
     Write your own as an `IterativeMethod`.
 
     >>> from pejax.calibrate import Entropy, L0
-    >>> Entropy().differentiable, L0(budget=100).chooses
-    (True, True)
+    >>> Entropy().chooses, L0(budget=100).chooses
+    (False, True)
     """
 
     def keeps_checkpoints(self, problem: TargetProblem) -> bool:

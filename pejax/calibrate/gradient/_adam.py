@@ -51,7 +51,7 @@ class Adam(GradientMethod):
     References:
         Kingma and Ba (2015), "Adam: a method for stochastic optimization", ICLR.
 
-    >>> from pejax.calibrate import calibrate
+    >>> from pejax.calibrate import TargetProblem, calibrate
     >>> problem = TargetProblem([[1.0, 1.0]], [4.0])
     >>> solution = calibrate(problem, [1.0, 1.0], Adam(epochs=100, learning_rate=0.05))
     >>> bool(abs(solution.errors()[0]) < 0.01)

@@ -40,7 +40,7 @@ class Imputer(eqx.Module):
     >>> from pejax.impute import QRF
     >>> table = pd.DataFrame({"age": [20.0, 70.0] * 8, "pension": [0.0, 9.0] * 8})
     >>> imputer = QRF(n_estimators=2).fit(table, ["age"], ["pension"]).imputers[0]
-    >>> [column.name for column in imputer.inputs], imputer.target.name
+    >>> [column.name for column in imputer.predictors], imputer.target.name
     (['age'], 'pension')
     """
 
