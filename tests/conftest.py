@@ -17,10 +17,17 @@ os.environ.setdefault(
 )
 
 import jax
+import jaxtyping
 import pytest
 from hypothesis import settings
 
-from pejax.core._memory import reclaim
+# Shapes and types of these kernels are checked at every call. Doors are not among them: they take
+# lists and tables, and refuse what is wrong by themselves.
+jaxtyping.install_import_hook(
+    ["pejax.core._segment", "pejax.calibrate.operators._factor"], "beartype.beartype"
+)
+
+from pejax.core._memory import reclaim  # noqa: E402 - after the hook
 
 settings.register_profile("same every time", derandomize=True, deadline=None)
 settings.load_profile("same every time")
@@ -38,6 +45,13 @@ def pytest_addoption(parser):
 def x64():
     """Run one test in float64; the library itself never flips the switch."""
     with jax.enable_x64(True):
+        yield
+
+
+@pytest.fixture(scope="module")
+def strict():
+    """No array takes another's type or rank without being told."""
+    with jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise"):
         yield
 
 

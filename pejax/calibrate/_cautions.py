@@ -25,7 +25,11 @@ class CalibrationWarning(UserWarning):
 
 
 class Caution(NamedTuple):
-    """One thing to look at before weights are used, by name and in words."""
+    """One thing to look at before weights are used, by name and in words.
+
+    >>> Caution("large_weight", "one weight is half of the total").name
+    'large_weight'
+    """
 
     name: str
     text: str
@@ -46,6 +50,9 @@ class Thresholds:
 
     Raises:
         BadInputError: a number that is not at least 0.
+
+    >>> Thresholds(largest_share=0.01).effective_share
+    0.1
     """
 
     effective_share: float = 0.1

@@ -6,7 +6,6 @@ all. A run that is killed at any moment goes on from the last of them and ends w
 run that never was.
 """
 
-import hashlib
 import json
 import os
 import re
@@ -22,6 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from ..core._digest import Part, digest
 from ..core._fingerprint import fingerprint
 from ..core._types import Key
 from ..core._validate import BadInputError, PejaxError, require
@@ -151,12 +151,11 @@ def identity_of(
 
 
 def _digest(tree: Any) -> str:
-    content = hashlib.sha256()
+    parts: list[Part] = []
     for leaf in jax.tree.leaves(tree):
         array = np.ascontiguousarray(leaf)
-        content.update(f"{array.dtype}{array.shape}".encode())
-        content.update(array.data if array.size else b"")
-    return content.hexdigest()
+        parts += [f"{array.dtype}{array.shape}", array]
+    return digest(*parts)
 
 
 def _is_key(leaf: Any) -> bool:

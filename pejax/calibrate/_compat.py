@@ -180,6 +180,10 @@ class SparseCalibrationWeights:
             a DataFrame are matched with a Series, and later ones with the first, by their labels.
         log_weight_jitter_sd: standard deviation of noise on the log-weights before each `fit`.
         seed: of the jitter and the gates; another one each time unless given.
+
+    >>> gates = SparseCalibrationWeights(4, init_weights=2.0, seed=0)
+    >>> gates.get_weights().shape
+    (4,)
     """
 
     def __init__(

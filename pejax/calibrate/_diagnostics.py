@@ -64,12 +64,20 @@ def weight_ratio(weights: Float[Array, " unit"], base: Float[Array, " unit"]) ->
 
 
 def records_kept(weights: Float[Array, " unit"]) -> Array:
-    """The number of units whose weight is not zero."""
+    """The number of units whose weight is not zero.
+
+    >>> int(records_kept(jnp.array([1.0, 0.0, 2.0])))
+    2
+    """
     return jnp.sum(as_floats(weights, "weights") != 0)
 
 
 def negative_share(weights: Float[Array, " unit"]) -> Float[Array, ""]:
-    """The share of units with a weight below zero."""
+    """The share of units with a weight below zero.
+
+    >>> float(negative_share(jnp.array([1.0, -1.0, 2.0, 0.0])))
+    0.25
+    """
     return jnp.mean(as_floats(weights, "weights") < 0)
 
 

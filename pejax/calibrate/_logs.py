@@ -58,6 +58,11 @@ class TensorBoardLog:
 
     Raises:
         ImportError: the extra `log` is missing.
+
+    >>> import importlib.util, tempfile
+    >>> from pejax.calibrate import Progress
+    >>> if importlib.util.find_spec("tensorboardX"):  # of the extra `log`
+    ...     TensorBoardLog(tempfile.mkdtemp())(Progress(1, 10, 0.5, 100.0, 80.0))
     """
 
     def __init__(self, folder: str | os.PathLike):
@@ -75,6 +80,11 @@ class MLflowLog:
 
     Raises:
         ImportError: the extra `log` is missing.
+
+    >>> import importlib.util
+    >>> from pejax.calibrate import Progress
+    >>> if importlib.util.find_spec("mlflow"):  # of the extra `log`
+    ...     MLflowLog()(Progress(1, 10, 0.5, 100.0, 80.0))
     """
 
     def __init__(self):

@@ -23,7 +23,11 @@ def optional(kind: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 class Progress(NamedTuple):
-    """Where a long run is; handed to the caller's `progress` between compiled stretches."""
+    """Where a long run is; handed to the caller's `progress` between compiled stretches.
+
+    >>> Progress(10, 100, 0.5, 1000.0, 800.0).loss
+    0.5
+    """
 
     epoch: int
     epochs: int
@@ -36,7 +40,14 @@ ProgressCallback: TypeAlias = Callable[[Progress], None]
 
 
 def all_of(*callbacks: ProgressCallback) -> ProgressCallback:
-    """One callback that calls several: a progress bar and a log, for example."""
+    """One callback that calls several: a progress bar and a log, for example.
+
+    >>> seen = []
+    >>> all_of(seen.append, print)(Progress(1, 2, 0.5, 10.0, 8.0))
+    Progress(epoch=1, epochs=2, loss=0.5, kept=10.0, effective_sample_size=8.0)
+    >>> len(seen)
+    1
+    """
 
     def call(at: Progress) -> None:
         for callback in callbacks:
@@ -114,6 +125,12 @@ class Solved(NamedTuple):
     """What `solve` gives: a pytree, so that it comes out of compiled code whole.
 
     `result` is a code of `pejax.Result`, `steps` the steps or epochs taken.
+
+    >>> from pejax.calibrate import Entropy, TargetProblem, solve
+    >>> import jax.numpy as jnp
+    >>> solved = solve(TargetProblem([[1.0, 1.0]], [4.0]), jnp.ones(2), Entropy(exact=True))
+    >>> int(solved.result)
+    0
     """
 
     weights: Float[Array, " unit"]
@@ -125,6 +142,10 @@ class Method(eqx.Module):
     """A way to calibrate: frozen settings with a `run`. `calibrate` does the rest.
 
     Write your own as an `IterativeMethod`.
+
+    >>> from pejax.calibrate import Entropy, L0
+    >>> Entropy().chooses, L0(budget=100).chooses
+    (False, True)
     """
 
     def keeps_checkpoints(self, problem: TargetProblem) -> bool:

@@ -5,6 +5,7 @@ import os
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -12,13 +13,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ..core._arguments import as_instance
 from ..core._one_line import counted, one_line
 from ..core._results import Result, SolveError
 from ..core._transforms import is_traced
 from ..core.files._files import plain, write_text
-from ..core.files._modules import from_arrays, to_arrays
-from ..core.files._npz import Arrays, Stored
+from ..core.files._modules import StoredFields
 from . import _diagnostics
 from ._cautions import USUAL, CalibrationWarning, Caution, Thresholds, cautions_of, unmet
 from ._disagreement import disagreement
@@ -26,10 +25,8 @@ from ._report import Report, report_of
 from .dual._certificate import Certificate
 from .problem._problem import TargetProblem
 
-_FORMAT, _VERSION = "pejax-solution", 1
 
-
-class Solution(eqx.Module, Stored):
+class Solution(eqx.Module, StoredFields):
     """Calibrated weights in the caller's unit order and length, with their provenance.
 
     `result` is a code of `pejax.Result`; `estimates` are the totals under the new weights and
@@ -43,7 +40,15 @@ class Solution(eqx.Module, Stored):
     the step. `met_within` is the error within which an exact method has met its targets, and None
     for the others; `chosen` says whether the method chose among the records. `thresholds` are from
     where on `warnings` speaks.
+
+    >>> from pejax.calibrate import Entropy, TargetProblem, calibrate
+    >>> found = calibrate(TargetProblem([[1.0, 1.0]], [4.0]), [1.0, 1.0], Entropy())
+    >>> again = Solution.from_arrays(found.to_arrays())
+    >>> bool((again.weights == found.weights).all())
+    True
     """
+
+    _format: ClassVar = ("pejax-solution", 1)
 
     weights: Float[Array, " unit"]
     base_weights: Float[np.ndarray, " unit"]
@@ -70,25 +75,6 @@ class Solution(eqx.Module, Stored):
         errors = np.abs(self.errors())
         off = f"mean error {errors.mean():.2g}, largest {errors.max():.2g}"
         return f"{said} in {counted(int(self.steps), 'step')}; {kept}; {off}"
-
-    def to_arrays(self) -> Arrays:
-        """Everything as arrays by name, the problem included, without pickles."""
-        return to_arrays(self, _FORMAT, _VERSION)
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "Solution":
-        """The solution that `to_arrays` took apart.
-
-        Raises:
-            BadInputError: not such arrays, of another version, or altered since.
-
-        >>> from pejax.calibrate import Entropy, TargetProblem, calibrate
-        >>> found = calibrate(TargetProblem([[1.0, 1.0]], [4.0]), [1.0, 1.0], Entropy())
-        >>> bool((Solution.from_arrays(found.to_arrays()).weights == found.weights).all())
-        True
-        """
-        as_instance(arrays, Mapping, "arrays", "Give what to_arrays returned.")
-        return as_instance(from_arrays(arrays, _FORMAT, _VERSION), cls, "the file", "Save again.")
 
     def check(self) -> "Solution":
         """This solution, or an error with the remedy if the solve did not succeed.

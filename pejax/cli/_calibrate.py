@@ -6,19 +6,9 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from ..core._validate import BadInputError, unknown
-from ._law import Asked, ask, facts_of, year_of
-from ._options import (
-    Country,
-    Extra,
-    Households,
-    Out,
-    People,
-    Reported,
-    Saved,
-    Seed,
-    Year,
-    whom,
-)
+from ._command import LawOptions, command, read
+from ._law import Asked, facts_of, year_of
+from ._work import Work
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,7 +16,6 @@ if TYPE_CHECKING:
     from ..calibrate import Method, Progress, Solution
     from ..calibrate.problem._sums import Sums
     from ..core.population._population import Population
-    from ._work import Work
 
 _METHODS = ("linear", "entropy", "logit", "raking", "l0", "cube")
 _CHOOSING = ("l0", "cube")
@@ -34,7 +23,10 @@ _SUMS = ("keep", "rake", "refuse")
 _EPOCHS = 500
 
 
+@command("calibrate")
 def calibrate(
+    task: Work,
+    law: LawOptions,
     outputs: Annotated[
         list[str] | None, typer.Argument(help="Variables of the law that targets are about.")
     ] = None,
@@ -63,50 +55,34 @@ def calibrate(
             "--checkpoint", help="Folder of states to go on from after a kill; for gates."
         ),
     ] = None,
-    out: Out = Path("out/calibrate"),
-    program: Saved = None,
-    country: Country = None,
-    year: Year = None,
-    population: People = None,
-    households: Households = None,
-    reported: Reported = False,
-    extra: Extra = None,
-    seed: Seed = 0,
 ) -> None:
     """Solve for weights and write them with the fit by target and what was set aside, and why."""
-    options = dict(locals())
     import jax
     import numpy as np
 
     from .. import calibrate as room
-    from ._work import work
 
-    with work("calibrate", out, options, seed) as task:
-        chosen = _method(method, budget, epochs)
-        _check(sums)
-        who = whom(population, households, reported, seed)
-        asked = None
-        if outputs or program or country or extra:
-            asked = ask(program, country, outputs, year, extra=extra)
-        period = asked.year if asked else year_of(year)
-        wanted = room.load_targets(targets, period=period, only=only or None)
-        with task.run.step("population"):
-            people = who.read(period)
-            task.run.digest(people)
-        found = {} if asked is None else _computed(task, asked, people)
-        with task.run.step("weights"):
-            problem = room.build_problem(wanted, found, people, sums=cast("Sums", sums))
-            solution = room.calibrate(
-                problem,
-                people.weights,
-                chosen,
-                key=jax.random.key(seed),
-                progress=lambda at: task.display.progress(_told(at)),
-                checkpoint=checkpoint,
-            )
-        task.write("weights", _weights(people, np.asarray(solution.weights, float)))
-        _write(task, solution)
-        _check_and_warn(task, solution)
+    chosen = _method(method, budget, epochs)
+    _check(sums)
+    who = law.whom()
+    asked = law.ask(outputs) if outputs or law.program or law.country or law.extra else None
+    period = asked.year if asked else year_of(law.year)
+    wanted = room.load_targets(targets, period=period, only=only or None)
+    people = read(task, who, period)
+    found = {} if asked is None else _computed(task, asked, people)
+    with task.run.step("weights"):
+        problem = room.build_problem(wanted, found, people, sums=cast("Sums", sums))
+        solution = room.calibrate(
+            problem,
+            people.weights,
+            chosen,
+            key=jax.random.key(law.seed),
+            progress=lambda at: task.display.progress(_told(at)),
+            checkpoint=checkpoint,
+        )
+    task.write("weights", _weights(people, np.asarray(solution.weights, float)))
+    _write(task, solution)
+    _check_and_warn(task, solution)
     for line in _last_lines(solution):
         task.display.say(line)
 
@@ -116,7 +92,7 @@ def _check(sums: str) -> None:
         raise unknown("choice of --sums", sums, _SUMS)
 
 
-def _computed(task: "Work", asked: "Asked", people: "Population") -> dict[str, "np.ndarray"]:
+def _computed(task: Work, asked: Asked, people: "Population") -> dict[str, "np.ndarray"]:
     """What the law gives the people, for targets to be about."""
     import numpy as np
 
@@ -127,7 +103,7 @@ def _computed(task: "Work", asked: "Asked", people: "Population") -> dict[str, "
         return {name: np.asarray(every[name]) for name in asked.outputs}
 
 
-def _write(task: "Work", solution: "Solution") -> None:
+def _write(task: Work, solution: "Solution") -> None:
     """What became of the targets, as tables, as a page, and on the screen."""
     report = solution.report()
     task.run.note(summary=report.summary)
@@ -140,7 +116,7 @@ def _write(task: "Work", solution: "Solution") -> None:
         task.display.say(line)
 
 
-def _check_and_warn(task: "Work", solution: "Solution") -> None:
+def _check_and_warn(task: Work, solution: "Solution") -> None:
     """An error if the solve failed; what is to be looked at goes into the manifest."""
     import warnings
 

@@ -26,23 +26,13 @@ def demo(
     ] = 50_000,
 ) -> None:
     """Run the main job on the public CPS: law, reform, weights, imputation, gradients, report."""
+    options = dict(locals())
     from .. import demo as job
     from ._cache import program_folder, use_compile_cache
     from ._display import Display
 
     use_compile_cache()
-    settings = job.Settings(
-        out,
-        households=households,
-        seed=seed,
-        budget=budget,
-        epochs=epochs,
-        donors=donors,
-        trees=trees,
-        reforms=reforms,
-        sweep_households=sweep_households,
-        cache=program_folder(),
-    )
+    settings = job.Settings(**options, cache=program_folder())
     display = Display()
     with display.working():
         report = job.run(

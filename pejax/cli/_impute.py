@@ -6,17 +6,20 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from ..core._validate import BadInputError, MissingFileError
-from ._options import Out, Seed
+from ._command import command
+from ._options import Seed
+from ._work import Work
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from ..impute import QRF
     from ..stats._weighted import Numbers
-    from ._work import Work
 
 
+@command("impute")
 def impute(
+    task: Work,
     donor: Annotated[Path, typer.Option("--donor", help="Table with predictors and outcomes.")],
     receiver: Annotated[Path, typer.Option("--receiver", help="Table with the predictors alone.")],
     targets: Annotated[str, typer.Option("--targets", help="Columns to fill, in order.")],
@@ -42,36 +45,32 @@ def impute(
         bool, typer.Option("--save-forest", help="Keep all forests, in forest.npz.")
     ] = False,
     seed: Seed = 0,
-    out: Out = Path("out/impute"),
 ) -> None:
     """Grow a quantile regression forest a variable and draw a donor's value for every receiver."""
-    options = dict(locals())
     from .. import impute as room
-    from ._work import work
 
-    with work("impute", out, options, seed) as task:
-        with task.run.step("tables"):
-            given, wanted = _table(donor, "--donor"), _table(receiver, "--receiver")
-        forest = room.QRF(
-            n_estimators=trees,
-            min_samples_leaf=leaf,
-            sign_stage=sign_stage,
-            order=order,
-            seed=seed,
-        )
-        fill = _listed(targets)
-        both = [str(name) for name in given if name in wanted.columns]
-        read = [name for name in both if name not in (*fill, weight)]
-        asked = _Asked(given, wanted, _listed(predictors) if predictors else read, fill, weight)
-        counted = _receivers_weights(asked)
-        task.display.say(f"predictors: {', '.join(asked.predictors)}")
-        if weight is not None and counted is None:
-            task.display.say(f"receivers have no column {weight!r}: the summary counts each once")
-        drawn = (_kept if save_forest else _one_by_one)(task, forest, asked, seed)
-        summary = _beside(asked, drawn, counted)
-        task.write("imputed", wanted.assign(**{str(name): drawn[name] for name in drawn}))
-        task.write("summary", summary)
-        task.display.table(summary, rows=40)
+    with task.run.step("tables"):
+        given, wanted = _table(donor, "--donor"), _table(receiver, "--receiver")
+    forest = room.QRF(
+        n_estimators=trees,
+        min_samples_leaf=leaf,
+        sign_stage=sign_stage,
+        order=order,
+        seed=seed,
+    )
+    fill = _listed(targets)
+    both = [str(name) for name in given if name in wanted.columns]
+    read = [name for name in both if name not in (*fill, weight)]
+    asked = _Asked(given, wanted, _listed(predictors) if predictors else read, fill, weight)
+    counted = _receivers_weights(asked)
+    task.display.say(f"predictors: {', '.join(asked.predictors)}")
+    if weight is not None and counted is None:
+        task.display.say(f"receivers have no column {weight!r}: the summary counts each once")
+    drawn = (_kept if save_forest else _one_by_one)(task, forest, asked, seed)
+    summary = _beside(asked, drawn, counted)
+    task.write("imputed", wanted.assign(**{str(name): drawn[name] for name in drawn}))
+    task.write("summary", summary)
+    task.display.table(summary, rows=40)
 
 
 def _table(path: Path, option: str) -> "pd.DataFrame":
@@ -96,7 +95,7 @@ class _Asked(NamedTuple):
     weight: str | None
 
 
-def _one_by_one(task: "Work", forest: "QRF", asked: _Asked, seed: int) -> "pd.DataFrame":
+def _one_by_one(task: Work, forest: "QRF", asked: _Asked, seed: int) -> "pd.DataFrame":
     """A forest a variable, none kept: the memory of one."""
     import jax
 
@@ -104,7 +103,7 @@ def _one_by_one(task: "Work", forest: "QRF", asked: _Asked, seed: int) -> "pd.Da
         return forest.impute(*asked, key=jax.random.key(seed), progress=_teller(task))
 
 
-def _kept(task: "Work", forest: "QRF", asked: _Asked, seed: int) -> "pd.DataFrame":
+def _kept(task: Work, forest: "QRF", asked: _Asked, seed: int) -> "pd.DataFrame":
     """All forests, saved for other receivers."""
     import jax
 
@@ -116,7 +115,7 @@ def _kept(task: "Work", forest: "QRF", asked: _Asked, seed: int) -> "pd.DataFram
         return fitted.draw(receivers, key=jax.random.key(seed))
 
 
-def _teller(task: "Work"):
+def _teller(task: Work):
     """What a chain is at, on the moving line."""
 
     def tell(done: int, of: int, name: str) -> None:

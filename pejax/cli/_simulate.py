@@ -1,24 +1,14 @@
 """`pejax simulate`: the outputs of a law for a population, under a reform or not."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
 
-from ._options import (
-    Country,
-    Extra,
-    Households,
-    Out,
-    People,
-    Reform,
-    Reported,
-    Saved,
-    Seed,
-    Year,
-    whom,
-)
+from ._command import LawOptions, command
+from ._law import read_reform
+from ._options import Reform
+from ._work import Work
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,44 +17,24 @@ if TYPE_CHECKING:
     from ..engine import Program
 
 
+@command("simulate")
 def simulate(
+    task: Work,
+    law: LawOptions,
     outputs: Annotated[list[str] | None, typer.Argument(help="Variables to compute.")] = None,
-    out: Out = Path("out/simulate"),
-    program: Saved = None,
     reform: Reform = None,
-    country: Country = None,
-    year: Year = None,
-    population: People = None,
-    households: Households = None,
-    reported: Reported = False,
-    extra: Extra = None,
-    seed: Seed = 0,
 ) -> None:
     """Compute variables for every row and write a table an entity, with weighted totals."""
-    options = dict(locals())
-    from ._law import ask, facts_of, read_reform
-    from ._work import work
-
-    with work("simulate", out, options, seed) as task:
-        who = whom(population, households, reported, seed)
-        change = read_reform(reform)
-        asked = ask(program, country, outputs, year, extra=extra, reforms=[change])
-        with task.run.step("population"):
-            people = who.read(asked.year)
-            task.run.digest(people)
-        with task.run.step("law"):
-            law = asked.program(people)
-            law, parameters = asked.reformed(law, people, change)
-            task.run.note(law=facts_of(law))
-        with task.run.step("simulate"):
-            every = law(parameters, people)
-            found = {name: np.asarray(every[name]) for name in asked.outputs}
-        tables = by_entity(law, people, found)
-        for entity, frame in tables.items():
-            task.write(entity, frame)
-        totals = totals_of(law, tables)
-        task.write("totals", totals)
-        task.display.table(totals)
+    asked, people, program, parameters = law.open(task, outputs, reform=read_reform(reform))
+    with task.run.step("simulate"):
+        every = program(parameters, people)
+        found = {name: np.asarray(every[name]) for name in asked.outputs}
+    tables = by_entity(program, people, found)
+    for entity, frame in tables.items():
+        task.write(entity, frame)
+    totals = totals_of(program, tables)
+    task.write("totals", totals)
+    task.display.table(totals)
 
 
 def by_entity(

@@ -4,26 +4,27 @@ What a rule asks of a number (above 0, at most the number of rows) is checked wh
 Here a value becomes a number, a switch, an array or a key, or an error that says what it was.
 """
 
+import decimal
 import math
 import numbers
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 from jaxtyping import Float
 
+from ._transforms import is_tracer
 from ._validate import BadInputError, UnknownNameError, suggest
 
 _Kind = TypeVar("_Kind")
 _LONGEST = 60  # characters of a value that a message repeats
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """A value as a message repeats it: itself if that is short, else what kind of thing it is.
 
     >>> shown("$1,000"), shown([1.0, 2.0]), shown(dict), shown(None)
@@ -31,7 +32,7 @@ def shown(value: Any) -> str:
     """
     if isinstance(value, type):
         return f"the class {value.__name__}"
-    if isinstance(value, Tracer):
+    if is_tracer(value):
         return "a traced value"
     if value is None or isinstance(value, bool | int | float | complex | np.generic | str | bytes):
         text = str(value) if isinstance(value, np.number) else _text(value)
@@ -40,14 +41,14 @@ def shown(value: Any) -> str:
     return f"{'an' if kind[:1].lower() in 'aeiou' else 'a'} {kind}"
 
 
-def as_number(name: str, *, finite: bool = True) -> Callable[[Any], float]:
+def as_number(name: str, *, finite: bool = True) -> Callable[[object], float]:
     """What makes a float of a setting, for equinox's `converter=` among others.
 
     >>> as_number("ridge")(1)
     1.0
     """
 
-    def convert(value: Any) -> float:
+    def convert(value: object) -> float:
         found = _number(value)
         if found is None or (finite and not math.isfinite(found)):
             kind = "finite number" if finite else "number"
@@ -57,14 +58,14 @@ def as_number(name: str, *, finite: bool = True) -> Callable[[Any], float]:
     return convert
 
 
-def as_whole(name: str) -> Callable[[Any], int]:
+def as_whole(name: str) -> Callable[[object], int]:
     """What makes an int of a setting: 3, not 3.5, "3" or True.
 
     >>> as_whole("epochs")(np.int64(3))
     3
     """
 
-    def convert(value: Any) -> int:
+    def convert(value: object) -> int:
         plain = value.item() if isinstance(value, np.ndarray) and not value.ndim else value
         if isinstance(plain, bool | np.bool_) or not isinstance(plain, int | np.integer):
             raise BadInputError(f"{name} is {shown(value)}; give a whole number, such as 10.")
@@ -73,14 +74,14 @@ def as_whole(name: str) -> Callable[[Any], int]:
     return convert
 
 
-def at_least(least: int, name: str) -> Callable[[Any], int]:
+def at_least(least: int, name: str) -> Callable[[object], int]:
     """What makes an int of a setting that has a smallest value.
 
     >>> at_least(1, "chunk")(np.int64(3))
     3
     """
 
-    def convert(value: Any) -> int:
+    def convert(value: object) -> int:
         found = as_whole(name)(value)
         if found < least:
             raise BadInputError(f"{name} is {found}; give a whole number of at least {least}.")
@@ -89,14 +90,14 @@ def at_least(least: int, name: str) -> Callable[[Any], int]:
     return convert
 
 
-def as_switch(name: str) -> Callable[[Any], bool]:
+def as_switch(name: str) -> Callable[[object], bool]:
     """What makes a bool of a setting: "no" would count as True.
 
     >>> as_switch("exact")(np.True_)
     True
     """
 
-    def convert(value: Any) -> bool:
+    def convert(value: object) -> bool:
         if not isinstance(value, bool | np.bool_):
             raise BadInputError(f"{name} is {shown(value)}; give True or False.")
         return bool(value)
@@ -104,30 +105,31 @@ def as_switch(name: str) -> Callable[[Any], bool]:
     return convert
 
 
-def as_instance(value: Any, kind: type[_Kind], name: str, fix: str) -> _Kind:
+def as_instance(value: object, kind: type[_Kind], name: str, fix: str) -> _Kind:
     """The value itself if it is of a class; `fix` ends the message."""
     if not isinstance(value, kind):
         raise BadInputError(f"{name} is {shown(value)}. {fix}")
     return value
 
 
-def check_table(given: Any, name: str) -> None:
+def check_table(given: object, name: str) -> None:
     """Refuse what is no DataFrame of pandas, and one that has two columns of a name."""
-    if not (hasattr(given, "iloc") and hasattr(given, "columns")):
+    columns = getattr(given, "columns", None)
+    if columns is None or not hasattr(given, "iloc"):
         raise BadInputError(f"{name} is {shown(given)}. Give a pandas DataFrame.")
-    if not given.columns.is_unique:
-        twice = given.columns[given.columns.duplicated()][0]
+    if not columns.is_unique:
+        twice = columns[columns.duplicated()][0]
         raise BadInputError(f"{name} has two columns named {twice!r}. Rename or drop one.")
 
 
-def as_path(value: Any, name: str) -> Path:
+def as_path(value: object, name: str) -> Path:
     """A path of a text or a path."""
     if not isinstance(value, str | os.PathLike):
         raise BadInputError(f"{name} is {shown(value)}. Give a path, as a text or a pathlib.Path.")
     return Path(value)
 
 
-def as_choice(value: Any, options: Iterable[str], name: str) -> str:
+def as_choice(value: object, options: Iterable[str], name: str) -> str:
     """One of some words."""
     known = list(options)
     if not isinstance(value, str) or value not in known:
@@ -137,7 +139,7 @@ def as_choice(value: Any, options: Iterable[str], name: str) -> str:
     return value
 
 
-def check_key(key: Any, name: str = "key") -> None:
+def check_key(key: object, name: str = "key") -> None:
     """Refuse what JAX cannot draw with, such as the number that a key is made from."""
     dtype, shape = getattr(key, "dtype", None), getattr(key, "shape", None)
     if isinstance(key, jax.Array | np.ndarray) and dtype is not None:
@@ -145,11 +147,11 @@ def check_key(key: Any, name: str = "key") -> None:
             return
         if dtype == np.uint32 and shape in ((2,), (4,)):  # the older form, jax.random.PRNGKey
             return
-    seed = int(key) if _is_seed(key) else 0
-    raise BadInputError(f"{name} is {shown(key)}. Pass {name}=jax.random.key({seed}), or another.")
+    seed = f"jax.random.key({_seed_of(key)})"
+    raise BadInputError(f"{name} is {shown(key)}. Pass {name}={seed}, or another.")
 
 
-def as_labels(given: Any, name: str) -> list[str]:
+def as_labels(given: object, name: str) -> list[str]:
     """A label a row, as texts; neither one text for all nor a hole."""
     table = hasattr(given, "columns")
     if isinstance(given, str | bytes | Mapping | Set) or table or not isinstance(given, Iterable):
@@ -164,7 +166,7 @@ def as_labels(given: Any, name: str) -> list[str]:
     return [str(label) for label in labels]
 
 
-def as_names(given: Any, name: str) -> list[str]:
+def as_names(given: object, name: str) -> list[str]:
     """Names, in order and each once; one text is one name.
 
     >>> as_names("snap", "outputs"), as_names(["snap", "ctc", "snap"], "outputs")
@@ -182,7 +184,7 @@ def as_names(given: Any, name: str) -> list[str]:
     return list(dict.fromkeys(map(str, found)))
 
 
-def as_numbers(given: Any, name: str) -> np.ndarray:
+def as_numbers(given: object, name: str) -> np.ndarray:
     """An array of numbers or truth values, in their own type, on the host.
 
     Numbers that are Python's or pandas's own become float64, and what is missing among them NaN.
@@ -190,7 +192,7 @@ def as_numbers(given: Any, name: str) -> np.ndarray:
     Raises:
         BadInputError: text, dates, complex numbers, or no array at all: with the place.
     """
-    if isinstance(given, Tracer):
+    if is_tracer(given):
         raise BadInputError(
             f"{name} is a traced value, and it is checked on the host. Build what it is for outside"
             " of jit, grad and vmap."
@@ -215,14 +217,14 @@ def as_numbers(given: Any, name: str) -> np.ndarray:
     return host
 
 
-def as_array(given: Any, name: str) -> jax.Array:
+def as_array(given: object, name: str) -> jax.Array:
     """Numbers as a JAX array, traced or not, in their own type."""
     if isinstance(given, jax.Array):
         return given
     return jnp.asarray(as_numbers(given, name))
 
 
-def as_floats(given: Any, name: str) -> jax.Array:
+def as_floats(given: object, name: str) -> jax.Array:
     """Numbers as a JAX array of floats, traced or not: whole numbers would overflow in sums."""
     found = as_array(given, name)
     if jnp.issubdtype(found.dtype, jnp.floating):
@@ -230,7 +232,7 @@ def as_floats(given: Any, name: str) -> jax.Array:
     return found.astype(jnp.result_type(float))
 
 
-def as_column(given: Any, name: str, row: str = "row") -> Float[np.ndarray, " row"]:
+def as_column(given: object, name: str, row: str = "row") -> Float[np.ndarray, " row"]:
     """One number a row, in float64; missing ones are NaN.
 
     Raises:
@@ -248,7 +250,7 @@ def as_column(given: Any, name: str, row: str = "row") -> Float[np.ndarray, " ro
     return host.astype(np.float64)
 
 
-def _of_objects(host: np.ndarray, given: Any, name: str) -> np.ndarray:
+def _of_objects(host: np.ndarray, given: object, name: str) -> np.ndarray:
     """Objects or texts as float64; the first that is no number is named by its place."""
     flat = [_number_or_nan(value) for value in host.ravel().tolist()]
     at = next((i for i, value in enumerate(flat) if value is None), None)
@@ -262,9 +264,9 @@ def _of_objects(host: np.ndarray, given: Any, name: str) -> np.ndarray:
     raise BadInputError(f"{name}[{place}] is {shown(value)}. Give numbers.{hint}")
 
 
-def _number(value: Any) -> float | None:
+def _number(value: object) -> float | None:
     """A real number as a float; None for anything else."""
-    if isinstance(value, np.ndarray | jax.Array) and not isinstance(value, Tracer):
+    if isinstance(value, np.ndarray | jax.Array) and not is_tracer(value):
         real = value.ndim == 0 and jnp.issubdtype(value.dtype, np.number)
         value = value.item() if real else None
     if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real | np.number):
@@ -275,26 +277,28 @@ def _number(value: Any) -> float | None:
         return None
 
 
-def _number_or_nan(value: Any) -> float | None:
+def _number_or_nan(value: object) -> float | None:
     if value is None or type(value).__name__ == "NAType":
         return math.nan
     if isinstance(value, bool | np.bool_):
         return float(value)
-    if type(value).__name__ == "Decimal":
+    if isinstance(value, decimal.Decimal):
         return float(value)
     return _number(value)
 
 
-def _is_nan(value: Any) -> bool:
+def _is_nan(value: object) -> bool:
     return bool(isinstance(value, float) and math.isnan(value))
 
 
-def _is_seed(key: Any) -> bool:
-    whole = isinstance(key, int | np.integer) and not isinstance(key, bool)
-    return bool(whole and 0 <= int(key) < 2**31)
+def _seed_of(key: object) -> int:
+    """The number that was meant as a seed, or else 0."""
+    if isinstance(key, bool) or not isinstance(key, int | np.integer):
+        return 0
+    return int(key) if 0 <= int(key) < 2**31 else 0
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     """A value's own text; an int of thousands of digits has none."""
     try:
         return repr(value.item() if isinstance(value, np.generic) else value)

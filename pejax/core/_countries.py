@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ._validate import BadInputError
 
@@ -52,7 +52,7 @@ class CountryFacts:
     purpose: str
     geography: Geography
     rules: Mapping[str, Callable[[Tables], None]]
-    targets: Callable[[int], list[dict[str, Any]]]
+    targets: Callable[[int], list[dict[str, object]]]
 
 
 _MODULES: list[str] = []

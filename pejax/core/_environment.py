@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +18,7 @@ _VERSION = re.compile(r"python_version\s*(<|>=)\s*['\"](\d+)\.(\d+)['\"]")
 CORE = ("pejax", "jax", "jaxlib", "numpy", "equinox", "optax")
 
 
-def environment(packages: Iterable[str] = ()) -> dict[str, Any]:
+def environment(packages: Iterable[str] = ()) -> dict[str, object]:
     """The facts that a manifest or a benchmark keeps.
 
     Args:
@@ -102,9 +101,9 @@ def available_cores() -> int:
     return os.cpu_count() or 1
 
 
-def commit() -> dict[str, Any]:
+def commit() -> dict[str, object]:
     """The commit of this package's own checkout and whether it was changed; `None` elsewhere."""
-    package = Path(__file__).resolve().parent
+    package = Path(__file__).resolve().parents[1]
     top = _git(package, "rev-parse", "--show-toplevel")
     if top is None or Path(top).resolve() != package.parent:
         return {"commit": None, "dirty": None}

@@ -9,7 +9,6 @@ import dis
 import enum
 import fractions
 import functools
-import hashlib
 import json
 import logging
 import pathlib
@@ -17,12 +16,13 @@ import re
 import types
 import uuid
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import numpy as np
-from jax.core import Tracer
 
+from ._digest import digest
+from ._transforms import is_traced
 from .population._origin import release
 
 _FUNCTIONS = (types.FunctionType, staticmethod, classmethod, property, functools.cached_property)
@@ -50,12 +50,12 @@ class Seen:
         told: the attributes that are described.
     """
 
-    order: dict[int, tuple[int, Any]] = dataclasses.field(default_factory=dict)
-    holders: dict[int, Any] = dataclasses.field(default_factory=dict)
+    order: dict[int, tuple[int, object]] = dataclasses.field(default_factory=dict)
+    holders: dict[int, object] = dataclasses.field(default_factory=dict)
     names: set[str] = dataclasses.field(default_factory=lambda: {"__getattr__"})
     told: set[tuple[int, str]] = dataclasses.field(default_factory=set)
 
-    def untold(self) -> list[tuple[Any, str]]:
+    def untold(self) -> list[tuple[object, str]]:
         """The attributes that code names and nobody has described."""
         found = [
             (holder, name)
@@ -67,7 +67,7 @@ class Seen:
         return found
 
 
-def fingerprint(value: Any) -> str:
+def fingerprint(value: object) -> str:
     """A digest that two values share only if they would compute the same.
 
     Functions count by their code, constants, defaults and everything of their module or closure
@@ -83,10 +83,10 @@ def fingerprint(value: Any) -> str:
     content = [_describe(value, seen)]
     while found := seen.untold():  # a helper that is found so may name more
         content += [_attribute(holder, name, seen) for holder, name in found]
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+    return digest(json.dumps(content))
 
 
-def _describe(value: Any, seen: Seen) -> Any:
+def _describe(value: object, seen: Seen) -> object:
     if value is None or type(value) in (bool, int, float, complex, str, bytes, range):
         return [type(value).__name__, repr(value)]
     if isinstance(value, types.FunctionType | Mapping | list | type) or dataclasses.is_dataclass(
@@ -98,17 +98,18 @@ def _describe(value: Any, seen: Seen) -> Any:
     return [_kind(value, seen), *_parts(value, seen)]
 
 
-def _kind(value: Any, seen: Seen) -> Any:
+def _kind(value: object, seen: Seen) -> object:
     """The class of a value: its name, and its methods if it is the user's."""
     kind = type(value)
     return kind.__qualname__ if release(kind) else _describe(kind, seen)
 
 
 @functools.singledispatch
-def _parts(value: Any, seen: Seen) -> Iterator[Any]:
+def _parts(value: object, seen: Seen) -> Iterator[object]:
     """What an object is made of; objects that know their own digest are taken at their word."""
-    if isinstance(getattr(value, "digest", None), str):
-        yield value.digest
+    known = getattr(value, "digest", None)
+    if isinstance(known, str):
+        yield known
     elif dataclasses.is_dataclass(value):
         yield from (_describe(getattr(value, f.name), seen) for f in dataclasses.fields(value))
     else:
@@ -128,17 +129,17 @@ def _parts(value: Any, seen: Seen) -> Iterator[Any]:
 @_parts.register(pathlib.PurePath)
 @_parts.register(logging.Logger)
 @_parts.register(type(vars(_Row)["entry"]))  # the entry of a named tuple: its place
-def _scalar(value: Any, seen: Seen) -> Iterator[Any]:
+def _scalar(value: object, seen: Seen) -> Iterator[object]:
     yield repr(value)
 
 
 @_parts.register
-def _pattern(value: re.Pattern, seen: Seen) -> Iterator[Any]:
+def _pattern(value: re.Pattern, seen: Seen) -> Iterator[object]:
     yield [repr(value.pattern), value.flags]
 
 
 @_parts.register
-def _function(value: types.FunctionType, seen: Seen) -> Iterator[Any]:
+def _function(value: types.FunctionType, seen: Seen) -> Iterator[object]:
     code = value.__code__
     known = value.__globals__
     own = release(value)
@@ -154,36 +155,36 @@ def _function(value: types.FunctionType, seen: Seen) -> Iterator[Any]:
 
 
 @_parts.register
-def _code(value: types.CodeType, seen: Seen) -> Iterator[Any]:
+def _code(value: types.CodeType, seen: Seen) -> Iterator[object]:
     seen.names.update(value.co_names, (c for c in value.co_consts if isinstance(c, str)))
     yield [value.co_code.hex(), value.co_names, value.co_varnames, value.co_freevars]
     yield from (_describe(constant, seen) for constant in value.co_consts)
 
 
 @_parts.register
-def _partial(value: functools.partial, seen: Seen) -> Iterator[Any]:
+def _partial(value: functools.partial, seen: Seen) -> Iterator[object]:
     yield from (_describe(part, seen) for part in (value.func, value.args, value.keywords))
 
 
 @_parts.register(staticmethod)
 @_parts.register(classmethod)
-def _unbound(value: Any, seen: Seen) -> Iterator[Any]:
+def _unbound(value: staticmethod | classmethod, seen: Seen) -> Iterator[object]:
     yield _describe(value.__func__, seen)
 
 
 @_parts.register
-def _property(value: property, seen: Seen) -> Iterator[Any]:
+def _property(value: property, seen: Seen) -> Iterator[object]:
     yield _describe(value.fget, seen)
 
 
 @_parts.register
-def _cached(value: functools.cached_property, seen: Seen) -> Iterator[Any]:
+def _cached(value: functools.cached_property, seen: Seen) -> Iterator[object]:
     yield _describe(value.func, seen)
 
 
 @_parts.register(types.BuiltinFunctionType)
 @_parts.register(np.ufunc)
-def _named(value: Any, seen: Seen) -> Iterator[Any]:
+def _named(value: types.BuiltinFunctionType | np.ufunc, seen: Seen) -> Iterator[object]:
     # What `np.frompyfunc` makes has no name of its own, and hides its function.
     name = value.__name__ if value.__name__.isidentifier() else uuid.uuid4().hex
     yield [getattr(value, "__module__", None), name, release(value)]
@@ -193,12 +194,12 @@ def _named(value: Any, seen: Seen) -> Iterator[Any]:
 
 
 @_parts.register
-def _module(value: types.ModuleType, seen: Seen) -> Iterator[Any]:
+def _module(value: types.ModuleType, seen: Seen) -> Iterator[object]:
     yield _whose(value, value.__name__, seen)
 
 
 @_parts.register
-def _class(value: type, seen: Seen) -> Iterator[Any]:
+def _class(value: type, seen: Seen) -> Iterator[object]:
     yield _whose(value, f"{value.__module__} {value.__qualname__}", seen)
     if id(value) in seen.holders:
         yield [_describe(base, seen) for base in value.__bases__]
@@ -208,49 +209,49 @@ def _class(value: type, seen: Seen) -> Iterator[Any]:
 
 
 @_parts.register
-def _enum_class(value: enum.EnumMeta, seen: Seen) -> Iterator[Any]:
-    members: dict[str, Any] = dict(value.__members__)
-    yield [[name, _describe(member._value_, seen)] for name, member in members.items()]
+def _enum_class(value: enum.EnumMeta, seen: Seen) -> Iterator[object]:
+    members = dict(value.__members__)
+    yield [[name, _describe(vars(member)["_value_"], seen)] for name, member in members.items()]
     seen.told.update((id(value), name) for name in members)
     yield from _class(value, seen)
 
 
 @_parts.register
-def _enum_member(value: enum.Enum, seen: Seen) -> Iterator[Any]:
+def _enum_member(value: enum.Enum, seen: Seen) -> Iterator[object]:
     yield value.name
 
 
 @_parts.register(np.ndarray)
 @_parts.register(np.generic)
 @_parts.register(jax.Array)
-def _array(value: Any, seen: Seen) -> Iterator[Any]:
-    readable = not isinstance(value, Tracer) and value.dtype.kind in "biufcSU"
+def _array(value: np.ndarray | np.generic | jax.Array, seen: Seen) -> Iterator[object]:
+    readable = not is_traced(value) and value.dtype.kind in "biufcSU"
     array = np.asarray(value) if readable else np.frombuffer(uuid.uuid4().bytes, np.uint8)
     yield [array.dtype.str, list(array.shape), array.tobytes().hex()]
 
 
 @_parts.register(Mapping)
-def _mapping(value: Mapping, seen: Seen) -> Iterator[Any]:
+def _mapping(value: Mapping, seen: Seen) -> Iterator[object]:
     yield _describe(getattr(value, "default_factory", None), seen)
     yield from ([_describe(k, seen), _describe(v, seen)] for k, v in value.items())
 
 
 @_parts.register(list)
 @_parts.register(tuple)
-def _sequence(value: Any, seen: Seen) -> Iterator[Any]:
+def _sequence(value: list | tuple, seen: Seen) -> Iterator[object]:
     yield from (_describe(v, seen) for v in value)
 
 
 @_parts.register(set)
 @_parts.register(frozenset)
-def _set(value: Any, seen: Seen) -> Iterator[Any]:
+def _set(value: set | frozenset, seen: Seen) -> Iterator[object]:
     yield sorted(json.dumps(_describe(v, dataclasses.replace(seen, order={}))) for v in value)
 
 
 # ---- modules and classes
 
 
-def _whose(value: Any, name: str, seen: Seen) -> list[Any]:
+def _whose(value: object, name: str, seen: Seen) -> list[object]:
     """Name and version of what is installed; what is the user's own is looked into."""
     version = release(value)
     if version is None:
@@ -258,7 +259,7 @@ def _whose(value: Any, name: str, seen: Seen) -> list[Any]:
     return [name, version]
 
 
-def _counts(owner: type, name: str, own: Any) -> bool:
+def _counts(owner: type, name: str, own: object) -> bool:
     """Whether an attribute of a class counts even if no code names it: data and functions do."""
     if isinstance(owner, enum.EnumMeta) and (name in owner.__members__ or _is_sunder(name)):
         return False
@@ -272,17 +273,17 @@ def _is_sunder(name: str) -> bool:
     return name.startswith("_") and name.endswith("_")
 
 
-def _is_generated(owner: type, own: Any) -> bool:
+def _is_generated(owner: type, own: object) -> bool:
     """Whether `dataclass` wrote a method, of the fields that count anyway."""
     code = getattr(own, "__code__", None)
     return dataclasses.is_dataclass(owner) and getattr(code, "co_filename", "") == "<string>"
 
 
-def _attribute(holder: Any, name: str, seen: Seen) -> list[Any]:
+def _attribute(holder: object, name: str, seen: Seen) -> list[object]:
     return [getattr(holder, "__qualname__", ""), name, _describe(vars(holder)[name], seen)]
 
 
-def _imported(code: types.CodeType, known: dict[str, Any]) -> Iterator[Any]:
+def _imported(code: types.CodeType, known: dict[str, object]) -> Iterator[object]:
     """The modules that a function imports when it runs."""
     for inner in (c for c in code.co_consts if isinstance(c, types.CodeType)):
         yield from _imported(inner, known)
@@ -298,7 +299,7 @@ def _imported(code: types.CodeType, known: dict[str, Any]) -> Iterator[Any]:
                 yield None
 
 
-def _content(cell: types.CellType) -> Any:
+def _content(cell: types.CellType) -> object:
     try:
         return cell.cell_contents
     except ValueError:  # a name that its function has not bound yet

@@ -7,7 +7,7 @@ import functools
 import inspect
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar, cast
 
 from ._arguments import as_switch
 from ._validate import BadInputError
@@ -48,9 +48,9 @@ def _is_between(module: str) -> bool:
 def formerly(
     *,
     places: Sequence[str] = (),
-    defaults: Mapping[str, Any] | None = None,
+    defaults: Mapping[str, object] | None = None,
     names: Mapping[str, str] | None = None,
-    flags: Mapping[str, Callable[..., Any]] | None = None,
+    flags: Mapping[str, Callable[..., object]] | None = None,
 ) -> Callable[[Callable[_Given, _Result]], Callable[_Given, _Result]]:
     """Accept a call whose arguments had other names, places, defaults, or chose what comes back.
 
@@ -75,7 +75,7 @@ def formerly(
 
         @functools.wraps(function)
         def call(*given: _Given.args, **named: _Given.kwargs) -> _Result:
-            present, placed = dict(named), tuple[Any, ...](given)
+            present, placed = dict(named), tuple[object, ...](given)
             if places and placed:
                 tell(f"{name}: give {' and '.join(places[: len(placed)])} by name.")
                 _fill(name, present, dict(zip(places, placed, strict=False)))
@@ -86,8 +86,8 @@ def formerly(
                     tell(f"{name}: give {argument}=, such as {argument}={value!r}.")
                     present[argument] = value
             asked = [flag for flag in chosen if _is_set(name, flag, chosen[flag], present)]
-            does: Callable[..., _Result] = chosen[asked[0]] if asked else function
-            return does(*placed, **present)
+            does = chosen[asked[0]] if asked else function
+            return cast("Callable[..., _Result]", does)(*placed, **present)
 
         return call
 
@@ -95,7 +95,7 @@ def formerly(
 
 
 def other_order(
-    kind: type, former: Sequence[str], defaults: Mapping[str, Any]
+    kind: type, former: Sequence[str], defaults: Mapping[str, object]
 ) -> Callable[[Callable[_Given, _Result]], Callable[_Given, _Result]]:
     """Accept the former order of what follows the first argument, told by the kind of the second.
 
@@ -154,7 +154,7 @@ def former_names(**present: str) -> Callable[[type[_Class]], type[_Class]]:
 
 
 def _former_name(former: str, present: str) -> property:
-    def read(thing: Any) -> Any:
+    def read(thing: object) -> object:
         tell(f"{type(thing).__name__}.{former} is called {present} now.")
         return getattr(thing, present)
 
@@ -166,21 +166,21 @@ def _with_former_arguments(kind: type, renamed: Mapping[str, str]) -> Callable[.
     build, name = kind.__init__, kind.__name__
 
     @functools.wraps(build)
-    def init(self: Any, *given: Any, **named: Any) -> None:
+    def init(self: object, *given: object, **named: object) -> None:
         _rename(name, renamed, named)
         build(self, *given, **named)
 
     return init
 
 
-def _places(function: Callable[..., Any]) -> dict[str, int]:
+def _places(function: Callable[..., object]) -> dict[str, int]:
     """The place of each argument that can be given by place."""
     by_place = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
     names = [n for n, p in inspect.signature(function).parameters.items() if p.kind in by_place]
     return {name: i for i, name in enumerate(names)}
 
 
-def _fill(function: str, named: dict[str, Any], placed: Mapping[str, Any]) -> None:
+def _fill(function: str, named: dict[str, object], placed: Mapping[str, object]) -> None:
     """Name what was given by place; twice is Python's own error."""
     twice = named.keys() & placed.keys()
     if twice:
@@ -188,7 +188,7 @@ def _fill(function: str, named: dict[str, Any], placed: Mapping[str, Any]) -> No
     named.update(placed)
 
 
-def _rename(function: str, renamed: Mapping[str, str], named: dict[str, Any]) -> None:
+def _rename(function: str, renamed: Mapping[str, str], named: dict[str, object]) -> None:
     for former, present in renamed.items():
         if former in named:
             if present in named:
@@ -197,7 +197,9 @@ def _rename(function: str, renamed: Mapping[str, str], named: dict[str, Any]) ->
             named[present] = named.pop(former)
 
 
-def _is_set(function: str, flag: str, instead: Callable[..., Any], named: dict[str, Any]) -> bool:
+def _is_set(
+    function: str, flag: str, instead: Callable[..., object], named: dict[str, object]
+) -> bool:
     """Whether a flag is given and True; it is taken out."""
     if flag not in named:
         return False

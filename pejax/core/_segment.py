@@ -4,6 +4,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Int, Num, Shaped
 
+Rows = Num[Array, "row *rest"] | Bool[Array, "row *rest"]
+Groups = Num[Array, "group *rest"] | Bool[Array, "group *rest"]
+
 
 def segment_sum(
     x: Shaped[Array, "row *rest"],
@@ -29,13 +32,8 @@ def segment_sum(
 
 
 def segment_max(
-    x: Num[Array, "row *rest"] | Bool[Array, "row *rest"],
-    ids: Int[Array, " row"],
-    n: int,
-    *,
-    empty: float | int = 0,
-    sorted_ids: bool = False,
-) -> Num[Array, "group *rest"] | Bool[Array, "group *rest"]:
+    x: Rows, ids: Int[Array, " row"], n: int, *, empty: float | int = 0, sorted_ids: bool = False
+) -> Groups:
     """The largest value among each group's rows; `any` for booleans.
 
     A group without rows gives `empty`, never an infinity that later arithmetic turns into NaN.
@@ -48,13 +46,8 @@ def segment_max(
 
 
 def segment_min(
-    x: Num[Array, "row *rest"] | Bool[Array, "row *rest"],
-    ids: Int[Array, " row"],
-    n: int,
-    *,
-    empty: float | int = 0,
-    sorted_ids: bool = False,
-) -> Num[Array, "group *rest"] | Bool[Array, "group *rest"]:
+    x: Rows, ids: Int[Array, " row"], n: int, *, empty: float | int = 0, sorted_ids: bool = False
+) -> Groups:
     """The smallest value among each group's rows; `all` for booleans. See `segment_max`.
 
     >>> segment_min(jnp.array([1.0, 2.0, -4.0]), jnp.array([0, 0, 2]), 3)

@@ -31,7 +31,11 @@ def installed_file(package: str, relative: str, extra: str = "us") -> Path:
 
 
 def installed_folder(package: str, extra: str = "us") -> Path:
-    """The folder of an installed top-level package; see `installed_file`."""
+    """The folder of an installed top-level package; see `installed_file`.
+
+    >>> installed_folder("taxcalc").name
+    'taxcalc'
+    """
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise missing_extra(package, extra)

@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
-from jax.core import Tracer
 
 from ..core._arguments import as_instance
+from ..core._transforms import is_tracer
 from ..core._validate import BadInputError
 from ..core.population._population import Population
 from ._inputs import IDS, NUMBERS, Column, columns_of, id_columns, recoded, weight_column
@@ -140,7 +140,7 @@ def _fail_if_another_type(column: Column, found: Column) -> None:
 def _fail_if_not_finite(column: Column, population: Population) -> None:
     """The graph relies on it: nothing times zero is nothing. Each array is looked at once."""
     values = population.columns[column.entity].get(column.name)
-    if column.kind != "f" or values is None or isinstance(values, Tracer):
+    if column.kind != "f" or values is None or is_tracer(values):
         return
     row = remembered([values], "finite", lambda: _first_not_finite(np.asarray(values)))
     if row is not None:

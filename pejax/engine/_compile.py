@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import os
 import warnings
@@ -16,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ..core._arguments import as_instance, as_names, as_path, as_switch, at_least, shown
+from ..core._digest import digest
 from ..core._formerly import formerly
 from ..core._memory import reclaim
 from ..core._validate import BadInputError
@@ -312,7 +312,7 @@ def _key(recipe: Recipe, population: Population) -> str:
     """A digest of everything that a traced program depends on but the people themselves."""
     columns = [dataclasses.astuple(c) for c in columns_of(population)]
     content = [dataclasses.asdict(recipe), columns, version("pejax"), FORMAT]
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:32]
+    return digest(json.dumps(content))[:32]
 
 
 def _kept(path: Path) -> Program | None:
@@ -355,5 +355,13 @@ def _check_dtype(dtype: str) -> None:
 
 
 def load(path: str | os.PathLike[str], *, check: bool = True) -> Program:
-    """Read a saved program; it needs no country package. `check` is that of `compile`."""
+    """Read a saved program; it needs no country package. `check` is that of `compile`.
+
+    >>> import tempfile
+    >>> from pejax.testing import toy_program
+    >>> path = f"{tempfile.mkdtemp()}/toy.pejax"
+    >>> toy_program().save(path)
+    >>> [output.name for output in load(path).outputs]
+    ['income_tax', 'child_benefit', 'net_income']
+    """
     return Program.load(as_path(path, "path"), as_switch("check")(check))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 import json
 import numbers
 from collections.abc import Mapping
@@ -19,11 +18,12 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from ..core._arguments import shown
+from ..core._digest import digest
 from ..core._one_line import counted, listed, one_line
+from ..core._transforms import is_traced
 from ..core._validate import BadInputError, unknown
 from ._unread import StructuralReformError, Unread, warn_that_nothing_changes
 from .rules._calendar import last_day
@@ -77,7 +77,7 @@ class ParameterIndex:
         self.period = period
         self.unread = Unread() if unread is None else unread
         content = [(leaf.path, leaf.start, leaf.stop, leaf.era) for leaf in leaves]
-        self.digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()
+        self.digest = digest(json.dumps(content))
 
     @one_line
     def __repr__(self) -> str:
@@ -269,7 +269,7 @@ def _number(path: str, value: Any, values: Array) -> Array:
             f"{path}: {shown(value)} of shape {number.shape}. Give one number, or one for each of "
             f"the stacked reforms, {stack}"
         )
-    if not isinstance(number, Tracer) and bool(jnp.isnan(number).any()):
+    if not is_traced(number) and bool(jnp.isnan(number).any()):
         raise BadInputError(f"{path}: a reform to NaN. Give a number; inf stands for no limit")
     return number
 

@@ -38,6 +38,10 @@ class VariableReport:
         cuts_gradient: whether it rounds a real number that depends on the law or on the population,
             or was hoisted, so that a derivative stops there.
         periods: those that it was computed for.
+
+    >>> from pejax.testing import toy_program
+    >>> [v.entity for v in toy_program().report.variables if v.variable == "income_tax"]
+    ['tax_unit']
     """
 
     variable: str
@@ -58,6 +62,10 @@ class Report:
 
     `checks` has what the program found when it compared itself with its own graph in numpy, and
     how long that took; it belongs to this process, and is not saved.
+
+    >>> from pejax.testing import toy_program
+    >>> sorted({v.status for v in toy_program().report.variables})
+    ['given', 'traced']
     """
 
     variables: tuple[VariableReport, ...]

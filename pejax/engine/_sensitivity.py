@@ -34,7 +34,14 @@ _MEANT = "Give the name of an output, or a function of (outputs, population) tha
 
 
 def weighted_total(program: Program, name: str) -> Statistic:
-    """The population total of an output: its rows, each times its household's weight."""
+    """The population total of an output: its rows, each times its household's weight.
+
+    >>> from pejax.testing import toy_population, toy_program
+    >>> program, people = toy_program(), toy_population()
+    >>> total = weighted_total(program, "income_tax")
+    >>> float(total(program(program.parameters, people), people)) > 0
+    True
+    """
     entity = program.entity(name)
 
     def statistic(outputs: Mapping[str, Array], population: Population) -> Float[Array, ""]:
@@ -150,6 +157,12 @@ def sensitivity(
 
     Raises:
         FloatingPointError: naming the paths if a derivative is not a number.
+
+    >>> from pejax.testing import toy_population, toy_program
+    >>> program = toy_program()
+    >>> table = sensitivity(program, program.parameters, toy_population(), "income_tax")
+    >>> bool(table.set_index("path").loc["tax.rate", "gradient"] > 0)
+    True
     """
     import pandas as pd
 

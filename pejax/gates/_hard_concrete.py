@@ -8,11 +8,11 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 from jaxtyping import Array, Float
 
 from ..core._arguments import as_array, as_number, as_numbers, as_whole, check_key, shown
 from ..core._one_line import counted, one_line
+from ..core._transforms import is_tracer
 from ..core._types import Key
 from ..core._validate import BadInputError
 
@@ -192,7 +192,7 @@ def _check_mean(n_items: int, init_mean: float | np.ndarray | Array) -> None:
 
 
 def _check_temperature(temperature: Any) -> None:
-    if not isinstance(temperature, Tracer) and not as_number("temperature")(temperature) > 0:
+    if not is_tracer(temperature) and not as_number("temperature")(temperature) > 0:
         raise BadInputError(f"temperature is {temperature}; give a number above 0.")
 
 

@@ -1,6 +1,5 @@
 """Working through many rows a block at a time, on one device or on several."""
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -9,9 +8,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import AxisType, Mesh, PartitionSpec
+from jax.sharding import Mesh, PartitionSpec
 
 from ..core._arguments import as_whole
+from ..core._environment import available_cores
+from ..core._mesh import as_mesh
 from ..core._transforms import is_traced
 from ..core._validate import BadInputError
 
@@ -34,10 +35,7 @@ class Plan(NamedTuple):
         if chunk is not None and as_whole("chunk")(chunk) < 1:
             raise BadInputError(f"chunk is {chunk}; give a number of rows above 0, or None.")
         rows = chunk or _ROWS.get(jax.default_backend(), _ROWS_ACCELERATOR)
-        if mesh is not None:
-            automatic = (AxisType.Auto,) * len(mesh.axis_names)
-            mesh = Mesh(mesh.devices, mesh.axis_names, axis_types=automatic)
-        return cls(rows, mesh)
+        return cls(rows, None if mesh is None else as_mesh(mesh))
 
 
 def on_cores(fn: Callable[..., jax.Array], plan: Plan, held: Any, *rows: Any) -> jax.Array:
@@ -50,7 +48,7 @@ def on_cores(fn: Callable[..., jax.Array], plan: Plan, held: Any, *rows: Any) ->
     """
     count = rows[0].shape[0]
     blocks = -(-count // plan.rows)
-    workers = min(blocks, _cores()) if _is_dealt(plan, held, rows) else 1
+    workers = min(blocks, available_cores()) if _is_dealt(plan, held, rows) else 1
     if workers < 2:
         return fn(held, *rows)
     each = -(-count // workers)
@@ -68,12 +66,6 @@ def on_cores(fn: Callable[..., jax.Array], plan: Plan, held: Any, *rows: Any) ->
     with ThreadPoolExecutor(workers) as pool:
         found = list(pool.map(run, parts))
     return jnp.asarray(np.concatenate(found)[:count])
-
-
-def _cores() -> int:
-    """The cores that this process may use."""
-    has_affinity = hasattr(os, "sched_getaffinity")
-    return len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1
 
 
 def _is_dealt(plan: Plan, held: Any, rows: Any) -> bool:

@@ -1,6 +1,5 @@
 """Randomness as a function of the key, the variable and the record."""
 
-import hashlib
 import zlib
 from collections.abc import Sequence
 from functools import partial
@@ -12,6 +11,7 @@ import numpy as np
 from jaxtyping import Array, ArrayLike, Float, Integer, Shaped, UInt32
 
 from ..core._arguments import shown
+from ..core._digest import number_of
 from ..core._transforms import is_traced
 from ..core._types import Key
 from ..core._validate import BadInputError
@@ -108,16 +108,11 @@ def _from_objects(ids: np.ndarray) -> np.ndarray:
     held = ids.tolist()
     kinds = {type(x) for x in held}
     if kinds <= {str}:
-        return np.array([_hashed(text) for text in held], np.uint64)
+        return np.array([number_of(text) for text in held], np.uint64)
     if kinds <= {int} and min(held) >= -(2**63) and max(held) < 2**64:
         return np.array(held, np.int64 if max(held) < 2**63 else np.uint64)
     row = next((i for i, x in enumerate(held) if type(x) is not type(held[0])), 0)
     raise _no_ids(f"{held[row]!r} in row {row}")
-
-
-def _hashed(text: str) -> int:
-    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest, "little")
 
 
 def _no_ids(what: Any) -> BadInputError:

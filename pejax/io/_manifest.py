@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import datetime
-import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +13,7 @@ import jax
 import numpy as np
 
 from ..core._countries import distributions
+from ..core._digest import Part, digest
 from ..core._environment import environment
 from ..core._memory import device_peak_bytes, peak_bytes, reset_peak_bytes
 from ..core._validate import PejaxError
@@ -41,6 +41,9 @@ class Manifest:
 
     `status` is `completed` or `failed`. While a run goes on its file says `failed`, so that a
     process that is killed leaves the truth behind.
+
+    >>> Manifest("count", {"size": 3}).to_dict()["status"]
+    'failed'
     """
 
     command: str
@@ -164,7 +167,12 @@ def write_manifest(
     data: Any = None,
     **facts: Any,
 ) -> Path:
-    """Write a manifest in one go, for work that is not wrapped in `Run`."""
+    """Write a manifest in one go, for work that is not wrapped in `Run`.
+
+    >>> import tempfile
+    >>> write_manifest(tempfile.mkdtemp(), "count", {"size": 3}, seed=0).name
+    'manifest.json'
+    """
     if status not in ("completed", "failed"):
         raise PejaxError(f"A manifest's status is not {status!r}. Use 'completed' or 'failed'.")
     manifest = Manifest(
@@ -189,12 +197,11 @@ def data_digest(data: Any) -> str:
     >>> data_digest({"a": np.arange(3)}) == data_digest({"a": np.arange(3)})
     True
     """
-    found = hashlib.sha256()
+    parts: list[Part] = []
     for path, leaf in jax.tree_util.tree_leaves_with_path(data):
         values = np.ascontiguousarray(leaf)
-        found.update(f"{jax.tree_util.keystr(path)} {values.dtype} {values.shape};".encode())
-        found.update(values.tobytes())
-    return found.hexdigest()
+        parts += [f"{jax.tree_util.keystr(path)} {values.dtype} {values.shape};", values]
+    return digest(*parts)
 
 
 def _now() -> str:

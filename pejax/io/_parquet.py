@@ -21,6 +21,12 @@ def write_parquet(population: Population, folder: str | os.PathLike) -> Path:
     """Write `<entity>.parquet` for every entity: ids, links, weights, columns with labels.
 
     The folder appears, or replaces an older one, only when all of it is written.
+
+    >>> import tempfile
+    >>> from pejax.testing import toy_population
+    >>> folder = write_parquet(toy_population(), tempfile.mkdtemp())
+    >>> sorted(path.name for path in folder.glob("*.parquet"))
+    ['household.parquet', 'person.parquet', 'tax_unit.parquet']
     """
     require("pyarrow", "io")
     schema = population.schema
@@ -52,6 +58,12 @@ def read_parquet(
 
     The arguments are those of `Population.from_frames`. A `population.json`, as `write_parquet`
     leaves it, overrides them.
+
+    >>> import tempfile
+    >>> from pejax.testing import toy_population
+    >>> folder = write_parquet(toy_population(), tempfile.mkdtemp())
+    >>> read_parquet(folder).schema.counts["household"]
+    4
     """
     folder = Path(folder)
     described = _description(folder)

@@ -19,7 +19,18 @@ if TYPE_CHECKING:
 def read_policyengine_h5_with_report(
     path: str | os.PathLike, period: int, entities: Mapping[str, str] | None = None
 ) -> "tuple[Population, pd.DataFrame]":
-    """`read_policyengine_h5`, and a table of the variables set aside, with reasons."""
+    """`read_policyengine_h5`, and a table of the variables set aside, with reasons.
+
+    >>> import tempfile
+    >>> import h5py
+    >>> path = f"{tempfile.mkdtemp()}/people.h5"
+    >>> names = ("person_id", "household_id", "person_household_id", "household_weight")
+    >>> with h5py.File(path, "w") as file:
+    ...     _ = [file.create_dataset(f"{name}/2025", data=[1, 2]) for name in names]
+    >>> _, aside = read_policyengine_h5_with_report(path, 2025)
+    >>> len(aside)
+    0
+    """
     import pandas as pd
 
     arrays, refused = _read(path, period)
@@ -62,6 +73,16 @@ def read_policyengine_h5(
     Raises:
         MissingExtraError: `h5py` is not installed.
         BadInputError: no ids, links or weights for the year; or variables whose entity is open.
+
+    >>> import tempfile
+    >>> import h5py
+    >>> path = f"{tempfile.mkdtemp()}/people.h5"
+    >>> with h5py.File(path, "w") as file:
+    ...     for name in ("person_id", "household_id", "person_household_id"):
+    ...         file[f"{name}/2025"] = np.array([1, 2])
+    ...     file["household_weight/2025"] = np.array([10.0, 20.0])
+    >>> read_policyengine_h5(path, 2025).weights.tolist()
+    [10.0, 20.0]
     """
     return read_policyengine_h5_with_report(path, period, entities)[0]
 

@@ -28,6 +28,11 @@ def save(thing: Any, path: str | os.PathLike) -> Path:
     Raises:
         BadInputError: no such pair in the table.
         MissingExtraError: parquet without `pyarrow`.
+
+    >>> import tempfile
+    >>> from pejax.testing import toy_population
+    >>> save(toy_population(), f"{tempfile.mkdtemp()}/people.npz").name
+    'people.npz'
     """
     path = as_path(path, "path")
     if isinstance(thing, Population):

@@ -4,7 +4,7 @@ import html
 import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..core._arguments import as_instance, at_least, check_table, shown
 from ..core._validate import BadInputError, require
@@ -205,10 +205,10 @@ def _breakable(text: str) -> str:
     return re.sub(r"(?<=[a-z\]])([._])(?=[a-zA-Z])", r"\1<wbr>", html.escape(text))
 
 
-def _cell(value: object, column: Any, row: int, formats: Mapping[str, str]) -> str:
+def _cell(value: object, column: object, row: int, formats: Mapping[str, str]) -> str:
     if _is_missing(value):
         return ""
-    form = formats.get(column)
+    form = formats.get(column) if isinstance(column, str) else None
     if form is not None:
         try:
             return format(value, form)

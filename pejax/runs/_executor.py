@@ -16,7 +16,13 @@ Compute: TypeAlias = Callable[[Items], Columns]
 
 
 class Executor(Protocol):
-    """What computes parts of a job, in any order."""
+    """What computes parts of a job, in any order.
+
+    >>> from pejax.runs import Local
+    >>> executor: Executor = Local()
+    >>> [found["x"] for _, found in executor.map(lambda items: {"x": items}, [np.array([3])])]
+    [array([3])]
+    """
 
     def map(self, compute: Compute, parts: Sequence[Items]) -> Iterator[tuple[Items, Columns]]:
         """Each part with its results, as soon as they are there."""

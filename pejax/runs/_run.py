@@ -26,6 +26,11 @@ class Outcome(NamedTuple):
         columns: results by name, one row an item, in the order of the items; a row of NaN, 0,
             False or "" for an item that failed.
         reasons: by number of the item, why it failed.
+
+    >>> from pejax.runs import run
+    >>> outcome = run(lambda items: {"double": 2 * items}, 3)
+    >>> outcome.columns["double"].tolist(), outcome.reasons
+    ([0, 2, 4], {})
     """
 
     columns: dict[str, np.ndarray]

@@ -1,6 +1,5 @@
 """Finished parts of a job in a folder: one file each, written once, never changed."""
 
-import hashlib
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..core._digest import digest
 from ..core._validate import BadInputError
 from ..core.files._npz import load_arrays, save_arrays
 from ._executor import Columns, Items
@@ -58,8 +58,7 @@ class Shards:
 
 def _name(numbers: list[int]) -> str:
     """First and last item, and a digest of all: the same items have the same name."""
-    digest = hashlib.sha256(np.asarray(numbers, np.int64).tobytes()).hexdigest()[:8]
-    return f"{numbers[0]:09d}-{numbers[-1]:09d}-{digest}"
+    return f"{numbers[0]:09d}-{numbers[-1]:09d}-{digest(np.asarray(numbers, np.int64))[:8]}"
 
 
 def _arrays(shard: Shard) -> dict[str, np.ndarray]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
+import types
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import ceil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
@@ -16,23 +16,25 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ..core._arguments import as_instance, as_names, as_path, at_least, shown
+from ..core._digest import digest
 from ..core._fingerprint import fingerprint
 from ..core._formerly import other_order
 from ..core._validate import BadInputError, require
 from ..core.population._population import Population
+from ..core.population._tables import Tables
 from ..engine._accept import fail_if_other_parameters
 from ..engine._parameters import Parameters
 from ..engine._program import Program
 from ..engine._sensitivity import Statistic, as_statistic
 from ..engine.running._batch import differing
-from ._executor import Items, Local
+from ._executor import Compute, Items, Local
 from ._progress import Progress
 from ._run import run
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Reform = Mapping[str, Any] | Parameters
+Reform = Mapping[str, object] | Parameters
 Statistics = Mapping[str, Statistic | str] | Sequence[str]
 Results = dict[str, np.ndarray]
 
@@ -74,6 +76,12 @@ def sweep(
     Raises:
         PejaxError: before anything runs, what `Parameters.with_reform` raises for a reform, with
             its number.
+
+    >>> from pejax.testing import toy_population, toy_program
+    >>> reforms = [{"tax.rate": 0.1}, {"tax.rate": 0.2}]
+    >>> table = sweep(toy_program(), reforms, toy_population(), "income_tax")
+    >>> table["income_tax"].is_monotonic_increasing
+    True
     """
     _check_call(program, population, batch, workers, progress)
     if not isinstance(executor, str) or executor not in ("local", "ray"):
@@ -104,7 +112,9 @@ def _by_part(
     return lambda at: progress(ceil(at.done / batch), ceil(at.total / batch))
 
 
-def _check_call(program: Any, population: Any, batch: Any, workers: Any, progress: Any) -> None:
+def _check_call(
+    program: object, population: object, batch: object, workers: object, progress: object
+) -> None:
     """What can be told of a call before any reform is looked at."""
     as_instance(program, Program, "program", "Give what engine.compile(...) returned.")
     as_instance(population, Population, "population", "Give a Population.")
@@ -185,7 +195,7 @@ class _Ray:
     laws: np.ndarray
     workers: int
 
-    def map(self, compute: Any, parts: Sequence[Items]) -> Iterator[tuple[Items, Results]]:
+    def map(self, compute: Compute, parts: Sequence[Items]) -> Iterator[tuple[Items, Results]]:
         """Each part with its results, as they come; `compute` is done by the actors."""
         if not parts:
             return
@@ -207,7 +217,7 @@ class _Ray:
             if started:
                 ray.shutdown()
 
-    def _actors(self, ray: Any, program: bytes, count: int) -> list[Any]:
+    def _actors(self, ray: types.ModuleType, program: bytes, count: int) -> list[object]:
         cache = {name: jax.config.values[name] for name in _CACHE_SETTINGS}
         tables = ray.put(self.work.population.to_tables())
         how = self.work.differs, self.work.statistics, self.work.batch
@@ -215,7 +225,7 @@ class _Ray:
         return [worker.remote(program, tables, how, cache) for _ in range(count)]
 
 
-def _start(ray: Any, workers: int) -> None:
+def _start(ray: types.ModuleType, workers: int) -> None:
     """A cluster on this machine.
 
     Its processes are forked and at once replaced by another program, so that JAX's warning of a
@@ -229,7 +239,7 @@ def _start(ray: Any, workers: int) -> None:
 class _Worker:
     """One process of a sweep; `cache` has the settings of JAX's compile cache."""
 
-    def __init__(self, program: bytes, tables: Any, how: tuple, cache: dict) -> None:
+    def __init__(self, program: bytes, tables: Tables, how: tuple, cache: dict) -> None:
         import tempfile
 
         for name, value in cache.items():
@@ -251,16 +261,14 @@ def _digest(
     statistics: Mapping[str, Statistic],
 ) -> str:
     """A fingerprint of program, people, reforms and statistics."""
-    content = hashlib.sha256(f"{program.digest} {population.schema}".encode())
-    content.update(laws.tobytes())
-    for leaf in jax.tree.leaves(population):
-        content.update(np.asarray(leaf).tobytes())
-    for name, statistic in statistics.items():
-        content.update(f"{name} {fingerprint(statistic)}".encode())
-    return content.hexdigest()[:16]
+    people = [np.asarray(leaf) for leaf in jax.tree.leaves(population)]
+    asked = [f"{name} {fingerprint(statistic)}" for name, statistic in statistics.items()]
+    return digest(f"{program.digest} {population.schema}", laws, *people, *asked)[:16]
 
 
-def _table(columns: Mapping[str, np.ndarray], names: Mapping[str, Any], count: int) -> pd.DataFrame:
+def _table(
+    columns: Mapping[str, np.ndarray], names: Mapping[str, object], count: int
+) -> pd.DataFrame:
     import pandas as pd
 
     return pd.DataFrame({"reform": np.arange(count), **{n: columns[n] for n in names}})

@@ -23,6 +23,8 @@ from ._weighted import (
     weights_of,
 )
 
+Rows = Real[ArrayLike, " row"]
+
 
 def deciles(
     values: Real[ArrayLike, " row"],
@@ -67,10 +69,7 @@ def deciles(
 
 
 def mean_by_group(
-    values: Real[ArrayLike, " row"],
-    group: Int[ArrayLike, " row"],
-    weights: Real[ArrayLike, " row"] | None = None,
-    groups: int = 10,
+    values: Rows, group: Int[ArrayLike, " row"], weights: Rows | None = None, groups: int = 10
 ) -> Float[Array, " group"]:
     """The weighted mean of each group; NaN for one that has no weight.
 
@@ -98,18 +97,14 @@ def mean_by_group(
 
 
 def total_by_group(
-    values: Real[ArrayLike, " row"],
-    group: Int[ArrayLike, " row"],
-    weights: Real[ArrayLike, " row"] | None = None,
-    groups: int = 10,
+    values: Rows, group: Int[ArrayLike, " row"], weights: Rows | None = None, groups: int = 10
 ) -> Float[Array, " group"]:
     """The weighted sum of each group; 0 for one that has no rows.
 
     Args:
         values: numbers or truth values, one a row; truth values are counted.
-        group: the number of each row's group, from 1 to `groups`, as `deciles` gives it.
         weights: one a row; all of them may be zero.
-        groups: how many there are; static.
+        group, groups: as of `mean_by_group`.
 
     Returns:
         A total for each group, the first one's first; together they are `total`.

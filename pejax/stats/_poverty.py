@@ -150,9 +150,7 @@ def poverty_severity(
     resources are taken as they are.
 
     Args:
-        resources: numbers of any shape, in the unit of the line.
-        line: one for all, or one for each; above 0 wherever there is weight.
-        weights: of whatever is counted, one for each.
+        resources, line, weights: as of `poverty_gap`.
 
     Returns:
         A number from 0, without unit.
@@ -162,10 +160,6 @@ def poverty_severity(
 
     >>> float(poverty_severity([5.0, 10.0, 15.0], 10.0, [1, 1, 2]))
     0.0625
-
-    References:
-        Foster, Greer and Thorbecke (1984), "A class of decomposable poverty measures", Econometrica
-        52(3).
     """
     return _index(resources, line, weights, 2)
 

@@ -11,7 +11,6 @@ from typing import Protocol, TypeAlias, runtime_checkable
 import jax.numpy as jnp
 import numpy as np
 from jax import dtypes, lax
-from jax.core import Tracer
 from jax.typing import DTypeLike
 from jaxtyping import Array, ArrayLike
 
@@ -166,7 +165,9 @@ def fail_if_other_labels(**columns: object) -> None:
 
 def told(x: Numbers) -> Array:
     """A result in JAX's default float type, or in the trace's own."""
-    return x if isinstance(x, Tracer) else _narrowed(x, jnp.result_type(float), "the result")
+    if isinstance(x, Array) and is_traced(x):
+        return x
+    return _narrowed(x, jnp.result_type(float), "the result")
 
 
 def _narrowed(x: Numbers | np.generic, dtype: DTypeLike, name: str) -> Array:

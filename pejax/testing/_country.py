@@ -50,7 +50,11 @@ OUTPUTS = ("income_tax", "child_benefit", "net_income")
 
 
 class Region(enum.Enum):
-    """Where a household lives."""
+    """Where a household lives.
+
+    >>> len(Region)
+    3
+    """
 
     NORTH = "North"
     SOUTH = "South"
@@ -58,7 +62,11 @@ class Region(enum.Enum):
 
 
 class Band(enum.Enum):
-    """How a tax unit's income compares."""
+    """How a tax unit's income compares.
+
+    >>> [band.name for band in Band][0]
+    'LOW'
+    """
 
     LOW = "Low"
     MIDDLE = "Middle"

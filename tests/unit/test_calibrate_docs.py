@@ -17,7 +17,7 @@ INSTALLED = all(importlib.util.find_spec(name) for name in ("taxcalc", "policyen
 MODULES = [
     name
     for room in (pejax.calibrate, pejax.gates)
-    for _, name, _ in pkgutil.iter_modules(room.__path__, f"{room.__name__}.")
+    for _, name, _ in pkgutil.walk_packages(room.__path__, f"{room.__name__}.")
 ]
 
 

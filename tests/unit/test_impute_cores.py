@@ -15,7 +15,7 @@ PLAN = Plan(rows=4, mesh=None)
 
 @pytest.fixture(autouse=True)
 def three_cores(monkeypatch):
-    monkeypatch.setattr(_chunks, "_cores", lambda: 3)
+    monkeypatch.setattr(_chunks, "available_cores", lambda: 3)
 
 
 def recorded(lengths):

@@ -3,10 +3,13 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from hypothesis import given, settings, strategies as st
 from jax.test_util import check_grads
 
 from pejax.core._segment import segment_first, segment_max, segment_min, segment_sum
+
+pytestmark = pytest.mark.usefixtures("strict")
 
 GROUPS = 4
 rows = st.lists(

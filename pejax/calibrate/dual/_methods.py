@@ -211,6 +211,12 @@ class Linear(DualMethod):
     r"""The generalised regression (GREG) weights, :math:`w = w_0 (1 + u)`: one linear solve.
 
     Fast, and the estimator whose variance survey texts give; weights may be negative.
+
+    >>> from pejax.calibrate import calibrate
+    >>> problem = TargetProblem([[1.0, 1.0], [0.0, 1.0]], [6.0, 4.0])
+    >>> solution = calibrate(problem, [1.0, 1.0], Linear(exact=True))
+    >>> solution.weights.round(3).tolist()
+    [2.0, 4.0]
     """
 
     @property
@@ -223,7 +229,14 @@ class Linear(DualMethod):
 
 
 class Entropy(DualMethod):
-    r"""Exponential tilting, :math:`w = w_0 e^u`: positive weights nearest in relative entropy."""
+    r"""Exponential tilting, :math:`w = w_0 e^u`: positive weights nearest in relative entropy.
+
+    >>> from pejax.calibrate import calibrate
+    >>> problem = TargetProblem([[1.0, 1.0], [0.0, 1.0]], [6.0, 4.0])
+    >>> solution = calibrate(problem, [1.0, 1.0], Entropy(exact=True))
+    >>> solution.weights.round(3).tolist()
+    [2.0, 4.0]
+    """
 
     @property
     def distance(self) -> Distance:
@@ -263,6 +276,12 @@ class Logit(BoundedMethod):
 
     Raises:
         BadInputError: bounds that exclude 1, the ratio of a weight that does not move.
+
+    >>> from pejax.calibrate import calibrate
+    >>> problem = TargetProblem([[1.0, 1.0]], [3.0])
+    >>> solution = calibrate(problem, [1.0, 1.0], Logit(0.5, 2.0, exact=True))
+    >>> [round(weight, 3) for weight in solution.weights.tolist()]
+    [1.5, 1.5]
     """
 
     @property
@@ -281,6 +300,13 @@ class TruncatedLinear(BoundedMethod):
 
     Raises:
         BadInputError: as in `Logit`.
+
+    The second of these weights would be 2.05:
+
+    >>> from pejax.calibrate import calibrate
+    >>> problem, method = TargetProblem([[1.0, 3.0]], [7.5]), TruncatedLinear(0.5, 2.0, exact=True)
+    >>> calibrate(problem, [1.0, 1.0], method).weights.round(2).tolist()
+    [1.5, 2.0]
     """
 
     @property
@@ -297,6 +323,11 @@ class Raking(Entropy):
     References:
         Deming and Stephan (1940), Annals of Mathematical Statistics 11(4).
         Ireland and Kullback (1968), "Contingency tables with given marginals", Biometrika 55(1).
+
+    >>> from pejax.calibrate import calibrate
+    >>> problem = TargetProblem([[1.0, 1.0], [0.0, 1.0]], [6.0, 4.0])
+    >>> calibrate(problem, [1.0, 1.0], Raking()).weights.round(3).tolist()
+    [2.0, 4.0]
     """
 
     exact: bool = eqx.field(static=True, default=True, kw_only=True, converter=as_switch("exact"))

@@ -50,6 +50,12 @@ class Adam(GradientMethod):
 
     References:
         Kingma and Ba (2015), "Adam: a method for stochastic optimization", ICLR.
+
+    >>> from pejax.calibrate import TargetProblem, calibrate
+    >>> problem = TargetProblem([[1.0, 1.0]], [4.0])
+    >>> solution = calibrate(problem, [1.0, 1.0], Adam(epochs=100, learning_rate=0.05))
+    >>> bool(abs(solution.errors()[0]) < 0.01)
+    True
     """
 
     ridge: float = eqx.field(static=True, default=1e-4, kw_only=True, converter=as_number("ridge"))

@@ -162,6 +162,14 @@ class L0(GradientMethod):
     References:
         Louizos, Welling and Kingma (2018), "Learning sparse neural networks through L0
         regularization", ICLR.
+
+    >>> import jax
+    >>> from pejax.calibrate import calibrate
+    >>> problem = TargetProblem([[1.0, 1.0, 1.0, 1.0]], [8.0])
+    >>> method = L0(budget=2, epochs=20)
+    >>> solution = calibrate(problem, [1.0] * 4, method, key=jax.random.key(0))
+    >>> int((solution.weights > 0).sum())
+    2
     """
 
     budget: int | None = eqx.field(

@@ -11,7 +11,12 @@ from ...core._validate import BadInputError
 
 
 class Loss(eqx.Module):
-    """The importance-weighted mean of a cost of each target's relative error."""
+    """The importance-weighted mean of a cost of each target's relative error.
+
+    >>> from pejax.calibrate import SquaredError
+    >>> isinstance(SquaredError(), Loss)
+    True
+    """
 
     @abc.abstractmethod
     def cost(self, errors: Float[Array, " target"]) -> Float[Array, " target"]:

@@ -99,8 +99,8 @@ class DenseOperator(Operator):
 
     def take(
         self,
-        targets: Int[np.ndarray, " kept"] | None = None,
-        units: Int[np.ndarray, " kept"] | None = None,
+        targets: Int[np.ndarray, " kept_target"] | None = None,
+        units: Int[np.ndarray, " kept_unit"] | None = None,
     ) -> "DenseOperator":
         X = np.asarray(self.by_unit)[: self.n_units]
         X = X if units is None else X[np.asarray(units)]

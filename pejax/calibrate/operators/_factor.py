@@ -57,10 +57,11 @@ class NestedFactor(Factor):
     """
 
     rollup: Rollup
-    scales: tuple[Float[Array, "area column"], ...]
-    spreads: tuple[Float[Array, "area column"], ...]
-    lowers: tuple[Float[Array, "area column column"], ...]
-    borders: tuple[Float[Array, "area column all_columns"], ...]
+    # One a level, each with its own areas and columns.
+    scales: tuple[Float[Array, "_ _"], ...]  # (area, column)
+    spreads: tuple[Float[Array, "_ _"], ...]  # (area, column)
+    lowers: tuple[Float[Array, "_ _ _"], ...]  # (area, column, column)
+    borders: tuple[Float[Array, "_ _ all_columns"], ...]  # (area, column, column of all)
 
     @classmethod
     def of(
@@ -100,7 +101,7 @@ class NestedFactor(Factor):
                 carried = segment_sum(carried + gone, parents, count)
         return self.rollup.of_areas(self._back(sides))
 
-    def _back(self, sides: list[Float[Array, "area column"]]) -> list[Float[Array, "area column"]]:
+    def _back(self, sides: list[Float[Array, "_ _"]]) -> list[Float[Array, "_ _"]]:
         """From the nation to the districts: every level knows what those above it take."""
         top = self.rollup.levels - 1
         above = jnp.zeros((self.rollup.counts[top], self.rollup.n_columns), sides[top].dtype)
@@ -114,9 +115,7 @@ class NestedFactor(Factor):
                 above = above[self.rollup.parents[level - 1]]
         return found
 
-    def _inverse(
-        self, level: int, sides: list[Float[Array, "area column"]]
-    ) -> Float[Array, "area column"]:
+    def _inverse(self, level: int, sides: list[Float[Array, "_ _"]]) -> Float[Array, "area column"]:
         return jax.vmap(_solved)(self.spreads[level], self.lowers[level], sides[level])
 
 

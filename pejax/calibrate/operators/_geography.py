@@ -95,7 +95,7 @@ class GeographyOperator(Operator):
             _check_same("household", len(home), "area", len(places))
             _check_below("household", home, len(table))
             held = _own(own or {}, len(places), table.shape[1])
-            self.cells = Grid.of(table, home, places, held, counts[0])
+            self.cells = Grid.of(ByUnit(places, home, table), held, counts[0])
         fail_if_repeated(*rows)
         self.rollup = Rollup.of(*rows, above, counts, table.shape[1])
 
@@ -137,8 +137,8 @@ class GeographyOperator(Operator):
 
     def take(
         self,
-        targets: Int[np.ndarray, " kept"] | None = None,
-        units: Int[np.ndarray, " kept"] | None = None,
+        targets: Int[np.ndarray, " kept_target"] | None = None,
+        units: Int[np.ndarray, " kept_unit"] | None = None,
     ) -> "GeographyOperator":
         rollup = self.rollup if targets is None else self.rollup.take(targets)
         cells = self.cells if units is None else self.cells.take(np.asarray(units))

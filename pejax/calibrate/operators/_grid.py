@@ -102,20 +102,13 @@ class Grid(Cells):
     n_areas: int = eqx.field(static=True)
 
     @classmethod
-    def of(
-        cls,
-        values: Float[np.ndarray, "household column"],
-        household: Int[np.ndarray, " unit"],
-        area: Int[np.ndarray, " unit"],
-        own: dict[int, Float[np.ndarray, " unit"]],
-        n_areas: int,
-    ) -> "Grid":
-        """Sort the units by region and area, and by household there."""
-        shared = np.array(values)
+    def of(cls, units: ByUnit, own: dict[int, Float[np.ndarray, " unit"]], n_areas: int) -> "Grid":
+        """Sort the units, each a row of a household, by region and area and by household there."""
+        shared = np.array(units.table)
         shared[:, list(own)] = 0
-        regions, unit = _dealt(shared, household, area, n_areas, 1)
-        drawn = np.stack(list(own.values()), axis=1).astype(values.dtype) if own else None
-        held = None if drawn is None else Blocks.of(drawn, area, n_areas)
+        regions, unit = _dealt(units._replace(table=shared), n_areas, 1)
+        drawn = np.stack(list(own.values()), axis=1).astype(shared.dtype) if own else None
+        held = None if drawn is None else Blocks.of(drawn, units.area, n_areas)
         order, place = _orders(unit[0])
         return cls(
             regions=regions[0],
@@ -123,7 +116,7 @@ class Grid(Cells):
             own_columns=jnp.asarray(np.array(list(own), np.int32)),
             order=order,
             place=place,
-            n_units=len(area),
+            n_units=len(units.area),
             n_areas=n_areas,
         )
 
@@ -208,7 +201,7 @@ class Grid(Cells):
 
     def cut(self, n: int) -> Parts:
         found = self.by_unit()
-        regions, unit = _dealt(found.table, found.row, found.area, self.n_areas, n)
+        regions, unit = _dealt(found, self.n_areas, n)
         own: list[Blocks | None] = [None] * n
         if found.own is not None:
             drawn, area = found.own.values(unit.reshape(-1)), found.area[unit]
@@ -233,7 +226,7 @@ class Grid(Cells):
         if units.own is not None:
             drawn = units.own.values(np.arange(len(units.row)))
             own = dict(zip(units.own_columns.tolist(), drawn.T, strict=True))
-        return Grid.of(units.table, units.row, units.area, own, self.n_areas)
+        return Grid.of(units, own, self.n_areas)
 
     def by_unit(self) -> ByUnit:
         households, areas, shift = [], [], 0
@@ -264,39 +257,31 @@ def _orders(
 
 
 def _dealt(
-    values: Float[np.ndarray, "household column"],
-    household: Int[np.ndarray, " unit"],
-    area: Int[np.ndarray, " unit"],
-    n_areas: int,
-    n: int,
+    units: ByUnit, n_areas: int, n: int
 ) -> tuple[list[tuple[_Region, ...]], Int[np.ndarray, "piece slot"]]:
     """The regions of `n` pieces, and the unit in each slot of each piece."""
-    region = _regions(household, area, len(values), n_areas)
-    order = np.lexsort((household, area, region[area]))
-    bounds = np.searchsorted(region[area][order], np.arange(region.max(initial=-1) + 2))
-    pieces, units = [], []
+    region = _regions(units, n_areas)
+    of_unit = region[units.area]
+    order = np.lexsort((units.row, units.area, of_unit))
+    bounds = np.searchsorted(of_unit[order], np.arange(region.max(initial=-1) + 2))
+    pieces, placed = [], []
     for members in np.split(order, bounds[1:-1]):
-        start = sum(unit.shape[1] for unit in units)
+        start = sum(unit.shape[1] for unit in placed)
         if len(members):
-            there = values, household[members], area[members]
-            of_pieces, place = _dealt_region(*there, start, n)
+            of_pieces, place = _dealt_region(units.take(members), start, n)
             pieces.append(of_pieces)
-            units.append(np.where(place == NOBODY, NOBODY, members[place]))
-    unit = np.concatenate(units, axis=1) if units else np.zeros((n, 0), np.int64)
+            placed.append(np.where(place == NOBODY, NOBODY, members[place]))
+    unit = np.concatenate(placed, axis=1) if placed else np.zeros((n, 0), np.int64)
     return [*zip(*pieces, strict=True)] if pieces else [()] * n, unit
 
 
 def _dealt_region(
-    values: Float[np.ndarray, "household column"],
-    household: Int[np.ndarray, " unit"],
-    area: Int[np.ndarray, " unit"],
-    start: int,
-    n: int,
+    units: ByUnit, start: int, n: int
 ) -> tuple[list[_Region], Int[np.ndarray, "piece slot"]]:
     """One region cut by households, its units in order of area and household and in slots from
     `start` on; and the unit in each slot."""
-    households, column = np.unique(household, return_inverse=True)
-    areas, row = np.unique(area, return_inverse=True)
+    households, column = np.unique(units.row, return_inverse=True)
+    areas, row = np.unique(units.area, return_inverse=True)
     lanes = _Lanes.of(len(households), n)
     shape = lanes.each, len(areas), lanes.width
     piece, lane, within = lanes.places(column)
@@ -309,8 +294,8 @@ def _dealt_region(
     unit = np.full((n, n_slots), NOBODY)
     unit[piece, slot] = np.arange(len(cell))
     cells = np.where(unit == NOBODY, np.prod(shape), cell[unit]).astype(np.int32)
-    table = np.zeros((n, *shape[::2], values.shape[1]), values.dtype)
-    table[lanes.places(np.arange(len(households)))] = values[households]
+    table = np.zeros((n, *shape[::2], units.table.shape[1]), units.table.dtype)
+    table[lanes.places(np.arange(len(households)))] = units.table[households]
     place = jnp.asarray(areas.astype(np.int32))
     regions = [
         _Region(
@@ -351,16 +336,12 @@ def _ranks(piece: Int[np.ndarray, " unit"], n: int) -> tuple[Int[np.ndarray, " u
     return rank, int(counts.max())
 
 
-def _regions(
-    household: Int[np.ndarray, " unit"],
-    area: Int[np.ndarray, " unit"],
-    n_households: int,
-    n_areas: int,
-) -> Int[np.ndarray, " area"]:
+def _regions(units: ByUnit, n_areas: int) -> Int[np.ndarray, " area"]:
     """The region of each area: areas with a household in common are in the same one."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    n = n_areas + n_households
-    links = coo_array((np.ones(len(area), bool), (area, n_areas + household)), shape=(n, n))
+    n = n_areas + len(units.table)
+    ends = units.area, n_areas + units.row
+    links = coo_array((np.ones(len(units.row), bool), ends), shape=(n, n))
     return connected_components(links, directed=False)[1][:n_areas]

@@ -29,6 +29,12 @@ class Operator(eqx.Module):
     Entries keep their `dtype`. A product is taken in the wider of it and the vector's dtype, so
     float32 weights with float32 data take half the memory and time; long sums end in float64
     where JAX has it switched on, and are right to 1e-6 at any length where it has not.
+
+    >>> import jax.numpy as jnp
+    >>> from pejax.calibrate import DenseOperator
+    >>> operator = DenseOperator([[1.0, 2.0]])
+    >>> isinstance(operator, Operator), operator.mv(jnp.array([10.0, 1.0])).tolist()
+    (True, [12.0])
     """
 
     @one_line

@@ -42,8 +42,8 @@ class PaddedOperator(Operator):
 
     def take(
         self,
-        targets: Int[np.ndarray, " kept"] | None = None,
-        units: Int[np.ndarray, " kept"] | None = None,
+        targets: Int[np.ndarray, " kept_target"] | None = None,
+        units: Int[np.ndarray, " kept_unit"] | None = None,
     ) -> Operator:
         if units is None:
             return PaddedOperator(self.inner.take(targets), self.extra)

@@ -9,10 +9,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float, Int
 
-from ...core._validate import BadInputError
+from ...core._mesh import as_mesh, axes_of, devices_on
 from ._accumulate import target_dtype
 from ._factor import Factor
 from ._operator import Operator
@@ -37,6 +37,7 @@ class ShardedOperator(Operator):
         BadInputError: an operator that cannot be cut, or an axis that the mesh has not.
 
     >>> mesh = jax.make_mesh((jax.device_count(),), ("unit",))
+    >>> from pejax.calibrate import DenseOperator
     >>> operator = ShardedOperator(DenseOperator([[1.0, 1.0, 1.0], [0.0, 2.0, 5.0]]), mesh)
     >>> operator.mv(jnp.array([1.0, 2.0, 3.0]))
     Array([ 6., 19.], dtype=float32)
@@ -49,11 +50,8 @@ class ShardedOperator(Operator):
     axes: tuple[str, ...] = eqx.field(static=True)
 
     def __init__(self, operator: Operator, mesh: Mesh, axis: str | None = None):
-        if axis is not None and axis not in mesh.axis_names:
-            raise BadInputError(f"the mesh has no axis {axis!r}, only {mesh.axis_names}.")
-        self.axes = mesh.axis_names if axis is None else (axis,)
-        automatic = (AxisType.Auto,) * len(mesh.axis_names)
-        self.mesh = Mesh(mesh.devices, mesh.axis_names, axis_types=automatic)
+        self.mesh = as_mesh(mesh)
+        self.axes = axes_of(self.mesh, axis)
         self.n_units = operator.shape[1]
         parts = operator.cut(self.devices)
         slots = parts.slots()
@@ -65,7 +63,7 @@ class ShardedOperator(Operator):
     @property
     def devices(self) -> int:
         """The number of pieces."""
-        return math.prod(self.mesh.shape[name] for name in self.axes)
+        return devices_on(self.mesh, self.axes)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -113,8 +111,8 @@ class ShardedOperator(Operator):
 
     def take(
         self,
-        targets: Int[np.ndarray, " kept"] | None = None,
-        units: Int[np.ndarray, " kept"] | None = None,
+        targets: Int[np.ndarray, " kept_target"] | None = None,
+        units: Int[np.ndarray, " kept_unit"] | None = None,
     ) -> "ShardedOperator":
         axis = None if self.axes == self.mesh.axis_names else next(iter(self.axes))
         return ShardedOperator(self.whole().take(targets, units), self.mesh, axis)

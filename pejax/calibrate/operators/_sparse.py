@@ -184,8 +184,8 @@ class SparseOperator(Operator):
 
     def take(
         self,
-        targets: Int[np.ndarray, " kept"] | None = None,
-        units: Int[np.ndarray, " kept"] | None = None,
+        targets: Int[np.ndarray, " kept_target"] | None = None,
+        units: Int[np.ndarray, " kept_unit"] | None = None,
     ) -> "SparseOperator":
         csr = self.to_scipy()
         csr = csr if targets is None else csr[np.asarray(targets)]

@@ -66,6 +66,13 @@ def build_problem(
 
     Raises:
         BadInputError: a broken target table, lengths that disagree, or no target left.
+
+    >>> import pandas as pd
+    >>> from pejax.testing import toy_population
+    >>> row = {"name": "all", "variable": "household_count", "statistic": "count",
+    ...        "entity": "household", "geo_level": "nation", "geo_id": "US", "value": 9.0}
+    >>> build_problem(pd.DataFrame([row]), {}, toy_population()).names
+    ('all',)
     """
     wanted = targets_of(check_targets(targets))
     source = Source(outputs, population)

@@ -1,7 +1,7 @@
 """A calibration problem: an estimate matrix, the totals it should meet, and what was set aside."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple, TypeAlias
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 import equinox as eqx
 import jax
@@ -12,7 +12,6 @@ from jaxtyping import Array, Float, Int
 from ...core._arguments import (
     as_array,
     as_column,
-    as_instance,
     as_labels,
     as_number,
     as_numbers,
@@ -20,8 +19,7 @@ from ...core._arguments import (
 )
 from ...core._one_line import listed, one_line
 from ...core._validate import BadInputError, UnknownNameError, unknown
-from ...core.files._modules import from_arrays, to_arrays
-from ...core.files._npz import Arrays, Stored
+from ...core.files._modules import StoredFields
 from .._diagnostics import relative_error
 from ..operators._accumulate import target_dtype
 from ..operators._dense import DenseOperator
@@ -49,10 +47,7 @@ def as_operator(matrix: Any) -> Operator:
     return DenseOperator(matrix.to_numpy() if hasattr(matrix, "to_numpy") else matrix)
 
 
-_FORMAT, _VERSION = "pejax-problem", 1
-
-
-class TargetProblem(eqx.Module, Stored):
+class TargetProblem(eqx.Module, StoredFields):
     r"""Targets :math:`y` that weights :math:`w` should meet: :math:`A w \approx y`.
 
     Building one is the host edge: broken input raises, and a target that no weights can meet, or
@@ -91,6 +86,8 @@ class TargetProblem(eqx.Module, Stored):
     >>> problem.names, problem.refused
     (('all', 'rent'), (Refusal(name='none', value=3.0, reason='no unit contributes to it'),))
     """
+
+    _format: ClassVar = ("pejax-problem", 1)
 
     operator: Operator
     values: TargetVector
@@ -187,20 +184,6 @@ class TargetProblem(eqx.Module, Stored):
     def n_units(self) -> int:
         """The number of units the weights are for."""
         return self.operator.shape[1]
-
-    def to_arrays(self) -> Arrays:
-        """Everything as arrays by name, without pickles."""
-        return to_arrays(self, _FORMAT, _VERSION)
-
-    @classmethod
-    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> "TargetProblem":
-        """The problem that `to_arrays` took apart.
-
-        Raises:
-            BadInputError: not such arrays, of another version, or altered since.
-        """
-        as_instance(arrays, Mapping, "arrays", "Give what to_arrays returned.")
-        return as_instance(from_arrays(arrays, _FORMAT, _VERSION), cls, "the file", "Save again.")
 
     def with_values(self, values: Float[Array, " target"]) -> "TargetProblem":
         """The same problem with other targets and the same scale; traceable, unchecked."""
@@ -355,7 +338,11 @@ def _numbers(
 
 
 class Goals(NamedTuple):
-    """What compiled code needs of a problem: no names, so that a renamed one is not recompiled."""
+    """What compiled code needs of a problem: no names, so that a renamed one is not recompiled.
+
+    >>> goals_of(TargetProblem([[1.0, 1.0]], [4.0])).values.tolist()
+    [4.0]
+    """
 
     operator: Operator
     values: Float[Array, " target"]

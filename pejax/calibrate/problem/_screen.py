@@ -20,7 +20,12 @@ Extent: TypeAlias = tuple[Float[np.ndarray, " target"], Float[np.ndarray, " targ
 
 
 class Refusal(NamedTuple):
-    """A target that was set aside, and why. `pandas.DataFrame(problem.refused)` is the table."""
+    """A target that was set aside, and why. `pandas.DataFrame(problem.refused)` is the table.
+
+    >>> from pejax.calibrate import TargetProblem
+    >>> TargetProblem([[1.0], [0.0]], [1.0, 2.0]).refused[0].reason
+    'no unit contributes to it'
+    """
 
     name: str
     value: float

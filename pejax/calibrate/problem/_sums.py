@@ -26,7 +26,11 @@ _ROUNDING = 1e-12
 
 
 class Adjustment(NamedTuple):
-    """A target whose value was changed, and why: `pandas.DataFrame(problem.adjusted)`."""
+    """A target whose value was changed, and why: `pandas.DataFrame(problem.adjusted)`.
+
+    >>> Adjustment("snap, Ohio", 10.0, 9.0, "the states exceed the nation").used
+    9.0
+    """
 
     name: str
     value: float

@@ -91,6 +91,15 @@ def load_targets(
         UnknownNameError: a column that the schema does not have, or a name in `only` that the
             table does not have, with the nearest matches.
         MissingExtraError: no path was given and policyengine-us is not installed.
+
+    >>> import tempfile
+    >>> import pandas as pd
+    >>> row = {"name": "all", "variable": "household_count", "statistic": "count",
+    ...        "entity": "household", "geo_level": "nation", "geo_id": "US", "value": 9.0}
+    >>> path = f"{tempfile.mkdtemp()}/targets.csv"
+    >>> pd.DataFrame([row]).to_csv(path, index=False)
+    >>> load_targets(path)["value"].tolist()
+    [9.0]
     """
     import pandas as pd
 

@@ -39,6 +39,10 @@ class Selection(Method):
     Raises:
         BadInputError: a budget below 1, above the number of records with weight, or below that of
             the targets of an exact solver; no key.
+
+    >>> from pejax.calibrate import Largest
+    >>> isinstance(Largest(100), Selection), Largest(100).chooses
+    (True, True)
     """
 
     budget: int = eqx.field(static=True, converter=as_whole("budget"))
@@ -121,6 +125,13 @@ class Cube(Selection):
         Deville and Tillé (2004), "Efficient balanced sampling: the cube method", Biometrika 91(4).
         Deville and Tillé (2005), "Variance approximation under balanced sampling", Journal of
         Statistical Planning and Inference 128(2).
+
+    >>> import jax
+    >>> from pejax.calibrate import TargetProblem, calibrate
+    >>> problem = TargetProblem([[1.0, 1.0, 1.0, 1.0]], [6.0])
+    >>> solution = calibrate(problem, [1.0, 2.0, 2.0, 1.0], Cube(2), key=jax.random.key(0))
+    >>> int((solution.weights > 0).sum())
+    2
     """
 
     leverage: float = eqx.field(
@@ -191,6 +202,13 @@ class PPS(Selection):
 
     Raises:
         BadInputError: as in `Cube`; another design.
+
+    >>> import jax
+    >>> from pejax.calibrate import TargetProblem, calibrate
+    >>> problem = TargetProblem([[1.0, 1.0, 1.0]], [6.0])
+    >>> solution = calibrate(problem, [1.0, 2.0, 3.0], PPS(2), key=jax.random.key(0))
+    >>> int((solution.weights > 0).sum())
+    2
     """
 
     leverage: float = eqx.field(
@@ -216,7 +234,15 @@ class PPS(Selection):
 
 
 class Random(Selection):
-    """A simple random sample: every record with weight as likely as any other."""
+    """A simple random sample: every record with weight as likely as any other.
+
+    >>> import jax
+    >>> from pejax.calibrate import TargetProblem, calibrate
+    >>> problem = TargetProblem([[1.0, 1.0, 1.0]], [6.0])
+    >>> solution = calibrate(problem, [1.0, 2.0, 3.0], Random(2), key=jax.random.key(0))
+    >>> int((solution.weights > 0).sum())
+    2
+    """
 
     def sample(
         self, problem: TargetProblem, weights: Float[np.ndarray, " unit"], how: Run
@@ -225,7 +251,15 @@ class Random(Selection):
 
 
 class Largest(Selection):
-    """The records of the largest calibrated weights."""
+    """The records of the largest calibrated weights.
+
+    >>> import jax
+    >>> from pejax.calibrate import TargetProblem, calibrate
+    >>> problem = TargetProblem([[1.0, 1.0, 1.0]], [6.0])
+    >>> solution = calibrate(problem, [1.0, 2.0, 3.0], Largest(2), key=jax.random.key(0))
+    >>> np.flatnonzero(solution.weights).tolist()
+    [1, 2]
+    """
 
     def sample(
         self, problem: TargetProblem, weights: Float[np.ndarray, " unit"], how: Run

@@ -8,7 +8,6 @@ import shutil
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -80,22 +79,31 @@ def atomic_folder(path: str | os.PathLike) -> Iterator[Path]:
 
 
 def write_text(path: str | os.PathLike, text: str) -> Path:
-    """Write a text file in one step."""
+    """Write a text file in one step.
+
+    >>> import tempfile
+    >>> write_text(f"{tempfile.mkdtemp()}/a.txt", "done").read_text()
+    'done'
+    """
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return Path(path)
 
 
-def write_json(path: str | os.PathLike, payload: Any) -> Path:
+def write_json(path: str | os.PathLike, payload: object) -> Path:
     """Write JSON in one step.
 
     Arrays become lists, NaN and infinities `null` (JSON has neither), and what JSON cannot say
     becomes its `str`.
+
+    >>> import tempfile
+    >>> write_json(f"{tempfile.mkdtemp()}/a.json", {"x": float("nan")}).read_text().split()
+    ['{', '"x":', 'null', '}']
     """
     return write_text(path, json.dumps(plain(payload), indent=2, allow_nan=False) + "\n")
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> object:
     """The same value in JSON's own types.
 
     >>> plain({"a": np.arange(2), 3: float("nan"), "path": Path("x")})

@@ -5,7 +5,7 @@ import json
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,7 +25,7 @@ class Kind(NamedTuple):
     room: str
     name: str
 
-    def read(self, arrays: Mapping[str, np.ndarray]) -> Any:
+    def read(self, arrays: Mapping[str, np.ndarray]) -> object:
         """The thing in the arrays."""
         return getattr(importlib.import_module(self.room), self.name).from_arrays(arrays)
 

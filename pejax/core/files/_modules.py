@@ -8,20 +8,57 @@ import dataclasses
 import enum
 import importlib
 import json
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar, Protocol, TypeAlias, TypedDict, TypeVar, cast, runtime_checkable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._arguments import as_instance
 from .._validate import BadInputError
-from ._npz import Arrays, digest_of
+from ._npz import Arrays, Stored, digest_of
 
+Told = TypedDict(
+    "Told",
+    {
+        "float": str,
+        "array": str,
+        "device": bool,
+        "enum": str,
+        "name": str,
+        "class": str,
+        "kept": "Node",
+        "fields": "dict[str, Node]",
+        "tuple": "list[Node]",
+        "list": "list[Node]",
+        "dict": "dict[str, Node]",
+    },
+)
+"""What a header says of a value: the keys of its kind, of which the first names the kind."""
+
+Node: TypeAlias = "bool | int | str | Told | None"
+
+
+@runtime_checkable
+class Kept(Protocol):
+    """A class that says itself what a file keeps of it."""
+
+    def kept(self) -> object:
+        """What to keep."""
+        ...
+
+    @classmethod
+    def of_kept(cls, kept: object) -> object:
+        """The value of which that was kept."""
+        ...
+
+
+_Own = TypeVar("_Own", bound="StoredFields")
 _HEADER, _PACKAGE = "header", "pejax."
 
 
-def to_arrays(value: Any, format: str, version: int) -> Arrays:
+def to_arrays(value: object, format: str, version: int) -> Arrays:
     """A value of our own classes, taken apart.
 
     Args:
@@ -43,7 +80,7 @@ def to_arrays(value: Any, format: str, version: int) -> Arrays:
     return {_HEADER: np.array(json.dumps(header)), **arrays}
 
 
-def from_arrays(arrays: Mapping[str, np.ndarray], format: str, version: int) -> Any:
+def from_arrays(arrays: Mapping[str, np.ndarray], format: str, version: int) -> object:
     """The value that `to_arrays` took apart.
 
     Raises:
@@ -66,10 +103,29 @@ def from_arrays(arrays: Mapping[str, np.ndarray], format: str, version: int) -> 
             "The arrays differ from what was saved (their digest does not match). Copy the file"
             " again from where it is whole."
         )
-    return _together(header["value"], held)
+    return _together(cast("Node", header["value"]), held)
 
 
-def _header(text: str) -> dict[str, Any]:
+class StoredFields(Stored):
+    """What is kept field by field, in one version of a format."""
+
+    _format: ClassVar[tuple[str, int]]
+
+    def to_arrays(self) -> Arrays:
+        return to_arrays(self, *self._format)
+
+    @classmethod
+    def from_arrays(cls: type[_Own], arrays: Mapping[str, np.ndarray]) -> _Own:
+        """The value that `to_arrays` took apart.
+
+        Raises:
+            BadInputError: not such arrays, of another version, or altered since.
+        """
+        as_instance(arrays, Mapping, "arrays", "Give what to_arrays returned.")
+        return as_instance(from_arrays(arrays, *cls._format), cls, "the file", "Save again.")
+
+
+def _header(text: str) -> dict[str, object]:
     try:
         found = json.loads(text)
     except json.JSONDecodeError:
@@ -77,14 +133,14 @@ def _header(text: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _digest(header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
+def _digest(header: Mapping[str, object], arrays: Mapping[str, np.ndarray]) -> str:
     return digest_of(json.dumps(header, sort_keys=True), arrays)
 
 
 # ---- apart
 
 
-def _apart(value: Any, arrays: Arrays, where: str) -> Any:
+def _apart(value: object, arrays: Arrays, where: str) -> object:
     if type(value) in _AS_THEY_ARE:
         return value
     for is_such, apart in _WAYS:
@@ -96,11 +152,11 @@ def _apart(value: Any, arrays: Arrays, where: str) -> Any:
 _AS_THEY_ARE = (type(None), bool, int, str)
 
 
-def _float(value: float, arrays: Arrays, where: str) -> dict[str, Any]:
+def _float(value: float, arrays: Arrays, where: str) -> dict[str, object]:
     return {"float": value.hex()}
 
 
-def _array(value: Any, arrays: Arrays, where: str) -> dict[str, Any]:
+def _array(value: object, arrays: Arrays, where: str) -> dict[str, object]:
     host = np.asarray(value)
     if host.dtype.hasobject:
         raise BadInputError(f"{where or 'the value'} holds Python objects, which no file keeps.")
@@ -109,35 +165,37 @@ def _array(value: Any, arrays: Arrays, where: str) -> dict[str, Any]:
     return {"array": name, "device": isinstance(value, jax.Array)}
 
 
-def _member(value: enum.Enum, arrays: Arrays, where: str) -> dict[str, Any]:
+def _member(value: enum.Enum, arrays: Arrays, where: str) -> dict[str, object]:
     return {"enum": _named(type(value), where), "name": value.name}
 
 
-def _by_itself(value: Any, arrays: Arrays, where: str) -> dict[str, Any]:
+def _by_itself(value: Kept, arrays: Arrays, where: str) -> dict[str, object]:
     return {"class": _named(type(value), where), "kept": _apart(value.kept(), arrays, where)}
 
 
-def _record(value: Any, arrays: Arrays, where: str) -> dict[str, Any]:
-    names = getattr(value, "_fields", None) or [f.name for f in dataclasses.fields(value)]
+def _record(value: object, arrays: Arrays, where: str) -> dict[str, object]:
+    names = getattr(value, "_fields", ())
+    if dataclasses.is_dataclass(value):
+        names = [field.name for field in dataclasses.fields(value)]
     inner = {n: _apart(getattr(value, n), arrays, f"{where}.{n}".lstrip(".")) for n in names}
     return {"class": _named(type(value), where), "fields": inner}
 
 
-def _items(value: tuple | list, arrays: Arrays, where: str) -> dict[str, Any]:
+def _items(value: tuple | list, arrays: Arrays, where: str) -> dict[str, object]:
     items = [_apart(item, arrays, f"{where}[{k}]") for k, item in enumerate(value)]
     return {type(value).__name__: items}
 
 
-def _mapping(value: dict, arrays: Arrays, where: str) -> dict[str, Any]:
+def _mapping(value: dict, arrays: Arrays, where: str) -> dict[str, object]:
     return {"dict": {k: _apart(v, arrays, f"{where}[{k!r}]") for k, v in value.items()}}
 
 
-def _is_record(value: Any) -> bool:
+def _is_record(value: object) -> bool:
     is_type = isinstance(value, type)
     return not is_type and (hasattr(value, "_fields") or dataclasses.is_dataclass(value))
 
 
-_WAYS: tuple[tuple[Callable[[Any], bool], Callable[[Any, Arrays, str], Any]], ...] = (
+_WAYS: tuple[tuple[Callable[[object], bool], Callable[..., dict[str, object]]], ...] = (
     (lambda v: type(v) is float, _float),
     (lambda v: isinstance(v, jax.Array | np.ndarray | np.generic), _array),
     (lambda v: isinstance(v, enum.Enum), _member),
@@ -158,27 +216,27 @@ def _named(kind: type, where: str) -> str:
 # ---- together
 
 
-def _together(told: Any, arrays: Mapping[str, np.ndarray]) -> Any:
+def _together(told: Node, arrays: Mapping[str, np.ndarray]) -> object:
     if not isinstance(told, dict):
         return told
     kind = next(iter(told))
     return _BACK[kind](told, arrays)
 
 
-def _on_device(told: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Any:
+def _on_device(told: Told, arrays: Mapping[str, np.ndarray]) -> np.ndarray | jax.Array:
     host = arrays[told["array"]]
     found = jnp.asarray(host) if told["device"] else host
     return found if found.dtype == host.dtype else host  # 64 bits are kept where JAX has 32
 
 
-def _listed(told: Any, arrays: Mapping[str, np.ndarray]) -> list[Any]:
+def _listed(told: Sequence[Node], arrays: Mapping[str, np.ndarray]) -> list[object]:
     return [_together(item, arrays) for item in told]
 
 
-def _filled(told: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Any:
+def _filled(told: Told, arrays: Mapping[str, np.ndarray]) -> object:
     kind = _class(told["class"])
     if "kept" in told:
-        return kind.of_kept(_together(told["kept"], arrays))
+        return cast("type[Kept]", kind).of_kept(_together(told["kept"], arrays))
     fields = {name: _together(inner, arrays) for name, inner in told["fields"].items()}
     if issubclass(kind, tuple):
         return kind(**fields)
@@ -188,10 +246,10 @@ def _filled(told: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Any:
     return value
 
 
-_BACK: dict[str, Callable[[Any, Mapping[str, np.ndarray]], Any]] = {
+_BACK: dict[str, Callable[[Told, Mapping[str, np.ndarray]], object]] = {
     "float": lambda told, arrays: float.fromhex(told["float"]),
     "array": _on_device,
-    "enum": lambda told, arrays: _class(told["enum"])[told["name"]],
+    "enum": lambda told, arrays: getattr(_class(told["enum"]), told["name"]),
     "class": _filled,
     "tuple": lambda told, arrays: tuple(_listed(told["tuple"], arrays)),
     "list": lambda told, arrays: _listed(told["list"], arrays),
@@ -200,25 +258,25 @@ _BACK: dict[str, Callable[[Any, Mapping[str, np.ndarray]], Any]] = {
 """How they come together again, by the first key of what the header says."""
 
 
-def _class(named: str) -> Any:
+def _class(named: str) -> type:
     """A class of this package that holds fields, by its name."""
     module, _, name = named.partition(":")
     if not module.startswith(_PACKAGE):
         raise BadInputError(f"The file names {named}, which is none of pejax's.")
     try:
-        kind: Any = importlib.import_module(module)
+        kind: object = importlib.import_module(module)
         for part in name.split("."):
             kind = getattr(kind, part)
     except (ImportError, AttributeError) as problem:
         raise BadInputError(
             f"The file names {named}, which this pejax does not have. Use the one that saved it."
         ) from problem
-    is_record = isinstance(kind, type) and (
-        dataclasses.is_dataclass(kind)
-        or issubclass(kind, enum.Enum)
-        or hasattr(kind, "_fields")
-        or hasattr(kind, "of_kept")
-    )
-    if not is_record:
+    if not isinstance(kind, type) or not _holds_fields(kind):
         raise BadInputError(f"The file names {named}, which holds no fields.")
     return kind
+
+
+def _holds_fields(kind: type) -> bool:
+    marks = ("_fields", "of_kept")
+    is_known = dataclasses.is_dataclass(kind) or issubclass(kind, enum.Enum)
+    return is_known or any(hasattr(kind, mark) for mark in marks)

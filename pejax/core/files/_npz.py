@@ -1,18 +1,18 @@
 """Named arrays as `.npz` files, written whole or not at all, and never with pickle."""
 
-import hashlib
 import os
 import re
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import jax.numpy as jnp
 import numpy as np
 from numpy.lib import format as npy
 
 from .._arguments import as_path
+from .._digest import Part, digest
 from .._validate import BadInputError
 from ._files import atomic_path
 
@@ -20,7 +20,7 @@ Arrays = dict[str, np.ndarray]
 _Kept = TypeVar("_Kept", bound="Stored")
 
 
-def save_arrays(arrays: Mapping[str, Any], path: str | os.PathLike[str]) -> Path:
+def save_arrays(arrays: Mapping[str, object], path: str | os.PathLike[str]) -> Path:
     """Write named arrays in one step; objects are refused."""
     path = as_path(path, "path")
     host = dict(_bits(name, np.asarray(values)) for name, values in arrays.items())
@@ -58,7 +58,7 @@ def load_arrays(path: str | os.PathLike[str]) -> Arrays:
 _TYPED = re.compile(r"(.*)::((?:b?float|u?int)[0-9a-z_]+)", re.DOTALL)
 
 
-def _bits(name: Any, values: np.ndarray) -> tuple[Any, np.ndarray]:
+def _bits(name: str, values: np.ndarray) -> tuple[str, np.ndarray]:
     """Numbers of a type that the format cannot tell, such as bfloat16, as bits with its name."""
     if isinstance(name, str) and _TYPED.fullmatch(name):
         raise BadInputError(f"An array is called {name!r}, as if it had a type. Rename it.")
@@ -73,7 +73,7 @@ def _of_bits(name: str, values: np.ndarray) -> tuple[str, np.ndarray]:
     return (typed[1], values.view(jnp.dtype(typed[2]))) if typed else (name, values)
 
 
-def digest_of(text: str | bytes, arrays: Mapping[str, Any]) -> str:
+def digest_of(text: str | bytes, arrays: Mapping[str, object]) -> str:
     """A digest of a text and of named arrays: their names, types, shapes and every byte.
 
     Files that carry one are refused where their content was changed since.
@@ -81,12 +81,11 @@ def digest_of(text: str | bytes, arrays: Mapping[str, Any]) -> str:
     >>> digest_of("", {"a": np.arange(2)}) == digest_of("", {"a": np.arange(2.0)})
     False
     """
-    digest = hashlib.sha256(text.encode() if isinstance(text, str) else text)
+    parts: list[Part] = [text]
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
-        digest.update(f"{name}:{array.dtype.str}:{array.shape}".encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()
+        parts += [f"{name}:{array.dtype.str}:{array.shape}", array]
+    return digest(*parts)
 
 
 class Stored:

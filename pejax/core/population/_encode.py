@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Set
-from typing import Any
+from typing import TYPE_CHECKING, TypeGuard
 
 import jax
 import jax.numpy as jnp
@@ -12,10 +12,13 @@ from .._arguments import shown
 from .._types import HostColumn
 from .._validate import BadInputError
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 _INT32 = np.iinfo(np.int32)
 
 
-def encode(values: Any, where: str) -> tuple[HostColumn, tuple[str, ...] | None]:
+def encode(values: object, where: str) -> tuple[HostColumn, tuple[str, ...] | None]:
     """One column as a plain array, with the vocabulary when it held strings.
 
     Args:
@@ -59,13 +62,13 @@ def decode(codes: HostColumn, vocabulary: tuple[str, ...]) -> np.ndarray:
     return np.asarray(vocabulary, dtype=object)[np.asarray(codes)]
 
 
-def _is_column(values: Any) -> bool:
+def _is_column(values: object) -> TypeGuard["pd.Series"]:
     """Whether a value is a column of pandas or an array that is like one; not one of tuples."""
     alike = hasattr(values, "dtype") and hasattr(values, "__len__")
     return alike and getattr(values, "ndim", 1) == 1 and not hasattr(values, "levels")
 
 
-def _as_row(values: Any, where: str) -> np.ndarray:
+def _as_row(values: object, where: str) -> np.ndarray:
     """A sequence as an array; texts as objects."""
     if (
         isinstance(values, str | bytes | Mapping | Set)
@@ -98,11 +101,11 @@ def _fail_if_too_large(values: np.ndarray, where: str) -> None:
         )
 
 
-def _numpy_float(values: Any) -> np.dtype:
+def _numpy_float(values: "np.ndarray | pd.Series") -> np.dtype:
     return values.dtype if isinstance(values.dtype, np.dtype) else np.dtype(np.float64)
 
 
-def fail_if_no_columns(wanted: Any) -> None:
+def fail_if_no_columns(wanted: object) -> None:
     """What is wanted are columns by entity and name."""
     inner = list(wanted.items()) if isinstance(wanted, Mapping) else [(None, wanted)]
     for entity, new in inner:
@@ -126,10 +129,11 @@ def fail_if_no_numbers(values: jax.Array, where: str) -> None:
         raise BadInputError(f"{where} holds {values.dtype}. Give numbers or booleans.")
 
 
-def _missing(values: Any) -> np.ndarray:
+def _missing(values: "np.ndarray | pd.Series") -> np.ndarray:
     """Where a pandas or numpy column has no value (None, NaN, NA)."""
-    if hasattr(values, "isna"):
-        return np.asarray(values.isna())
+    isna = getattr(values, "isna", None)
+    if isna is not None:
+        return np.asarray(isna())
     if values.dtype.kind == "f":
         return np.isnan(values)
     if values.dtype.kind == "O":
@@ -137,11 +141,11 @@ def _missing(values: Any) -> np.ndarray:
     return np.zeros(len(values), dtype=bool)
 
 
-def _is_nan(value: Any) -> bool:
+def _is_nan(value: object) -> bool:
     return isinstance(value, float) and math.isnan(value)
 
 
-def _fail_if_missing(values: Any, where: str) -> None:
+def _fail_if_missing(values: "np.ndarray | pd.Series", where: str) -> None:
     missing = _missing(values)
     if missing.any():
         raise BadInputError(
@@ -173,11 +177,12 @@ def _encode_objects(values: np.ndarray, where: str) -> tuple[HostColumn, tuple[s
 
 
 def _encode_numbers(
-    held: list[Any], kind: str, where: str
+    held: list[object], kind: str, where: str
 ) -> tuple[HostColumn, tuple[str, ...] | None]:
     """Python's numbers, of which whole ones may be larger than any of numpy's."""
-    if kind == "number" and all(isinstance(value, int | np.integer) for value in held):
-        return _int32(np.array([int(value) for value in held], object), where), None
+    whole = [int(value) for value in held if isinstance(value, int | np.integer)]
+    if kind == "number" and len(whole) == len(held):
+        return _int32(np.array(whole, object), where), None
     plain = np.array(held)
     if plain.dtype.kind == "O":
         raise _not_understood(where, "object")
@@ -202,7 +207,7 @@ def _not_understood(where: str, kind: str) -> BadInputError:
     )
 
 
-def _kind(value: Any) -> str:
+def _kind(value: object) -> str:
     if isinstance(value, str):
         return "string"
     if isinstance(value, bool | np.bool_):

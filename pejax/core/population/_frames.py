@@ -1,7 +1,7 @@
 """Anybody's pandas tables to `Tables` and back. pandas is imported only to write."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from ._tables import Tables
 
 if TYPE_CHECKING:
     import pandas as pd
+    from pandas.api.extensions import ExtensionDtype
 
 
 def tables_from_frames(
@@ -49,7 +50,7 @@ def frames_from_tables(tables: Tables) -> dict[str, "pd.DataFrame"]:
 
     frames = {}
     for entity in tables.entities:
-        held: dict[str, Any] = {f"{entity}_id": tables.ids[entity]}
+        held: dict[str, object] = {f"{entity}_id": tables.ids[entity]}
         if entity == tables.person:
             held |= {f"{g}_id": tables.ids[g][link] for g, link in tables.links.items()}
         if entity == tables.household:
@@ -61,14 +62,14 @@ def frames_from_tables(tables: Tables) -> dict[str, "pd.DataFrame"]:
     return frames
 
 
-def _groups(frames: Mapping[str, Any], person: str, household: str) -> tuple[str, ...]:
+def _groups(frames: Mapping[str, "pd.DataFrame"], person: str, household: str) -> tuple[str, ...]:
     """The household, then every other table and every `<group>_id` column of the persons."""
     linked = [c[:-3] for c in frames[person].columns if c.endswith("_id") and c != f"{person}_id"]
     named = dict.fromkeys([household, *(e for e in frames if e != person), *linked])
     return tuple(named)
 
 
-def _fail_if_no_person_table(frames: Mapping[str, Any], person: str) -> None:
+def _fail_if_no_person_table(frames: Mapping[str, "pd.DataFrame"], person: str) -> None:
     if not isinstance(frames, Mapping):
         raise BadInputError(
             f"frames is {shown(frames)}. Give tables by entity, {{'person': ..., 'household': ...}}"
@@ -77,13 +78,13 @@ def _fail_if_no_person_table(frames: Mapping[str, Any], person: str) -> None:
         raise unknown("table", person, frames)
 
 
-def _fail_if_no_names(weights: Any, person: Any, household: Any) -> None:
+def _fail_if_no_names(weights: object, person: object, household: object) -> None:
     for label, name in {"weights": weights, "person": person, "household": household}.items():
         if not isinstance(name, str) and not (label == "weights" and name is None):
             raise BadInputError(f"{label} is {shown(name)}. Give a name, as a text.")
 
 
-def _fail_if_columns_repeat(frames: Mapping[str, Any]) -> None:
+def _fail_if_columns_repeat(frames: Mapping[str, "pd.DataFrame"]) -> None:
     for entity, frame in frames.items():
         if not isinstance(entity, str):
             raise BadInputError(
@@ -98,7 +99,7 @@ def _fail_if_columns_repeat(frames: Mapping[str, Any]) -> None:
                 )
 
 
-def _id_column(frame: Any, column: str, entity: str) -> Any:
+def _id_column(frame: "pd.DataFrame", column: str, entity: str) -> "pd.Series":
     if column in frame.columns:
         return frame[column]
     near = suggest(column, [str(name) for name in frame.columns])
@@ -108,7 +109,7 @@ def _id_column(frame: Any, column: str, entity: str) -> Any:
     )
 
 
-def _as_ids(series: Any, where: str) -> HostIndex:
+def _as_ids(series: "pd.Series", where: str) -> HostIndex:
     """Ids as whole numbers of 32 bits; floats that pandas made of integers are accepted."""
     values, vocabulary = encode(series, where)
     if vocabulary is not None:
@@ -126,7 +127,7 @@ def _as_ids(series: Any, where: str) -> HostIndex:
     return encode(values.astype(np.int64), where)[0]
 
 
-def _fail_if_rounded(values: HostColumn, dtype: Any, where: str) -> None:
+def _fail_if_rounded(values: HostColumn, dtype: "np.dtype | ExtensionDtype", where: str) -> None:
     """Refuse ids so large that floats of this type round them to one another."""
     plain = getattr(dtype, "numpy_dtype", dtype)
     limit = 2.0 ** (np.finfo(plain if plain.kind == "f" else np.float64).nmant + 1)
@@ -139,19 +140,19 @@ def _fail_if_rounded(values: HostColumn, dtype: Any, where: str) -> None:
         )
 
 
-def _ids(frame: Any, entity: str) -> HostIndex:
+def _ids(frame: "pd.DataFrame", entity: str) -> HostIndex:
     column = f"{entity}_id"
     return _as_ids(_id_column(frame, column, entity), f"{entity} column {column!r}")
 
 
-def _first_seen(persons: Any, group: str, person: str) -> HostIndex:
+def _first_seen(persons: "pd.DataFrame", group: str, person: str) -> HostIndex:
     """The ids of a group that has no table of its own, in the order in which persons name them."""
     values = _link_ids(persons, group, person)
     _, first = np.unique(values, return_index=True)
     return values[np.sort(first)]
 
 
-def _link_ids(persons: Any, group: str, person: str) -> HostIndex:
+def _link_ids(persons: "pd.DataFrame", group: str, person: str) -> HostIndex:
     column = f"{group}_id"
     series = _id_column(persons, column, person)
     missing = np.asarray(series.isna())
@@ -164,12 +165,14 @@ def _link_ids(persons: Any, group: str, person: str) -> HostIndex:
     return _as_ids(series, f"{person} column {column!r}")
 
 
-def _name_row(persons: Any, person: str, row: int) -> str:
+def _name_row(persons: "pd.DataFrame", person: str, row: int) -> str:
     column = f"{person}_id"
     return f"{column} {persons[column].iloc[row]}" if column in persons.columns else "no id"
 
 
-def _link(persons: Any, group: str, ids: Mapping[str, HostIndex], person: str) -> HostIndex:
+def _link(
+    persons: "pd.DataFrame", group: str, ids: Mapping[str, HostIndex], person: str
+) -> HostIndex:
     wanted = _link_ids(persons, group, person)
     rows = look_up(wanted, ids[group])
     absent = rows < 0
@@ -195,7 +198,7 @@ def look_up(wanted: HostIndex, ids: HostIndex) -> HostIndex:
     return np.where(ids[at] == wanted, at, -1)
 
 
-def _fail_if_links_disagree(frames: Mapping[str, Any], tables: Tables) -> None:
+def _fail_if_links_disagree(frames: Mapping[str, "pd.DataFrame"], tables: Tables) -> None:
     """A group table may repeat a link, such as its household; its members must then agree."""
     for group in tables.groups:
         frame = frames.get(group)
@@ -204,7 +207,7 @@ def _fail_if_links_disagree(frames: Mapping[str, Any], tables: Tables) -> None:
                 _fail_if_link_disagrees(frame[f"{other}_id"], group, other, tables)
 
 
-def _fail_if_link_disagrees(series: Any, group: str, other: str, tables: Tables) -> None:
+def _fail_if_link_disagrees(series: "pd.Series", group: str, other: str, tables: Tables) -> None:
     column = f"{other}_id"
     stated = _as_ids(series, f"{group} column {column!r}")
     of_member = tables.ids[other][tables.links[other]]
@@ -220,7 +223,9 @@ def _fail_if_link_disagrees(series: Any, group: str, other: str, tables: Tables)
         )
 
 
-def _read_columns(frame: Any, entity: str, tables: Tables, weights: str | None) -> None:
+def _read_columns(
+    frame: "pd.DataFrame | None", entity: str, tables: Tables, weights: str | None
+) -> None:
     """Encode what is neither id, link nor weight."""
     tables.columns[entity] = {}
     if frame is None:
@@ -238,7 +243,7 @@ def _read_columns(frame: Any, entity: str, tables: Tables, weights: str | None) 
             tables.vocabularies[entity, str(name)] = vocabulary
 
 
-def _weights(frame: Any, tables: Tables, weights: str | None) -> HostColumn:
+def _weights(frame: "pd.DataFrame | None", tables: Tables, weights: str | None) -> HostColumn:
     households = tables.count(tables.household)
     if weights is None:
         return np.ones(households)

@@ -6,9 +6,9 @@ import functools
 import os
 import platform
 import sys
+import types
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 _FOLDERS = {"site-packages", "dist-packages"}
 """Where installers put libraries; a package that is developed lies elsewhere."""
@@ -16,14 +16,14 @@ _FOLDERS = {"site-packages", "dist-packages"}
 _STANDARD = Path(os.__file__).parent
 
 
-def release(value: Any) -> str | None:
+def release(value: object) -> str | None:
     """The library that a function, class or module belongs to, with its version; None for the
     user's own.
 
     >>> release(dict).startswith("Python"), release(release).startswith("pejax")
     (True, True)
     """
-    is_module = isinstance(value, type(sys))
+    is_module = isinstance(value, types.ModuleType)
     name = value.__name__ if is_module else getattr(value, "__module__", None)
     return _release((name if isinstance(name, str) else "builtins").partition(".")[0])
 
@@ -45,6 +45,6 @@ def _release(top: str) -> str | None:
         return None
 
 
-def _place(module: Any) -> str:
+def _place(module: object) -> str:
     """The file of a module, or the folder of a package that has none."""
     return getattr(module, "__file__", None) or next(iter(getattr(module, "__path__", ())), "")

@@ -1,18 +1,18 @@
 """The population: columns by entity, group links and household weights, as one pytree."""
 
-import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 from jaxtyping import Array, Bool, Float, Int, Num, Shaped
 
-from .._arguments import as_column, as_instance, as_whole
+from .._arguments import as_column, as_whole
+from .._mesh import as_mesh, axes_of, devices_on
 from .._segment import segment_first
+from .._transforms import is_tracer
 from .._validate import BadInputError, unknown
 from ._checks import check, checked_columns
 from ._encode import decode, encode, fail_if_no_columns, fail_if_no_numbers
@@ -255,7 +255,7 @@ class Population(eqx.Module):
         with np.errstate(over="ignore"):  # what becomes infinite is refused below
             held = jnp.asarray(weights, self.weights.dtype)
         placed = self._placed(held, household, "weights")
-        if not isinstance(placed, Tracer) and not bool(jnp.isfinite(placed).all()):
+        if not is_tracer(placed) and not bool(jnp.isfinite(placed).all()):
             row = int((~jnp.isfinite(placed)).argmax())
             value = "NaN" if bool(jnp.isnan(placed[row])) else f"infinite in {placed.dtype}"
             raise BadInputError(
@@ -266,9 +266,9 @@ class Population(eqx.Module):
 
     def with_columns(
         self,
-        entity: str | Mapping[str, Mapping[str, Any]],
+        entity: str | Mapping[str, Mapping[str, object]],
         /,
-        **columns: Any,
+        **columns: object,
     ) -> "Population":
         """The same people with columns added or replaced.
 
@@ -327,7 +327,7 @@ class Population(eqx.Module):
         """The real rows only."""
         return self.from_tables(self.to_tables())
 
-    def select(self, households: Any) -> "Population":
+    def select(self, households: object) -> "Population":
         """Some households, by mask or by row numbers, with everybody in them.
 
         Rows keep the caller's order; a row number given twice counts once.
@@ -379,13 +379,10 @@ class Population(eqx.Module):
 
         The mesh's axes are taken as automatic ones: XLA places the intermediates of `jax.jit`.
         """
-        as_instance(mesh, jax.sharding.Mesh, "mesh", "Give a jax.sharding.Mesh.")
-        names = mesh.axis_names if axis is None else (axis,)
-        devices = math.prod(mesh.shape[name] for name in names)
-        automatic = (jax.sharding.AxisType.Auto,) * len(mesh.axis_names)
-        mesh = jax.sharding.Mesh(mesh.devices, mesh.axis_names, axis_types=automatic)
-        rows = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(names))
-        return jax.device_put(self.in_blocks(devices), rows)
+        mesh = as_mesh(mesh)
+        axes = axes_of(mesh, axis)
+        rows = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(axes))
+        return jax.device_put(self.in_blocks(devices_on(mesh, axes)), rows)
 
     def __repr__(self) -> str:
         counts = ", ".join(f"{self.schema.counts[e]:,} {e}" for e in self.schema.entities)
@@ -411,9 +408,9 @@ class Population(eqx.Module):
             return jnp.pad(values, (0, size - count))
         return jnp.zeros(size, values.dtype).at[self._real_rows(entity)].set(values)
 
-    def _new_column(self, entity: str, name: str, values: Any, vocabularies: dict):
+    def _new_column(self, entity: str, name: str, values: object, vocabularies: dict):
         where = f"{entity} column {name!r}"
-        if _is_device(values):
+        if isinstance(values, jax.Array):
             fail_if_no_numbers(values, where)
             return self._placed(values, entity, where)
         array, vocabulary = encode(values, where)
@@ -423,15 +420,13 @@ class Population(eqx.Module):
         return self._placed(on_device(array), entity, where)
 
 
-def _check_new_columns(population: Population, wanted: Mapping[str, Mapping[str, Any]]) -> None:
+def _check_new_columns(population: Population, wanted: Mapping[str, Mapping[str, object]]) -> None:
     """Run the checks again when a column that they look at came from the host."""
-    host = {name for new in wanted.values() for name, v in new.items() if not _is_device(v)}
-    if not host.isdisjoint(checked_columns()) and not isinstance(population.weights, Tracer):
+    host = {
+        name for new in wanted.values() for name, v in new.items() if not isinstance(v, jax.Array)
+    }
+    if not host.isdisjoint(checked_columns()) and not is_tracer(population.weights):
         check(population.to_tables())
-
-
-def _is_device(values: Any) -> bool:
-    return isinstance(values, jax.Array)
 
 
 def _ascends(link: Array) -> bool:

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Hashable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from .._validate import unknown
 
@@ -49,9 +49,6 @@ class FrozenMapping(Mapping[K, V]):
         return FrozenMapping({**self._items, **items})
 
 
-_EMPTY: FrozenMapping[Any, Any] = FrozenMapping()
-
-
 @dataclasses.dataclass(frozen=True)
 class Schema:
     """The static part of a `Population`; equal schemas share one compiled program.
@@ -77,8 +74,8 @@ class Schema:
     counts: FrozenMapping[str, int]
     sizes: FrozenMapping[str, int]
     blocks: int = 1
-    vocabularies: FrozenMapping[tuple[str, str], tuple[str, ...]] = _EMPTY
-    origin: FrozenMapping[tuple[str, str], str] = _EMPTY
+    vocabularies: FrozenMapping[tuple[str, str], tuple[str, ...]] = FrozenMapping()  # noqa: RUF009
+    origin: FrozenMapping[tuple[str, str], str] = FrozenMapping()  # noqa: RUF009
     weight_name: str = "household_weight"
     ordered: tuple[str, ...] = ()
     largest: tuple[tuple[str, int], ...] = ()
@@ -93,10 +90,10 @@ class Schema:
         if not isinstance(entity, str) or entity not in self.entities:
             raise unknown("entity", entity, self.entities)
 
-    def replace(self, **changes: Any) -> "Schema":
+    def replace(self, **changes: object) -> "Schema":
         """A copy with some fields changed."""
         return dataclasses.replace(self, **changes)
 
     def generic(self) -> "Schema":
         """The schema of every population of these padded sizes: no real counts, no origins."""
-        return self.replace(counts=self.sizes, origin=_EMPTY)
+        return self.replace(counts=self.sizes, origin=FrozenMapping())

@@ -1,7 +1,5 @@
 """Between host tables and device arrays: dtypes, slots, and the choice of rows."""
 
-from typing import Any
-
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
@@ -38,7 +36,7 @@ def padded_link(tables: Tables, layout: Layout, group: str) -> Array:
     return on_device(link)
 
 
-def chosen_rows(chosen: Any, count: int) -> HostIndex:
+def chosen_rows(chosen: object, count: int) -> HostIndex:
     """Row numbers from a mask over `count` households or from row numbers."""
     rows = np.atleast_1d(as_numbers(chosen, "households"))
     if rows.ndim > 1:

@@ -14,6 +14,9 @@ def growth_factors(first: int, last: int) -> dict[str, float]:
 
     Raises:
         BadInputError: the table does not reach one of the years, or `last` lies before `first`.
+
+    >>> round(growth_factors(2023, 2025)["AWAGE"], 2)
+    1.09
     """
     with installed_file("taxcalc", "growfactors.csv").open(encoding="utf-8", newline="") as file:
         rows = {int(row.pop("YEAR")): row for row in csv.DictReader(file)}

@@ -43,7 +43,12 @@ def load_cps_with_report(
     person_total: float | None = None,
     reported: bool = False,
 ) -> "tuple[Population, pd.DataFrame]":
-    """`load_cps`, and a table of what was imputed, clipped or set aside, with reasons."""
+    """`load_cps`, and a table of what was imputed, clipped or set aside, with reasons.
+
+    >>> people, report = load_cps_with_report(period=2025, households=20)
+    >>> people.schema.counts["household"], len(report) > 0
+    (20, True)
+    """
     households = None if households is None else as_whole("households")(households)
     period, seed = as_whole("period")(period), as_whole("seed")(seed)
     reported = as_switch("reported")(reported)
@@ -91,6 +96,9 @@ def load_cps(
     Raises:
         MissingExtraError: `taxcalc` or `policyengine-us` is not installed.
         BadInputError: a year or a number of households that the files do not reach.
+
+    >>> load_cps(period=2025, households=20).schema.counts["household"]
+    20
     """
     population, _ = load_cps_with_report(
         period=period,
@@ -107,6 +115,9 @@ def cps_mapping() -> "pd.DataFrame":
 
     Those that `reported=True` adds come last; after them fields that are left behind, with the
     reason in `label` and no column.
+
+    >>> "employment_income_before_lsr" in set(cps_mapping()["column"])
+    True
     """
     import pandas as pd
 

@@ -20,6 +20,9 @@ def population_total(year: int) -> float:
 
     Raises:
         BadInputError: the year lies before the first figure.
+
+    >>> 330e6 < population_total(2025) < 360e6
+    True
     """
     figures, start = dated(calibration_files().node(RESIDENTS)), start_of(year)
     if start < min(figures):

@@ -41,6 +41,10 @@ class Variable:
         stock: whether a month of it equals its year.
         vocabulary: an enum's class.
         dtype: as the source engine stores it.
+
+    >>> from pejax.testing import toy_system
+    >>> toy_system().variable("income_tax").kind
+    'float'
     """
 
     name: str
@@ -110,6 +114,11 @@ class System:
         carry: whether inputs carry over to later periods.
         missing: the error for a path without a value.
         moved: the inputs that the country's own simulation keeps under another name.
+
+    >>> from pejax.testing import toy_system
+    >>> system = toy_system()
+    >>> system.person, system.variable("income_tax").entity
+    ('person', 'tax_unit')
     """
 
     name: str

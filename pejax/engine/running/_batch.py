@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.core import Tracer
 from jax.custom_batching import custom_vmap
 from jaxtyping import Array, Bool, Float
 
+from ...core._transforms import is_tracer
 from ._executables import Job, executables
 from ._segments import Segment, body, lowering, parts_of
 
@@ -60,7 +60,7 @@ def differing(numbers: Bool[np.ndarray, " leaf"]) -> Iterator[None]:
 
 def laws_of(theta: Array) -> Laws | None:
     """The laws over which `jax.vmap` runs, if `theta` stands for those and they are known."""
-    if not isinstance(theta, Tracer):
+    if not is_tracer(theta):
         return None
     seen: list[Any] = []
 
@@ -74,7 +74,7 @@ def laws_of(theta: Array) -> Laws | None:
         return x, batched[0]
 
     probe(theta)
-    return seen[0] if seen and not isinstance(seen[0], Tracer) else None
+    return seen[0] if seen and not is_tracer(seen[0]) else None
 
 
 def spread(evaluation: Evaluation, theta: Array) -> list[Array]:

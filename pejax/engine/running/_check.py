@@ -60,6 +60,12 @@ class Check:
         seconds: that it took.
         rounded: rows that the float width decides: (variable, row, program, numpy). There numpy
             itself gives the program's value when its results are moved by their last digits.
+
+    >>> from pejax.testing import toy_population, toy_program
+    >>> people, program = toy_population(), toy_program()
+    >>> _ = program(program.parameters, people)
+    >>> program.report.checks[0].households
+    4
     """
 
     households: int

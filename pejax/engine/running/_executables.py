@@ -6,7 +6,6 @@ import atexit
 import dataclasses
 import functools
 import gc
-import os
 import threading
 import weakref
 from collections.abc import Callable, MutableMapping, Sequence
@@ -16,6 +15,7 @@ from typing import Any
 
 import jax
 
+from ...core._environment import available_cores
 from ...core._memory import reclaim
 from . import _store
 
@@ -91,7 +91,7 @@ def executables(jobs: Sequence[Job]) -> list[Any]:
 
 def _made(jobs: Sequence[Job]) -> list[Any]:
     """Read what is kept on disk and compile the rest, a few at a time: each takes memory."""
-    cores = os.cpu_count() or 1
+    cores = available_cores()
     slots = threading.Semaphore(2 * cores)
     made: list[Any] = []
     with Pool(cores) as pool:

@@ -10,7 +10,7 @@ their tangents are symbolic zeros. Every rule is linear, so that `jvp`, `vjp` an
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -111,30 +111,30 @@ def _moved(tangent: Any, like: Array) -> Array:
 # ---- of two arguments, and of one
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(3,))
-def maximum(a: Array, b: Array, things: Things, sides: Sides) -> Array:
-    """The larger of two. Of `things` only whether they move is looked at."""
-    return lax.max(a, b)
+Compare = Callable[[Array, Array], Array]
 
 
-@functools.partial(maximum.defjvp, symbolic_zeros=True)
-def _maximum_jvp(sides: Sides, primals: Any, tangents: Any) -> tuple[Array, Array]:
-    a, b, _ = primals
-    first = a >= b if sides.rises(*tangents) else a > b
-    return lax.max(a, b), lax.select(first, _moved(tangents[0], a), _moved(tangents[1], b))
+def _chosen(of: Compare, rising: Compare, falling: Compare) -> Callable[..., Array]:
+    """One of two. The first has the derivative where it is so compared with the second."""
+
+    @functools.partial(jax.custom_jvp, nondiff_argnums=(3,))
+    def chosen(a: Array, b: Array, things: Things, sides: Sides) -> Array:
+        return of(a, b)
+
+    @functools.partial(chosen.defjvp, symbolic_zeros=True)
+    def jvp(sides: Sides, primals: Any, tangents: Any) -> tuple[Array, Array]:
+        a, b, _ = primals
+        first = rising(a, b) if sides.rises(*tangents) else falling(a, b)
+        return of(a, b), lax.select(first, _moved(tangents[0], a), _moved(tangents[1], b))
+
+    return chosen
 
 
-@functools.partial(jax.custom_jvp, nondiff_argnums=(3,))
-def minimum(a: Array, b: Array, things: Things, sides: Sides) -> Array:
-    """The smaller of two."""
-    return lax.min(a, b)
+maximum = _chosen(lax.max, lax.ge, lax.gt)
+"""The larger of two. Of `things` only whether they move is looked at."""
 
-
-@functools.partial(minimum.defjvp, symbolic_zeros=True)
-def _minimum_jvp(sides: Sides, primals: Any, tangents: Any) -> tuple[Array, Array]:
-    a, b, _ = primals
-    first = a < b if sides.rises(*tangents) else a <= b
-    return lax.min(a, b), lax.select(first, _moved(tangents[0], a), _moved(tangents[1], b))
+minimum = _chosen(lax.min, lax.lt, lax.le)
+"""The smaller of two."""
 
 
 def fmax(a: Array, b: Array, things: Things, sides: Sides) -> Array:

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -25,6 +24,7 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float
 
+from ...core._digest import digest
 from ..graph._ir import Graph
 from ..graph._node import Node
 from ..graph._ops import SIZES
@@ -171,7 +171,7 @@ def _digest(
         [[local[i], k.ways, [watched.index(t) for t in k.things]] for i, k in kinks.items()],
         [stratum is not None, ["all" if h is None else h == stratum or h for h in homes]],
     ]
-    return hashlib.sha256(json.dumps(content, default=str).encode()).hexdigest()
+    return digest(json.dumps(content, default=str))
 
 
 def _dims(node: Node) -> list[Any]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 import json
 import os
 import platform
@@ -26,6 +25,7 @@ from typing import Any
 import jax
 from jax.experimental import serialize_executable
 
+from ...core._digest import digest
 from ...core.files._files import atomic_path
 
 _DIGEST_BYTES = 32
@@ -50,7 +50,7 @@ class Store:
             held = path.read_bytes()
         except FileNotFoundError:
             return None
-        if hashlib.sha256(held[_DIGEST_BYTES:]).digest() != held[:_DIGEST_BYTES]:
+        if _seal(held[_DIGEST_BYTES:]) != held[:_DIGEST_BYTES]:
             warnings.warn(f"{path} is damaged: compiling it again", stacklevel=2)
             return None
         return serialize_executable.deserialize_and_load(held[_DIGEST_BYTES:], *trees)
@@ -75,13 +75,17 @@ class Store:
         path = self._path(content)
         try:
             with atomic_path(path) as temporary:
-                temporary.write_bytes(hashlib.sha256(held).digest() + held)
+                temporary.write_bytes(_seal(held) + held)
         except OSError as problem:
             warnings.warn(f"{path} could not be written ({problem})", stacklevel=2)
 
     def _path(self, content: Any) -> Path:
         text = json.dumps([self.made_with, _plain(content)])
-        return self.folder / f"{hashlib.sha256(text.encode()).hexdigest()}.xla"
+        return self.folder / f"{digest(text)}.xla"
+
+
+def _seal(held: bytes) -> bytes:
+    return bytes.fromhex(digest(held))
 
 
 def of_this_process(options: Mapping[str, Any] | None) -> Store | None:
@@ -105,7 +109,7 @@ def of_this_process(options: Mapping[str, Any] | None) -> Store | None:
         return None
     _listen()
     content = json.dumps([*_machine(), dict(options or {}), setting["jax_enable_x64"]])
-    return Store(folder, hashlib.sha256(content.encode()).hexdigest())
+    return Store(folder, digest(content))
 
 
 _HIT = "/jax/compilation_cache/cache_hits"
@@ -134,10 +138,7 @@ def _private(folder: Path) -> bool:
 @functools.cache
 def emitter() -> str:
     """A digest of the code that turns segments into JAX."""
-    content = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        content.update(path.read_bytes())
-    return content.hexdigest()
+    return digest(*(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))))
 
 
 @functools.cache

@@ -104,9 +104,22 @@ def attribute(x: Any, name: str, *default: Any) -> Any:
     return default[0]
 
 
-class _OfTypes(type):
-    """Makes a class answer for `type` where a formula uses it itself."""
+class InPlaceOf(type):
+    """Makes a class answer for one of Python's own, where a formula uses that itself."""
 
+    python: type
+
+    def __instancecheck__(cls, x: Any) -> bool:
+        return isinstance(x, cls.python)
+
+    def __subclasscheck__(cls, kind: type) -> bool:
+        return issubclass(kind, cls.python)
+
+    def __getattr__(cls, name: str) -> Any:
+        return getattr(cls.python, name)
+
+
+class _OfTypes(InPlaceOf):
     known: dict[type, type]
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
@@ -116,18 +129,10 @@ class _OfTypes(type):
         kind = class_of(args[0])
         return cls.known.get(kind, kind)
 
-    def __instancecheck__(cls, x: Any) -> bool:
-        return isinstance(x, type)
-
-    def __subclasscheck__(cls, kind: type) -> bool:
-        return issubclass(kind, type)
-
-    def __getattr__(cls, name: str) -> Any:
-        return getattr(type, name)
-
 
 class Type(metaclass=_OfTypes):
     """`type`, which for a traced value is the class that it has in the source engine; `known`, the
     classes that formulas see in place of Python's own."""
 
+    python: ClassVar[type] = type
     known: ClassVar[dict[type, type]] = {}

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..graph._node import Node
 from ._array import Traced, held
-from ._asked import Type, attribute, has_attribute, is_instance
+from ._asked import InPlaceOf, Type, attribute, has_attribute, is_instance
 from ._rows import Rows, counted
 from ._stand_in import Numpy
 
@@ -122,29 +122,19 @@ def length(values: Any) -> int:
     return values.shape[0] if isinstance(values, Traced) and values.ndim else len(values)
 
 
-class _OfIntegers(type):
-    """Makes a class answer for `int` where a formula uses the type itself."""
-
+class _OfIntegers(InPlaceOf, type):
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         found = held(args[0]) if len(args) == 1 else None
         if isinstance(found, Traced) and found.node.data and not found.ndim:
             return found.astype(np.int64)
         return int(*args, **kwargs)
 
-    def __instancecheck__(cls, x: Any) -> bool:
-        return isinstance(x, int)
-
-    def __subclasscheck__(cls, kind: type) -> bool:
-        return issubclass(kind, int)
-
-    def __getattr__(cls, name: str) -> Any:
-        return getattr(int, name)
-
 
 class Whole(metaclass=_OfIntegers):
     """`int`, which leaves a value of the population a value: what needs Python's own integer (the
     length of a loop, say) then takes a decision, and what only computes with it does not."""
 
+    python = int
     dtype = np.dtype(int)  # which numpy takes for the type
 
 

@@ -14,6 +14,11 @@ class Bags(eqx.Module):
     Attributes:
         bits: eight donors a byte.
         n_donors: rows of the training data.
+
+    >>> import numpy as np
+    >>> bags = Bags.of(np.array([[True, False, True]]))
+    >>> bags.n_donors
+    3
     """
 
     bits: UInt8[Array, "tree byte"]

@@ -45,6 +45,14 @@ class SoftForest(eqx.Module):
         single: whether outcomes are single donors' values, of which quantiles make sense.
         beam: nodes kept at each level.
         depth: edges on the longest path.
+
+    >>> import pandas as pd
+    >>> from pejax.impute import QRF
+    >>> table = pd.DataFrame({"age": [20.0, 70.0] * 8, "pension": [0.0, 9.0] * 8})
+    >>> forest = QRF(n_estimators=2).fit(table, ["age"], ["pension"]).imputers[0].forest
+    >>> soft = soften(forest, [[20.0], [70.0]], temperature=0.01)
+    >>> isinstance(soft, SoftForest), soft.mean([[75.0]]).round(2).tolist()
+    (True, [9.0])
     """
 
     @one_line

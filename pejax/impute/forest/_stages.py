@@ -37,6 +37,13 @@ class SignForest(eqx.Module):
     Attributes:
         sign: a forest of the classes -1, 0 and 1, those that donors have.
         negative, positive: the forests of either side.
+
+    >>> import pandas as pd
+    >>> from pejax.impute import QRF
+    >>> table = pd.DataFrame({"age": [20.0, 70.0] * 32, "gain": [0.0, 9.0, 0.0, -9.0] * 16})
+    >>> fitted = QRF(n_estimators=2, sign_stage=True).fit(table, ["age"], ["gain"])
+    >>> fitted.imputers[0].forest.negative.values.tolist()
+    [-9.0]
     """
 
     sign: Forest

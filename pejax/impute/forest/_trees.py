@@ -31,6 +31,13 @@ class Trees(eqx.Module):
             learned while it grew.
         gaps: the covariates that some donor lacked while the trees grew, if ways were learned. Of
             the others no way was learned, and rows with a NaN there have no leaf.
+
+    >>> import pandas as pd
+    >>> from pejax.impute import QRF
+    >>> table = pd.DataFrame({"age": [20.0, 70.0] * 8, "pension": [0.0, 9.0] * 8})
+    >>> trees = QRF(n_estimators=2).fit(table, ["age"], ["pension"]).imputers[0].forest.trees
+    >>> trees.n_features
+    1
     """
 
     records: UInt32[Array, "tree node 2"]

@@ -37,6 +37,13 @@ class AllValues(Readout):
             NumPy's interpolated quantiles of the repeated values are defined.
         equal_trees: whether every leaf weighs one.
         packed: the entries in one number each, if they have been laid out; see `laid_out`.
+
+    >>> from pejax.impute import QRF
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"age": [20.0, 70.0] * 8, "pension": [0.0, 9.0] * 8})
+    >>> fitted = QRF(n_estimators=2, readout="all").fit(table, ["age"], ["pension"])
+    >>> isinstance(fitted.imputers[0].forest.readout, AllValues)
+    True
     """
 
     values: DonorValues

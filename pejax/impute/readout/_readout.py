@@ -25,6 +25,10 @@ class Readout(eqx.Module):
     Attributes:
         values: the distinct outcomes of the donors, ascending. They stay float64 on the host where
             64-bit types are off, so that a draw, which is an index, is looked up without rounding.
+
+    >>> from pejax.impute import AllValues, LeafMean, SingleValue
+    >>> all(issubclass(kind, Readout) for kind in (AllValues, LeafMean, SingleValue))
+    True
     """
 
     values: eqx.AbstractVar[DonorValues]
@@ -75,7 +79,12 @@ def mean_over_trees(table: Float[Array, "tree node"], leaves: Leaves) -> Float[A
 
 
 class LeafMean(Readout):
-    """Leaves that hold only their mean; what a fitted forest has without its training data."""
+    """Leaves that hold only their mean; what a fitted forest has without its training data.
+
+    >>> readout = LeafMean(jnp.array([[1.0, 2.0]]), jnp.array([1.0, 2.0]))
+    >>> readout.means.shape
+    (1, 2)
+    """
 
     means: Float[Array, "tree node"]
     values: DonorValues
@@ -112,6 +121,10 @@ class SingleValue(Readout):
     Attributes:
         values: the distinct outcomes of the donors, ascending.
         index: the index in `values` of each leaf's donor.
+
+    >>> readout = SingleValue(jnp.array([1.0, 2.0]), jnp.array([[0, 1]]))
+    >>> readout.values.tolist()
+    [1.0, 2.0]
     """
 
     values: DonorValues

@@ -49,6 +49,16 @@ def chain(
             bits. Inside of `jax.jit`, where no value can be refused, the rows of such predictors
             get NaN, or the least whole number (-2147483648) in columns of whole numbers and texts,
             and True among truth values.
+
+    >>> import jax
+    >>> import pandas as pd
+    >>> from pejax.impute import QRF
+    >>> from pejax.testing import toy_population
+    >>> donors = pd.DataFrame({"age": [20.0, 70.0] * 8, "pension": [0.0, 9.0] * 8})
+    >>> fitted = QRF(n_estimators=2).fit(donors, ["age"], ["pension"])
+    >>> people = chain(fitted, toy_population(), key=jax.random.key(0))
+    >>> sorted(set(people.column("pension").tolist()))
+    [0.0, 9.0]
     """
     entity = entity or population.schema.person
     population.schema.check_entity(entity)

@@ -25,6 +25,9 @@ class NumberColumn:
     Attributes:
         name: of the column.
         dtype: to which drawn values go back; `bool` marks an outcome without quantiles.
+
+    >>> NumberColumn("age").dtype
+    'float64'
     """
 
     name: str
@@ -81,6 +84,9 @@ class CategoryColumn:
         name: of the column.
         labels: the categories; a value's code is its place among them.
         ordered: whether the labels stand in an order.
+
+    >>> CategoryColumn("region", ("north", "south")).labels
+    ('north', 'south')
     """
 
     name: str

@@ -31,6 +31,13 @@ class FittedQRF(eqx.Module, Stored):
 
     Attributes:
         imputers: one a variable, in the order of the chain.
+
+    >>> import jax, pandas as pd
+    >>> from pejax.impute import QRF
+    >>> table = pd.DataFrame({"age": [20.0, 70.0] * 8, "pension": [0.0, 9.0] * 8})
+    >>> fitted = QRF(n_estimators=2).fit(table, ["age"], ["pension"])
+    >>> fitted.draw(pd.DataFrame({"age": [71.0]}), key=jax.random.key(0))["pension"].tolist()
+    [9.0]
     """
 
     imputers: tuple[Imputer, ...]

@@ -35,6 +35,13 @@ class Imputer(eqx.Module):
         whole: the donors' whole numbers, one for each of the forest's values, where these are
             floats that need not hold them: int32, or two words of 32 bits each, the low one first,
             so that no array turns into another where 64-bit types are off.
+
+    >>> import pandas as pd
+    >>> from pejax.impute import QRF
+    >>> table = pd.DataFrame({"age": [20.0, 70.0] * 8, "pension": [0.0, 9.0] * 8})
+    >>> imputer = QRF(n_estimators=2).fit(table, ["age"], ["pension"]).imputers[0]
+    >>> [column.name for column in imputer.predictors], imputer.target.name
+    (['age'], 'pension')
     """
 
     forest: Forest | SignForest

@@ -1,7 +1,6 @@
 """The estimator: grow one forest a variable on weighted donors."""
 
 import dataclasses
-import os
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, get_args
@@ -20,6 +19,7 @@ from ...core._arguments import (
     check_table,
     shown,
 )
+from ...core._environment import available_cores
 from ...core._types import Key
 from ...core._validate import BadInputError, unknown
 from .._checks import check_covariates, check_weights
@@ -66,7 +66,8 @@ class QRF:
         order: of the chain: as `given`, or `chosen` so that a variable comes after those that say
             most about it (by rank correlation).
         seed: of the bootstrap and the splits.
-        n_jobs: threads that grow trees; `None` one a processor. The result does not depend on it.
+        n_jobs: threads that grow trees; `None` one a core that the process may use. The result
+            does not depend on it.
 
     >>> import jax, pandas as pd
     >>> donors = pd.DataFrame({"age": [20, 20, 70, 70], "pension": [0.0, 0.0, 900.0, 950.0]})
@@ -232,7 +233,7 @@ class QRF:
             )
             return host_tree(tree), tree_samples(tree, sample.x, index, in_bag), in_bag > 0
 
-        with ThreadPoolExecutor(self.n_jobs or os.cpu_count()) as pool:
+        with ThreadPoolExecutor(self.n_jobs or available_cores()) as pool:
             grown, samples, bags = zip(*pool.map(one_tree, seeds[1:]), strict=True)
         gaps = np.flatnonzero(np.isnan(sample.x[np.any(bags, axis=0)]).any(axis=0))
         trees, packed = Trees.build(grown, sample.x.shape[1], self.missing, gaps)

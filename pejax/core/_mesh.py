@@ -1,0 +1,38 @@
+"""Devices over which rows are spread."""
+
+import math
+
+from jax.sharding import AxisType, Mesh
+
+from ._arguments import as_instance
+from ._validate import BadInputError
+
+
+def as_mesh(mesh: object) -> Mesh:
+    """The same devices with automatic axes: XLA places the intermediates of `jax.jit`.
+
+    Raises:
+        BadInputError: it is no mesh.
+
+    >>> import jax
+    >>> as_mesh(jax.make_mesh((1,), ("rows",))).axis_types
+    (Auto,)
+    """
+    given = as_instance(mesh, Mesh, "mesh", "Give a jax.sharding.Mesh.")
+    return Mesh(given.devices, given.axis_names, axis_types=(AxisType.Auto,) * given.devices.ndim)
+
+
+def axes_of(mesh: Mesh, axis: str | None) -> tuple[str, ...]:
+    """The axes that carry rows: the one that is named, or else all.
+
+    Raises:
+        BadInputError: the mesh has no such axis.
+    """
+    if axis is not None and axis not in mesh.axis_names:
+        raise BadInputError(f"the mesh has no axis {axis!r}, only {mesh.axis_names}.")
+    return mesh.axis_names if axis is None else (axis,)
+
+
+def devices_on(mesh: Mesh, axes: tuple[str, ...]) -> int:
+    """How many pieces these axes cut rows into."""
+    return math.prod(mesh.shape[name] for name in axes)
