@@ -175,9 +175,9 @@ def in_numpy(
     What agrees there and not in the program is decided by rounding: the source adds and compares
     in float32 here and in float64 there, the program in one of them throughout.
     """
-    interpreter = program.interpreter(program.parameters, population)
     nodes = {o.name: o.node for o in program.outputs if o.name in set(names)}
-    return named(program, {name: interpreter(node) for name, node in nodes.items()})
+    values = program.interpreter(program.parameters, population).all(list(nodes.values()))
+    return named(program, dict(zip(nodes, values, strict=True)))
 
 
 def comparison(
