@@ -15,7 +15,7 @@ from ._labels import in_order, index_of
 from ._problem import TOLERANCE, TargetProblem
 from ._scale import default_scale
 from ._screen import Refusal
-from ._sums import LIMIT, Sums, settled
+from ._sums import LIMIT, Sums, reconciled_sums
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,10 +105,10 @@ def geography_problem(
     def operator(kept: "pd.DataFrame", areas: Areas) -> GeographyOperator:
         return area_operator(kept, values, units, areas)
 
-    return settled_problem(targets, units, operator, sums=sums, limit=limit)
+    return reconciled_problem(targets, units, operator, sums=sums, limit=limit)
 
 
-def settled_problem(
+def reconciled_problem(
     targets: "pd.DataFrame",
     units: "Clones",
     operator: Callable[["pd.DataFrame", Areas], Operator],
@@ -117,24 +117,24 @@ def settled_problem(
     limit: float,
     refused: Sequence[Refusal] = (),
 ) -> TargetProblem:
-    """The problem of a table after its sums are settled, with the operator of the rows left."""
+    """The problem of a table after its sums are reconciled, with the operator of the rows left."""
     areas = Areas.of(targets, units.places)
     names = target_names(targets)
-    found = settled(targets, names, areas, sums, limit)
-    left, used = targets.iloc[found.kept], found.values[found.kept]
+    reconciled = reconciled_sums(targets, names, areas, sums, limit)
+    left, used = targets.iloc[reconciled.kept], reconciled.values[reconciled.kept]
     matrix, importance = operator(left, areas), _filled(left, "weight", 1.0)
     return TargetProblem(
         matrix,
         used,
-        names=[names[row] for row in found.kept],
+        names=[names[row] for row in reconciled.kept],
         scale=_filled(left, "scale", default_scale(matrix, used, importance > 0)),
         groups=list(left["group"]) if "group" in left else None,
         weights=importance,
         tolerance=_filled(left, "tolerance", TOLERANCE),
         levels=list(left["geo_level"]),
         sources=list(left["source"]) if "source" in left else None,
-        refused=(*refused, *found.refused),
-        adjusted=found.adjusted,
+        refused=(*refused, *reconciled.refused),
+        adjusted=reconciled.adjusted,
         units=units.labels,
     )
 

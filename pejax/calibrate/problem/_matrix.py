@@ -12,7 +12,7 @@ from ..operators._dense import DenseOperator
 from ..operators._operator import Operator
 from ..operators._sparse import SparseOperator
 from ._areas import DIGITS, LEVELS, Areas, above
-from ._geography import Clones, area_operator, settled_problem
+from ._geography import Clones, area_operator, reconciled_problem
 from ._labels import by_row, in_order, index_of, row_numbers
 from ._problem import TargetProblem
 from ._screen import Refusal
@@ -101,7 +101,7 @@ def build_problem(
         ]
         return _written_out(rows, len(places), layout)
 
-    return settled_problem(
+    return reconciled_problem(
         built.table(), clones, operator, sums=sums, limit=limit, refused=built.refused
     )
 

@@ -144,13 +144,13 @@ class TargetProblem(eqx.Module, StoredFields):
         aside = _screen.unreachable(extent, y, names, importance)
         # A target that is not fitted takes the place of none, and none takes its.
         skip = np.isin(rows, list(aside)) | (importance == 0)
-        settled = _twins.settled(
+        merged = _twins.merged_twins(
             _twins.clusters(operator, skip), _twins.Asked(y, s, importance, names)
         )
-        aside |= settled.aside
+        aside |= merged.aside
         kept = np.setdiff1d(rows, list(aside))
         _screen.check_any_left(kept, aside)
-        shared = settled.importance[kept]
+        shared = merged.importance[kept]
         slack = _numbers(tolerance, TOLERANCE, kept)
         self.operator = operator.take(targets=kept) if aside else operator
         self.names = _kept(names, kept)

@@ -38,7 +38,7 @@ class Adjustment(NamedTuple):
     reason: str
 
 
-class Settled(NamedTuple):
+class SumsReconciled(NamedTuple):
     """What the choice makes of a table: values in use, rows left, and lists of what was done."""
 
     values: Float[np.ndarray, " target"]
@@ -53,9 +53,9 @@ class _Whole(NamedTuple):
     level: str  # of the parts
 
 
-def settled(
+def reconciled_sums(
     targets: "pd.DataFrame", names: list[str], areas: Areas, sums: Sums, limit: float = LIMIT
-) -> Settled:
+) -> SumsReconciled:
     """Bring parts and wholes of a table together, from the coarsest level down.
 
     A whole's parts are the targets of the same variable in every area of the nearest finer level
@@ -100,7 +100,7 @@ def settled(
         if row not in refused
     )
     kept = np.setdiff1d(np.arange(len(values)), list(refused))
-    return Settled(values, kept, tuple(refused[k] for k in sorted(refused)), tuple(adjusted))
+    return SumsReconciled(values, kept, tuple(refused[k] for k in sorted(refused)), tuple(adjusted))
 
 
 def _tolerance(targets: "pd.DataFrame") -> Float[np.ndarray, " target"]:

@@ -25,14 +25,14 @@ class Asked(NamedTuple):
     names: Sequence[str]
 
 
-class Settled(NamedTuple):
+class TwinsMerged(NamedTuple):
     """Which rows are set aside for another, and the importance of all with that of repeats."""
 
     importance: Float[np.ndarray, " target"]
     aside: dict[int, Refusal]
 
 
-def settled(clusters: list[Int[np.ndarray, " twin"]], asked: Asked) -> Settled:
+def merged_twins(clusters: list[Int[np.ndarray, " twin"]], asked: Asked) -> TwinsMerged:
     """Rows that repeat a value give it their importance; of several values the most important
     stays.
 
@@ -61,7 +61,7 @@ def settled(clusters: list[Int[np.ndarray, " twin"]], asked: Asked) -> Settled:
                     f"target {asked.values[leaders[best]]:,.6g}"
                 )
                 aside |= {int(row): _refused(Refusal, row, asked, why) for row in rows}
-    return Settled(importance, aside)
+    return TwinsMerged(importance, aside)
 
 
 def _refused(kind: type[Refusal], row: int, asked: Asked, reason: str) -> Refusal:
