@@ -104,7 +104,7 @@ def test_the_nested_factor_solves_the_equations(found):
     q, scale = jnp.asarray(rng.random(X.shape[1])), jnp.asarray(rng.random(len(X)))
     b = jnp.asarray(rng.normal(size=len(X)))
     ridge = jnp.asarray(1e-3)
-    nested = operator.factor(operator.curvature(q), scale, ridge)
+    nested = operator.factor(operator.hessian_parts(q), scale, ridge)
     dense = DenseFactor.of(operator.gram(q), scale, ridge)
     np.testing.assert_allclose(nested.solve(b), dense.solve(b), rtol=1e-7, atol=1e-7)
 

@@ -19,7 +19,7 @@ drives the residual to zero at any ridge and survives redundant targets.
 
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import equinox as eqx
 import jax
@@ -29,7 +29,7 @@ from jaxtyping import Array, Bool, Float, Int
 from ...core._results import Result
 from ..operators._accumulate import total
 from ..operators._factor import Factor
-from ..operators._operator import Operator
+from ..operators._operator import HessianParts, Operator
 from ..problem._problem import Goals
 from ._conjugate import conjugate_gradients
 from ._distance import Distance
@@ -68,13 +68,13 @@ class DualSystem(eqx.Module):
         ratio = self.distance.ratio(self.felt(potential))
         return self.row_scale * self.operator.mv(self.base * ratio) - self.goal
 
-    def curvature(self, potential: Float[Array, " unit"]) -> Float[Array, " unit"]:
+    def unit_curvature(self, potential: Float[Array, " unit"]) -> Float[Array, " unit"]:
         """The weight of each unit in the Hessian."""
         return self.base * self.distance.slope(self.felt(potential))
 
-    def factor(self, curvature: Any, ridge: Float[Array, ""]) -> Factor:
-        """The Hessian with the ridge, factorised, from what the operator made of a curvature."""
-        return self.operator.factor(curvature, self.row_scale, ridge)
+    def factor(self, parts: HessianParts, ridge: Float[Array, ""]) -> Factor:
+        """The Hessian with the ridge, factorised, from the operator's parts of it."""
+        return self.operator.factor(parts, self.row_scale, ridge)
 
     def image(
         self, q: Float[Array, " unit"], ridge: Float[Array, ""], x: Float[Array, " target"]
@@ -87,8 +87,8 @@ class DualSystem(eqx.Module):
         self, potential: Float[Array, " unit"], ridge: Float[Array, ""], rhs: Array
     ) -> Float[Array, " target"]:
         """The solution of the Hessian's equations, to rounding; differentiable in everything."""
-        q = self.curvature(potential)
-        factor = self.factor(self.operator.curvature(q), ridge)
+        q = self.unit_curvature(potential)
+        factor = self.factor(self.operator.hessian_parts(q), ridge)
 
         def by_steps(matvec: Callable[[Array], Array], b: Array) -> Array:
             if not self.operator.stale:
@@ -144,7 +144,7 @@ class DualState(NamedTuple):
     steps: Int[Array, ""]
     code: Int[Array, ""]  # of `Result`, or that it is running
     gradient: Float[Array, ""]  # root mean square of F
-    curvature: Any  # of an earlier step, for operators that keep it
+    kept_hessian: HessianParts | None  # of an earlier step, where the operator reuses a factor
     refresh: Bool[Array, ""]  # it has aged
     log: Float[Array, "max_steps 3"]  # by step: relative ridge, root mean squares of F and residual
 
@@ -164,7 +164,7 @@ def first_state(
     zero, count = jnp.zeros((), dtype), jnp.zeros((), jnp.int32)
     kept = None
     if system.operator.stale:
-        shape = jax.eval_shape(system.operator.curvature, system.base)
+        shape = jax.eval_shape(system.operator.hessian_parts, system.base)
         kept = jnp.zeros(shape.shape, shape.dtype)
     far = zero + jnp.inf
     state = DualState(
@@ -179,7 +179,7 @@ def first_state(
         steps=count,
         code=jnp.asarray(RUNNING, jnp.int32),
         gradient=far,
-        curvature=kept,
+        kept_hessian=kept,
         refresh=jnp.array(True),
         log=jnp.zeros((options.max_steps, 3), dtype),
     )
@@ -198,14 +198,14 @@ def newton_step(system: DualSystem, options: NewtonOptions, state: DualState) ->
     change = system.potential(direction)
     felt = system.felt(change)
     first_slope = jnp.dot(gradient, direction)
-    curvature = ridge * jnp.dot(direction, direction)
+    ridge_slope = ridge * jnp.dot(direction, direction)
     ratio = system.distance.ratio(system.felt(potential))
 
     def slope(step: Float[Array, ""]) -> Float[Array, ""]:
         # As a change from the first slope: the slopes themselves would be differences of totals.
         moved = system.felt(potential + step * change)
         gained = system.base * (system.distance.ratio(moved) - ratio) * felt
-        return first_slope + total(gained) + step * curvature
+        return first_slope + total(gained) + step * ridge_slope
 
     step = step_length(slope, first_slope)
     stalled = jnp.where(options.exact, int(Result.infeasible), int(Result.stalled))
@@ -216,7 +216,7 @@ def newton_step(system: DualSystem, options: NewtonOptions, state: DualState) ->
         residual=system.residual(potential),
         steps=state.steps + 1,
         code=jnp.where(step > 0, state.code, stalled).astype(jnp.int32),
-        curvature=kept,
+        kept_hessian=kept,
         refresh=refresh,
     )
     return _advance(system, options, moved)
@@ -261,18 +261,18 @@ def _direction(
     system: DualSystem,
     state: DualState,
     gradient: Float[Array, " target"],
-) -> tuple[Float[Array, " target"], Any, Bool[Array, ""]]:
-    """The Newton direction, with what the next step may use again and whether it has aged.
+) -> tuple[Float[Array, " target"], HessianParts | None, Bool[Array, ""]]:
+    """The Newton direction, with the Hessian the next step may use again and whether it has aged.
 
-    Where a curvature is dear, one of an earlier step serves as preconditioner, until it takes
-    many steps to correct.
+    Where a Hessian is dear, one of an earlier step serves as preconditioner, until it takes many
+    steps to correct.
     """
     ridge = state.ridge * system.importance
-    q = system.curvature(state.potential)
+    q = system.unit_curvature(state.potential)
     operator = system.operator
     if not operator.stale:
-        return -system.factor(operator.curvature(q), ridge).solve(gradient), None, state.refresh
-    kept = _renewed(state.refresh, lambda: operator.curvature(q), state.curvature)
+        return -system.factor(operator.hessian_parts(q), ridge).solve(gradient), None, state.refresh
+    kept = _renewed(state.refresh, lambda: operator.hessian_parts(q), state.kept_hessian)
     direction, steps = conjugate_gradients(
         functools.partial(system.image, q.astype(operator.dtype), ridge),
         -gradient,

@@ -15,7 +15,7 @@ from ._blocks import Blocks
 from ._cells import ByUnit, Cells
 from ._factor import Factor, NestedFactor
 from ._grid import Grid
-from ._operator import Operator
+from ._operator import HessianParts, Operator
 from ._parts import Parts
 from ._rollup import Rollup, fail_if_repeated
 
@@ -158,18 +158,18 @@ class GeographyOperator(Operator):
     def stale(self) -> bool:
         return not self.rollup.repeats
 
-    def curvature(self, q: Float[Array, " unit"]) -> Float[Array, "*areas row row"]:
+    def hessian_parts(self, q: Float[Array, " unit"]) -> HessianParts:
         return self._grams(q) if self.stale else self.gram(q)
 
     def factor(
         self,
-        curvature: Float[Array, "*areas row row"],
+        parts: HessianParts,
         row_scale: Float[Array, " target"],
         ridge: Float[Array, ""],
     ) -> Factor:
         if not self.stale:
-            return super().factor(curvature, row_scale, ridge)
-        return NestedFactor.of(curvature.astype(row_scale.dtype), self.rollup, row_scale, ridge)
+            return super().factor(parts, row_scale, ridge)
+        return NestedFactor.of(parts.astype(row_scale.dtype), self.rollup, row_scale, ridge)
 
 
 def _with_cells(operator: GeographyOperator, cells: Cells) -> GeographyOperator:

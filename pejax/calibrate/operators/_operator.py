@@ -1,7 +1,7 @@
 """What a calibration problem asks of its estimate matrix."""
 
 import abc
-from typing import Any, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 import equinox as eqx
 import jax
@@ -18,6 +18,8 @@ from ._parts import Parts
 
 _Operator = TypeVar("_Operator", bound="Operator")
 Bounds: TypeAlias = Float[Array, " target"] | Float[np.ndarray, " target"]
+HessianParts: TypeAlias = Float[Array, "*areas row row"]
+"""The Gram matrix, or one of each area: what a factor of the Hessian is made from."""
 
 
 class Operator(eqx.Module):
@@ -106,15 +108,15 @@ class Operator(eqx.Module):
         """Whether a factor from an earlier Newton step is worth keeping as a preconditioner."""
         return False
 
-    def curvature(self, q: Float[Array, " unit"]) -> Any:
+    def hessian_parts(self, q: Float[Array, " unit"]) -> HessianParts:
         """What `factor` needs of the units' curvatures `q`: here the Gram matrix."""
         return self.gram(q)
 
     def factor(
-        self, curvature: Any, row_scale: Float[Array, " target"], ridge: Float[Array, ""]
+        self, parts: HessianParts, row_scale: Float[Array, " target"], ridge: Float[Array, ""]
     ) -> Factor:
         r"""What solves :math:`(D A \operatorname{diag}(q) A^\top D + \rho I)\,x = b`."""
-        return DenseFactor.of(curvature, row_scale, ridge)
+        return DenseFactor.of(parts, row_scale, ridge)
 
     def row(self, target: int) -> Float[Array, " unit"]:
         """One row as a vector; for messages and checks, not for solvers."""

@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, Int
 from ...core._mesh import as_mesh, axes_of, devices_on
 from ._accumulate import target_dtype
 from ._factor import Factor
-from ._operator import Operator
+from ._operator import HessianParts, Operator
 from ._parts import NOBODY, Parts
 
 
@@ -95,14 +95,14 @@ class ShardedOperator(Operator):
         return _own_shapes(self.parts).stale
 
     @eqx.filter_jit
-    def curvature(self, q: Float[Array, " unit"]) -> Any:
-        return self._summed(lambda piece, q: piece.curvature(q), q)
+    def hessian_parts(self, q: Float[Array, " unit"]) -> HessianParts:
+        return self._summed(lambda piece, q: piece.hessian_parts(q), q)
 
     @eqx.filter_jit
     def factor(
-        self, curvature: Any, row_scale: Float[Array, " target"], ridge: Float[Array, ""]
+        self, parts: HessianParts, row_scale: Float[Array, " target"], ridge: Float[Array, ""]
     ) -> Factor:
-        return _own(self.parts).factor(curvature, row_scale, ridge)
+        return _own(self.parts).factor(parts, row_scale, ridge)
 
     def extent(self) -> tuple[Float[Array, " target"], Float[Array, " target"]]:
         bounds = [piece.extent() for piece in self._pieces()]
