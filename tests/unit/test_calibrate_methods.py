@@ -169,7 +169,7 @@ def test_a_batch_has_one_matrix(method, over):
 
 def test_a_geography_in_a_batch_has_one_matrix(monkeypatch):
     problem, base = geography()
-    monkeypatch.setattr(cal.GeographyOperator, "stale", property(lambda self: True))
+    monkeypatch.setattr(cal.GeographyOperator, "reuses_factor", property(lambda self: True))
     right = [cal.solve(problem, s * jnp.asarray(base), cal.Entropy()).weights for s in (0.9, 1.1)]
     bases = jnp.asarray(base) * jnp.array([0.9, 1.1])[:, None]
     found = jax.vmap(lambda base: cal.solve(problem, base, cal.Entropy()).weights)(bases)

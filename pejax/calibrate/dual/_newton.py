@@ -91,7 +91,7 @@ class DualSystem(eqx.Module):
         factor = self.factor(self.operator.hessian_parts(q), ridge)
 
         def by_steps(matvec: Callable[[Array], Array], b: Array) -> Array:
-            if not self.operator.stale:
+            if not self.operator.reuses_factor:
                 return factor.solve(b)
             limit = 10 * float(jnp.finfo(b.dtype).eps)
             return conjugate_gradients(matvec, b, factor.solve, rtol=limit, max_steps=_EXACT)[0]
@@ -163,7 +163,7 @@ def first_state(
         potential = system.potential(mu)
     zero, count = jnp.zeros((), dtype), jnp.zeros((), jnp.int32)
     kept = None
-    if system.operator.stale:
+    if system.operator.reuses_factor:
         shape = jax.eval_shape(system.operator.hessian_parts, system.base)
         kept = jnp.zeros(shape.shape, shape.dtype)
     far = zero + jnp.inf
@@ -270,7 +270,7 @@ def _direction(
     ridge = state.ridge * system.importance
     q = system.unit_curvature(state.potential)
     operator = system.operator
-    if not operator.stale:
+    if not operator.reuses_factor:
         return -system.factor(operator.hessian_parts(q), ridge).solve(gradient), None, state.refresh
     kept = _renewed(state.refresh, lambda: operator.hessian_parts(q), state.kept_hessian)
     direction, steps = conjugate_gradients(

@@ -155,11 +155,13 @@ class GeographyOperator(Operator):
         return _with_cells(first, first.cells.like(found.take(parts.slots())))
 
     @property
-    def stale(self) -> bool:
+    def reuses_factor(self) -> bool:
+        # The areas' Gram matrices cost more than all else of a step. A total taken twice has no
+        # place in `NestedFactor`: its equations are dense, and their factor is always new.
         return not self.rollup.repeats
 
     def hessian_parts(self, q: Float[Array, " unit"]) -> HessianParts:
-        return self._grams(q) if self.stale else self.gram(q)
+        return self._grams(q) if self.reuses_factor else self.gram(q)
 
     def factor(
         self,
@@ -167,7 +169,7 @@ class GeographyOperator(Operator):
         row_scale: Float[Array, " target"],
         ridge: Float[Array, ""],
     ) -> Factor:
-        if not self.stale:
+        if not self.reuses_factor:
             return super().factor(parts, row_scale, ridge)
         return NestedFactor.of(parts.astype(row_scale.dtype), self.rollup, row_scale, ridge)
 

@@ -104,8 +104,8 @@ class Operator(eqx.Module):
         return jax.tree.map(lambda x: jnp.abs(x) if eqx.is_inexact_array(x) else x, self)
 
     @property
-    def stale(self) -> bool:
-        """Whether a factor from an earlier Newton step is worth keeping as a preconditioner."""
+    def reuses_factor(self) -> bool:
+        """Whether the factor of an earlier Newton step is reused, as a preconditioner."""
         return False
 
     def hessian_parts(self, q: Float[Array, " unit"]) -> HessianParts:

@@ -91,8 +91,8 @@ class ShardedOperator(Operator):
         return self._summed(lambda piece, q: piece.gram(q), q)
 
     @property
-    def stale(self) -> bool:
-        return _own_shapes(self.parts).stale
+    def reuses_factor(self) -> bool:
+        return _own_shapes(self.parts).reuses_factor
 
     @eqx.filter_jit
     def hessian_parts(self, q: Float[Array, " unit"]) -> HessianParts:
