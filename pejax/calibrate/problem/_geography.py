@@ -55,8 +55,8 @@ def geography_operator(
     Array([ 2., 32.], dtype=float32)
     """
     _check_columns(targets, ("geo_level", "geo_id", "variable"))
-    units = Clones.of(values.index, geo_id, household, own)
-    return area_operator(targets, values, units, Areas.of(targets, units.places))
+    units = UnitPlaces.of(values.index, geo_id, household, own)
+    return area_operator(targets, values, units, Areas.of(targets, units.area))
 
 
 def geography_problem(
@@ -100,7 +100,7 @@ def geography_problem(
     ([6.67, 3.33, 10.0], "raked by 1.11111: the 2 districts add up to 9, 'people of 06' is 10")
     """
     _check_columns(targets, ("geo_level", "geo_id", "variable", "value"))
-    units = Clones.of(values.index, geo_id, household, own)
+    units = UnitPlaces.of(values.index, geo_id, household, own)
 
     def operator(kept: "pd.DataFrame", areas: Areas) -> GeographyOperator:
         return area_operator(kept, values, units, areas)
@@ -110,7 +110,7 @@ def geography_problem(
 
 def reconciled_problem(
     targets: "pd.DataFrame",
-    units: "Clones",
+    units: "UnitPlaces",
     operator: Callable[["pd.DataFrame", Areas], Operator],
     *,
     sums: Sums,
@@ -118,7 +118,7 @@ def reconciled_problem(
     refused: Sequence[Refusal] = (),
 ) -> TargetProblem:
     """The problem of a table after its sums are reconciled, with the operator of the rows left."""
-    areas = Areas.of(targets, units.places)
+    areas = Areas.of(targets, units.area)
     names = target_names(targets)
     reconciled = reconciled_sums(targets, names, areas, sums, limit)
     left, used = targets.iloc[reconciled.kept], reconciled.values[reconciled.kept]
@@ -147,10 +147,14 @@ def target_names(targets: "pd.DataFrame") -> list[str]:
     return [f"{variable} of {place}" for variable, place in both]
 
 
-class Clones(NamedTuple):
-    """What is said of units one by one, in one order: the place, the household and own values."""
+class UnitPlaces(NamedTuple):
+    """Where units live and what each has of its own, one entry a unit, all in one order.
 
-    places: Sequence[str] | np.ndarray
+    `area` is the id of the finest area; `household` the row of the values' table that a unit is a
+    clone of, None where units are the rows themselves.
+    """
+
+    area: Sequence[str] | np.ndarray
     household: Sequence[int] | np.ndarray | None = None
     own: Mapping[str, Any] = MappingProxyType({})
     labels: "pd.Index | None" = None
@@ -162,7 +166,7 @@ class Clones(NamedTuple):
         geo_id: Sequence[str] | np.ndarray,
         household: Sequence[int] | np.ndarray | None = None,
         own: Mapping[str, Any] | None = None,
-    ) -> "Clones":
+    ) -> "UnitPlaces":
         """Match Series by their labels.
 
         Args:
@@ -189,12 +193,12 @@ class Clones(NamedTuple):
 
 
 def area_operator(
-    targets: "pd.DataFrame", values: "pd.DataFrame", units: Clones, areas: Areas
+    targets: "pd.DataFrame", values: "pd.DataFrame", units: UnitPlaces, areas: Areas
 ) -> GeographyOperator:
     """The operator of targets whose areas are known."""
     return GeographyOperator(
         values.to_numpy(),
-        np.array([areas.ids[0][place] for place in units.places]),
+        np.array([areas.ids[0][place] for place in units.area]),
         _rows(targets, values, areas),
         areas.parents,
         household=units.household,

@@ -12,7 +12,7 @@ from ..operators._dense import DenseOperator
 from ..operators._operator import Operator
 from ..operators._sparse import SparseOperator
 from ._areas import DIGITS, LEVELS, Areas, above
-from ._geography import Clones, area_operator, reconciled_problem
+from ._geography import UnitPlaces, area_operator, reconciled_problem
 from ._labels import by_row, in_order, index_of, row_numbers
 from ._problem import TargetProblem
 from ._screen import Refusal
@@ -81,33 +81,34 @@ def build_problem(
     if not built.targets:
         raise _none_left(built.refused)
     levels = [level for level in LEVELS if any(t.geo_level == level for t in built.targets)]
-    places = units.places(levels[0])
+    area = units.areas_at(levels[0])
     if layout == "auto" and (household is not None or "district" in levels):
         layout = "geography"
     elif household is not None and layout != "geography":
         raise BadInputError(f"clones are kept as a geography; layout {layout!r} cannot hold them.")
 
-    clones = Clones(places, None if household is None else units.household, labels=units.labels)
+    household_of = None if household is None else units.household
+    places = UnitPlaces(area, household_of, labels=units.labels)
 
     def operator(kept: "pd.DataFrame", areas: Areas) -> Operator:
         values = built.values()
         if layout == "geography":
-            return area_operator(kept, values, clones, areas)
+            return area_operator(kept, values, places, areas)
         rows = [
-            np.where(_inside(level, place, places), values[variable], 0.0)
+            np.where(_inside(level, place, area), values[variable], 0.0)
             for variable, level, place in zip(
                 kept["variable"], kept["geo_level"], kept["geo_id"], strict=True
             )
         ]
-        return _written_out(rows, len(places), layout)
+        return _written_out(rows, len(area), layout)
 
     return reconciled_problem(
-        built.table(), clones, operator, sums=sums, limit=limit, refused=built.refused
+        built.table(), places, operator, sums=sums, limit=limit, refused=built.refused
     )
 
 
 class _Units(NamedTuple):
-    """Where the units of a problem live, and which household each of them is."""
+    """Which household each unit is, and the finest area of it that is known."""
 
     household: Int[np.ndarray, " unit"]
     weights: Float[np.ndarray, " unit"] | None  # None for clones, whose weights nobody has said
@@ -150,7 +151,7 @@ class _Units(NamedTuple):
         if level == "district" and np.any(np.char.str_len(self.area) < 4):
             raise CannotBuild("the units' districts are not known: give geo_id")
 
-    def places(self, finest: str) -> np.ndarray:
+    def areas_at(self, finest: str) -> np.ndarray:
         """The area of each unit at a level."""
         if finest == "nation" or self.area is None:
             return np.full(len(self.household), above("", "nation"))
@@ -210,23 +211,23 @@ def _fail_if_opposite(
     giving the country's weight to the few households of the rare sign."""
     if units.weights is None or not column.min() < 0 < column.max():
         return
-    inside = _inside(target.geo_level, target.geo_id, units.places(target.geo_level))
+    inside = _inside(target.geo_level, target.geo_id, units.areas_at(target.geo_level))
     row = np.where(inside, column, 0.0)
     total = float(row @ units.weights)
     if total * target.value < 0 and row.min() < 0 < row.max():
         raise CannotBuild(f"the data's own total, {total:,.6g}, has the opposite sign")
 
 
-def _inside(level: str, place: str, places: np.ndarray) -> Bool[np.ndarray, " unit"]:
-    """Which units live in an area of a level at least as coarse as that of their places."""
+def _inside(level: str, place: str, areas: np.ndarray) -> Bool[np.ndarray, " unit"]:
+    """Which units live in an area of a level at least as coarse as that of their areas."""
     if level == "nation":
-        return np.ones(len(places), bool)
-    return _cut(places, level) == place
+        return np.ones(len(areas), bool)
+    return _cut(areas, level) == place
 
 
-def _cut(places: np.ndarray, level: str) -> np.ndarray:
-    """The states or districts of places: a numpy string of fewer digits is the id's beginning."""
-    return places.astype(f"U{DIGITS[level]}")
+def _cut(areas: np.ndarray, level: str) -> np.ndarray:
+    """The states or districts of areas: a numpy string of fewer digits is the id's beginning."""
+    return areas.astype(f"U{DIGITS[level]}")
 
 
 def _none_left(refused: Sequence[Refusal]) -> BadInputError:
