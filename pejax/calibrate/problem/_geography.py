@@ -56,7 +56,7 @@ def geography_operator(
     """
     _check_columns(targets, ("geo_level", "geo_id", "variable"))
     units = UnitPlaces.of(values.index, geo_id, household, own)
-    return area_operator(targets, values, units, Areas.of(targets, units.area))
+    return area_operator(_labelled(targets), values, units, Areas.of(targets, units.area))
 
 
 def geography_problem(
@@ -105,7 +105,7 @@ def geography_problem(
     def operator(kept: "pd.DataFrame", areas: Areas) -> GeographyOperator:
         return area_operator(kept, values, units, areas)
 
-    return reconciled_problem(targets, units, operator, sums=sums, limit=limit)
+    return reconciled_problem(_labelled(targets), units, operator, sums=sums, limit=limit)
 
 
 def reconciled_problem(
@@ -117,7 +117,10 @@ def reconciled_problem(
     limit: float,
     refused: Sequence[Refusal] = (),
 ) -> TargetProblem:
-    """The problem of a table after its sums are reconciled, with the operator of the rows left."""
+    """The problem of a table after its sums are reconciled, with the operator of the rows left.
+
+    The table's `column_label` says which column of values each target is a total of.
+    """
     areas = Areas.of(targets, units.area)
     names = target_names(targets)
     reconciled = reconciled_sums(targets, names, areas, sums, limit)
@@ -195,7 +198,7 @@ class UnitPlaces(NamedTuple):
 def area_operator(
     targets: "pd.DataFrame", values: "pd.DataFrame", units: UnitPlaces, areas: Areas
 ) -> GeographyOperator:
-    """The operator of targets whose areas are known."""
+    """The operator of targets whose areas are known, with `column_label` as `values` has it."""
     return GeographyOperator(
         values.to_numpy(),
         np.array([areas.ids[0][place] for place in units.area]),
@@ -211,18 +214,23 @@ def _rows(targets: "pd.DataFrame", values: "pd.DataFrame", areas: Areas) -> Area
     level = np.array([areas.levels.index(name) for name in targets["geo_level"]])
     both = zip(level, targets["geo_id"], strict=True)
     area = np.array([areas.ids[at][str(place)] for at, place in both])
-    return AreaTargets(level, area, _columns(targets["variable"], values))
+    return AreaTargets(level, area, _columns(targets["column_label"], values))
 
 
-def _columns(variables: "pd.Series", values: "pd.DataFrame") -> Int[np.ndarray, " target"]:
-    places = {name: _place(name, values) for name in variables.unique()}
-    return np.array([places[name] for name in variables])
+def _columns(labels: "pd.Series", values: "pd.DataFrame") -> Int[np.ndarray, " target"]:
+    places = {label: _place(label, values) for label in labels.unique()}
+    return np.array([places[label] for label in labels])
 
 
 def _place(name: str, values: "pd.DataFrame") -> int:
     if name not in values.columns:
         raise unknown("variable", name, list(values.columns))
     return int(values.columns.get_loc(name))  # type: ignore[arg-type]
+
+
+def _labelled(targets: "pd.DataFrame") -> "pd.DataFrame":
+    """The table of a geography, where a variable has one column."""
+    return targets.assign(column_label=targets["variable"])
 
 
 def _filled(targets: "pd.DataFrame", name: str, default: Any) -> Float[np.ndarray, " target"]:

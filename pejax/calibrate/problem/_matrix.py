@@ -95,9 +95,9 @@ def build_problem(
         if layout == "geography":
             return area_operator(kept, values, places, areas)
         rows = [
-            np.where(_inside(level, place, area), values[variable], 0.0)
-            for variable, level, place in zip(
-                kept["variable"], kept["geo_level"], kept["geo_id"], strict=True
+            np.where(_inside(level, place, area), values[label], 0.0)
+            for label, level, place in zip(
+                kept["column_label"], kept["geo_level"], kept["geo_id"], strict=True
             )
         ]
         return _written_out(rows, len(area), layout)
@@ -172,10 +172,11 @@ class _Built(NamedTuple):
         return pd.DataFrame(self.columns)
 
     def table(self) -> "pd.DataFrame":
-        """The targets with labels of columns for variables."""
+        """The targets, each with the label of its column."""
         import pandas as pd
 
-        return pd.DataFrame(self.targets, columns=list(Target._fields)).assign(variable=self.labels)
+        table = pd.DataFrame(self.targets, columns=list(Target._fields))
+        return table.assign(column_label=self.labels)
 
 
 def _built(wanted: list[Target], source: Source, units: _Units) -> _Built:

@@ -58,10 +58,10 @@ def reconciled_sums(
 ) -> SumsReconciled:
     """Bring parts and wholes of a table together, from the coarsest level down.
 
-    A whole's parts are the targets of the same variable in every area of the nearest finer level
-    that has them all; what is incomplete contradicts nothing, nor does a target that is not fitted
-    (`weight` 0). `tolerance` of the table, if it is
-    there, is the relative gap that is let pass.
+    A whole's parts are the targets of the same `column_label` in every area of the nearest finer
+    level that has them all; what is incomplete contradicts nothing, nor does a target that is not
+    fitted (`weight` 0). `tolerance` of the table, if it is there, is the relative gap that is let
+    pass.
 
     Raises:
         BadInputError: another choice, or a limit that is not above 1.
@@ -112,14 +112,14 @@ def _tolerance(targets: "pd.DataFrame") -> Float[np.ndarray, " target"]:
 def _wholes(targets: "pd.DataFrame", areas: Areas) -> list[_Whole]:
     """Every target with complete parts, from the coarsest level down."""
     rows: dict[tuple[str, int], dict[int, int]] = {}
-    columns = (targets["variable"], targets["geo_level"], targets["geo_id"])
+    columns = (targets["column_label"], targets["geo_level"], targets["geo_id"])
     all_alike = np.ones(len(targets))
     fitted = (targets["weight"].to_numpy(float) if "weight" in targets else all_alike) != 0
-    for row, (variable, level, place) in enumerate(zip(*columns, strict=True)):
+    for row, (label, level, place) in enumerate(zip(*columns, strict=True)):
         if not fitted[row]:
             continue
         at = areas.levels.index(level)
-        rows.setdefault((str(variable), at), {})[areas.ids[at][str(place)]] = row
+        rows.setdefault((str(label), at), {})[areas.ids[at][str(place)]] = row
     inside = {
         (level, finer, area): areas.within(area, level, finer)
         for level in range(len(areas.levels))
@@ -127,11 +127,11 @@ def _wholes(targets: "pd.DataFrame", areas: Areas) -> list[_Whole]:
         for area in areas.ids[level].values()
     }
     found = []
-    for (variable, level), own in sorted(rows.items(), key=lambda item: -item[0][1]):
+    for (label, level), own in sorted(rows.items(), key=lambda item: -item[0][1]):
         for area, row in own.items():
             for finer in reversed(range(level)):
                 parts = inside[level, finer, area]
-                below = rows.get((variable, finer), {})
+                below = rows.get((label, finer), {})
                 if len(parts) and all(int(part) in below for part in parts):
                     held = np.array([below[int(part)] for part in parts])
                     found.append(_Whole(row, held, areas.levels[finer]))
