@@ -14,9 +14,9 @@ from ..operators._sparse import SparseOperator
 from ._areas import DIGITS, LEVELS, Areas, above
 from ._geography import UnitPlaces, area_operator, reconciled_problem
 from ._labels import by_row, in_order, index_of, row_numbers
+from ._lookup import CannotBuild, VariableLookup, household_column
 from ._problem import TargetProblem
 from ._screen import Refusal
-from ._source import CannotBuild, Source, household_column
 from ._sums import LIMIT, Sums
 from ._targets import Target, check_targets, targets_of
 
@@ -75,9 +75,9 @@ def build_problem(
     ('all',)
     """
     wanted = targets_of(check_targets(targets))
-    source = Source(outputs, population)
-    units = _Units.of(source, geo_id, household)
-    built = _built(wanted, source, units)
+    lookup = VariableLookup(outputs, population)
+    units = _Units.of(lookup, geo_id, household)
+    built = _built(wanted, lookup, units)
     if not built.targets:
         raise _none_left(built.refused)
     levels = [level for level in LEVELS if any(t.geo_level == level for t in built.targets)]
@@ -117,8 +117,8 @@ class _Units(NamedTuple):
     labels: "pd.Index"
 
     @classmethod
-    def of(cls, source: Source, geo_id: Any, household: Any) -> "_Units":
-        count = source.population.count(source.population.schema.household)
+    def of(cls, lookup: VariableLookup, geo_id: Any, household: Any) -> "_Units":
+        count = lookup.population.count(lookup.population.schema.household)
         if household is None:
             geo_id, rows = by_row("geo_id", geo_id, count), np.arange(count)
             labels = row_numbers(count)
@@ -128,7 +128,7 @@ class _Units(NamedTuple):
             labels = next((x for x in given if x is not None), row_numbers(len(rows)))
         if rows.size and not 0 <= rows.min() <= rows.max() < count:
             raise BadInputError(f"household names rows outside of the {count} households.")
-        weights = source.weights if household is None else None
+        weights = lookup.weights if household is None else None
         if geo_id is not None:
             if len(geo_id) != len(rows):
                 raise BadInputError(
@@ -137,7 +137,7 @@ class _Units(NamedTuple):
                 )
             return cls(rows, weights, np.asarray([str(place) for place in geo_id]), "", labels)
         try:
-            states = source.states()[rows]
+            states = lookup.states()[rows]
         except CannotBuild as reason:
             return cls(rows, weights, None, str(reason), labels)
         return cls(rows, weights, np.char.zfill(states.astype(str), 2), "", labels)
@@ -179,7 +179,7 @@ class _Built(NamedTuple):
         return table.assign(column_label=self.labels)
 
 
-def _built(wanted: list[Target], source: Source, units: _Units) -> _Built:
+def _built(wanted: list[Target], lookup: VariableLookup, units: _Units) -> _Built:
     """One column for all targets of a variable, statistic and domain, whatever their areas."""
     refused = _impossible_means(wanted)
     aside = {refusal.name for refusal in refused}
@@ -193,7 +193,7 @@ def _built(wanted: list[Target], source: Source, units: _Units) -> _Built:
             units.fail_if_unknown(target.geo_level)
             label = labels.get(target.column_key)
             if label is None:
-                column = household_column(target, source)
+                column = household_column(target, lookup)
                 label = labels[target.column_key] = f"column {len(labels)}"
                 columns[label] = column
             _fail_if_opposite(target, columns[label], units)

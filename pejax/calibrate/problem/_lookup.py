@@ -24,7 +24,7 @@ class Values(NamedTuple):
     entity: str
 
 
-class Source:
+class VariableLookup:
     """Looks variables up in the outputs and the population, and sums rows to households."""
 
     def __init__(self, outputs: Mapping[str, Any], population: Population):
@@ -104,31 +104,31 @@ class Source:
         return f"{name!r} is neither an output of the program nor a column of the population{hint}"
 
 
-def household_column(target: Target, source: Source) -> Float[np.ndarray, " household"]:
+def household_column(target: Target, lookup: VariableLookup) -> Float[np.ndarray, " household"]:
     """What each household contributes to targets of this variable, statistic and domain.
 
     Raises:
         CannotBuild: why there is no such column.
     """
-    values, entity = source.values(target.variable, target.entity)
-    if len(values) != source.population.count(entity):
+    values, entity = lookup.values(target.variable, target.entity)
+    if len(values) != lookup.population.count(entity):
         raise CannotBuild(
             f"{target.variable!r} has {len(values)} rows and {entity} "
-            f"{source.population.count(entity)}"
+            f"{lookup.population.count(entity)}"
         )
     if not np.isfinite(values).all():
         row = int(np.flatnonzero(~np.isfinite(values))[0])
         raise CannotBuild(f"{target.variable!r} is {values[row]} in row {row} of {entity}")
     counted = (values != 0).astype(float) if target.statistic == "count" else values
-    contributions = np.where(_in_domain(target, source, entity), counted, 0.0)
-    return source.to_households(contributions, entity)
+    contributions = np.where(_in_domain(target, lookup, entity), counted, 0.0)
+    return lookup.to_households(contributions, entity)
 
 
-def _in_domain(target: Target, source: Source, entity: str) -> Bool[np.ndarray, " row"]:
+def _in_domain(target: Target, lookup: VariableLookup, entity: str) -> Bool[np.ndarray, " row"]:
     """Which rows lie in [lower, upper) of the target's domain; all when there is none."""
     if not target.domain:
-        return np.ones(source.population.count(entity), bool)
-    place = source.values(target.domain, target.entity)
+        return np.ones(lookup.population.count(entity), bool)
+    place = lookup.values(target.domain, target.entity)
     if place.entity != entity:
         raise CannotBuild(
             f"its domain {target.domain!r} is of {place.entity}, its variable of {entity}"
