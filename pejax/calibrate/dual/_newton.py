@@ -270,7 +270,7 @@ def _direction(
     ridge = state.ridge * system.importance
     q = system.unit_curvature(state.potential)
     operator = system.operator
-    if not operator.reuses_factor:
+    if state.kept_hessian is None:  # the operator reuses no factor
         return -system.factor(operator.hessian_parts(q), ridge).solve(gradient), None, state.refresh
     kept = _renewed(state.refresh, lambda: operator.hessian_parts(q), state.kept_hessian)
     direction, steps = conjugate_gradients(

@@ -11,8 +11,9 @@ from ...core._validate import BadInputError, unknown
 from ..operators._geography import AreaTargets, GeographyOperator
 from ..operators._operator import Operator
 from ._areas import Areas
+from ._columns import TOLERANCE
 from ._labels import in_order, index_of
-from ._problem import TOLERANCE, TargetProblem
+from ._problem import TargetProblem
 from ._scale import default_scale
 from ._screen import Refusal
 from ._sums import LIMIT, Sums, reconciled_sums

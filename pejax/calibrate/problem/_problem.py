@@ -7,11 +7,10 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float
 
 from ...core._arguments import (
     as_array,
-    as_column,
     as_labels,
     as_number,
     as_numbers,
@@ -27,12 +26,9 @@ from ..operators._operator import Operator
 from ..operators._sharded import ShardedOperator
 from ..operators._sparse import SparseOperator
 from . import _labels, _screen, _twins
-from ._scale import default_scale
+from ._columns import TargetColumns, read_columns
 from ._screen import Refusal
 from ._sums import Adjustment
-
-TOLERANCE = 0.01
-"""The error, in units of the scale, within which a target counts as met unless it says so."""
 
 # Host arrays stay numpy float64 until compiled code takes them in the dtype of the day.
 TargetVector: TypeAlias = Float[Array, " target"] | Float[np.ndarray, " target"]
@@ -120,46 +116,19 @@ class TargetProblem(eqx.Module, StoredFields):
     ):
         of_rows, of_units = _labels.index_of(operator), _labels.columns_of(operator)
         operator = as_operator(operator)
-        rows = np.arange(operator.shape[0])
-        columns = {"values": values, "scale": scale, "weights": weights, "tolerance": tolerance}
-        columns |= {"groups": groups, "levels": levels, "sources": sources}
-        columns = {
-            label: column if _labels.index_of(column) is not None else _plain(label, column)
-            for label, column in columns.items()
-        }
-        names = _named(names, of_rows, columns, len(rows))
-        _screen.check_lengths(len(rows), names=names, **columns)
-        y, scale, weights, tolerance, groups, levels, sources = (
-            _plain(label, _labels.in_order(label, column, (of_rows, names), "the estimate matrix"))
-            for label, column in columns.items()
-        )
-        _screen.check_names(names)
-        _screen.check_any_target(operator, y)
-        _screen.check_values(y, names)
-        importance = _numbers(weights, 1.0, rows)
-        _screen.check_importance(importance, names)
-        extent = _screen.check_matrix(operator, names)
-        s = default_scale(operator, y, importance > 0) if scale is None else scale
-        _screen.check_scale(s, names)
-        aside = _screen.unreachable(extent, y, names, importance)
-        # A target that is not fitted takes the place of none, and none takes its.
-        skip = np.isin(rows, list(aside)) | (importance == 0)
-        merged = _twins.merged_twins(
-            _twins.clusters(operator, skip), _twins.Asked(y, s, importance, names)
-        )
-        aside |= merged.aside
-        kept = np.setdiff1d(rows, list(aside))
+        given = {"values": values, "scale": scale, "weights": weights, "tolerance": tolerance}
+        given |= {"groups": groups, "levels": levels, "sources": sources}
+        columns, extent = read_columns(operator, of_rows, names, given)
+        aside, importance = _set_aside(operator, columns, extent)
+        kept = np.setdiff1d(np.arange(operator.shape[0]), list(aside))
         _screen.check_any_left(kept, aside)
-        shared = merged.importance[kept]
-        slack = _numbers(tolerance, TOLERANCE, kept)
+        left = columns._replace(importance=importance).take(kept)
+        _screen.check_importance(left.importance, left.names)
+        _screen.check_tolerance(left.tolerance, left.names)
         self.operator = operator.take(targets=kept) if aside else operator
-        self.names = _kept(names, kept)
-        _screen.check_importance(shared, self.names)
-        _screen.check_tolerance(slack, self.names)
-        self.values, self.scale, self.weights, self.tolerance = y[kept], s[kept], shared, slack
-        self.groups = None if groups is None else _kept(groups, kept)
-        self.levels = None if levels is None else _kept(levels, kept)
-        self.sources = None if sources is None else _kept(sources, kept)
+        self.names, self.values, self.scale = left.names, left.values, left.scale
+        self.weights, self.tolerance = left.importance, left.tolerance
+        self.groups, self.levels, self.sources = left.labels
         of_units = of_units if units is None else _labels.units_of(units, self.operator.shape[1])
         self.units = None if of_units is None else _labels.Labels(of_units)
         self.refused = (*refused, *(aside[row] for row in sorted(aside)))
@@ -308,33 +277,16 @@ class TargetProblem(eqx.Module, StoredFields):
         return relative_error(self.estimates(weights), values, scale)
 
 
-def _named(
-    names: Sequence[str] | None, rows: Any, columns: dict[str, Any], count: int
-) -> list[str]:
-    """The names that are given, or the labels of the matrix's rows or of a column, or numbers."""
-    if names is not None:
-        return as_labels(names, "names")
-    found = _labels.names_of(rows, *map(_labels.index_of, columns.values()))
-    return [f"target_{row}" for row in range(count)] if found is None else found
-
-
-def _plain(label: str, column: Any) -> Any:
-    """A column that was given as one number, or one label, a target."""
-    if column is None:
-        return None
-    numbers = label in ("values", "scale", "weights", "tolerance")
-    return as_column(column, label, "target") if numbers else as_labels(column, label)
-
-
-def _kept(given: Sequence[str], kept: Int[np.ndarray, " kept"]) -> tuple[str, ...]:
-    given = list(given)
-    return tuple(str(given[row]) for row in kept)
-
-
-def _numbers(
-    given: Any, default: float, kept: Int[np.ndarray, " kept"]
-) -> Float[np.ndarray, " kept"]:
-    return np.full(len(kept), default) if given is None else np.asarray(given, float)[kept]
+def _set_aside(
+    operator: Operator, columns: TargetColumns, extent: _screen.Extent
+) -> tuple[dict[int, Refusal], Float[np.ndarray, " target"]]:
+    """Rows that no weights can meet, or that repeat another; the importance of all with theirs."""
+    aside = _screen.unreachable(extent, columns.values, columns.names, columns.importance)
+    # A target that is not fitted takes the place of none, and none takes its.
+    skip = np.isin(np.arange(len(columns.names)), list(aside)) | (columns.importance == 0)
+    asked = _twins.Asked(columns.values, columns.scale, columns.importance, columns.names)
+    merged = _twins.merged_twins(_twins.clusters(operator, skip), asked)
+    return aside | merged.aside, merged.importance
 
 
 class Goals(NamedTuple):
