@@ -54,7 +54,10 @@ def finished(method: "IterativeMethod", problem: Goals, state: Any) -> Solved:
 def solved(
     method: "IterativeMethod", problem: Goals, base: Float[Array, " unit"], key: Key | None
 ) -> Solved:
-    """From the first state to the last and what it comes to; pure."""
+    """From the first state to the last and what it comes to; pure.
+
+    Unlike `Method.run` it solves the problem as it is: no records merged, no second try in float64.
+    """
     return finished(method, problem, _last(method, problem, base, key))
 
 

@@ -170,4 +170,7 @@ class Method(eqx.Module):
     def run(
         self, problem: TargetProblem, base_weights: Float[np.ndarray, " unit"], how: Run
     ) -> Outcome:
-        """Solve a checked problem from checked base weights."""
+        """Solve a checked problem from checked base weights, on the host.
+
+        Unlike `solve` it may merge identical records, draw some, or retry in float64.
+        """

@@ -67,5 +67,5 @@ def _bound(
     least = total(system.base * ratio * cost) - jnp.dot(direction, system.goal)
     size = jnp.linalg.norm(direction)
     known = jnp.where(size > 0, size, 1.0)
-    error = jnp.maximum(least, 0) / (known * jnp.sqrt(system.importance))
+    error = jnp.maximum(least, 0) / (known * jnp.sqrt(system.total_importance))
     return error, jnp.square(direction / known)

@@ -31,11 +31,11 @@ def implicit_tangent(
     Where it started makes no difference to it.
     """
     system, mu = system_of(*primals), state.mu
-    ridge = (_REDUNDANT if options.exact else options.ridge) * system.importance
+    ridge = (_REDUNDANT if options.exact else options.ridge) * system.total_importance
 
     def equations(problem: Goals, base: Array) -> Float[Array, " target"]:
         system = system_of(problem, base)
-        held = 0.0 if options.exact else options.ridge * system.importance
+        held = 0.0 if options.exact else options.ridge * system.total_importance
         return system.residual(system.potential(mu)) + held * mu
 
     def potential(problem: Goals, base: Array, mu: Array) -> Float[Array, " unit"]:

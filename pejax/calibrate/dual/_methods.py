@@ -152,6 +152,7 @@ class DualMethod(IterativeMethod):
     def run(
         self, problem: TargetProblem, base_weights: Float[np.ndarray, " unit"], how: Run
     ) -> Outcome:
+        """As `solve`, but identical records are merged and an exact solve retries in float64."""
         merged = merge_identical(problem, base_weights)
         fewer, sums = (problem, base_weights) if merged is None else (merged.problem, merged.base)
         last = driven(self, fewer, sums, how)

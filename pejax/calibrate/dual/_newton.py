@@ -52,7 +52,7 @@ class DualSystem(eqx.Module):
     row_scale: Float[Array, " target"]  # W d
     goal: Float[Array, " target"]  # d y
     base: Float[Array, " unit"]  # p
-    importance: Float[Array, ""]  # Q
+    total_importance: Float[Array, ""]  # Q
     distance: Distance
 
     def potential(self, mu: Float[Array, " target"]) -> Float[Array, " unit"]:
@@ -134,13 +134,13 @@ class DualState(NamedTuple):
     """Where Newton's method is: a look at the equations has been taken, a step has not."""
 
     base: Float[Array, " unit"]  # weights, as they were given
-    mu: Float[Array, " target"]
+    mu: Float[Array, " target"]  # the multipliers, of relative errors
     potential: Float[Array, " unit"]  # of mu
     residual: Float[Array, " target"]  # of the potential
-    center: Float[Array, " target"]
+    center: Float[Array, " target"]  # c: 0, or where an exact solve last moved it
     ridge: Float[Array, ""]  # relative
-    last_residual: Float[Array, ""]  # when the centre last moved
-    stuck: Int[Array, ""]
+    last_residual: Float[Array, ""]  # its root mean square when the centre last moved
+    stuck: Int[Array, ""]  # moves of the centre in a row that changed nothing
     steps: Int[Array, ""]
     code: Int[Array, ""]  # of `Result`, or that it is running
     gradient: Float[Array, ""]  # root mean square of F
@@ -192,7 +192,7 @@ def newton_step(system: DualSystem, options: NewtonOptions, state: DualState) ->
     One Gram matrix a step. There is no `cond` in it: `vmap` would give every member of a batch an
     estimate matrix of its own.
     """
-    ridge, potential = state.ridge * system.importance, state.potential
+    ridge, potential = state.ridge * system.total_importance, state.potential
     gradient = state.residual + ridge * (state.mu - state.center)
     direction, kept, refresh = _direction(system, state, gradient)
     change = system.potential(direction)
@@ -225,7 +225,9 @@ def newton_step(system: DualSystem, options: NewtonOptions, state: DualState) ->
 def _advance(system: DualSystem, options: NewtonOptions, state: DualState) -> DualState:
     """Lower the ridge, move the centre or stop, when the present stage has converged."""
     miss = _rms(state.residual)
-    gradient = _rms(state.residual + state.ridge * system.importance * (state.mu - state.center))
+    gradient = _rms(
+        state.residual + state.ridge * system.total_importance * (state.mu - state.center)
+    )
     last_stage = state.ridge <= options.ridge * (1 + 1e-6)
     loose = jnp.maximum(options.tol, _STAGE * miss)
     tol = loose if options.exact else jnp.where(last_stage, options.tol, loose)
@@ -267,7 +269,7 @@ def _direction(
     Where a Hessian is dear, one of an earlier step serves as preconditioner, until it takes many
     steps to correct.
     """
-    ridge = state.ridge * system.importance
+    ridge = state.ridge * system.total_importance
     q = system.unit_curvature(state.potential)
     operator = system.operator
     if state.kept_hessian is None:  # the operator reuses no factor
