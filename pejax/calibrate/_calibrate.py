@@ -18,7 +18,7 @@ from ..core._transforms import is_traced
 from ..core._types import Key
 from ..core._validate import BadInputError, suggest
 from ._cautions import USUAL, Thresholds
-from ._method import Method, ProgressCallback, Run, Start
+from ._method import Method, ProgressCallback, RunOptions, Start
 from ._solution import Solution
 from .operators._operator import Operator
 from .problem._problem import TargetProblem
@@ -86,20 +86,22 @@ def calibrate(
     # Nothing here depends on what a `jit` around it traces, so it is worked out at once.
     with jax.ensure_compile_time_eval():
         base = as_base_weights(problem.by_unit("base_weights", base_weights), problem.n_units)
-        how = Run(key, progress, _start_of(start), _folder_of(checkpoint, method, problem))
-        return _solution(problem, base, method, how, thresholds)
+        options = RunOptions(
+            key, progress, _start_of(start), _folder_of(checkpoint, method, problem)
+        )
+        return _solution(problem, base, method, options, thresholds)
 
 
 def _solution(
     problem: TargetProblem,
     base: Float[np.ndarray, " unit"],
     method: Method,
-    how: Run,
+    options: RunOptions,
     thresholds: Thresholds,
 ) -> Solution:
     """Run the method and put what it found beside what was asked."""
     with jax.enable_x64(True):
-        outcome = method.run(problem, base, how)
+        outcome = method.run(problem, base, options)
         weights = _finite_or_base(outcome.weights, base)
         estimates, base_estimates = _estimates(problem.operator, weights, base)
     return Solution(

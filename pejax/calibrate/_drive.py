@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from ._checkpoint import Checkpoints, identity_of
 from ._loop import advanced, begun, ran
-from ._method import ProgressCallback, Run
+from ._method import ProgressCallback, RunOptions
 from .problem._problem import Goals, TargetProblem, goals_of
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def driven(
     method: "IterativeMethod",
     problem: TargetProblem,
     base: Float[np.ndarray, " unit"],
-    how: Run,
+    options: RunOptions,
 ) -> Driven:
     """Run a method to its end; from a checkpoint if there is one.
 
@@ -39,22 +39,22 @@ def driven(
         CheckpointError: a state that cannot be written.
     """
     method, goals = method.for_problem(problem), goals_of(problem)
-    watched = method.long_run is not None and (how.progress or how.checkpoint)
-    if how.start is None and method.long_run is None:
+    watched = method.long_run is not None and (options.progress or options.checkpoint)
+    if options.start is None and method.long_run is None:
         # A long run takes the same programs whether it is watched or not, to the same bits.
-        return Driven(method, goals, ran(method, goals, jnp.asarray(base), how.key))
-    if how.start is None:
-        state = begun(method, goals, jnp.asarray(base), how.key)
+        return Driven(method, goals, ran(method, goals, jnp.asarray(base), options.key))
+    if options.start is None:
+        state = begun(method, goals, jnp.asarray(base), options.key)
     else:
-        state = method.init_from(problem, base, how.key, how.start)
+        state = method.init_from(problem, base, options.key, options.start)
     if not watched:
         return Driven(method, goals, advanced(method, goals, state))
-    if how.checkpoint is None:
-        return Driven(method, goals, _in_stretches(method, goals, state, how.progress))
-    identity = identity_of(method, problem, base, how.key, how.start)
-    with Checkpoints(how.checkpoint, identity) as kept:
+    if options.checkpoint is None:
+        return Driven(method, goals, _in_stretches(method, goals, state, options.progress))
+    identity = identity_of(method, problem, base, options.key, options.start)
+    with Checkpoints(options.checkpoint, identity) as kept:
         state = kept.latest(state) or state
-        return Driven(method, goals, _in_stretches(method, goals, state, how.progress, kept))
+        return Driven(method, goals, _in_stretches(method, goals, state, options.progress, kept))
 
 
 def _in_stretches(

@@ -13,7 +13,7 @@ from ..core._validate import BadInputError
 from ._diagnostics import effective_sample_size, records_kept, squared_relative_loss
 from ._drive import driven
 from ._loop import finished
-from ._method import Method, Outcome, Progress, Run, Solved, Start
+from ._method import Method, Outcome, Progress, RunOptions, Solved, Start
 from .problem._problem import Goals, TargetProblem
 
 
@@ -131,7 +131,7 @@ class IterativeMethod(Method):
         return Progress(int(state.steps), self.long_run or 0, *map(float, told))
 
     def run(
-        self, problem: TargetProblem, base_weights: Float[np.ndarray, " unit"], how: Run
+        self, problem: TargetProblem, base_weights: Float[np.ndarray, " unit"], options: RunOptions
     ) -> Outcome:
-        last = driven(self, problem, base_weights, how)
+        last = driven(self, problem, base_weights, options)
         return Outcome(*finished(last.method, last.problem, last.state))

@@ -89,7 +89,7 @@ class Start(NamedTuple):
             )
 
 
-class Run(NamedTuple):
+class RunOptions(NamedTuple):
     """How a method is to run, beside what it solves: all that `calibrate` passes on."""
 
     key: Key | None = None
@@ -168,7 +168,7 @@ class Method(eqx.Module):
 
     @abc.abstractmethod
     def run(
-        self, problem: TargetProblem, base_weights: Float[np.ndarray, " unit"], how: Run
+        self, problem: TargetProblem, base_weights: Float[np.ndarray, " unit"], options: RunOptions
     ) -> Outcome:
         """Solve a checked problem from checked base weights, on the host.
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from pejax import calibrate as cal
-from pejax.calibrate._method import Run
+from pejax.calibrate._method import RunOptions
 from pejax.calibrate.select._designs import sampford, systematic
 from pejax.calibrate.select._flight import flight
 from pejax.calibrate.select._inclusion import inclusion_probabilities
@@ -160,7 +160,7 @@ def test_the_cube_keeps_totals_that_other_designs_lose():
 
     def lost(method, seed):
         with jax.enable_x64(True):
-            drawn = method.sample(problem, weights, Run(jax.random.key(seed)))
+            drawn = method.sample(problem, weights, RunOptions(jax.random.key(seed)))
             spread = np.zeros(len(weights))
             spread[drawn.units] = drawn.weights
             gone = np.asarray(problem.estimates(jnp.asarray(spread))) - np.asarray(whole.estimates)

@@ -16,7 +16,7 @@ from ...core._validate import BadInputError
 from .._drive import driven
 from .._iterative import IterativeMethod
 from .._loop import finished
-from .._method import Outcome, Run, Solved, Start, optional
+from .._method import Outcome, RunOptions, Solved, Start, optional
 from ..problem._merge import merge_identical
 from ..problem._problem import Goals, TargetProblem, goals_of
 from ._certificate import Certificate, certificate
@@ -150,18 +150,18 @@ class DualMethod(IterativeMethod):
         return implicit_tangent(self._system, options, state, primals, tangents)
 
     def run(
-        self, problem: TargetProblem, base_weights: Float[np.ndarray, " unit"], how: Run
+        self, problem: TargetProblem, base_weights: Float[np.ndarray, " unit"], options: RunOptions
     ) -> Outcome:
         """As `solve`, but identical records are merged and an exact solve retries in float64."""
         merged = merge_identical(problem, base_weights)
         fewer, sums = (problem, base_weights) if merged is None else (merged.problem, merged.base)
-        last = driven(self, fewer, sums, how)
+        last = driven(self, fewer, sums, options)
         narrow = fewer.operator.dtype == jnp.float32
         if self.exact and narrow and int(last.state.code) != Result.successful:
             # A Gram matrix of float32 data may be singular where the data are not.
             wide = fewer.with_operator(fewer.operator.astype(jnp.float64))
             again = dataclasses.replace(self, tol=self._tolerance(jnp.float32))
-            last = driven(again, wide, sums, how)
+            last = driven(again, wide, sums, options)
         weights, result, steps = finished(last.method, last.problem, last.state)
         if merged is not None:
             weights = jnp.asarray(merged.spread(np.asarray(weights), base_weights))

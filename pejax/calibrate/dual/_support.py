@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from ...core._validate import BadInputError
-from .._method import Outcome, Run
+from .._method import Outcome, RunOptions
 from ..problem._problem import TargetProblem, goals_of
 from ._methods import DualMethod
 
@@ -66,7 +66,7 @@ def on_support(problem: TargetProblem, sample: Sample, n_units: int, solver: Dua
     A record that the solver would drop keeps a trace of weight, so that the count is exact.
     """
     kept = problem.with_operator(problem.operator.take(units=sample.units))
-    outcome = solver.run(kept, sample.weights, Run())
+    outcome = solver.run(kept, sample.weights, RunOptions())
     found, traces = np.asarray(outcome.weights, float), TRACE * sample.weights
     weights = np.zeros(n_units)
     weights[sample.units] = np.where(np.abs(found) < traces, traces, found)

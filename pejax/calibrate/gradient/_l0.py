@@ -18,7 +18,7 @@ from ...core._validate import BadInputError
 from ...gates import HardConcrete, Schedule, geometric_schedule
 from .._drive import driven
 from .._loop import solved
-from .._method import Outcome, Run, Solved, optional
+from .._method import Outcome, RunOptions, Solved, optional
 from ..dual._methods import Entropy
 from ..dual._support import TRACE, Sample, check_budget, on_support
 from ..operators._accumulate import total
@@ -226,12 +226,12 @@ class L0(GradientMethod):
         return dataclasses.replace(self, groups=self.groups.in_order_of(problem))
 
     def run(
-        self, problem: TargetProblem, base_weights: Float[np.ndarray, " unit"], how: Run
+        self, problem: TargetProblem, base_weights: Float[np.ndarray, " unit"], options: RunOptions
     ) -> Outcome:
         """As `finish`, but the refit sees no records but those that are kept."""
         if self.budget is not None:
             check_budget(self.budget, base_weights, problem, exact=False)
-        chosen = self.trained(problem, base_weights, how)
+        chosen = self.trained(problem, base_weights, options)
         end = ending(chosen.losses)
         if not self.refit:
             return Outcome(jnp.asarray(chosen.gated), end, self.epochs, chosen.losses)
@@ -265,14 +265,14 @@ class L0(GradientMethod):
         return jnp.zeros(len(base), bool).at[heaviest_first[: self.budget]].set(True)
 
     def trained(
-        self, problem: TargetProblem, base_weights: Float[np.ndarray, " unit"], how: Run
+        self, problem: TargetProblem, base_weights: Float[np.ndarray, " unit"], options: RunOptions
     ) -> Trained:
         """The gates and the gated weights after all epochs.
 
         Raises:
             BadInputError: no key.
         """
-        _, goals, state = driven(self, problem, base_weights, how)
+        _, goals, state = driven(self, problem, base_weights, options)
         location = state.trained.gates.log_alpha[: problem.n_units]
         gated, losses = self.weights(goals, state), state.losses
         return Trained(np.asarray(location), np.asarray(gated), np.asarray(losses))

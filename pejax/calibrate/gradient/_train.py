@@ -18,7 +18,7 @@ from .._diagnostics import effective_sample_size, relative_error
 from .._drive import driven
 from .._iterative import IterativeMethod
 from .._loop import finished
-from .._method import Outcome, Progress, Run, Solved, Start, needed, optional
+from .._method import Outcome, Progress, RunOptions, Solved, Start, needed, optional
 from ..operators._accumulate import target_dtype
 from ..operators._padded import PaddedOperator
 from ..problem._problem import Goals, TargetProblem, goals_of
@@ -150,9 +150,9 @@ class GradientMethod(IterativeMethod):
         return Progress(epoch, self.epochs, *told)
 
     def run(
-        self, problem: TargetProblem, base_weights: Float[np.ndarray, " unit"], how: Run
+        self, problem: TargetProblem, base_weights: Float[np.ndarray, " unit"], options: RunOptions
     ) -> Outcome:
-        last = driven(self, problem, base_weights, how)
+        last = driven(self, problem, base_weights, options)
         found = finished(last.method, last.problem, last.state)
         return Outcome(*found, np.asarray(last.state.losses))
 

@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from ...core._arguments import as_number, as_switch, as_whole, shown
 from ...core._validate import BadInputError
-from .._method import Method, Outcome, Run, Start, optional
+from .._method import Method, Outcome, RunOptions, Start, optional
 from ..dual._methods import DualMethod, Entropy
 from ..dual._support import Sample, check_budget, on_support
 from ..gradient._l0 import L0
@@ -65,17 +65,18 @@ class Selection(Method):
 
     @abc.abstractmethod
     def sample(
-        self, problem: TargetProblem, weights: Float[np.ndarray, " unit"], how: Run
+        self, problem: TargetProblem, weights: Float[np.ndarray, " unit"], options: RunOptions
     ) -> Sample:
         """Choose among records with calibrated weights, by a key that is there."""
 
     def run(
-        self, problem: TargetProblem, base_weights: Float[np.ndarray, " unit"], how: Run
+        self, problem: TargetProblem, base_weights: Float[np.ndarray, " unit"], options: RunOptions
     ) -> Outcome:
         check_budget(self.budget, base_weights, problem, self.solver.exact)
-        how.key_of(f"{type(self).__name__} draws")
-        weights = self._whole(problem, base_weights, how.start)
-        return on_support(problem, self.sample(problem, weights, how), len(weights), self.solver)
+        options.key_of(f"{type(self).__name__} draws")
+        weights = self._whole(problem, base_weights, options.start)
+        sample = self.sample(problem, weights, options)
+        return on_support(problem, sample, len(weights), self.solver)
 
     def _whole(
         self,
@@ -88,7 +89,7 @@ class Selection(Method):
             start.fail_if_other(base)
             found = np.where(base > 0, start.weights, 0.0)
         else:
-            found = np.asarray(self.solver.run(problem, base, Run()).weights)
+            found = np.asarray(self.solver.run(problem, base, RunOptions()).weights)
         traces = 1e-9 * np.mean(base) * (base > 0)
         return np.maximum(np.where(np.isfinite(found), found, base), traces)
 
@@ -158,16 +159,16 @@ class Cube(Selection):
         return self._is_hybrid(problem)
 
     def sample(
-        self, problem: TargetProblem, weights: Float[np.ndarray, " unit"], how: Run
+        self, problem: TargetProblem, weights: Float[np.ndarray, " unit"], options: RunOptions
     ) -> Sample:
-        sizes, key = weights * _tempered(problem, self.leverage), how.key_of("Cube draws")
+        sizes, key = weights * _tempered(problem, self.leverage), options.key_of("Cube draws")
         hybrid = self._is_hybrid(problem)
         available = int(np.count_nonzero(sizes))
         count = min(self.candidates * self.budget, available) if hybrid else self.budget
         found = cube(weights, sizes, count, lambda p, k: strata_of(problem, p, k), key)
         if not hybrid:
             return found
-        own = how._replace(key=jax.random.fold_in(key, 1), start=None)
+        own = options._replace(key=jax.random.fold_in(key, 1), start=None)
         return self._gated(problem, found, own)
 
     def _is_hybrid(self, problem: TargetProblem) -> bool:
@@ -181,10 +182,10 @@ class Cube(Selection):
         rate = min(FASTEST, _TRAVEL / self.epochs) if rate is None else rate
         return L0(self.budget, epochs=self.epochs, learning_rate=rate)
 
-    def _gated(self, problem: TargetProblem, candidates: Sample, how: Run) -> Sample:
+    def _gated(self, problem: TargetProblem, candidates: Sample, options: RunOptions) -> Sample:
         """The budget's worth of candidates whose gates are the most open, with gated weights."""
         fewer = problem.with_operator(problem.operator.take(units=candidates.units))
-        chosen = self._gates.trained(fewer, candidates.weights, how)
+        chosen = self._gates.trained(fewer, candidates.weights, options)
         kept = self._gates.support(chosen, candidates.weights)
         weights = np.maximum(chosen.gated[kept], _FAINT * chosen.gated[kept].mean())
         weights = weights * (candidates.weights.sum() / weights.sum())
@@ -224,12 +225,12 @@ class PPS(Selection):
             raise BadInputError(f"design is {self.design!r}; choose 'systematic' or 'sampford'.")
 
     def sample(
-        self, problem: TargetProblem, weights: Float[np.ndarray, " unit"], how: Run
+        self, problem: TargetProblem, weights: Float[np.ndarray, " unit"], options: RunOptions
     ) -> Sample:
         sizes = weights * _tempered(problem, self.leverage)
         inclusion = inclusion_probabilities(sizes, self.budget)
         draw = systematic if self.design == "systematic" else sampford
-        kept = draw(inclusion, generator(how.key_of("PPS draws")))
+        kept = draw(inclusion, generator(options.key_of("PPS draws")))
         return Sample(kept, weights[kept] / inclusion[kept])
 
 
@@ -245,9 +246,9 @@ class Random(Selection):
     """
 
     def sample(
-        self, problem: TargetProblem, weights: Float[np.ndarray, " unit"], how: Run
+        self, problem: TargetProblem, weights: Float[np.ndarray, " unit"], options: RunOptions
     ) -> Sample:
-        return simple_random(weights, self.budget, generator(how.key_of("Random draws")))
+        return simple_random(weights, self.budget, generator(options.key_of("Random draws")))
 
 
 class Largest(Selection):
@@ -262,7 +263,7 @@ class Largest(Selection):
     """
 
     def sample(
-        self, problem: TargetProblem, weights: Float[np.ndarray, " unit"], how: Run
+        self, problem: TargetProblem, weights: Float[np.ndarray, " unit"], options: RunOptions
     ) -> Sample:
         return largest(weights, self.budget)
 
