@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
 from ..core._arguments import as_number
+from ..core._transforms import on_host_in_float64
 from ..core._validate import BadInputError
 from . import _diagnostics
 from ._disagreement import disagreement
@@ -85,7 +85,7 @@ class Spread(NamedTuple):
         size = np.abs(weights)
         # A weight that vanished for being small is no record that was left out.
         meant = size if solution.chosen else np.asarray(solution.base_weights)
-        with jax.enable_x64(True):
+        with on_host_in_float64():
             effective = float(_diagnostics.effective_sample_size(jnp.asarray(weights)))
         total = float(size.sum())
         largest = float(size.max(initial=0.0))

@@ -6,11 +6,11 @@ sign meet its targets, and the combination is the proof.
 
 from typing import TYPE_CHECKING, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
+from ..core._transforms import on_host_in_float64
 from .problem._twins import agree, trial_sums
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _combination(
     """Coefficients of targets to which no unit contributes and whose sum is not 0, and the sizes of
     the targets' rows."""
     slack = max(_LEAST, _NOTHING[np.dtype(problem.operator.dtype).itemsize])
-    with jax.enable_x64(True):
+    with on_host_in_float64():
         operator = problem.operator.astype(jnp.float64)
         gram = np.asarray(operator.gram(jnp.ones(problem.n_units)), float)[np.ix_(rows, rows)]
         size = np.sqrt(np.maximum(np.diag(gram), 0.0))

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import ClassVar
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ..core._one_line import counted, one_line
 from ..core._results import Result, SolveError
-from ..core._transforms import is_traced
+from ..core._transforms import is_traced, on_host_in_float64
 from ..core.files._files import plain, write_text
 from ..core.files._modules import StoredFields
 from . import _diagnostics
@@ -192,7 +191,7 @@ class Solution(eqx.Module, StoredFields):
     def _loss(self, estimates: Float[np.ndarray, " target"]) -> float:
         problem = self.problem
         columns = (estimates, problem.values, problem.scale, problem.weights)
-        with jax.enable_x64(True):
+        with on_host_in_float64():
             numbers = (jnp.asarray(column) for column in columns)
             return float(_diagnostics.squared_relative_loss(*numbers))
 
@@ -205,6 +204,6 @@ def _json_line(fields: Mapping[str, float | int | str]) -> str:
 def _errors(
     estimates: Float[np.ndarray, " target"], problem: TargetProblem
 ) -> Float[np.ndarray, " target"]:
-    with jax.enable_x64(True):
+    with on_host_in_float64():
         numbers = (jnp.asarray(x) for x in (estimates, problem.values, problem.scale))
         return np.asarray(_diagnostics.relative_error(*numbers))
