@@ -264,6 +264,12 @@ def test_predictors_were_called_inputs_and_covariates_features(told, forests):
         np.testing.assert_array_equal(then, column.covariates(codes))
 
 
+def test_former_names_of_an_operator(told):
+    operator, q = cal.DenseOperator([[1.0, 2.0], [0.0, 1.0]]), np.ones(2, np.float32)
+    np.testing.assert_array_equal(told(lambda: operator.curvature(q)), operator.hessian_parts(q))
+    assert told(lambda: operator.stale) == operator.reuses_factor
+
+
 def test_a_former_call_is_told_where_it_is_written(forests):
     forest = forests["forest.npz"]
     with pytest.warns(FormerCallWarning) as told_of:

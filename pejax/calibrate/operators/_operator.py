@@ -10,6 +10,7 @@ import numpy as np
 from jax.typing import DTypeLike
 from jaxtyping import Array, Float
 
+from ...core._formerly import former_names
 from ...core._one_line import counted, one_line
 from ...core._validate import BadInputError
 from ._accumulate import target_dtype
@@ -22,6 +23,7 @@ HessianParts: TypeAlias = Float[Array, "*areas row row"]
 """The Gram matrix, or one of each area: what a factor of the Hessian is made from."""
 
 
+@former_names(curvature="hessian_parts", stale="reuses_factor")
 class Operator(eqx.Module):
     r"""An estimate matrix :math:`A` of shape (target, unit), known by what it does to vectors.
 
