@@ -30,7 +30,7 @@ class _ByTarget(eqx.Module):
 
     data: Float[Array, "block width"]
     unit: Int[Array, "block width"]
-    tree: tuple[Int[Array, "level_block width"], ...]
+    tree: tuple[Int[Array, "_ width"], ...]
 
     def mv(self, weights: Float[Array, " unit"]) -> Float[Array, " target"]:
         dtype = wider(weights, self.data.dtype)
