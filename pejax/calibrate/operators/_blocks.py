@@ -41,8 +41,8 @@ class Blocks(Cells):
     @classmethod
     def pieces(
         cls,
-        values: Sequence[Float[np.ndarray, "unit column"]],
-        areas: Sequence[Int[np.ndarray, " unit"]],
+        values: Sequence[Float[np.ndarray, "_ column"]],
+        areas: Sequence[Int[np.ndarray, " _"]],
         n_areas: int,
         room: int = 0,
     ) -> list["Blocks"]:
