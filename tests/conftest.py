@@ -21,11 +21,31 @@ import jaxtyping
 import pytest
 from hypothesis import settings
 
-# Shapes and types of these kernels are checked at every call. Doors are not among them: they take
-# lists and tables, and refuse what is wrong by themselves.
-jaxtyping.install_import_hook(
-    ["pejax.core._segment", "pejax.calibrate.operators._factor"], "beartype.beartype"
+# Shapes and types are checked at every call of these. Left out are the doors that take what users
+# bring and refuse it by themselves: `calibrate`, its problems, methods and selections, `QRF` and
+# `Forest`, `Population`, `Program`, the gates of flax, `io` and `report`.
+CHECKED = (
+    "pejax.calibrate.dual._certificate",
+    "pejax.calibrate.dual._conjugate",
+    "pejax.calibrate.dual._distance",
+    "pejax.calibrate.dual._implicit",
+    "pejax.calibrate.dual._linesearch",
+    "pejax.calibrate.dual._newton",
+    "pejax.calibrate.dual._support",
+    "pejax.calibrate.gradient._losses",
+    "pejax.calibrate.operators",
+    "pejax.core._segment",
+    "pejax.gates._hard_concrete",
+    "pejax.gates._schedules",
+    "pejax.impute._chunks",
+    "pejax.impute.forest._bags",
+    "pejax.impute.forest._layout",
+    "pejax.impute.forest._reading",
+    "pejax.impute.forest._trees",
+    "pejax.impute.readout",
+    "pejax.stats",
 )
+jaxtyping.install_import_hook(CHECKED, "_typechecker.checked")
 
 from pejax.core._memory import reclaim  # noqa: E402 - after the hook
 
@@ -53,6 +73,14 @@ def strict():
     """No array takes another's type or rank without being told."""
     with jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise"):
         yield
+
+
+@pytest.fixture
+def unchecked():
+    """Tests of what a door refuses give it what its annotations rule out."""
+    jaxtyping.config.update("jaxtyping_disable", True)
+    yield
+    jaxtyping.config.update("jaxtyping_disable", False)
 
 
 @pytest.fixture

@@ -3,12 +3,13 @@
 from typing import NamedTuple
 
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float, Int, Real
+from jaxtyping import Array, Float, Int
 
 from ..core._arguments import as_number
 from ..core._validate import BadInputError
 from ._differences import differences
 from ._distribution import mean_of
+from ._given import Values
 from ._weighted import (
     Numbers,
     fail_if_other_labels,
@@ -43,9 +44,9 @@ class Change(NamedTuple):
 
 
 def winners_and_losers(
-    baseline: Real[ArrayLike, "*shape"],
-    reform: Real[ArrayLike, "*shape"],
-    weights: Real[ArrayLike, "*shape"] | None = None,
+    baseline: Values,
+    reform: Values,
+    weights: Values | None = None,
     tolerance: float = HALF_A_CENT,
 ) -> Change:
     """The shares that gain and lose when `reform` takes the place of `baseline`.
@@ -79,8 +80,8 @@ def winners_and_losers(
 
 
 def direction_of_change(
-    baseline: Real[ArrayLike, "*shape"],
-    reform: Real[ArrayLike, "*shape"],
+    baseline: Values,
+    reform: Values,
     tolerance: float = HALF_A_CENT,
 ) -> Int[Array, "*shape"]:
     """1 for each that gains, -1 for each that loses, and 0 for the others.

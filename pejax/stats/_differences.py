@@ -18,7 +18,7 @@ def differences(x: Numbers, y: Numbers) -> Numbers:
     """`x` less `y` in floats, rounded once."""
     xp = namespace(x, y)
     if not _some_long(x, y):
-        return floats(x, xp) - floats(y, xp)
+        return xp.asarray(floats(x, xp) - floats(y, xp))  # of two scalars numpy makes no array
     if xp is np:
         return np.asarray(_fractions(x) - _fractions(y), np.float64)
     return _split(x).less(_split(y))
@@ -128,6 +128,7 @@ def _split(x: Numbers) -> _Split:
     unit = 2.0 ** (jnp.finfo(wide).bits // 2)
     if not _some_long(x):
         x = floats(x, xp)
-    low = xp.fmod(xp.where(xp.isfinite(x), x, 0), x.dtype.type(unit))
-    high = floats(x - low, xp) / unit  # of whole numbers a multiple of the unit, so nothing is lost
+    low = xp.asarray(xp.fmod(xp.where(xp.isfinite(x), x, 0), x.dtype.type(unit)))
+    # Of whole numbers `high` is a multiple of the unit, so nothing is lost.
+    high = xp.asarray(floats(xp.asarray(x - low), xp) / unit)
     return _Split(jnp.asarray(floats(high, jnp)), jnp.asarray(floats(low, jnp)), unit)

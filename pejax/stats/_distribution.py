@@ -1,11 +1,10 @@
 """What a weighted column is: its total, its mean, its distribution and how many rows carry it."""
 
-from collections.abc import Sequence
-
 import numpy as np
-from jaxtyping import Array, ArrayLike, Float, Real
+from jaxtyping import Array, ArrayLike, Bool, Float, Real
 
 from ._differences import comparable
+from ._given import Levels, Points, Rows, Values
 from ._weighted import (
     Numbers,
     counts_of,
@@ -25,9 +24,7 @@ from ._weighted import (
 _ROUNDING = 16  # units in the last place by which a sum of weights may miss a level and reach it
 
 
-def total(
-    values: Real[ArrayLike, "*shape"], weights: Real[ArrayLike, "*shape"] | None = None
-) -> Float[Array, ""]:
+def total(values: Values, weights: Values | None = None) -> Float[Array, ""]:
     r"""The weighted sum, :math:`\sum_i w_i v_i`; truth values are counted.
 
     Linear in values and weights, so it has derivatives in both.
@@ -52,9 +49,7 @@ def total(
     return told(xp.sum(floats(counted, xp) * floats(held, xp)))
 
 
-def mean(
-    values: Real[ArrayLike, "*shape"], weights: Real[ArrayLike, "*shape"] | None = None
-) -> Float[Array, ""]:
+def mean(values: Values, weights: Values | None = None) -> Float[Array, ""]:
     r"""The mean, each value counting by its weight, :math:`\sum w_i v_i / \sum w_i`.
 
     Args:
@@ -76,9 +71,9 @@ def mean(
 
 
 def cdf(
-    values: Real[ArrayLike, " row"],
-    points: Real[ArrayLike, " point"],
-    weights: Real[ArrayLike, " row"] | None = None,
+    values: Rows,
+    points: Points,
+    weights: Rows | None = None,
 ) -> Float[Array, " point"]:
     r"""The share of weight at or below a point, :math:`F(x) = \sum_{v_i \le x} w_i / \sum w_i`.
 
@@ -106,10 +101,10 @@ def cdf(
 
 
 def quantile(
-    values: Real[ArrayLike, " row"],
-    levels: Float[ArrayLike, " quantile"] | Sequence[float],
-    weights: Real[ArrayLike, " row"] | None = None,
-) -> Real[Array, " quantile"]:
+    values: Rows,
+    levels: Levels,
+    weights: Rows | None = None,
+) -> Real[Array, " quantile"] | Bool[Array, " quantile"]:
     r"""The inverse of the weighted distribution, :math:`Q(q) = \inf\{v : F(v) \ge q\}`.
 
     The result is always one of the values, in their own type; NumPy calls this method
@@ -143,7 +138,7 @@ def quantile(
     return on_device(quantile_of(held, weights_of(weights, held), wanted), "values")
 
 
-def effective_sample_size(weights: Real[ArrayLike, " row"]) -> Float[Array, ""]:
+def effective_sample_size(weights: Rows) -> Float[Array, ""]:
     r"""Kish's effective sample size :math:`(\sum w)^2 / \sum w^2`; 0 when every weight is 0.
 
     The number of rows of equal weight whose mean would vary as much. Calibrated weights may be
@@ -203,7 +198,7 @@ def quantile_of(values: Numbers, weights: Numbers, levels: Numbers) -> Numbers:
     # greatest, even where its weight is lost in the sum.
     first, last = xp.argmax(w > 0), len(w) - 1 - xp.argmax(w[::-1] > 0)
     ordered = ordered if xp is np else on_device(ordered, "values")
-    return ordered[xp.where(q < 1, xp.clip(place, first, last), last)]
+    return xp.asarray(ordered[xp.where(q < 1, xp.clip(place, first, last), last)])
 
 
 def part_on_top(weights: Numbers, share: ArrayLike) -> Numbers:

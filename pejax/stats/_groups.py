@@ -3,12 +3,13 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Float, Int, Real
+from jaxtyping import Array, Float, Int
 
 from ..core._arguments import at_least
 from ..core._validate import BadInputError
 from ._differences import comparable
 from ._distribution import quantile_of
+from ._given import Groups, Rows
 from ._weighted import (
     Numbers,
     counts_of,
@@ -23,12 +24,10 @@ from ._weighted import (
     weights_of,
 )
 
-Rows = Real[ArrayLike, " row"]
-
 
 def deciles(
-    values: Real[ArrayLike, " row"],
-    weights: Real[ArrayLike, " row"] | None = None,
+    values: Rows,
+    weights: Rows | None = None,
     groups: int = 10,
 ) -> Int[Array, " row"]:
     r"""The tenth of the weighted ranking in which each row lies, 1 with the least to 10.
@@ -69,7 +68,7 @@ def deciles(
 
 
 def mean_by_group(
-    values: Rows, group: Int[ArrayLike, " row"], weights: Rows | None = None, groups: int = 10
+    values: Rows, group: Groups, weights: Rows | None = None, groups: int = 10
 ) -> Float[Array, " group"]:
     """The weighted mean of each group; NaN for one that has no weight.
 
@@ -97,7 +96,7 @@ def mean_by_group(
 
 
 def total_by_group(
-    values: Rows, group: Int[ArrayLike, " row"], weights: Rows | None = None, groups: int = 10
+    values: Rows, group: Groups, weights: Rows | None = None, groups: int = 10
 ) -> Float[Array, " group"]:
     """The weighted sum of each group; 0 for one that has no rows.
 

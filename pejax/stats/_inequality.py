@@ -1,13 +1,15 @@
 """How unequally an amount is held: the Gini coefficient, the Lorenz curve, the share of the top."""
 
 import numpy as np
-from jaxtyping import Array, ArrayLike, Float, Real
+from jaxtyping import Array, Float
 
 from ..core._arguments import at_least
 from ..core._validate import BadInputError
 from ._distribution import ordered_by, part_on_top
+from ._given import Rows, Scalar
 from ._weighted import (
     Numbers,
+    Reckoned,
     fail_if_not_rows,
     fail_if_other_labels,
     floats,
@@ -19,9 +21,7 @@ from ._weighted import (
 )
 
 
-def gini(
-    values: Real[ArrayLike, " row"], weights: Real[ArrayLike, " row"] | None = None
-) -> Float[Array, ""]:
+def gini(values: Rows, weights: Rows | None = None) -> Float[Array, ""]:
     r"""The Gini coefficient of an amount, half the mean difference of two rows over the mean.
 
     .. math:: \frac{\sum_i w_i v_i (W_i^- + W_i - W)}{W \sum_i w_i v_i}
@@ -56,8 +56,8 @@ def gini(
 
 
 def lorenz_curve(
-    values: Real[ArrayLike, " row"],
-    weights: Real[ArrayLike, " row"] | None = None,
+    values: Rows,
+    weights: Rows | None = None,
     points: int = 101,
 ) -> tuple[Float[Array, " point"], Float[Array, " point"]]:
     """The Lorenz curve of an amount: the share of it that the rows with least hold.
@@ -89,9 +89,9 @@ def lorenz_curve(
 
 
 def top_share(
-    values: Real[ArrayLike, " row"],
-    weights: Real[ArrayLike, " row"] | None = None,
-    share: Float[ArrayLike, ""] = 0.1,
+    values: Rows,
+    weights: Rows | None = None,
+    share: Scalar = 0.1,
 ) -> Float[Array, ""]:
     """What share of an amount the rows with most of it hold, 1 less the Lorenz curve at 1 - share.
 
@@ -154,7 +154,7 @@ def _lorenz_of(values: Numbers, weights: Numbers, points: int) -> tuple[Numbers,
     return at, _of_positive(below, held[-1])
 
 
-def _of_positive(part: Numbers, whole: Numbers) -> Numbers:
+def _of_positive(part: Reckoned, whole: Reckoned) -> Numbers:
     """A share of something; NaN where there is nothing, or less, to share."""
     xp = namespace(part, whole)
     return ratio(part, xp.where(whole > 0, whole, 0), xp)

@@ -6,11 +6,12 @@ they count persons, times their children children.
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, ArrayLike, Bool, Float, Real
+from jaxtyping import Array, Bool, Float
 
 from ..core._validate import BadInputError
 from ._differences import below, differences
 from ._distribution import mean_of
+from ._given import Lines, Values
 from ._weighted import (
     Numbers,
     fail_if_other_labels,
@@ -22,9 +23,7 @@ from ._weighted import (
 )
 
 
-def is_poor(
-    resources: Real[ArrayLike, "*shape"], line: Real[ArrayLike, "*#shape"]
-) -> Bool[Array, "*shape"]:
+def is_poor(resources: Values, line: Lines) -> Bool[Array, "*shape"]:
     """Whether resources are below the line; who is exactly at it is not poor.
 
     Args:
@@ -48,9 +47,7 @@ def is_poor(
     return jnp.asarray(below(held, at))
 
 
-def shortfall(
-    resources: Real[ArrayLike, "*shape"], line: Real[ArrayLike, "*#shape"]
-) -> Float[Array, "*shape"]:
+def shortfall(resources: Values, line: Lines) -> Float[Array, "*shape"]:
     r"""What is missing to the line, :math:`\max(z - y, 0)`.
 
     Its derivative in the resources is -1 below the line, and 0 above it and at it: at the line it
@@ -75,9 +72,9 @@ def shortfall(
 
 
 def poverty_rate(
-    resources: Real[ArrayLike, "*shape"],
-    line: Real[ArrayLike, "*#shape"],
-    weights: Real[ArrayLike, "*shape"] | None = None,
+    resources: Values,
+    line: Lines,
+    weights: Values | None = None,
 ) -> Float[Array, ""]:
     """The share of weight below the line, the index for the power 0.
 
@@ -108,9 +105,9 @@ def poverty_rate(
 
 
 def poverty_gap(
-    resources: Real[ArrayLike, "*shape"],
-    line: Real[ArrayLike, "*#shape"],
-    weights: Real[ArrayLike, "*shape"] | None = None,
+    resources: Values,
+    line: Lines,
+    weights: Values | None = None,
 ) -> Float[Array, ""]:
     r"""The mean of what is missing, as a part of the line: :math:`\max(1 - y/z, 0)`, the power 1.
 
@@ -140,9 +137,9 @@ def poverty_gap(
 
 
 def poverty_severity(
-    resources: Real[ArrayLike, "*shape"],
-    line: Real[ArrayLike, "*#shape"],
-    weights: Real[ArrayLike, "*shape"] | None = None,
+    resources: Values,
+    line: Lines,
+    weights: Values | None = None,
 ) -> Float[Array, ""]:
     r"""The mean square of what is missing, as a part of the line: the power 2.
 

@@ -1,11 +1,12 @@
 """How far predictions and distributions are from the truth, weights included."""
 
 import numpy as np
-from jaxtyping import Array, ArrayLike, Float, Real
+from jaxtyping import Array, Float
 
 from ..core._validate import BadInputError
 from ._differences import comparable, differences, gaps
 from ._distribution import cdf_of, mean_of
+from ._given import Draws, Lines, Others, Rows, Scalar, Values
 from ._weighted import (
     fail_if_not_rows,
     fail_if_other_labels,
@@ -19,10 +20,10 @@ from ._weighted import (
 
 
 def pinball(
-    truth: Real[ArrayLike, "*shape"],
-    prediction: Real[ArrayLike, "*shape"],
-    level: Float[ArrayLike, ""],
-    weights: Real[ArrayLike, "*shape"] | None = None,
+    truth: Values,
+    prediction: Lines,
+    level: Scalar,
+    weights: Values | None = None,
 ) -> Float[Array, ""]:
     r"""The mean pinball loss of a predicted quantile, least at the true one.
 
@@ -63,10 +64,10 @@ def pinball(
 
 
 def wasserstein(
-    values: Real[ArrayLike, " row"],
-    others: Real[ArrayLike, " other"],
-    weights: Real[ArrayLike, " row"] | None = None,
-    other_weights: Real[ArrayLike, " other"] | None = None,
+    values: Rows,
+    others: Others,
+    weights: Rows | None = None,
+    other_weights: Others | None = None,
 ) -> Float[Array, ""]:
     r"""The area between two weighted distributions, :math:`\int |F(x) - G(x)| \, dx`.
 
@@ -108,9 +109,9 @@ def wasserstein(
 
 
 def crps(
-    draws: Real[ArrayLike, "row draw"],
-    truth: Real[ArrayLike, " row"],
-    weights: Real[ArrayLike, " row"] | None = None,
+    draws: Draws,
+    truth: Rows,
+    weights: Rows | None = None,
 ) -> Float[Array, ""]:
     r"""The mean continuous ranked probability score of repeated draws.
 

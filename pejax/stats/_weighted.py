@@ -6,7 +6,7 @@ it is the wider of what is given and JAX's default float.
 
 import itertools
 from types import ModuleType
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import TypeAlias
 
 import jax.numpy as jnp
 import numpy as np
@@ -17,27 +17,10 @@ from jaxtyping import Array, ArrayLike
 from ..core._arguments import shown
 from ..core._transforms import is_traced
 from ..core._validate import BadInputError
+from ._given import Labelled, Table
 
 Numbers: TypeAlias = Array | np.ndarray
-
-
-class _Index(Protocol):
-    def equals(self, other: object) -> bool: ...
-
-
-@runtime_checkable
-class _Labelled(Protocol):
-    """What pandas' columns have: a label a row."""
-
-    iloc: object
-    index: _Index
-
-
-@runtime_checkable
-class _Table(_Labelled, Protocol):
-    """What pandas' tables have besides: labels of columns."""
-
-    columns: _Index
+Reckoned: TypeAlias = Numbers | np.number  # sums and elements are scalars of their own in numpy
 
 
 def numbers(x: object, name: str, *, finite: bool = True) -> Numbers:
@@ -147,8 +130,8 @@ def floats(x: Numbers, xp: ModuleType) -> Numbers:
 
 def fail_if_other_labels(**columns: object) -> None:
     """Refuse columns of pandas that belong together and are labelled otherwise."""
-    indexed = {name: x.index for name, x in columns.items() if isinstance(x, _Labelled)}
-    across = {n: x.columns for n, x in columns.items() if isinstance(x, _Table)}
+    indexed = {name: x.index for name, x in columns.items() if isinstance(x, Labelled)}
+    across = {n: x.columns for n, x in columns.items() if isinstance(x, Table)}
     for first, second in itertools.pairwise(across):
         if not across[first].equals(across[second]):
             raise BadInputError(
@@ -163,14 +146,14 @@ def fail_if_other_labels(**columns: object) -> None:
             )
 
 
-def told(x: Numbers) -> Array:
+def told(x: Reckoned) -> Array:
     """A result in JAX's default float type, or in the trace's own."""
     if isinstance(x, Array) and is_traced(x):
         return x
     return _narrowed(x, jnp.result_type(float), "the result")
 
 
-def _narrowed(x: Numbers | np.generic, dtype: DTypeLike, name: str) -> Array:
+def _narrowed(x: Reckoned, dtype: DTypeLike, name: str) -> Array:
     """An array in a float type that holds its numbers."""
     host = np.asarray(x)
     with np.errstate(over="ignore"):
@@ -183,7 +166,7 @@ def _narrowed(x: Numbers | np.generic, dtype: DTypeLike, name: str) -> Array:
     return jnp.asarray(found)
 
 
-def on_device(x: Numbers, name: str) -> Array:
+def on_device(x: Reckoned, name: str) -> Array:
     """Numbers of their own type; refused where JAX would make others of them."""
     host = isinstance(x, np.ndarray | np.generic)
     if host and x.dtype.kind in "iu" and x.size:

@@ -9,6 +9,8 @@ from hypothesis import given, settings, strategies as st
 
 from pejax.gates import HardConcrete
 
+pytestmark = pytest.mark.usefixtures("strict")
+
 FEW = settings(max_examples=10, deadline=None)
 MEANS = np.array([0.001, 0.2, 0.5, 0.8, 0.999])
 GATES = {

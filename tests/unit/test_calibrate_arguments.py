@@ -12,6 +12,8 @@ import scipy.sparse
 from pejax import calibrate as cal
 from pejax.core._validate import BadInputError, PejaxError, UnknownNameError
 
+pytestmark = pytest.mark.usefixtures("unchecked")
+
 X = np.array([[1.0, 1.0, 1.0], [0.0, 2.0, 5.0]])
 Y, W = [10.0, 20.0], np.ones(3)
 EMPTY = np.zeros((0, 3))

@@ -20,6 +20,8 @@ from pejax.calibrate import (
 from pejax.core._results import Result, SolveError
 from pejax.core._validate import BadInputError, UnknownNameError
 
+pytestmark = pytest.mark.usefixtures("unchecked")
+
 X = np.array([[1.0, 1.0, 1.0], [0.0, 2.0, 5.0]])
 Y = np.array([10.0, 20.0])
 NAMES = ["people", "rent"]

@@ -112,7 +112,7 @@ def test_rounds_of_less_importance_end_at_the_minimum_of_hubers_loss(x64):
     def objective(log_ratio):
         ratio = np.exp(log_ratio)
         error = (X @ (base * ratio) - problem.values) / problem.scale
-        huber = np.mean(cal.Huber(delta).cost(error))
+        huber = np.mean(cal.Huber(delta).cost(jnp.asarray(error)))
         return huber / 2 + ridge * share @ (ratio * log_ratio - ratio + 1)
 
     start = np.log(np.asarray(found.weights) / base)

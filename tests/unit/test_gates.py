@@ -67,6 +67,7 @@ def test_gates_learn_which_inputs_matter():
     np.testing.assert_array_equal(np.asarray(gates.mode()) > 0.5, np.asarray(truth) != 0)
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(
     ("setting", "message"),
     [

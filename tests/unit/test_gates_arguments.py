@@ -9,6 +9,8 @@ import pytest
 from pejax import gates
 from pejax.core._validate import BadInputError
 
+pytestmark = pytest.mark.usefixtures("unchecked")
+
 THREE = gates.HardConcrete(3)
 
 

@@ -14,6 +14,8 @@ from pejax.core._validate import BadInputError, PejaxError, UnknownNameError
 from pejax.impute import QRF, FittedQRF, Forest, weighted_quantile
 from pejax.impute.forest._to_arrays import VERSION
 
+pytestmark = pytest.mark.usefixtures("unchecked")
+
 KEY = jax.random.key(0)
 SMALL = QRF(n_estimators=3, n_jobs=1)
 

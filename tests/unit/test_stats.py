@@ -291,6 +291,7 @@ OF_VALUES = {
 }
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("name", OF_VALUES)
 def test_what_is_no_weighted_column_is_refused(name):
     statistic = OF_VALUES[name]
@@ -315,6 +316,7 @@ def test_what_is_no_weighted_column_is_refused(name):
             statistic([ROWS])
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize(
     ("ask", "message"),
     [

@@ -23,7 +23,7 @@ class Blocks(Cells):
     values: Float[Array, "block unit_of_block column"]
     area: Int[Array, " block"]
     place: Int[Array, " unit"]  # of each unit among the padded ones; past the end: nobody
-    tree: tuple[Int[Array, "level_block width"], ...]  # that adds up an area's blocks
+    tree: tuple[Int[Array, "_ width"], ...]  # that adds up an area's blocks
     n_units: int = eqx.field(static=True)
     n_areas: int = eqx.field(static=True)
 
@@ -41,8 +41,8 @@ class Blocks(Cells):
     @classmethod
     def pieces(
         cls,
-        values: Sequence[Float[np.ndarray, "unit column"]],
-        areas: Sequence[Int[np.ndarray, " unit"]],
+        values: Sequence[Float[np.ndarray, "_ column"]],
+        areas: Sequence[Int[np.ndarray, " _"]],
         n_areas: int,
         room: int = 0,
     ) -> list["Blocks"]:

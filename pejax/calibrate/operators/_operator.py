@@ -59,7 +59,7 @@ class Operator(eqx.Module):
     def astype(self: _Operator, dtype: DTypeLike) -> _Operator:
         """The same matrix with entries of another float type."""
 
-        def cast(x: Array) -> Array:
+        def cast(x: Array | np.ndarray) -> Array | np.ndarray:
             return x.astype(dtype) if jnp.issubdtype(x.dtype, jnp.floating) else x
 
         return jax.tree.map(cast, self)

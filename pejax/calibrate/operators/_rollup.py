@@ -94,7 +94,7 @@ class Rollup(eqx.Module):
         assert worth is not None
         return worth
 
-    def by_area(self, values: Float[Array, " target"]) -> tuple[Float[Array, "area column"], ...]:
+    def by_area(self, values: Float[Array, " target"]) -> tuple[Float[Array, "_ _"], ...]:
         """The targets of each level as a table of its areas and columns, 0 where there is none."""
         return tuple(
             jnp.zeros(count * len(own), values.dtype)
@@ -106,7 +106,7 @@ class Rollup(eqx.Module):
             )
         )
 
-    def of_areas(self, tables: Sequence[Float[Array, "area column"]]) -> Float[Array, " target"]:
+    def of_areas(self, tables: Sequence[Float[Array, "_ _"]]) -> Float[Array, " target"]:
         """The inverse of `by_area`."""
         found = jnp.zeros(self.n_targets, tables[0].dtype)
         for rows, places, table in zip(self.targets, self.places, tables, strict=True):
@@ -145,7 +145,7 @@ class Rollup(eqx.Module):
         return level, slot // self.n_columns, slot % self.n_columns
 
 
-def _held(arrays: Sequence[np.ndarray]) -> tuple[Int[Array, " entry"], ...]:
+def _held(arrays: Sequence[np.ndarray]) -> tuple[Int[Array, " _"], ...]:
     return tuple(jnp.asarray(x) for x in arrays)
 
 

@@ -30,7 +30,7 @@ class _ByTarget(eqx.Module):
 
     data: Float[Array, "block width"]
     unit: Int[Array, "block width"]
-    tree: tuple[Int[Array, "level_block width"], ...]
+    tree: tuple[Int[Array, "_ width"], ...]
 
     def mv(self, weights: Float[Array, " unit"]) -> Float[Array, " target"]:
         dtype = wider(weights, self.data.dtype)
@@ -255,7 +255,7 @@ def _as_csr(matrix: Any):
     return csr
 
 
-def _rows_of(matrices: Sequence[Any]) -> tuple[list[_ByTarget], list[Int[np.ndarray, " entry"]]]:
+def _rows_of(matrices: Sequence[Any]) -> tuple[list[_ByTarget], list[Int[np.ndarray, " _"]]]:
     """The rows of CSR arrays, in arrays of the same shapes; and each entry's slot."""
     slots, bounds = zip(*(block_slots(csr.indptr, SUM_WIDTH) for csr in matrices), strict=True)
     shape = max(int(own[-1]) for own in bounds), SUM_WIDTH
@@ -267,7 +267,7 @@ def _rows_of(matrices: Sequence[Any]) -> tuple[list[_ByTarget], list[Int[np.ndar
     return rows, list(slots)
 
 
-def _columns_of(matrices: Sequence[Any]) -> tuple[list[_ByUnit], list[Int[np.ndarray, " entry"]]]:
+def _columns_of(matrices: Sequence[Any]) -> tuple[list[_ByUnit], list[Int[np.ndarray, " _"]]]:
     """The columns of CSC arrays, in arrays of the same shapes; and each entry's slot."""
     slots, bounds = zip(*(block_slots(csc.indptr, _UNIT_WIDTH) for csc in matrices), strict=True)
     shape = max(int(own[-1]) for own in bounds), _UNIT_WIDTH

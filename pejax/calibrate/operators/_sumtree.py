@@ -20,7 +20,7 @@ def block_slots(
 
 def sum_tree(
     bounds: Int[np.ndarray, " bound"], size: int | None = None
-) -> tuple[Int[Array, "level_block width"], ...]:
+) -> tuple[Int[Array, "_ width"], ...]:
     """Gathers that add up consecutive blocks: level by level, blocks of the blocks of each row.
 
     `bounds` are the first block of each row and the end; every row has at least one. With `size`
@@ -33,7 +33,7 @@ def sum_tree(
 
 def sum_trees(
     bounds: Int[np.ndarray, "piece bound"], size: int | None = None
-) -> list[tuple[Int[Array, "level_block width"], ...]]:
+) -> list[tuple[Int[Array, "_ width"], ...]]:
     """`sum_tree` for several sets of blocks with the same rows, in arrays of the same shapes."""
     counts = np.diff(bounds)
     if size is None and not np.any(counts > 1):
@@ -47,7 +47,7 @@ def sum_trees(
 
 def _gathers(
     bounds: Int[np.ndarray, " bound"], upper: Int[np.ndarray, " bound"], end: int
-) -> Int[Array, "level_block width"]:
+) -> Int[Array, "_ width"]:
     """The blocks of each row, in the groups that it has above."""
     row = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
     block = np.arange(bounds[-1])
@@ -65,7 +65,7 @@ def halved(x: Float[Array, "block width *rest"]) -> Float[Array, "block *rest"]:
 
 
 def tree_sum(
-    sums: Float[Array, "block *rest"], tree: tuple[Int[Array, "level_block width"], ...]
+    sums: Float[Array, "block *rest"], tree: tuple[Int[Array, "_ width"], ...]
 ) -> Float[Array, "row *rest"]:
     """The rows' sums from those of their blocks."""
     for level in tree:
