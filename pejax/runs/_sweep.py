@@ -126,7 +126,9 @@ def _check_call(
 
 def _laws(program: Program, reforms: Sequence[Reform]) -> np.ndarray:
     base = program.parameters
-    if isinstance(reforms, Mapping | str | bytes) or not isinstance(reforms, Iterable):
+    things = np.dtype(object)
+    numbers = getattr(reforms, "dtype", things) != things  # an array, sparse or of keys too
+    if numbers or isinstance(reforms, Mapping | str | bytes) or not isinstance(reforms, Iterable):
         raise BadInputError(f"reforms is {shown(reforms)}. Give a list with one reform a row.")
     rows = []
     for number, reform in enumerate(reforms):

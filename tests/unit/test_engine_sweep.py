@@ -3,6 +3,7 @@
 import jax
 import numpy as np
 import pytest
+import scipy.sparse
 
 from pejax.core._validate import BadInputError, UnknownNameError
 from pejax.engine import StructuralReformError, evaluate, sweep
@@ -181,3 +182,13 @@ def test_one_compile_serves_every_reform(program, people, caplog):
         table = sweep(program, reforms, people, TOTALS, batch=3)
     assert not [r.message for r in caplog.records if "XLA compilation" in r.message]
     assert (np.diff(table["income_tax"]) > 0).all()
+
+
+@pytest.mark.parametrize(
+    "reforms",
+    [jax.random.key(0), np.arange(3.0), scipy.sparse.dia_array(np.eye(3)), "reforms.json", 3],
+    ids=["key", "array", "sparse", "text", "number"],
+)
+def test_what_is_no_list_of_reforms_is_refused(reforms):
+    with pytest.raises(BadInputError, match="Give a list with one reform a row"):
+        sweep(toy_program(), reforms, toy_population(), ["income_tax"])
