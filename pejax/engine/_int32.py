@@ -28,9 +28,6 @@ _FAR_FROM_A_ROOT = 8
 _MOST_LAWS = 16
 """Laws of which it is remembered for one population whether their whole numbers fit."""
 
-_AMPLE = 1_000
-"""How many times as large a number may become that need not be looked at again for a law nearby."""
-
 _NEAR = 4.0
 """How many times as large a parameter may become before the whole numbers are looked at again."""
 
@@ -98,7 +95,7 @@ def outgrown(
     unsure = numbers.unsure(given)
     look = Look(numbers, population, interpreter, unsure)
     problem = next(filter(None, map(look, unsure)), None)
-    exact = np.array([position[name] for name in parameters_of(look.close)], int)
+    exact = np.array([position[name] for name in parameters_of(look.seen)], int)
     low[exact] = high[exact] = values[exact]
     places = np.union1d(exact, [position[name] for name in numbers.parameters]).astype(int)
     del answers[: len(answers) - _MOST_LAWS + 1]
@@ -142,8 +139,8 @@ class Look:
             between is dropped as soon as it can be.
 
     Attributes:
-        close: what decided, where that may be otherwise under a law nearby: places, and numbers
-            for which there is not room a thousand times over.
+        seen: the nodes that were computed; under other values of their parameters nothing is known
+            of them, however much room there is: a choice may fall out otherwise.
     """
 
     def __init__(
@@ -157,20 +154,15 @@ class Look:
         wanted = list({a.index: a for node in nodes for a in node.args}.values())
         values = self._interpreter.all(wanted) if wanted else []
         self._values = {a.index: v for a, v in zip(wanted, values, strict=True)}
-        self.close: list[Node] = []
+        self.seen = wanted
 
     def __call__(self, node: Node) -> str | None:
         if node.op == "from_end":
-            self.close += node.args
             return self._not_there(node)
         values = np.trunc(np.broadcast_to(self._exact(node), self._real(node).shape))
         low, high = room(node)
         with np.errstate(invalid="ignore"):
             wrong = ~((values >= low) & (values <= high)) & self._real(node)
-            far = (values >= low / _AMPLE) & (values <= high / _AMPLE) | ~self._real(node)
-        if far.all():
-            return None
-        self.close += node.args
         read = self._read(node, wrong, _FAR_FROM_A_ROOT)
         return self._beyond(node, values, read) if read.any() else None
 
@@ -205,8 +197,8 @@ class Look:
         return self._make()
 
     def _compute(self, node: Node) -> Any:
-        self.close.append(node)
         if node.index not in self._values:
+            self.seen.append(node)
             (self._values[node.index],) = self._interpreter.all([node])
         return self._values[node.index]
 

@@ -221,6 +221,20 @@ def test_reforms_nearby_ask_nothing_new_and_those_far_away_are_looked_at(formula
         assert len(looks) == near + 1
 
 
+def test_a_choice_that_a_reform_turns_is_looked_at_again():
+    """Small numbers under this law say nothing of another, be it as near as can be."""
+
+    def chosen(income, params):
+        return np.where(income > params.big, income * 1e9, 0.0).astype(int) * 1.0
+
+    program = program_of(chosen)
+    higher = program.parameters.with_reform({"big": 50.0})
+    given = people(code=[1, 2, 3, 4])
+    assert np.asarray(program(higher, given)["asked"]).tolist() == [0.0] * 4
+    with pytest.raises(BadInputError, match="40,000,000,000 in row 3"):
+        program(program.parameters.with_reform({"big": 35.0}), given)
+
+
 def test_another_column_by_which_a_row_is_chosen_is_looked_at():
     def chosen(income, code):
         return np.where(code > 10, (income * 1e9).astype(int), 0) * 1.0
