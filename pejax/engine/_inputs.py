@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
 from ..core._segment import segment_first, segment_sum
+from ..core._transforms import is_traced
 from ..core._validate import BadInputError, suggest
 from ..core.population._population import Population
 from ..core.population._schema import FrozenMapping
 from .rules._names import Names
+from .running._remember import remembered
 
 PARTS = ("group", "position", "first", "size")
 _STRUCTURE = (*PARTS, "real")
@@ -126,11 +128,18 @@ def recoded(population: Population, columns: Iterable[Column]) -> Population:
 
 
 def _converted(column: Column, values: Array, given: tuple[str, ...] | None) -> Array:
+    """A column as a program has it: the same array every time, so that what is known of it stays
+    known."""
     if given is not None and column.vocabulary not in (None, given):
-        return jnp.asarray(_codes(column, given))[values]
+        codes = _codes(column, given)
+        return _once(values, (column, given), lambda: jnp.asarray(codes)[values])
     if column.kind == "f" and values.dtype.kind in NUMBERS:
-        return values.astype(float)
+        return _once(values, jnp.result_type(float), lambda: values.astype(float))
     return values
+
+
+def _once(values: Array, key: Hashable, make: Callable[[], Array]) -> Array:
+    return make() if is_traced(values) else remembered([values], ("converted", key), make)
 
 
 def _codes(column: Column, given: tuple[str, ...]) -> np.ndarray:

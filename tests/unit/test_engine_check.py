@@ -228,3 +228,22 @@ def test_every_move_of_a_result_has_its_opposite():
     how = {"seed": 1, "dtype": np.float32, "whole": True}
     up, down = (Shaken(*given, **how, scale=k)(node) - plain for k in (1, -1))
     assert np.allclose(up, -down, rtol=1e-5, atol=1e-14) and (up > 0).any() and (up < 0).any()
+
+
+@pytest.mark.parametrize("chunk", [None, 20])
+def test_a_second_run_reads_no_column_on_the_host(apart, monkeypatch, chunk):
+    """What the checks find out about people is found out once."""
+    population = people(households=60)
+    program = compile(SYSTEM, OUTPUTS, 2025, population, chunk=chunk)
+    program(program.parameters, population)
+    reform = program.parameters.with_reform({"rate.NORTH": 0.3})
+    honest, read = np.asarray, []
+
+    def counted(values, *given, **settings):
+        read.append(values.size if isinstance(values, jax.Array) else 0)
+        return honest(values, *given, **settings)
+
+    monkeypatch.setattr(np, "asarray", counted)
+    program(program.parameters, population)
+    program(reform, population)
+    assert max(read) <= len(program.index.leaves) < population.count("household")

@@ -45,14 +45,17 @@ _ALONG_ROWS = ("cumsum", "lexsort", "mean", "getitem")
 def deal(population: Population, chunk: int) -> Population:
     """The population in equal blocks of about `chunk` households, unless it already is in blocks.
 
-    Dealing happens on the host. A population that is run often is better dealt once:
-    `population.in_blocks(n)`.
+    Dealing happens on the host, once for a population.
     """
     if population.schema.blocks > 1:
         return population
-    households = population.count(population.schema.household)
-    with jax.ensure_compile_time_eval():
-        return population.in_blocks(max(1, -(-households // chunk)))
+    blocks = max(1, -(-population.count(population.schema.household) // chunk))
+
+    def dealt() -> Population:
+        with jax.ensure_compile_time_eval():
+            return population.in_blocks(blocks)
+
+    return remembered(jax.tree.leaves(population), ("dealt", population.schema, blocks), dealt)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -88,15 +91,13 @@ class Chunked:
         self, theta: Float[Array, " leaf"], dealt: Population
     ) -> tuple[list[Array], list[Array]]:
         """The outputs, row after row of all blocks, and the decisions."""
-        blocks = dealt.stacked()
         across: dict[str, Array] = {}
         for one in self.rounds:
             parts = run_blocks(one.runtime, theta, dealt, across)
             whole = (_TOGETHER[kind](part) for kind, part in zip(one.kinds, parts, strict=True))
             across |= dict(zip(one.names, whole, strict=True))
         values = run_blocks(self.outputs, theta, dealt, across)
-        first = jax.tree.map(lambda x: x[0], blocks)
-        decisions = self.decisions(theta, first, across, grow=False)
+        decisions = self.decisions(theta, _first_of(dealt), across, grow=False)
         return [v.reshape(-1) for v in values], decisions
 
 
@@ -215,6 +216,13 @@ def _blocks_of(dealt: Population) -> list[Population]:
         return [jax.tree.map(lambda x, k=k: x[k], blocks) for k in range(dealt.schema.blocks)]
 
     return remembered(jax.tree.leaves(dealt), dealt.schema, split)
+
+
+def _first_of(dealt: Population) -> Population:
+    """The first block as a population of its own."""
+    if _inside_a_trace(dealt):
+        return jax.tree.map(lambda x: x[0], dealt.stacked())
+    return _blocks_of(dealt)[0]
 
 
 def _in_one_trace(runtime: Runtime) -> Callable[..., list[Parts]]:

@@ -14,6 +14,10 @@ from ...core.population._population import Population
 from ..graph._strata import Strata
 from ._compact import households_of, structure_of
 from ._extent import Extent
+from ._remember import remembered
+
+Kind = tuple[int, int]
+"""A stratum and a number of persons."""
 
 MOST = 800
 """Households in a sample, unless more are needed to have every kind."""
@@ -33,7 +37,7 @@ class Sample:
     population: Population
     counts: Mapping[str, int]
     rows: Mapping[str, np.ndarray]
-    kinds: frozenset[tuple[int, int]]
+    kinds: frozenset[Kind]
 
 
 def sample_of(
@@ -42,19 +46,16 @@ def sample_of(
     """A household of every pair of stratum and number of persons that there is and that is not in
     `seen`, those with the largest and least of every column, and one of every make-up of groups;
     None where nothing is new."""
+    first = kinds_of(population, strata)
+    new = first.keys() - seen
+    if not new:
+        return None
     household_of_row = households_of(population)
     real = {e: np.asarray(population.mask(e)) for e in population.schema.entities}
     households = np.flatnonzero(real[population.schema.household])
-    stratum, make_up = _kinds(population, household_of_row, real, strata)
-    persons = make_up[0]
-    pairs = np.stack([stratum, persons])[:, households]
-    kinds = list(map(tuple, pairs.T.tolist()))
-    first = dict(reversed(list(zip(kinds, households.tolist(), strict=True))))
-    new = {kind: row for kind, row in first.items() if kind not in seen}
-    if not new:
-        return None
-    chosen = set(new.values())
+    chosen = {first[kind] for kind in new}
     chosen.update(islice(_with_extremes(population, household_of_row, real), MOST // 2))
+    make_up = _make_up(population, household_of_row, real)
     for row in _one_of_each(make_up[:, households], households):
         if len(chosen) >= MOST:
             break
@@ -64,14 +65,36 @@ def sample_of(
     )
 
 
-def _kinds(
+def kinds_of(population: Population, strata: Strata | None) -> dict[Kind, int]:
+    """The first household of every pair of stratum and number of persons; found out once for a
+    population."""
+    schema = population.schema
+    link, real = population.links[schema.household], population.mask(schema.household)
+    stratum = None
+    if strata is not None:
+        entity, _, name = strata.column.partition(".")
+        stratum = population.columns[entity][name]
+
+    def found() -> dict[Kind, int]:
+        here = np.asarray(population.mask(schema.person))
+        persons = np.bincount(np.asarray(link)[here], minlength=len(real))
+        own = np.zeros(len(real), np.int64) if stratum is None else np.asarray(stratum, np.int64)
+        rows, most = np.flatnonzero(np.asarray(real)), int(persons.max(initial=0)) + 1
+        kinds, first = np.unique(own[rows] * most + persons[rows], return_index=True)
+        pairs = zip((kinds // most).tolist(), (kinds % most).tolist(), strict=True)
+        return dict(zip(pairs, rows[first].tolist(), strict=True))
+
+    held = [link, real, population.mask(schema.person)]
+    return remembered(held if stratum is None else [*held, stratum], "kinds", found)
+
+
+def _make_up(
     population: Population,
     household_of_row: Mapping[str, np.ndarray],
     real: Mapping[str, np.ndarray],
-    strata: Strata | None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """The stratum of every household, and how many rows it has of each entity, how many members
-    its largest group of each kind."""
+) -> np.ndarray:
+    """How many rows every household has of each entity, how many members its largest group of each
+    kind."""
     schema = population.schema
     many = schema.sizes[schema.household]
     rows = [
@@ -85,10 +108,7 @@ def _kinds(
             whose = household_of_row[group][: len(size)]
             np.maximum.at(largest, whose, size)
             rows.append(largest)
-    if strata is None:
-        return np.zeros(many, np.int64), np.stack(rows)
-    entity, _, name = strata.column.partition(".")
-    return np.asarray(population.columns[entity][name]).astype(np.int64), np.stack(rows)
+    return np.stack(rows)
 
 
 def _with_extremes(
@@ -119,7 +139,7 @@ def _taken(
     household_of_row: Mapping[str, np.ndarray],
     real: Mapping[str, np.ndarray],
     households: np.ndarray,
-    kinds: frozenset[tuple[int, int]],
+    kinds: frozenset[Kind],
 ) -> Sample:
     chosen = np.isin(np.arange(population.schema.sizes[population.schema.household]), households)
     rows = {e: np.flatnonzero(chosen[of_row] & real[e]) for e, of_row in household_of_row.items()}
