@@ -9,7 +9,13 @@ from types import ModuleType
 
 
 class PejaxError(ValueError):
-    """Every error this library raises on purpose; the message ends with the fix."""
+    """Every error this library raises on purpose; the message ends with the fix.
+
+    Attributes:
+        law: the place in a batch of laws of the one that is to blame, where there is a batch.
+    """
+
+    law: int | None = None
 
     def __str__(self) -> str:
         return self.args[0] if self.args else ""

@@ -4,8 +4,9 @@ import importlib as _importlib
 
 from . import importer as importer
 from ._compile import compile as compile, load as load
+from ._guards import GuardMovedError as GuardMovedError
 from ._parameters import Parameters as Parameters
-from ._program import GuardMovedError as GuardMovedError, Program as Program
+from ._program import Program as Program
 from ._report import Report as Report, VariableReport as VariableReport
 from ._sensitivity import (
     Statistic as Statistic,

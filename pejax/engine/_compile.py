@@ -8,6 +8,7 @@ import os
 import warnings
 from collections.abc import Collection, Mapping, Sequence
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +22,18 @@ from ..core._memory import reclaim
 from ..core._validate import BadInputError
 from ..core.population._population import Population
 from ._accept import columns_taken, fail_if_groups_missing
+from ._guards import Decision, agrees
 from ._inputs import IDS, Column, columns_of, recoded
 from ._int32 import fail_if_literals_are_beyond
 from ._parameters import ParameterIndex, Parameters, as_written, index_of
-from ._program import Decision, Output, Program, Recipe, _agrees
+from ._program import Output, Program, Recipe
 from ._report import report_of
 from ._save import FORMAT
 from ._some import interpreter_of, some_of
 from ._unread import Unread, warn_of_idle_reforms
 from .graph._copy import copied
 from .graph._interpret import Interpreter
+from .graph._limits import Limit, limits_of
 from .graph._node import Node
 from .graph._strata import Strata
 from .importer import Country, import_country
@@ -232,9 +235,14 @@ def _program(
     strata: Strata | None,
 ) -> Program:
     results = outcome.outputs.values()
-    roots = copied([*(r.node for r in results), *(g.node for g in outcome.guards)])
-    nodes, decided = roots[: len(results)], roots[len(results) :]
-    fail_if_literals_are_beyond(roots)
+    asked = [*(r.node for r in results), *(g.node for g in outcome.guards)]
+    limits = [] if recipe.chunk else limits_of(outcome.graph, asked, strata)
+    copies = iter(copied([*asked, *(m.node for m in limits), *(m.of for m in limits)]))
+    nodes, decided, *limited = (
+        list(islice(copies, many))
+        for many in (len(results), len(outcome.guards), *2 * [len(limits)])
+    )
+    fail_if_literals_are_beyond([*nodes, *decided])
     if recipe.chunk is not None:
         fail_if_households_meet(nodes, decided)
     used = set(outcome.given)
@@ -257,6 +265,7 @@ def _program(
         recipe=recipe,
         rules=system if recipe.native else None,
         strata=strata if strata is not None and strata.column in used_inputs else None,
+        limits=tuple(map(Limit, *limited)),
     )
 
 
@@ -331,7 +340,7 @@ def _still_holds(program: Program, parameters: Parameters, population: Populatio
     interpreter = program.interpreter(parameters, population)
     answers = interpreter.all([d.node for d in program.decisions])
     return all(
-        bool(_agrees(d, np.asarray(a), np)) for d, a in zip(program.decisions, answers, strict=True)
+        bool(agrees(d, np.asarray(a))) for d, a in zip(program.decisions, answers, strict=True)
     )
 
 

@@ -18,6 +18,7 @@ from .tracing._decisions import AT_MOST, OF_SOME
 _FORM: dict[str, Any] = {
     "outputs": list[tuple[str, str, list[str] | None]],
     "decisions": list[tuple[str, str, Any]],
+    "limits": int,
     "leaves": list[row_of(LeafInfo)],
     "static": dict[str, Any],
     "paths": str,
@@ -44,10 +45,11 @@ def fail_if_other_header(header: Mapping[str, Any], roots: list[Node]) -> None:
         fail_if_other_form(header[name], form, name)
     for name, form in _NAMES.items():
         fail_if_other_form(header["names"][name], form, f"names.{name}")
-    outputs, decisions = header["outputs"], header["decisions"]
-    if len(roots) != len(outputs) + len(decisions) or not outputs:
+    outputs, decisions, limits = header["outputs"], header["decisions"], header["limits"]
+    if len(roots) != len(outputs) + len(decisions) + 2 * limits or not outputs:
         raise ValueError(
-            f"{len(outputs)} outputs and {len(decisions)} decisions, {len(roots)} roots"
+            f"{len(outputs)} outputs, {len(decisions)} decisions and {limits} limits, "
+            f"{len(roots)} roots"
         )
     _fail_if_other_entity(header, roots)
     _fail_if_other_decision(decisions)

@@ -67,6 +67,7 @@ def outgrown(
     population: Population,
     interpreter: Callable[[], Interpreter],
     graph_sizes: Mapping[str, int],
+    held: Mapping[int, Ends],
 ) -> str | None:
     """What is wrong with the whole numbers that rules reckon from these people under this law;
     looked at once. Nothing is known of people or parameters that are traced.
@@ -74,12 +75,13 @@ def outgrown(
     Args:
         interpreter: makes what computes a node in 64 bits.
         graph_sizes: shadow sizes by entity.
+        held: nodes that the program itself looks at, and the ends within which it finds them.
     """
     columns = arrays(population, numbers.inputs)
     if not numbers.nodes or is_traced((columns, population.links, parameters.values)):
         return None
     answers: list[Answer] = remembered(
-        [*columns.values(), *population.links.values()], ("whole", numbers.token), list
+        [*columns.values(), *population.links.values()], ("whole", numbers.token, bool(held)), list
     )
     values = np.asarray(parameters.values, np.float64)
     for answer in answers:
@@ -92,7 +94,7 @@ def outgrown(
         law={n: (float(low[k]), float(high[k])) for n in numbers.parameters for k in [position[n]]},
         sizes={n: rows[entity] for entity, n in graph_sizes.items()},
     )
-    unsure = numbers.unsure(given)
+    unsure = numbers.unsure(given, held)
     look = Look(numbers, population, interpreter, unsure)
     problem = next(filter(None, map(look, unsure)), None)
     exact = np.array([position[name] for name in parameters_of(look.seen)], int)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,19 +16,21 @@ from jaxtyping import Array
 
 from ..core._formerly import other_order
 from ..core._one_line import listed
-from ..core._transforms import is_traced
-from ..core._validate import BadInputError, PejaxError, unknown
+from ..core._transforms import is_traced, known
+from ..core._validate import BadInputError, unknown
 from ..core.population._population import Population
 from . import _save
 from ._accept import accepted, fail_if_no_population, fail_if_other_parameters
+from ._guards import Decision, agrees, moved, of_law, told
 from ._header import fail_if_other_header, fail_if_other_leaves
 from ._inputs import Column, host_arrays, recoded, sizes_of
 from ._int32 import outgrown
 from ._parameters import LeafInfo, ParameterIndex, Parameters, as_written
 from ._report import Report
 from ._unread import Unread
-from .graph._bounds import WholeNumbers, whole_numbers_of
+from .graph._bounds import Ends, WholeNumbers, whole_numbers_of
 from .graph._interpret import Interpreter
+from .graph._limits import Limit, within
 from .graph._node import Node
 from .graph._strata import Strata
 from .graph._structure import row_number_users
@@ -35,20 +38,15 @@ from .graph._support import decides_in
 from .rules._names import Names
 from .rules._paths import Paths
 from .rules._system import System
-from .running._check import Checker
+from .running._check import Checker, SelfCheckError
 from .running._chunks import Chunked, chunked, deal, fail_if_rows_are_numbered
 from .running._runtime import Runtime
-from .tracing._array import ORDER
-from .tracing._decisions import AT_MOST, OF_SOME
+from .tracing._decisions import OF_SOME
 
 if TYPE_CHECKING:
     from .importer import Country
 
 _TUPLES = ("outputs", "extra")
-
-
-class GuardMovedError(PejaxError):
-    """A decision that was taken in Python at compile time would now be taken differently."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,16 +80,6 @@ class Recipe:
     start_instant: str = ""
 
 
-@dataclasses.dataclass(frozen=True)
-class Decision:
-    """A recorded guard: the node, what Python asked of it, where, and the answer."""
-
-    node: Node
-    kind: str
-    variable: str
-    value: Any
-
-
 @jax.tree_util.register_static
 @dataclasses.dataclass(frozen=True, eq=False)
 class Program:
@@ -123,12 +111,14 @@ class Program:
         rules: the system, where one was compiled; None for a country package, and after `load`.
         strata: the column whose values divide the households, where the law is so divided.
         check: whether it is compared with numpy on people of a new kind.
+        limits: what it asks itself of whole numbers, which may not fit in 32 bits.
 
     Raises:
-        BadInputError: a population whose columns differ from the compiled ones.
+        BadInputError: a population whose columns differ from the compiled ones, and whole numbers
+            that 32 bits do not hold.
         SelfCheckError: values that the graph does not give.
-        GuardMovedError: where a reform or new data moves a recorded decision (outside `jit` and
-            `grad`; inside, ask `program.guards_hold`).
+        GuardMovedError: where a reform or new data moves a recorded decision, under `vmap` and
+            derivatives too (inside `jit`, ask `program.guards_hold`).
     """
 
     outputs: tuple[Output, ...]
@@ -142,14 +132,21 @@ class Program:
     rules: System | None = None
     strata: Strata | None = None
     check: bool = True
+    limits: tuple[Limit, ...] = ()
 
     def __call__(self, parameters: Parameters, population: Population) -> dict[str, Array]:
         population = self._accept(parameters, population)
         self._fail_if_outgrown(parameters, population)
         if self.recipe.chunk is not None:
             return self._in_chunks(parameters, population)
-        values = self._runtime(parameters.values, population)
-        self._check_decisions(parameters, values[len(self.outputs) :], population)
+        try:
+            values = self._runtime(parameters.values, population)
+        except SelfCheckError:
+            self._fail_if_outgrown(parameters, population, held={})
+            raise
+        asked = iter(values[len(self.outputs) :])
+        self._check_decisions(list(islice(asked, len(self.decisions))), population)
+        self._check_limits(parameters, list(asked), population)
         return {
             o.name: _trim(population, v, o.entity)
             for o, v in zip(self.outputs, values, strict=False)
@@ -158,7 +155,7 @@ class Program:
     def _in_chunks(self, parameters: Parameters, population: Population) -> dict[str, Array]:
         dealt = deal(population, self.recipe.chunk or 1)
         values, answers = self._chunked(parameters.values, dealt)
-        self._check_decisions(parameters, answers, population)
+        self._check_decisions(answers, population)
         return {o.name: dealt.trim(v, o.entity) for o, v in zip(self.outputs, values, strict=True)}
 
     @property
@@ -214,18 +211,19 @@ class Program:
         population = self._accept(parameters, population)
         answers = self._decision_runtime(parameters.values, population)
         pairs = zip(self.decisions, answers, strict=True)
-        return jnp.array([_agrees(d, v) | self._concerns_nobody(d, population) for d, v in pairs])
+        excused = self._concerns_nobody
+        return jnp.array([agrees(d, v, jnp) | excused(d, population) for d, v in pairs])
 
-    def _check_decisions(
-        self, parameters: Parameters, answers: list[Array], population: Population
-    ) -> None:
-        if is_traced((answers, parameters)):
-            return
-        for decision, answer in zip(self.decisions, jax.device_get(answers), strict=True):
-            if not _agrees(decision, answer, np) and not self._concerns_nobody(
-                decision, population
-            ):
-                raise GuardMovedError(_moved(decision, answer))
+    def _check_decisions(self, answers: Sequence[Any], population: Population) -> None:
+        """Every decision would be taken again, wherever the answers are known: of each law of a
+        batch, and at the point of a derivative."""
+        for decision, answer in zip(self.decisions, told(answers) or (), strict=False):
+            alike = agrees(decision, answer)
+            if not alike.all():
+                excused = known(self._concerns_nobody(decision, population))
+                wrong = ~(alike | (False if excused is None else np.asarray(excused)))
+                if wrong.any():
+                    raise moved(decision, answer, wrong)
 
     def _concerns_nobody(self, decision: Decision, population: Population) -> Any:
         """Whether a decision asked if anybody is so (or all are not) where nobody lives now.
@@ -266,8 +264,13 @@ class Program:
         _save.write(path, self._roots, self._header, self.report.to_json())
 
     @property
-    def _roots(self) -> list[Node]:
+    def _answers(self) -> list[Node]:
         return [*(o.node for o in self.outputs), *(d.node for d in self.decisions)]
+
+    @property
+    def _roots(self) -> list[Node]:
+        """What is kept on disk: limits, and the numbers that they are about, come last."""
+        return [*self._answers, *(m.node for m in self.limits), *(m.of for m in self.limits)]
 
     @property
     def _header(self) -> dict[str, Any]:
@@ -276,6 +279,7 @@ class Program:
             "decisions": [
                 [d.kind, d.variable, np.asarray(d.value).tolist()] for d in self.decisions
             ],
+            "limits": len(self.limits),
             "leaves": [list(dataclasses.astuple(leaf)) for leaf in self.index.leaves],
             "static": self.index.static,
             "paths": self.index.unread.paths.text,
@@ -310,7 +314,7 @@ class Program:
     @functools.cached_property
     def _runtime(self) -> Runtime:
         names = (*(o.name for o in self.outputs), *(d.variable for d in self.decisions))
-        return self._runtime_of(self._roots, names)
+        return self._runtime_of([*self._answers, *(m.node for m in self.limits)], names)
 
     @functools.cached_property
     def _chunked(self) -> Chunked:
@@ -350,7 +354,7 @@ class Program:
     @functools.cached_property
     def _row_number_users(self) -> set[str]:
         """Variables that compute with the numbers of rows, which are others in blocks."""
-        return row_number_users(self._roots)
+        return row_number_users(self._answers)
 
     def _accept(self, parameters: Parameters, population: Population) -> Population:
         """The population as the program codes it, if it has what the program needs."""
@@ -362,26 +366,59 @@ class Program:
         extra = self.recipe.extra
         return accepted(population, self.columns, self.known, entities, self.names, extra)
 
-    def _fail_if_outgrown(self, parameters: Parameters, population: Population) -> None:
-        """Whole numbers of these people fit in 32 bits, and their places are there; a decision that
-        they move comes first."""
+    def _fail_if_outgrown(
+        self,
+        parameters: Parameters,
+        population: Population,
+        held: Mapping[int, Ends] | None = None,
+    ) -> None:
+        """Whole numbers of these people fit in 32 bits under every law that is known, and their
+        places are there.
+
+        Args:
+            held: the ends of numbers that need not be looked at; by default, of those at which the
+                program itself looks.
+        """
+        laws = known(parameters.values)
+        if laws is None or (laws.ndim > 1 and not self.limits):
+            return
+        ends = {m.of.index: within(m) for m in self.limits} if held is None else held
+        self._fail_if_any_is(laws, np.ones(laws.shape[:-1], bool), population, ends)
+
+    def _check_limits(
+        self, parameters: Parameters, answers: Sequence[Array], population: Population
+    ) -> None:
+        """Where the program has found that a number may not fit, the numbers are looked at."""
+        laws, found = known(parameters.values), told(answers)
+        if laws is None or not found or is_traced(population):
+            return
+        few = np.broadcast_to(functools.reduce(np.logical_or, found), laws.shape[:-1])
+        self._fail_if_any_is(laws, few, population, {})
+
+    def _fail_if_any_is(
+        self, laws: Array, few: np.ndarray, population: Population, held: Mapping[int, Ends]
+    ) -> None:
+        """No whole number is too large under a few of the laws; a decision that one moves comes
+        first."""
         sizes = self.outputs[0].node.graph.sizes
-        compute = functools.partial(self.interpreter, parameters, population)
-        problem = outgrown(self._whole_numbers, parameters, population, compute, sizes)
-        if problem is not None:
-            answers = compute().all([d.node for d in self.decisions])
-            self._check_decisions(parameters, answers, population)
-            raise BadInputError(problem)
+        for at in zip(*np.nonzero(few), strict=True) if few.ndim else [()] * int(few):
+            parameters = Parameters(laws[at], self.index)
+            compute = functools.partial(self.interpreter, parameters, population)
+            problem = outgrown(self._whole_numbers, parameters, population, compute, sizes, held)
+            if problem is not None:
+                self._check_decisions(compute().all([d.node for d in self.decisions]), population)
+                raise of_law(BadInputError(problem), at)
 
     @functools.cached_property
     def _whole_numbers(self) -> WholeNumbers:
         """Whole numbers that the program computes with, for the check that 32 bits hold them."""
-        return whole_numbers_of(self._roots)
+        return whole_numbers_of(self._answers)
 
 
 def _fields(header: Mapping[str, Any], roots: list[Node]) -> dict[str, Any]:
     """What a header says of a program, as `Program` takes it."""
     names = header["outputs"]
+    rest = roots[len(names) + len(header["decisions"]) :]
     recipe: dict[str, Any] = {**header["recipe"]}
     recipe |= {name: tuple(recipe[name]) for name in _TUPLES}
     leaves = tuple(LeafInfo(*row) for row in header["leaves"])
@@ -394,8 +431,9 @@ def _fields(header: Mapping[str, Any], roots: list[Node]) -> dict[str, Any]:
         ),
         "decisions": tuple(
             Decision(node, *row)
-            for row, node in zip(header["decisions"], roots[len(names) :], strict=True)
+            for row, node in zip(header["decisions"], roots[len(names) :], strict=False)
         ),
+        "limits": tuple(map(Limit, rest[: header["limits"]], rest[header["limits"] :])),
         "index": ParameterIndex(leaves, header["static"], tuple(header["period"]), unread),
         "columns": tuple(
             Column(e, n, k, tuple(words) if words else None, variable)
@@ -406,34 +444,6 @@ def _fields(header: Mapping[str, Any], roots: list[Node]) -> dict[str, Any]:
         "recipe": Recipe(**recipe),
         "strata": header["strata"] and Strata(header["strata"][0], tuple(header["strata"][1])),
     }
-
-
-def _agrees(decision: Decision, answer: Any, xp: Any = jnp) -> Any:
-    """Whether Python would decide alike; `xp` is numpy for fetched answers, JAX inside a trace."""
-    recorded: Any = np.asarray(decision.value)
-    if decision.kind in ("bool", OF_SOME):
-        return (xp.asarray(answer) != 0) == bool(recorded)
-    if decision.kind == AT_MOST:
-        return xp.all(answer <= recorded)
-    if recorded.dtype.kind == "f":
-        return xp.allclose(answer, recorded, rtol=1e-6, atol=0.0, equal_nan=True)
-    return xp.array_equal(answer, recorded)
-
-
-def _moved(decision: Decision, answer: Any) -> str:
-    """What to say of a decision that would be taken another way."""
-    if decision.kind.startswith(ORDER):
-        return (
-            f"the thresholds of {decision.kind.removeprefix(ORDER)} are out of order (met by "
-            f"{decision.variable}). A scale is edited as a whole: give each bracket's threshold in "
-            "ascending order"
-        )
-    kind = "bool" if decision.kind == OF_SOME else decision.kind
-    return (
-        f"the formula of {decision.variable} took a Python decision ({kind} of a value "
-        f"that was {decision.value!r}) which is now {np.asarray(answer)!r}. Compile for these "
-        "people and this law: program.respecialise(parameters, population)"
-    )
 
 
 def _trim(population: Population, values: Array, entity: str) -> Array:

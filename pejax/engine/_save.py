@@ -30,7 +30,7 @@ from .graph._node import Node, reachable
 from .graph._ops import LEAVES, OPS, as_index
 from .graph._trend import Trend
 
-FORMAT = 6
+FORMAT = 7
 _WEAK = {"bool": bool, "int": int, "float": float}
 _PROGRAM, _ARRAYS, _REPORT, _DIGESTS = "program.json", "arrays.npz", "report.json", "digests.json"
 

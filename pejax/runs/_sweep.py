@@ -23,6 +23,7 @@ from ..core._validate import BadInputError, require
 from ..core.population._population import Population
 from ..core.population._tables import Tables
 from ..engine._accept import fail_if_other_parameters
+from ..engine._guards import GuardMovedError
 from ..engine._parameters import Parameters
 from ..engine._program import Program
 from ..engine._sensitivity import Statistic, as_statistic
@@ -76,6 +77,8 @@ def sweep(
     Raises:
         PejaxError: before anything runs, what `Parameters.with_reform` raises for a reform, with
             its number.
+        GuardMovedError: a reform that moves a decision of the program, with its number.
+        BadInputError: one under which a whole number does not fit in 32 bits, likewise.
 
     >>> from pejax.testing import toy_population, toy_program
     >>> reforms = [{"tax.rate": 0.1}, {"tax.rate": 0.2}]
@@ -91,7 +94,7 @@ def sweep(
     differs = (laws != np.asarray(program.parameters.values)).any(axis=0)
     work = _Work(program, population, differs, chosen, batch)
     found = run(
-        lambda items: work(laws[items]),
+        lambda items: work(items, laws[items]),
         len(laws),
         identity=_digest(program, population, laws, chosen),
         out=None if out is None else as_path(out, "out"),
@@ -175,9 +178,17 @@ class _Work:
     statistics: Mapping[str, Statistic]
     batch: int
 
-    def __call__(self, laws: np.ndarray) -> Results:
-        """Statistics under each law."""
-        found = self.statistics_of(jnp.asarray(_padded(laws, self.batch), self.program.dtype))
+    def __call__(self, items: Items, laws: np.ndarray) -> Results:
+        """Statistics under each law; `items` are the numbers of these reforms."""
+        try:
+            found = self.statistics_of(jnp.asarray(_padded(laws, self.batch), self.program.dtype))
+        except GuardMovedError as problem:  # of one law, or of all, if they are alike in this
+            problem.add_note(f"in reform number {items[problem.law or 0]}")
+            raise
+        except BadInputError as problem:
+            if problem.law is not None:
+                problem.add_note(f"in reform number {items[problem.law]}")
+            raise
         return {name: np.asarray(v)[: len(laws)] for name, v in found.items()}
 
     def statistics_of(self, laws: Float[Array, "reform leaf"]) -> dict[str, Array]:
@@ -253,7 +264,7 @@ class _Worker:
         self.work = _Work(read, Population.from_tables(tables), *how)
 
     def run(self, items: Items, laws: np.ndarray) -> tuple[Items, Results]:
-        return items, self.work(laws)
+        return items, self.work(items, laws)
 
 
 def _digest(

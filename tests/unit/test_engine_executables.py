@@ -56,7 +56,7 @@ def test_options_that_this_release_does_not_know_are_left_out(made, monkeypatch)
 def test_the_room_is_looked_at_again_while_compiling(made, monkeypatch):
     left = iter([0.9, 0.2])
     monkeypatch.setattr(_executables, "_room", lambda: next(left))
-    monkeypatch.setattr(_executables, "_BATCH", 2)
+    monkeypatch.setattr(_executables, "_SELDOM", 2)
     asked = []
     executables([job(name, asked) for name in "abcd"])
     in_one_piece = sorted(options is not None for options in asked)

@@ -93,16 +93,23 @@ class WholeNumbers:
     row_numbers: frozenset[int]
     token: object = dataclasses.field(default_factory=object)
 
-    def unsure(self, given: Given) -> list[Node]:
+    def unsure(self, given: Given, held: Mapping[int, Ends]) -> list[Node]:
         """The watched nodes that may hold more than there is room for, or places that may not be
-        there; what follows from one is reckoned as if it had room."""
+        there; what follows from one is reckoned as if it had room.
+
+        Args:
+            held: nodes that somebody else looks at, and the ends within which they are until then.
+        """
         known: Known = {}
         found: list[Node] = []
         for node in self.nodes:
             ends = ends_of(node, known, given)
             if node.index in self.watched and not self._is_sure(node, ends, known):
-                found.append(node)
-                ends = (0, int(WORD.max)) if node.op == "from_end" else room(node)
+                if node.index in held:
+                    ends = held[node.index]
+                else:
+                    found.append(node)
+                    ends = (0, int(WORD.max)) if node.op == "from_end" else room(node)
             known[node.index] = ends
         return found
 

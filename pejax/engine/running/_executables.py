@@ -32,8 +32,9 @@ _RESERVE, _LEAST, _NONE = 0.45, 0.2, 0.03
 """Shares of a process's mappings: with less left than the first, executables are made in one piece;
 than the second, those that are not in use are forgotten; than the third, none is made."""
 
-_BATCH = 16
-"""Executables between two looks at how many mappings are left."""
+_MANY_LEFT, _OFTEN, _SELDOM = 0.7, 2, 16
+"""Executables between two looks at how many mappings are left: few of them, with less left than the
+first, because one executable may take hundreds."""
 
 _MANY = 100
 """Executables after which the memory that compiling took is given back."""
@@ -95,9 +96,10 @@ def _made(jobs: Sequence[Job]) -> list[Any]:
     slots = threading.Semaphore(2 * cores)
     made: list[Any] = []
     with Pool(cores) as pool:
-        for start in range(0, len(jobs), _BATCH):
-            some = jobs[start : start + _BATCH]
-            options = _options(_room())
+        while len(made) < len(jobs):
+            room = _room()
+            some = jobs[len(made) :][: _SELDOM if room >= _MANY_LEFT else _OFTEN]
+            options = _options(room)
             store = _store.of_this_process(options)
             kept = pool.map(functools.partial(_read, store), some)
             for job, found in zip(some, kept, strict=True):
