@@ -7,6 +7,7 @@ ratio: the inverse and its derivative of the marginal cost in Deville and Särnd
 """
 
 import abc
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -17,7 +18,13 @@ from ...core._validate import BadInputError
 
 
 class Distance(eqx.Module):
-    """A convex cost of the ratio of new to old weight, zero with zero slope at ratio 1."""
+    """A convex cost of the ratio of new to old weight, zero with zero slope at ratio 1.
+
+    Attributes:
+        quadratic: whether one Newton step is the solution.
+    """
+
+    quadratic: ClassVar[bool] = False
 
     @abc.abstractmethod
     def ratio(self, potential: Float[Array, " unit"]) -> Float[Array, " unit"]:
@@ -30,6 +37,8 @@ class Distance(eqx.Module):
 
 class ChiSquare(Distance):
     r"""Half the squared change, :math:`(g - 1)^2 / 2`: ratio :math:`1 + u`, of either sign."""
+
+    quadratic: ClassVar[bool] = True
 
     def ratio(self, potential: Float[Array, " unit"]) -> Float[Array, " unit"]:
         return 1 + potential

@@ -24,6 +24,7 @@ from typing import NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax.custom_batching import custom_vmap
 from jaxtyping import Array, Bool, Float, Int
 
 from ...core._results import Result
@@ -43,6 +44,7 @@ _FAR = 60.0  # its exponential is within float32
 _FORCING = 0.2  # what a Newton step may leave of its equations, far from the solution
 _INEXACT, _AGED = 40, 6  # steps of conjugate gradients at most, and from which a factor is old
 _EXACT = 200  # for equations that are solved to rounding
+_LEFT = 0.1  # of the tolerance, of the gradient, and of a step at most: what a batch may leave
 
 
 class DualSystem(eqx.Module):
@@ -194,7 +196,7 @@ def newton_step(system: DualSystem, options: NewtonOptions, state: DualState) ->
     """
     ridge, potential = state.ridge * system.total_importance, state.potential
     gradient = state.residual + ridge * (state.mu - state.center)
-    direction, kept, refresh = _direction(system, state, gradient)
+    direction, kept, refresh = _direction(system, options, state, gradient)
     change = system.potential(direction)
     felt = system.felt(change)
     first_slope = jnp.dot(gradient, direction)
@@ -261,6 +263,7 @@ def _move_center(state: DualState, due: Array, miss: Float[Array, ""]) -> DualSt
 
 def _direction(
     system: DualSystem,
+    options: NewtonOptions,
     state: DualState,
     gradient: Float[Array, " target"],
 ) -> tuple[Float[Array, " target"], HessianParts | None, Bool[Array, ""]]:
@@ -273,16 +276,76 @@ def _direction(
     q = system.unit_curvature(state.potential)
     operator = system.operator
     if state.kept_hessian is None:  # the operator reuses no factor
-        return -system.factor(operator.hessian_parts(q), ridge).solve(gradient), None, state.refresh
+        share = _share_to_leave(system, options, gradient)
+        return _solved(system, q, ridge, -gradient, share), None, state.refresh
     kept = _renewed(state.refresh, lambda: operator.hessian_parts(q), state.kept_hessian)
-    direction, steps = conjugate_gradients(
-        functools.partial(system.image, q.astype(operator.dtype), ridge),
-        -gradient,
-        system.factor(kept, ridge).solve,
-        rtol=jnp.clip(jnp.sqrt(_rms(gradient)), 1e-4, _FORCING),
+    share = jnp.clip(jnp.sqrt(_rms(gradient)), 1e-4, _FORCING)
+    direction, steps = _by_steps(system, kept, q, ridge, -gradient, share)
+    return direction, kept, steps >= _AGED
+
+
+def _share_to_leave(
+    system: DualSystem, options: NewtonOptions, gradient: Float[Array, " target"]
+) -> Float[Array, ""]:
+    """What a step may leave of its equations before more steps become necessary: a part of what
+    ends the solve, or of what Newton's method leaves of its own accord."""
+    size = _rms(gradient)
+    ends = options.tol / jnp.where(size > 0, size, 1.0)
+    own = 0.0 if system.distance.quadratic else size
+    return _LEFT * jnp.minimum(jnp.maximum(ends, own), 1.0)
+
+
+def _by_steps(
+    system: DualSystem,
+    parts: HessianParts,
+    q: Float[Array, " unit"],
+    ridge: Float[Array, ""],
+    rhs: Float[Array, " target"],
+    share: Float[Array, ""],
+) -> tuple[Float[Array, " target"], Int[Array, ""]]:
+    """The Newton equations solved but for a share of them, with another Hessian's parts as
+    preconditioner, and the steps that it took."""
+    return conjugate_gradients(
+        functools.partial(system.image, q.astype(system.operator.dtype), ridge),
+        rhs,
+        system.factor(parts, ridge).solve,
+        rtol=share,
         max_steps=_INEXACT,
     )
-    return direction, kept, steps >= _AGED
+
+
+def _outright(
+    system: DualSystem,
+    q: Float[Array, " unit"],
+    ridge: Float[Array, ""],
+    rhs: Float[Array, " target"],
+    share: Float[Array, ""],
+) -> Float[Array, " target"]:
+    """The solution of the Newton equations; in a batch, but for a share of them."""
+    return system.factor(system.operator.hessian_parts(q), ridge).solve(rhs)
+
+
+_solved = custom_vmap(_outright)
+
+
+@_solved.def_vmap
+def _(
+    size: int, batched: tuple, system: DualSystem, q: Array, ridge: Array, rhs: Array, share: Array
+) -> tuple[Array, bool]:
+    """Of a batch over one estimate matrix: its members share a Hessian, that of their mean
+    curvature, and each corrects it by conjugate gradients, whose steps cost a batch little."""
+    axes = jax.tree.map(lambda own: 0 if own else None, batched)
+    if any(jax.tree.leaves(batched[0].operator)) or not batched[1]:
+        return jax.vmap(_outright, in_axes=axes)(system, q, ridge, rhs, share), True
+    mass = jnp.sum(q, axis=1)
+    fit = jnp.isfinite(mass) & (mass > 0)
+    own_share = q / jnp.where(fit, mass, 1.0)[:, None]
+    parts = system.operator.hessian_parts(jnp.mean(jnp.where(fit[:, None], own_share, 0.0), axis=0))
+
+    def corrected(system, q, ridge, rhs, share, mass):
+        return _by_steps(system, parts * mass.astype(parts.dtype), q, ridge, rhs, share)[0]
+
+    return jax.vmap(corrected, in_axes=(*axes, 0))(system, q, ridge, rhs, share, mass), True
 
 
 def _renewed(due: Bool[Array, ""], new: Callable[[], Array], old: Array) -> Array:
