@@ -83,10 +83,10 @@ def test_a_member_without_a_solution_spoils_no_other(problem, bases, wrong):
 
 
 def test_estimate_matrices_of_their_own_are_solved_outright(problem, bases):
-    matrices = jnp.stack([problem.operator.matrix * scale for scale in (1.0, 2.0)])
+    matrices = jnp.stack([problem.operator.by_unit * scale for scale in (1.0, 2.0)])
 
     def weights(matrix, base):
-        own = eqx.tree_at(lambda p: p.operator.matrix, problem, matrix)
+        own = eqx.tree_at(lambda p: p.operator.by_unit, problem, matrix)
         return cal.solve(own, base, cal.Entropy()).weights
 
     found = jax.vmap(weights)(matrices, jnp.asarray(bases[:2]))
