@@ -380,7 +380,7 @@ class Program:
                 program itself looks.
         """
         laws = known(parameters.values)
-        if laws is None or (laws.ndim > 1 and not self.limits):
+        if laws is None or (laws.ndim > 1 and self.recipe.chunk is not None):
             return
         ends = {m.of.index: within(m) for m in self.limits} if held is None else held
         self._fail_if_any_is(laws, np.ones(laws.shape[:-1], bool), population, ends)
@@ -388,11 +388,13 @@ class Program:
     def _check_limits(
         self, parameters: Parameters, answers: Sequence[Array], population: Population
     ) -> None:
-        """Where the program has found that a number may not fit, the numbers are looked at."""
+        """Where the program has found that a number may not fit, the numbers are looked at; under
+        every law where these are known, but inside of a `jit` what it has found is not."""
         laws, found = known(parameters.values), told(answers)
-        if laws is None or not found or is_traced(population):
+        if laws is None or not answers or is_traced(population):
             return
-        few = np.broadcast_to(functools.reduce(np.logical_or, found), laws.shape[:-1])
+        beyond = True if found is None else functools.reduce(np.logical_or, found)
+        few = np.broadcast_to(beyond, laws.shape[:-1])
         self._fail_if_any_is(laws, few, population, {})
 
     def _fail_if_any_is(
@@ -401,8 +403,9 @@ class Program:
         """No whole number is too large under a few of the laws; a decision that one moves comes
         first."""
         sizes = self.outputs[0].node.graph.sizes
+        numbers: Any = np.asarray(laws)  # a part of an array of JAX's is traced inside of a `jit`
         for at in zip(*np.nonzero(few), strict=True) if few.ndim else [()] * int(few):
-            parameters = Parameters(laws[at], self.index)
+            parameters = Parameters(numbers[at], self.index)
             compute = functools.partial(self.interpreter, parameters, population)
             problem = outgrown(self._whole_numbers, parameters, population, compute, sizes, held)
             if problem is not None:
