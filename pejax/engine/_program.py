@@ -217,13 +217,26 @@ class Program:
     def _check_decisions(self, answers: Sequence[Any], population: Population) -> None:
         """Every decision would be taken again, wherever the answers are known: of each law of a
         batch, and at the point of a derivative."""
-        for decision, answer in zip(self.decisions, told(answers) or (), strict=False):
-            alike = agrees(decision, answer)
-            if not alike.all():
-                excused = known(self._concerns_nobody(decision, population))
-                wrong = ~(alike | (False if excused is None else np.asarray(excused)))
-                if wrong.any():
-                    raise moved(decision, answer, wrong)
+        asked = zip(self.decisions, answers, told(answers) or (), strict=False)
+        for decision, answer, own in asked:
+            found, wrong = own, ~agrees(decision, own)
+            if wrong.any() and decision.kind == OF_SOME:
+                found, nobody = self._and_whether_it_concerns_nobody(decision, answer, population)
+                wrong = ~(agrees(decision, found) | nobody)
+            if wrong.any():
+                raise moved(decision, found, wrong)
+
+    def _and_whether_it_concerns_nobody(
+        self, decision: Decision, answer: Any, population: Population
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """An answer, and for each of a batch whether nobody misses it: of people and laws in the
+        same order."""
+        nobody = jnp.asarray(self._concerns_nobody(decision, population))
+        both = known(jnp.stack([jnp.asarray(answer, bool), nobody]))
+        if both is None:
+            return np.asarray(answer), np.zeros((), bool)
+        found, excused = np.moveaxis(np.asarray(both), -1, 0)
+        return found, excused
 
     def _concerns_nobody(self, decision: Decision, population: Population) -> Any:
         """Whether a decision asked if anybody is so (or all are not) where nobody lives now.
