@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
@@ -139,7 +140,11 @@ def _converted(column: Column, values: Array, given: tuple[str, ...] | None) -> 
 
 
 def _once(values: Array, key: Hashable, make: Callable[[], Array]) -> Array:
-    return make() if is_traced(values) else remembered([values], ("converted", key), make)
+    """Also inside of a `jit` worked out at once: what is traced there is not to be remembered."""
+    if is_traced(values):
+        return make()
+    with jax.ensure_compile_time_eval():
+        return remembered([values], ("converted", key), make)
 
 
 def _codes(column: Column, given: tuple[str, ...]) -> np.ndarray:

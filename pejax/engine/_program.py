@@ -217,13 +217,26 @@ class Program:
     def _check_decisions(self, answers: Sequence[Any], population: Population) -> None:
         """Every decision would be taken again, wherever the answers are known: of each law of a
         batch, and at the point of a derivative."""
-        for decision, answer in zip(self.decisions, told(answers) or (), strict=False):
-            alike = agrees(decision, answer)
-            if not alike.all():
-                excused = known(self._concerns_nobody(decision, population))
-                wrong = ~(alike | (False if excused is None else np.asarray(excused)))
-                if wrong.any():
-                    raise moved(decision, answer, wrong)
+        asked = zip(self.decisions, answers, told(answers) or (), strict=False)
+        for decision, answer, own in asked:
+            found, wrong = own, ~agrees(decision, own)
+            if wrong.any() and decision.kind == OF_SOME:
+                found, nobody = self._and_whether_it_concerns_nobody(decision, answer, population)
+                wrong = ~(agrees(decision, found) | nobody)
+            if wrong.any():
+                raise moved(decision, found, wrong)
+
+    def _and_whether_it_concerns_nobody(
+        self, decision: Decision, answer: Any, population: Population
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """An answer, and for each of a batch whether nobody misses it: of people and laws in the
+        same order."""
+        nobody = jnp.asarray(self._concerns_nobody(decision, population))
+        both = known(jnp.stack([jnp.asarray(answer, bool), nobody]))
+        if both is None:
+            return np.asarray(answer), np.zeros((), bool)
+        found, excused = np.moveaxis(np.asarray(both), -1, 0)
+        return found, excused
 
     def _concerns_nobody(self, decision: Decision, population: Population) -> Any:
         """Whether a decision asked if anybody is so (or all are not) where nobody lives now.
@@ -380,7 +393,7 @@ class Program:
                 program itself looks.
         """
         laws = known(parameters.values)
-        if laws is None or (laws.ndim > 1 and not self.limits):
+        if laws is None or (laws.ndim > 1 and self.recipe.chunk is not None):
             return
         ends = {m.of.index: within(m) for m in self.limits} if held is None else held
         self._fail_if_any_is(laws, np.ones(laws.shape[:-1], bool), population, ends)
@@ -388,11 +401,13 @@ class Program:
     def _check_limits(
         self, parameters: Parameters, answers: Sequence[Array], population: Population
     ) -> None:
-        """Where the program has found that a number may not fit, the numbers are looked at."""
+        """Where the program has found that a number may not fit, the numbers are looked at; under
+        every law where these are known, but inside of a `jit` what it has found is not."""
         laws, found = known(parameters.values), told(answers)
-        if laws is None or not found or is_traced(population):
+        if laws is None or not answers or is_traced(population):
             return
-        few = np.broadcast_to(functools.reduce(np.logical_or, found), laws.shape[:-1])
+        beyond = True if found is None else functools.reduce(np.logical_or, found)
+        few = np.broadcast_to(beyond, laws.shape[:-1])
         self._fail_if_any_is(laws, few, population, {})
 
     def _fail_if_any_is(
@@ -401,8 +416,9 @@ class Program:
         """No whole number is too large under a few of the laws; a decision that one moves comes
         first."""
         sizes = self.outputs[0].node.graph.sizes
+        numbers: Any = np.asarray(laws)  # a part of an array of JAX's is traced inside of a `jit`
         for at in zip(*np.nonzero(few), strict=True) if few.ndim else [()] * int(few):
-            parameters = Parameters(laws[at], self.index)
+            parameters = Parameters(numbers[at], self.index)
             compute = functools.partial(self.interpreter, parameters, population)
             problem = outgrown(self._whole_numbers, parameters, population, compute, sizes, held)
             if problem is not None:

@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 
 from pejax.core._validate import BadInputError
-from pejax.engine import build_system, compile, gradient, input_variable, rule
-from pejax.engine._program import GuardMovedError
+from pejax.engine import (
+    GuardMovedError,
+    build_system,
+    compile,
+    gradient,
+    input_variable,
+    rule,
+)
 from pejax.engine.running import _runtime
 from pejax.testing import toy_population
 

@@ -5,11 +5,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from _engine_rules import INCOME, people, system
-from test_engine_strata import OUTPUTS as REGIONAL, SYSTEM as REGIONS, people as regional_people
+from test_engine_strata import (
+    OUTPUTS as REGIONAL,
+    SYSTEM as REGIONS,
+    Region,
+    in_region,
+    people as regional_people,
+)
 
 from pejax import BadInputError
 from pejax.engine import (
     GuardMovedError,
+    build_system,
     compile,
     gradient,
     input_variable,
@@ -197,6 +204,47 @@ def test_a_program_from_disk_looks_too(counted, tmp_path):
     assert len(again.limits) == len(counted.limits) == 1 and again == counted
     with pytest.raises(BadInputError, match="10,000,000,000 in row 0"):
         again(again.parameters.with_reform({"big": 1e9}), GIVEN)
+
+
+def test_a_program_that_asks_itself_nothing_is_looked_at_in_a_batch():
+    """A product of columns has no limit; whether anybody reads it, a law decides."""
+    program = program_of(lambda code, params: np.where(params.big > 5, code * code, 0) * 1.0)
+    large = GIVEN.with_columns("person", code=np.array([1, 2, 3, 50_000]))
+    program(program.parameters, large)
+    with pytest.raises(BadInputError, match="2,500,000,000 in row 3") as caught:
+        sweep(program, [{"big": 4.0}, {"big": 6.0}], large, ["asked"])
+    assert not program.limits and "in reform number 1" in caught.value.__notes__
+
+
+def test_what_is_known_inside_of_a_jit_is_looked_at(counted):
+    """The law and the people are no arguments of the function that is traced."""
+    law = counted.parameters.with_reform({"big": 1e9})
+    with pytest.raises(BadInputError, match="10,000,000,000 in row 0"):
+        jax.jit(lambda factor: counted(law, GIVEN)["asked"] * factor)(1.0)
+
+
+def test_people_of_no_stratum_are_asked_too():
+    """What one of two regions had when a program was made, a third may have later."""
+
+    def elsewhere(person, period, parameters):
+        number = (person("income", period) * parameters(period).rate).astype(int)
+        return np.where(person.household("in_north", period), 0, number)
+
+    rules = build_system(
+        "regions",
+        entities=("person", "tax_unit", "household"),
+        parameters={"rate": 0.5},
+        rules=(in_region("NORTH"), rule(entity="person")(elsewhere)),
+        inputs=(INCOME, input_variable("region", entity="household", vocabulary=Region)),
+    )
+    known = regional_people(regions=("NORTH", "SOUTH"))
+    program = compile(rules, ["elsewhere"], 2025, known)
+    large = program.parameters.with_reform({"rate": 1e9})
+    assert len(program.limits) == 1
+    for population in (known, regional_people(regions=("NORTH", "ISLES"))):
+        program(program.parameters, population)
+        with pytest.raises(BadInputError, match="does not fit in 32 bits"):
+            program(large, population)
 
 
 def test_what_belongs_to_a_stratum_stays_there(monkeypatch):

@@ -1,5 +1,6 @@
 """A stratum's law on its own rows: the same numbers and derivatives as on all rows."""
 
+import dataclasses
 import enum
 
 import jax
@@ -260,6 +261,43 @@ def test_batches_of_laws_and_of_derivatives(program, monkeypatch):
         np.testing.assert_allclose(
             batch, together(monkeypatch, program, population, law)["tax"], rtol=1e-5, atol=1e-3
         )
+
+
+@pytest.mark.parametrize("laws", [2, 3])
+def test_a_decision_about_a_region_in_batches_of_people_and_of_laws(laws):
+    """Where somebody lives there the law decides; elsewhere nobody misses it."""
+
+    def grant(household, period, parameters):
+        there = household("in_isles", period) & (parameters(period).rate > 0)
+        return np.where(there, 10.0, 0) if there.any() else np.zeros(household.count)
+
+    rules = build_system(
+        "regions",
+        entities=("person", "tax_unit", "household"),
+        parameters={"rate": 0.5},
+        rules=(in_region("ISLES"), rule(entity="household")(grant)),
+        inputs=(
+            input_variable("income", entity="person"),
+            input_variable("region", entity="household", vocabulary=Region),
+        ),
+    )
+    given = people()
+    program = compile(rules, ["grant"], 2025, given)
+    region, isles = given.columns["household"]["region"], (given.labels("region") == "ISLES").sum()
+
+    def total(rate, region):
+        columns = {**given.columns, "household": {"region": region}}
+        law = Parameters(program.parameters.values * rate, program.index)
+        return program(law, dataclasses.replace(given, columns=columns))["grant"].sum()
+
+    regions = jnp.stack([region, jnp.maximum(region, 1)])  # nobody lives in the Isles, number 0
+    by_law = jax.vmap(total, (0, None))
+    by_people = jax.vmap(total, (None, 0))
+    found = jax.vmap(by_law, (None, 0))(jnp.ones(laws), regions)
+    np.testing.assert_array_equal(found, [[10 * isles] * laws, [0] * laws])
+    np.testing.assert_array_equal(jax.vmap(by_people, (0, None))(jnp.ones(laws), regions), found.T)
+    with pytest.raises(GuardMovedError, match="grant took a Python decision"):
+        jax.vmap(by_law, (None, 0))(jnp.zeros(laws), regions)
 
 
 @pytest.mark.parametrize("regions", [("NORTH",), ("SOUTH", "ISLES")])

@@ -11,6 +11,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from ._bounds import WORD, Ends, is_watched, room
 from ._ir import Graph
 from ._node import Node, reachable
@@ -85,13 +87,18 @@ class _Masks:
         entity = graph.entity_of.get(node.shape[0]) if node.ndim == 1 else None
         if entity is None:
             return None
-        values = self._inputs[self._strata.column]
-        inside = graph.apply("equal", values, self._strata.values[stratum])
+        inside = self._households_in(stratum)
         if entity == household:
             return inside
         of_persons = graph.apply("take", inside, self._inputs[f"{household}.group"])
         first = self._inputs.get(f"{entity}.first")
         return of_persons if first is None else graph.apply("take", of_persons, first)
+
+    def _households_in(self, stratum: int) -> Node:
+        """Those of no other stratum: one whose value is none of the strata's may be anywhere."""
+        others = [v for k, v in enumerate(self._strata.values) if k != stratum]
+        values = self._inputs[self._strata.column]
+        return self._graph.apply("invert", self._graph.apply("isin", values, np.array(others)))
 
 
 def _asked(graph: Graph, node: Node, inside: Node | None) -> Node:

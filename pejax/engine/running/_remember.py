@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, TypeVar
 
+import numpy as np
 from jaxtyping import Array
 
 T = TypeVar("T")
@@ -14,12 +15,17 @@ _REMEMBERED: dict[Hashable, tuple[list[weakref.ref[Array]], Any]] = {}
 
 
 def remembered(arrays: Sequence[Array], key: Hashable, make: Callable[[], T]) -> T:
-    """What `make` gives for these very arrays and this key; it goes when one of them does."""
-    whole = (*map(id, arrays), key)
-    if whole not in _REMEMBERED:
-        forget = [weakref.ref(a, lambda _: _REMEMBERED.pop(whole, None)) for a in arrays]
-        _REMEMBERED[whole] = (forget, make())
-    return _REMEMBERED[whole][1]
+    """What `make` gives for these very arrays and this key; it goes when one of them does.
+
+    Of numpy's arrays nothing is remembered: they can be written to.
+    """
+    if any(isinstance(a, np.ndarray) for a in arrays):
+        return make()
+    whole, known = (*map(id, arrays), key), _REMEMBERED  # at exit a module has no names any more
+    if whole not in known:
+        forget = [weakref.ref(a, lambda _: known.pop(whole, None)) for a in arrays]
+        known[whole] = (forget, make())
+    return known[whole][1]
 
 
 class Shared:
