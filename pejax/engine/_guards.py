@@ -87,8 +87,8 @@ def moved(decision: Decision, answer: np.ndarray, wrong: np.ndarray) -> GuardMov
 
 
 def of_law(problem: P, at: Sequence[SupportsInt]) -> P:
-    """The problem, with the place of the law that is to blame if there is a batch of them."""
+    """The problem, with the place of what is to blame if there is a batch: a law, as a rule."""
     if at:
         problem.law = int(at[0])
-        problem.add_note(f"under law number {problem.law} of a batch")
+        problem.add_note(f"in number {problem.law} of a batch")
     return problem

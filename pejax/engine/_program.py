@@ -393,7 +393,7 @@ class Program:
                 program itself looks.
         """
         laws = known(parameters.values)
-        if laws is None or (laws.ndim > 1 and self.recipe.chunk is not None):
+        if laws is None:
             return
         ends = {m.of.index: within(m) for m in self.limits} if held is None else held
         self._fail_if_any_is(laws, np.ones(laws.shape[:-1], bool), population, ends)
