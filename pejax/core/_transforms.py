@@ -2,11 +2,11 @@
 
 import contextlib
 from collections.abc import Iterator
+from typing import TypeVar
 
 import jax
 from jax.core import Tracer
 from jax.custom_batching import custom_vmap
-from jaxtyping import Array
 
 
 def is_traced(*values: object) -> bool:
@@ -23,35 +23,37 @@ def is_tracer(value: object) -> bool:
     return isinstance(value, Tracer)
 
 
+T = TypeVar("T")
+
 _DEEPEST = 3
-"""Transformations, one inside of another, that a value may have no part in."""
+"""Transformations, one inside of another, in which values may have no part."""
 
 
-def known(value: Array) -> Array | None:
-    """The value itself where it is known, or stands for known ones; None inside of a `jit`.
+def known(values: T) -> T | None:
+    """Arrays where they are known, or stand for known ones; None if any lies inside of a `jit`.
 
-    Under a derivative it is the value at the point; under `vmap` those of the whole batch, whose
-    axis comes first.
+    Under a derivative they are the values at the point; under `vmap` those of the whole batch,
+    whose axis comes first in those that have one.
 
     >>> seen = []
-    >>> _ = jax.vmap(lambda x: seen.append(known(2 * x)) or x)(jax.numpy.arange(3))
+    >>> _ = jax.vmap(lambda x: seen.append(known([2 * x, x])) or x)(jax.numpy.arange(3))
     >>> seen
-    [Array([0, 2, 4], dtype=int32)]
+    [[Array([0, 2, 4], dtype=int32), Array([0, 1, 2], dtype=int32)]]
     """
     without = 0
-    while is_tracer(value) and without < _DEEPEST:
-        value, has_a_part = _behind(value)
-        without = 0 if has_a_part else without + 1
-    return None if is_tracer(value) else value
+    while is_traced(values) and without < _DEEPEST:
+        values, have_a_part = _behind(values)
+        without = 0 if have_a_part else without + 1
+    return None if is_traced(values) else values
 
 
-def _behind(value: Array) -> tuple[Array, bool]:
-    """What the innermost derivative or batch makes a value stand for, and whether the value has a
-    part in it; without one it is what it is further out."""
-    seen: list[Array] = []
+def _behind(values: T) -> tuple[T, bool]:
+    """What the innermost derivative or batch makes values stand for, and whether any has a part in
+    it; without one they are what they are further out."""
+    seen: list[T] = []
     asking = True
 
-    def note(x: Array) -> Array:
+    def note(x: T) -> T:
         if asking:  # a `jit` keeps the rules below, and is not to keep what they see later
             seen.append(x)
         return x
@@ -60,11 +62,11 @@ def _behind(value: Array) -> tuple[Array, bool]:
     at_the_point.defjvp(lambda primals, tangents: (note(primals[0]), tangents[0]))
     of_the_batch = custom_vmap(lambda x: x)
     of_the_batch.def_vmap(lambda size, batched, x: (note(x), batched[0]))
-    at_the_point(value)
+    at_the_point(values)
     if not seen:
-        value = of_the_batch(jax.lax.stop_gradient(value))
+        values = of_the_batch(jax.lax.stop_gradient(values))
     asking = False
-    return (seen.pop(), True) if seen else (value, False)
+    return (seen.pop(), True) if seen else (values, False)
 
 
 @contextlib.contextmanager

@@ -36,13 +36,8 @@ class Decision:
 def told(answers: Sequence[Array]) -> list[np.ndarray] | None:
     """Answers on the host, those of a batch or at the point of a derivative too; None inside of a
     `jit`, where nothing is known."""
-    found: list[Array] = []
-    for answer in answers:
-        own = known(answer)
-        if own is None:
-            return None
-        found.append(own)
-    return [np.asarray(own) for own in jax.device_get(found)]
+    found = known(list(answers))
+    return None if found is None else [np.asarray(own) for own in jax.device_get(found)]
 
 
 def agrees(decision: Decision, answer: Any, xp: Any = np) -> Any:

@@ -100,6 +100,20 @@ def test_what_has_no_part_in_a_batch_is_itself(seen, depth):
     np.testing.assert_array_equal(seen[0], 2 * np.ones(3))
 
 
+def test_of_several_each_has_the_axes_that_it_has(seen):
+    def f(x, y):
+        seen.append(known({"x": x, "both": x + y, "none": 2.0, "y": y}))
+        return x
+
+    jax.vmap(lambda x: jax.vmap(lambda y: f(x, y))(jnp.arange(3.0)))(jnp.arange(2.0))
+    shapes = {name: np.shape(value) for name, value in seen[0].items()}
+    assert shapes == {"x": (2,), "both": (2, 3), "none": (), "y": (3,)}
+    jax.grad(lambda x: f(x, 1.0))(3.0)
+    assert {name: float(value) for name, value in seen[1].items()} == {
+        "x": 3.0, "both": 4.0, "none": 2.0, "y": 1.0,
+    }  # fmt: skip
+
+
 def test_what_is_asked_changes_no_result():
     def asked(x):
         known(x)
