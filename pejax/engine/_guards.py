@@ -7,12 +7,16 @@ from collections.abc import Sequence
 from typing import Any, SupportsInt, TypeVar
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
 from ..core._transforms import known
 from ..core._validate import PejaxError
+from ..core.population._population import Population
 from .graph._node import Node
+from .graph._strata import Strata
+from .graph._support import decides_in
 from .tracing._array import ORDER
 from .tracing._decisions import AT_MOST, OF_SOME
 
@@ -55,6 +59,54 @@ def agrees(decision: Decision, answer: Any, xp: Any = np) -> Any:
     else:
         same = xp.asarray(answer) == recorded
     return xp.all(same, axis=tuple(range(-recorded.ndim, 0)))
+
+
+def fail_if_moved(
+    decisions: Sequence[Decision],
+    answers: Sequence[Any],
+    population: Population,
+    strata: Strata | None,
+) -> None:
+    """Every decision would be taken again, wherever the answers are known: of each law of a batch,
+    and at the point of a derivative.
+
+    Raises:
+        GuardMovedError: one that would not.
+    """
+    asked = zip(decisions, answers, told(answers) or (), strict=False)
+    for decision, answer, own in asked:
+        found, wrong = own, ~agrees(decision, own)
+        if wrong.any() and decision.kind == OF_SOME:
+            nobody = jnp.asarray(concerns_nobody(decision, population, strata))
+            found, excused = _in_the_same_order(answer, nobody)
+            wrong = ~(agrees(decision, found) | excused)
+        if wrong.any():
+            raise moved(decision, found, wrong)
+
+
+def _in_the_same_order(answer: Any, nobody: Array) -> tuple[np.ndarray, np.ndarray]:
+    """An answer, and for each of a batch whether nobody misses it: of people and laws alike."""
+    both = known(jnp.stack([jnp.asarray(answer, bool), nobody]))
+    if both is None:
+        return np.asarray(answer), np.zeros((), bool)
+    found, excused = np.moveaxis(np.asarray(both), -1, 0)
+    return found, excused
+
+
+def concerns_nobody(decision: Decision, population: Population, strata: Strata | None) -> Any:
+    """Whether a decision asked if anybody is so (or all are not) where nobody lives now.
+
+    The law of a state that is absent is computed for nobody, and nobody misses it: when the program
+    was made, everybody elsewhere had the same on both ways.
+    """
+    if strata is None or decision.kind != OF_SOME:
+        return False
+    entity, _, name = strata.column.partition(".")
+    where = decides_in(decision.node, strata.column, strata.values)
+    elsewhere = [value for value in strata.values if value not in where]
+    held = population.columns[entity][name]
+    lives_elsewhere = jnp.isin(held, jnp.array(elsewhere, held.dtype))
+    return jnp.all(lives_elsewhere | ~population.mask(entity))
 
 
 def moved(decision: Decision, answer: np.ndarray, wrong: np.ndarray) -> GuardMovedError:

@@ -21,7 +21,7 @@ from ..core._validate import BadInputError, unknown
 from ..core.population._population import Population
 from . import _save
 from ._accept import accepted, fail_if_no_population, fail_if_other_parameters
-from ._guards import Decision, agrees, moved, of_law, told
+from ._guards import Decision, agrees, concerns_nobody, fail_if_moved, of_law, told
 from ._header import fail_if_other_header, fail_if_other_leaves
 from ._inputs import Column, host_arrays, recoded, sizes_of
 from ._int32 import outgrown
@@ -34,14 +34,12 @@ from .graph._limits import Limit, within
 from .graph._node import Node
 from .graph._strata import Strata
 from .graph._structure import row_number_users
-from .graph._support import decides_in
 from .rules._names import Names
 from .rules._paths import Paths
 from .rules._system import System
 from .running._check import Checker, SelfCheckError
 from .running._chunks import Chunked, chunked, deal, fail_if_rows_are_numbered
 from .running._runtime import Runtime
-from .tracing._decisions import OF_SOME
 
 if TYPE_CHECKING:
     from .importer import Country
@@ -145,7 +143,8 @@ class Program:
             self._fail_if_outgrown(parameters, population, held={})
             raise
         asked = iter(values[len(self.outputs) :])
-        self._check_decisions(list(islice(asked, len(self.decisions))), population)
+        decided = list(islice(asked, len(self.decisions)))
+        fail_if_moved(self.decisions, decided, population, self.strata)
         self._check_limits(parameters, list(asked), population)
         return {
             o.name: _trim(population, v, o.entity)
@@ -155,7 +154,7 @@ class Program:
     def _in_chunks(self, parameters: Parameters, population: Population) -> dict[str, Array]:
         dealt = deal(population, self.recipe.chunk or 1)
         values, answers = self._chunked(parameters.values, dealt)
-        self._check_decisions(answers, population)
+        fail_if_moved(self.decisions, answers, population, self.strata)
         return {o.name: dealt.trim(v, o.entity) for o, v in zip(self.outputs, values, strict=True)}
 
     @property
@@ -211,48 +210,9 @@ class Program:
         population = self._accept(parameters, population)
         answers = self._decision_runtime(parameters.values, population)
         pairs = zip(self.decisions, answers, strict=True)
-        excused = self._concerns_nobody
-        return jnp.array([agrees(d, v, jnp) | excused(d, population) for d, v in pairs])
-
-    def _check_decisions(self, answers: Sequence[Any], population: Population) -> None:
-        """Every decision would be taken again, wherever the answers are known: of each law of a
-        batch, and at the point of a derivative."""
-        asked = zip(self.decisions, answers, told(answers) or (), strict=False)
-        for decision, answer, own in asked:
-            found, wrong = own, ~agrees(decision, own)
-            if wrong.any() and decision.kind == OF_SOME:
-                found, nobody = self._and_whether_it_concerns_nobody(decision, answer, population)
-                wrong = ~(agrees(decision, found) | nobody)
-            if wrong.any():
-                raise moved(decision, found, wrong)
-
-    def _and_whether_it_concerns_nobody(
-        self, decision: Decision, answer: Any, population: Population
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """An answer, and for each of a batch whether nobody misses it: of people and laws in the
-        same order."""
-        nobody = jnp.asarray(self._concerns_nobody(decision, population))
-        both = known(jnp.stack([jnp.asarray(answer, bool), nobody]))
-        if both is None:
-            return np.asarray(answer), np.zeros((), bool)
-        found, excused = np.moveaxis(np.asarray(both), -1, 0)
-        return found, excused
-
-    def _concerns_nobody(self, decision: Decision, population: Population) -> Any:
-        """Whether a decision asked if anybody is so (or all are not) where nobody lives now.
-
-        The law of a state that is absent is computed for nobody, and nobody misses it: when the
-        program was made, everybody elsewhere had the same on both ways.
-        """
-        strata = self.strata
-        if strata is None or decision.kind != OF_SOME:
-            return False
-        entity, _, name = strata.column.partition(".")
-        where = decides_in(decision.node, strata.column, strata.values)
-        elsewhere = [value for value in strata.values if value not in where]
-        held = population.columns[entity][name]
-        lives_elsewhere = jnp.isin(held, jnp.array(elsewhere, held.dtype))
-        return jnp.all(lives_elsewhere | ~population.mask(entity))
+        return jnp.array(
+            [agrees(d, v, jnp) | concerns_nobody(d, population, self.strata) for d, v in pairs]
+        )
 
     def respecialise(
         self,
@@ -422,7 +382,8 @@ class Program:
             compute = functools.partial(self.interpreter, parameters, population)
             problem = outgrown(self._whole_numbers, parameters, population, compute, sizes, held)
             if problem is not None:
-                self._check_decisions(compute().all([d.node for d in self.decisions]), population)
+                answers = compute().all([d.node for d in self.decisions])
+                fail_if_moved(self.decisions, answers, population, self.strata)
                 raise of_law(BadInputError(problem), at)
 
     @functools.cached_property
