@@ -151,15 +151,26 @@ def check_key(key: object, name: str = "key") -> None:
     raise BadInputError(f"{name} is {shown(key)}. Pass {name}={seed}, or another.")
 
 
+def items_of(given: object, refusal: str, *, unordered: bool = False) -> list[object]:
+    """The items of a list, an array of one axis or the like; of a set or the keys too, if wanted.
+
+    Raises:
+        BadInputError: `refusal`, for texts, tables and what can be iterated over by its type alone,
+            as sparse arrays.
+    """
+    barred = str | bytes if unordered else str | bytes | Mapping | Set
+    table = hasattr(given, "columns") or getattr(given, "ndim", 1) != 1
+    if isinstance(given, barred) or table or not isinstance(given, Iterable):
+        raise BadInputError(refusal)
+    try:
+        return list(given)
+    except TypeError as problem:
+        raise BadInputError(refusal) from problem
+
+
 def as_labels(given: object, name: str) -> list[str]:
     """A label a row, as texts; neither one text for all nor a hole."""
-    table = hasattr(given, "columns")
-    if isinstance(given, str | bytes | Mapping | Set) or table or not isinstance(given, Iterable):
-        raise BadInputError(f"{name} is {shown(given)}. Give a list with one label a row.")
-    try:
-        labels = list(given)
-    except TypeError as problem:
-        raise BadInputError(f"{name} is {shown(given)}. Give a list, a label a row.") from problem
+    labels = items_of(given, f"{name} is {shown(given)}. Give a list with one label a row.")
     for row, label in enumerate(labels):
         if label is None or type(label).__name__ in ("NAType", "NaTType") or _is_nan(label):
             raise BadInputError(f"{name}[{row}] is {shown(label)}. Give every row a label.")
@@ -174,10 +185,7 @@ def as_names(given: object, name: str) -> list[str]:
     """
     if isinstance(given, str):
         return [str(given)]
-    scalar = getattr(given, "ndim", 1) == 0
-    if isinstance(given, bytes) or not isinstance(given, Iterable) or scalar:
-        raise BadInputError(f"{name} is {shown(given)}. Give a list of names.")
-    found = list(given)
+    found = items_of(given, f"{name} is {shown(given)}. Give a list of names.", unordered=True)
     for row, one in enumerate(found):
         if not isinstance(one, str):
             raise BadInputError(f"{name}[{row}] is {shown(one)}. Give names, as texts.")

@@ -14,6 +14,7 @@ from hypothesis import given, strategies as st
 from pejax.core._arguments import (
     as_column,
     as_labels,
+    as_names,
     as_number,
     as_numbers,
     as_switch,
@@ -136,6 +137,17 @@ def test_what_is_traced_is_told():
 def test_what_are_no_labels(labels, message):
     with pytest.raises(BadInputError, match="^" + re.escape(message)):
         as_labels(labels, "names")
+
+
+@pytest.mark.parametrize(
+    "names",
+    [scipy.sparse.eye_array(2), scipy.sparse.coo_array(np.ones(2)), np.array([["a"]]),
+     np.array("a"), b"a", 3, pd.DataFrame({"a": ["b"]})],
+    ids=lambda one: type(one).__name__,
+)  # fmt: skip
+def test_what_are_no_names(names):
+    with pytest.raises(BadInputError, match=r"^outputs is .* Give a list of names\.$"):
+        as_names(names, "outputs")
 
 
 def test_labels_are_texts():

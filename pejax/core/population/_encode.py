@@ -1,14 +1,14 @@
 """Table columns to arrays and back: floats, 32-bit integers, booleans, and codes for strings."""
 
 import math
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeGuard
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._arguments import shown
+from .._arguments import items_of, shown
 from .._types import HostColumn
 from .._validate import BadInputError
 
@@ -70,16 +70,7 @@ def _is_column(values: object) -> TypeGuard["pd.Series"]:
 
 def _as_row(values: object, where: str) -> np.ndarray:
     """A sequence as an array; texts as objects."""
-    if (
-        isinstance(values, str | bytes | Mapping | Set)
-        or not isinstance(values, Iterable)
-        or hasattr(values, "columns")
-    ):
-        raise BadInputError(f"{where} is {shown(values)}. Give one value a row.")
-    try:
-        held = list(values)
-    except TypeError as problem:  # sparse arrays are iterable by name alone
-        raise BadInputError(f"{where} is {shown(values)}. Give one value a row.") from problem
+    held = items_of(values, f"{where} is {shown(values)}. Give one value a row.")
     try:
         plain = np.asarray(held)
     except ValueError:

@@ -1,7 +1,7 @@
 """The estimator: grow one forest a variable on weighted donors."""
 
 import dataclasses
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, get_args
 
@@ -17,6 +17,7 @@ from ...core._arguments import (
     as_switch,
     as_whole,
     check_table,
+    items_of,
     shown,
 )
 from ...core._environment import available_cores
@@ -363,13 +364,11 @@ def _check_features(features: Any) -> None:
 
 def _names(given: Any, name: str) -> list[Any]:
     """Names of columns, as a list."""
-    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
-        hint = f": [{given!r}]" if isinstance(given, str) else ""
-        raise BadInputError(f"{name} is {shown(given)}. Give a list of columns{hint}.")
-    try:
-        return list(given)
-    except TypeError as problem:
-        raise BadInputError(f"{name} is {shown(given)}. Give a list of columns.") from problem
+    hint = f": [{given!r}]" if isinstance(given, str) else ""
+    refusal = f"{name} is {shown(given)}. Give a list of columns{hint}."
+    if isinstance(given, Mapping):
+        raise BadInputError(refusal)
+    return items_of(given, refusal, unordered=True)
 
 
 def _check_names(
