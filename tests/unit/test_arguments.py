@@ -146,7 +146,7 @@ def test_what_are_no_labels(labels, message):
     ids=lambda one: type(one).__name__,
 )  # fmt: skip
 def test_what_are_no_names(names):
-    with pytest.raises(BadInputError, match=r"^outputs is .* Give a list of names\.$"):
+    with pytest.raises(BadInputError, match=r"^outputs.* Give (a list of names|names, as texts)"):
         as_names(names, "outputs")
 
 
