@@ -120,7 +120,13 @@ def gradient(
     as_instance(law, Parameters, "parameters", "Give program.parameters.with_reform({...}).")
 
     def total(p: Parameters) -> Float[Array, ""]:
-        return evaluate(program, p, population, statistic)
+        found = evaluate(program, p, population, statistic)
+        if not jnp.issubdtype(found.dtype, jnp.floating):
+            raise BadInputError(
+                f"statistic gives {found.dtype} numbers, which have no derivative. Give one that "
+                "gives a float"
+            )
+        return found
 
     return jax.value_and_grad(total)(law)
 

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from pejax.core._validate import UnknownNameError
+from pejax.core._validate import BadInputError, UnknownNameError
 from pejax.engine import (
     build_system,
     compile,
@@ -156,6 +156,17 @@ def test_a_statistic_of_one_s_own(program, people):
     assert value > 0 and slope["tax.rate"] > 0 > slope["housing.share"]
     table = sensitivity(program, program.parameters, people, poor).set_index("path")
     np.testing.assert_allclose(table.loc["tax.rate", "gradient"], slope["tax.rate"], rtol=1e-5)
+
+
+@pytest.mark.parametrize("derivative", [gradient, sensitivity])
+@pytest.mark.parametrize("counted", [len, lambda outputs: outputs["income_tax"] > 0])
+def test_what_counts_has_no_derivative(program, people, derivative, counted):
+    def statistic(outputs):
+        return jnp.sum(jnp.asarray(counted(outputs)))
+
+    assert int(evaluate(program, program.parameters, people, statistic)) > 0
+    with pytest.raises(BadInputError, match="int32 numbers, which have no derivative"):
+        derivative(program, program.parameters, people, statistic)
 
 
 def test_a_threshold_that_nobody_reaches_is_worth_nothing():
