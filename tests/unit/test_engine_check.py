@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import pytest
+from _engine_rules import INCOME, system
 from test_engine_strata import OUTPUTS, SYSTEM, people
 
 from pejax import BadInputError, Population
@@ -228,6 +229,27 @@ def test_every_move_of_a_result_has_its_opposite():
     how = {"seed": 1, "dtype": np.float32, "whole": True}
     up, down = (Shaken(*given, **how, scale=k)(node) - plain for k in (1, -1))
     assert np.allclose(up, -down, rtol=1e-5, atol=1e-14) and (up > 0).any() and (up < 0).any()
+
+
+def test_what_rounding_decides_in_float64_is_no_alarm(x64):
+    """Amounts that are equal, but XLA puts the two literals of one of them together."""
+
+    def left(income, other):
+        mine, theirs = income.astype(np.float32), other.astype(np.float32)
+        return np.maximum(mine * 0.1 * 0.3 - np.where(theirs > 0, theirs * 0.1, theirs) * 0.3, 0)
+
+    columns = (INCOME, input_variable("other", entity="person", kind="float"))
+    made = rule(entity="person", name="asked", kind="float")(left)
+    amounts = np.random.default_rng(0).uniform(1e3, 1e5, 400).astype(np.float32).astype(float)
+    amounts = amounts[amounts * (0.1 * 0.3) > amounts * 0.1 * 0.3]
+    rows = np.arange(len(amounts))
+    links = {"person_id": rows, "household_id": rows, "tax_unit_id": rows}
+    person = pd.DataFrame({**links, "income": amounts, "other": amounts})
+    population = Population.from_frames({"person": person}, weights=None)
+    program = compile(system(made, inputs=columns), ["asked"], 2025, population, dtype="float64")
+    found = np.asarray(program(program.parameters, population)["asked"])
+    assert 0 < found.max() < 1e-10
+    assert len(program.report.checks[0].rounded) > 0
 
 
 @pytest.mark.parametrize("chunk", [None, 20])

@@ -139,6 +139,18 @@ def test_the_same_seed_grows_the_same_forest_whatever_the_threads(donors, key):
     assert records[0].shape != records[2].shape or (records[0] != records[2]).any()
 
 
+@pytest.mark.parametrize(
+    "features", [np.float32(0.5), np.float16(0.5), np.int8(2), np.uint32(2)], ids=repr
+)
+def test_settings_may_be_numbers_of_numpy(donors, features):
+    grown = [
+        QRF(n_estimators=2, max_features=of).fit(donors, ["age", "is_male"], ["pension"])
+        for of in (features, features.item())
+    ]
+    records = [np.asarray(f.imputers[0].forest.trees.records) for f in grown]
+    np.testing.assert_array_equal(*records)
+
+
 @pytest.mark.parametrize("readout", ["meinshausen", "single"])
 def test_a_weight_acts_once(readout, key):
     """On an uninformative covariate, draws have the weighted mean of the donors."""

@@ -212,3 +212,10 @@ def test_a_population_is_a_pytree(pop):
     doubled = jax.tree.map(lambda x: x * 2 if x.dtype == jnp.float32 else x, pop)
     assert doubled.weights.tolist() == [200.0, 500.0]
     assert jax.jit(lambda p: p.weight("tax_unit"))(pop).tolist() == [250.0, 100.0, 250.0]
+
+
+def test_float32_columns_are_read_without_a_warning_in_float64(x64):
+    pay = np.array([1.5, 3e38], np.float32)
+    person = pd.DataFrame({"person_id": [0, 1], "household_id": [0, 1], "pay": pay})
+    population = Population.from_frames({"person": person}, weights=None)
+    np.testing.assert_array_equal(population.column("pay"), person["pay"])

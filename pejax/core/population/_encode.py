@@ -83,7 +83,7 @@ def _as_row(values: object, where: str) -> np.ndarray:
 def _fail_if_too_large(values: np.ndarray, where: str) -> None:
     """A number that JAX's float would make an infinity of is refused."""
     largest = jnp.finfo(jnp.result_type(float))
-    beyond = np.isfinite(values) & (np.abs(values) > float(largest.max))
+    beyond = np.isfinite(values) & (np.abs(values) > np.float64(largest.max))
     if beyond.any():
         row = int(beyond.argmax())
         raise BadInputError(

@@ -183,10 +183,17 @@ def grow(
     tree = kind(
         max_depth=max_depth,
         min_weight_fraction_leaf=max(min_samples_leaf - 0.5, 0) / in_bag.sum(),
-        max_features=max_features,
+        max_features=_of_python(max_features),
         random_state=seed,
     )
     return tree.fit(X, y, sample_weight=in_bag)
+
+
+def _of_python(features: float | int | str | None) -> float | int | str | None:
+    """A setting as scikit-learn takes it, which knows no numbers of numpy's narrow types."""
+    if features is None or isinstance(features, str):
+        return features
+    return int(features) if isinstance(features, int | np.integer) else float(features)
 
 
 def host_tree(estimator: Any) -> HostTree:

@@ -279,7 +279,8 @@ class QRF:
                 raise BadInputError(f"{name} is {value}; give a whole number above 0, or None.")
         for name in ("n_estimators", "max_depth", "max_samples", "max_features", "n_jobs"):
             value = getattr(self, name)
-            if isinstance(value, int | float | np.number) and value > np.iinfo(np.int32).max:
+            plain = value.item() if isinstance(value, np.number) else value
+            if isinstance(plain, int | float) and plain > np.iinfo(np.int32).max:
                 raise BadInputError(f"{name} is {value}; give a number that 32 bits hold.")
         samples, features = self.max_samples, self.max_features
         if samples is not None and not as_number("max_samples")(samples) > 0:
