@@ -2,6 +2,7 @@
 
 import jax
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse
 
@@ -198,3 +199,9 @@ def test_numbers_that_overflow_are_a_verdict_not_weights(method):
     np.testing.assert_array_equal(np.asarray(solution.weights), [1.0, 2.0, 3.0])
     with pytest.raises(SolveError, match="A NaN or an infinity appeared"):
         solution.check()
+
+
+def test_targets_cannot_be_left_out():
+    for matrix in (np.ones((2, 3)), pd.DataFrame(np.ones((2, 3)), index=["a", "b"])):
+        with pytest.raises(BadInputError, match=r"^values is None"):
+            TargetProblem(matrix, None)

@@ -122,7 +122,7 @@ def _named(
 
 def _plain(label: str, column: Any) -> Any:
     """A column that was given as one number, or one label, a target."""
-    if column is None:
+    if column is None and label != "values":  # every other column may be left out
         return None
     return as_column(column, label, "target") if label in _NUMBERS else as_labels(column, label)
 
