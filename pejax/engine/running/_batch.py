@@ -21,7 +21,7 @@ import numpy as np
 from jax.custom_batching import custom_vmap
 from jaxtyping import Array, Bool, Float
 
-from ...core._transforms import is_tracer
+from ...core._transforms import known
 from ._executables import Job, executables
 from ._segments import Segment, body, lowering, parts_of
 
@@ -60,21 +60,8 @@ def differing(numbers: Bool[np.ndarray, " leaf"]) -> Iterator[None]:
 
 def laws_of(theta: Array) -> Laws | None:
     """The laws over which `jax.vmap` runs, if `theta` stands for those and they are known."""
-    if not is_tracer(theta):
-        return None
-    seen: list[Any] = []
-
-    @custom_vmap
-    def probe(x: Array) -> Array:
-        return x
-
-    @probe.def_vmap
-    def _(size: int, batched: Sequence[bool], x: Array) -> tuple[Array, bool]:
-        seen.append(x)
-        return x, batched[0]
-
-    probe(theta)
-    return seen[0] if seen and not is_tracer(seen[0]) else None
+    found = known(theta)
+    return found if found is not None and found.ndim == theta.ndim + 1 else None
 
 
 def spread(evaluation: Evaluation, theta: Array) -> list[Array]:
