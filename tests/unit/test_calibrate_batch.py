@@ -111,3 +111,18 @@ def test_a_batch_makes_one_hessian_a_step(problem, bases, monkeypatch):
     right = jax.vmap(lambda base: _newton._outright(system, base, *rest))(jnp.asarray(bases))
     np.testing.assert_allclose(found, right, rtol=1e-7)
     assert ("ArrayImpl", (UNITS,)) in shapes  # one of them all, whose values are known
+
+
+def test_each_member_has_what_the_theory_says(problem, bases):
+    """Without the solver: the closed form of the linear distance; for raking, totals that are met
+    and logarithms of the ratios that are a combination of the targets' rows."""
+    X, y = np.asarray(problem.operator.matrix, float), np.asarray(problem.values, float)
+    linear = np.asarray(together(problem, bases, cal.Linear(exact=True)).weights)
+    raked = np.asarray(together(problem, bases, cal.Raking()).weights)
+    for d, w, r in zip(bases, linear, raked, strict=True):
+        closed = d * (1 + X.T @ np.linalg.solve((X * d) @ X.T, y - X @ d))
+        np.testing.assert_allclose(w, closed, rtol=1e-7, atol=1e-7 * d.max())
+        np.testing.assert_allclose(X @ r, y, rtol=1e-8)
+        moved = np.log(r / d)
+        fitted = X.T @ np.linalg.lstsq(X.T, moved, rcond=None)[0]
+        np.testing.assert_allclose(moved, fitted, atol=1e-8)
