@@ -10,7 +10,7 @@ import numbers
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeGuard, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +21,7 @@ from ._transforms import is_tracer
 from ._validate import BadInputError, UnknownNameError, suggest
 
 _Kind = TypeVar("_Kind")
+_REAL = (jnp.floating, jnp.integer, jnp.bool_)
 _LONGEST = 60  # characters of a value that a message repeats
 
 
@@ -67,11 +68,34 @@ def as_whole(name: str) -> Callable[[object], int]:
 
     def convert(value: object) -> int:
         plain = value.item() if isinstance(value, np.ndarray) and not value.ndim else value
-        if isinstance(plain, bool | np.bool_) or not isinstance(plain, int | np.integer):
+        if not is_whole(plain):
             raise BadInputError(f"{name} is {shown(value)}; give a whole number, such as 10.")
         return int(plain)
 
     return convert
+
+
+def is_whole(value: object) -> TypeGuard[int | np.integer]:
+    """Whether a value is a whole number. Truth values and spans of time, which Python and numpy
+    derive from whole numbers, are none.
+
+    >>> is_whole(3), is_whole(np.int8(3)), is_whole(True), is_whole(np.timedelta64(3, "s"))
+    (True, True, False, False)
+    """
+    return isinstance(value, int | np.integer) and not isinstance(value, bool | np.timedelta64)
+
+
+def can_be_key(value: object) -> bool:
+    """Whether a value has a hash; its type alone does not say so.
+
+    >>> can_be_key("age"), can_be_key(("age", [1]))
+    (True, False)
+    """
+    try:
+        hash(value)
+    except TypeError:
+        return False
+    return True
 
 
 def at_least(least: int, name: str) -> Callable[[object], int]:
@@ -225,11 +249,22 @@ def as_numbers(given: object, name: str) -> np.ndarray:
     return host
 
 
+def as_numbers_of_either(given: object, name: str) -> np.ndarray | jax.Array:
+    """Numbers on the host, or as the JAX array that they are, traced or not.
+
+    Raises:
+        BadInputError: as `as_numbers`; a JAX array of keys or complex numbers.
+    """
+    if not isinstance(given, jax.Array):
+        return as_numbers(given, name)
+    if not any(jnp.issubdtype(given.dtype, kind) for kind in _REAL):
+        raise BadInputError(f"{name} holds {given.dtype}. Give numbers.")
+    return given
+
+
 def as_array(given: object, name: str) -> jax.Array:
     """Numbers as a JAX array, traced or not, in their own type."""
-    if isinstance(given, jax.Array):
-        return given
-    return jnp.asarray(as_numbers(given, name))
+    return jnp.asarray(as_numbers_of_either(given, name))
 
 
 def as_floats(given: object, name: str) -> jax.Array:
@@ -277,10 +312,11 @@ def _number(value: object) -> float | None:
     if isinstance(value, np.ndarray | jax.Array) and not is_tracer(value):
         real = value.ndim == 0 and jnp.issubdtype(value.dtype, np.number)
         value = value.item() if real else None
-    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real | np.number):
+    other = bool | np.bool_ | np.timedelta64 | complex | np.complexfloating
+    if isinstance(value, other) or not isinstance(value, numbers.Real | np.number):
         return None
     try:
-        return None if isinstance(value, complex | np.complexfloating) else float(value)
+        return float(value)
     except OverflowError:
         return None
 
@@ -301,9 +337,7 @@ def _is_nan(value: object) -> bool:
 
 def _seed_of(key: object) -> int:
     """The number that was meant as a seed, or else 0."""
-    if isinstance(key, bool) or not isinstance(key, int | np.integer):
-        return 0
-    return int(key) if 0 <= int(key) < 2**31 else 0
+    return int(key) if is_whole(key) and 0 <= int(key) < 2**31 else 0
 
 
 def _text(value: object) -> str:

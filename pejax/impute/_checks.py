@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from typing import Any
 
-import jax
 import numpy as np
 
-from ..core._arguments import as_numbers
+from ..core._arguments import as_numbers_of_either
 from ..core._transforms import is_traced
 from ..core._validate import BadInputError
 
@@ -23,8 +22,7 @@ def check_covariates(
         gaps: the covariates for which it has learned the way of a missing value.
         names: of the covariates, for messages.
     """
-    if not isinstance(x, jax.Array):
-        x = as_numbers(x, "The covariates")
+    x = as_numbers_of_either(x, "The covariates")
     if np.ndim(x) != 2 or np.shape(x)[1] != n_features:
         raise BadInputError(
             f"The covariates have shape {np.shape(x)}, but the forest reads {n_features} columns."
@@ -58,8 +56,7 @@ def _refused_value(value: float, missing: str) -> str:
 
 def check_levels(levels: Any, rows: int, *, open_interval: bool = False) -> None:
     """Refuse quantile levels outside [0, 1], or (0, 1), or of a shape that fits no row."""
-    if not isinstance(levels, jax.Array):
-        levels = as_numbers(levels, "The quantile levels")
+    levels = as_numbers_of_either(levels, "The quantile levels")
     shape = np.shape(levels)
     if len(shape) not in (1, 2) or (len(shape) == 2 and shape[0] != rows):
         raise BadInputError(

@@ -123,4 +123,4 @@ def _no_ids(what: Any) -> BadInputError:
 
 def variable_seed(seed: int, name: str) -> np.random.SeedSequence:
     """The host's counterpart of `variable_key`, for growing a variable's forest."""
-    return np.random.SeedSequence([seed, zlib.crc32(name.encode())])
+    return np.random.SeedSequence([int(seed), zlib.crc32(name.encode())])

@@ -5,17 +5,17 @@ from __future__ import annotations
 import dataclasses
 import types
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import ceil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..core._arguments import as_instance, as_names, as_path, at_least, shown
+from ..core._arguments import as_instance, as_names, as_path, at_least, items_of, shown
 from ..core._digest import digest
 from ..core._fingerprint import fingerprint
 from ..core._formerly import other_order
@@ -130,11 +130,11 @@ def _check_call(
 def _laws(program: Program, reforms: Sequence[Reform]) -> np.ndarray:
     base = program.parameters
     things = np.dtype(object)
-    numbers = getattr(reforms, "dtype", things) != things  # an array, sparse or of keys too
-    if numbers or isinstance(reforms, Mapping | str | bytes) or not isinstance(reforms, Iterable):
-        raise BadInputError(f"reforms is {shown(reforms)}. Give a list with one reform a row.")
+    refusal = f"reforms is {shown(reforms)}. Give a list with one reform a row."
+    if getattr(reforms, "dtype", things) != things:  # an array, sparse or of keys too
+        raise BadInputError(refusal)
     rows = []
-    for number, reform in enumerate(reforms):
+    for number, reform in enumerate(cast("list[Reform]", items_of(reforms, refusal))):
         try:
             law = reform if isinstance(reform, Parameters) else base.with_reform(reform)
             fail_if_other_parameters(law, program.index)

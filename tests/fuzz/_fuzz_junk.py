@@ -2,6 +2,8 @@
 
 import datetime
 import decimal
+import fractions
+import math
 
 import jax
 import jax.numpy as jnp
@@ -57,3 +59,53 @@ JUNK = st.one_of(
         pd.RangeIndex(3), pd.MultiIndex.from_tuples([(1, 2)]), memoryview(b"ab"),
     ]),
 )  # fmt: skip
+
+
+SHAPES = ((), (0,), (2,), (3,), (0, 2), (2, 0), (2, 3), (1, 2, 3))
+PLAIN = (
+    None, True, False, 0, 1, 2, -1, 7, 10**30, 0.5, 1.5, -0.5, 1e39, 1e308, 1e-60, math.nan,
+    math.inf, -math.inf, 1j, "", "a", "1", "$1,000", "age", "person", "entropy", "nan", "\x00",
+    "CA", b"a", ..., pd.NA, pd.NaT, decimal.Decimal("1.5"), fractions.Fraction(1, 2),
+    datetime.date(2025, 1, 1), datetime.timedelta(1), pd.Timestamp("2025-01-01"),
+    [], [None], [1, None], [1.0, math.nan, 2.0], ["a"], ["a", 1], [1, 2], [1, 2, 3], [1, 10**30],
+    [[1, 2], [3]], [[]], [[], []], [pd.NA], [True, False], [b"a", b"b"], [[1.0, 2.0, 3.0]] * 2,
+    [{}], [[None, 1], [2, 3]], (), ("a",), (1, 2), {}, {"a": 1}, {"tax.rate": 0.5}, {"a": [1, 2]},
+    {"tax.rate": {"2025": 0.5}}, {"person": {"age": [1]}}, {1: 2}, {None: None}, {"a": {}},
+    {"tax.rate": None}, {1.0}, set(), frozenset("a"), dict, len, int, object(), slice(2), range(3),
+    memoryview(b"ab"), bytearray(b"a"), abs, Exception("x"), NotImplemented,
+)  # fmt: skip
+TABLES = (
+    pd.Categorical(["a"]), pd.Categorical(["a", None]), pd.array([1, None, 2], dtype="Int64"),
+    pd.array(["a", None], dtype="string"), pd.array([True, None], dtype="boolean"),
+    pd.RangeIndex(3), pd.MultiIndex.from_tuples([(1, 2)]), pd.Index(["a", "b"]), pd.DataFrame(),
+    pd.DataFrame({"a": [1]}), pd.DataFrame([[1, 2]], columns=["a", "a"]), pd.Series(dtype=object),
+    pd.Series([1, "a"]), pd.Series([1, 2], index=[0, 0]), pd.DataFrame({1: [1, 2]}),
+    pd.DataFrame({"a": pd.Categorical(["x"])}), pd.DataFrame({"age": ["x", None]}),
+    pd.Series(["a", None]), scipy.sparse.eye_array(3), scipy.sparse.csr_array((2, 3)),
+    scipy.sparse.coo_matrix((3, 2)),
+    np.ma.masked_array([1.0, 2.0], [True, False]), np.rec.array([(1, 2.0)], dtype="i4,f4"),
+    np.array([1, None], object), np.array(["a", 1], object), np.array([[1, 2], [3, 4]])[::2],
+)  # fmt: skip
+
+
+def every_kind():
+    """One value of every kind that somebody might hand in, each with how it is written."""
+    for value in (*PLAIN, *TABLES):
+        yield repr(value)[:80], value
+    for dtype in DTYPES:
+        for shape in SHAPES:
+            array = np.arange(int(np.prod(shape))).reshape(shape).astype(dtype)
+            yield f"{dtype} of shape {shape}", array
+            if array.ndim in (1, 2):
+                yield f"pandas of {dtype}, {shape}", _series(array)
+        yield f"a number of {dtype}", np.arange(2).astype(dtype)[1]
+    for dtype in (bool, "int32", "uint8", "float32", "bfloat16", "complex64"):
+        for shape in ((), (0,), (2,), (3,), (2, 3)):
+            yield f"jax {dtype} of shape {shape}", jnp.ones(shape, dtype)
+    yield "a key", jax.random.key(1)
+    for many in (2, 3, (2, 3)):
+        yield f"keys {many}", jax.random.split(jax.random.key(1), many)
+    yield "a raw key", jax.random.PRNGKey(1)
+    yield "a generator", (value for value in [1.0, 2.0, 3.0])
+    yield "an iterator", iter([1, 2])
+    yield "a view", {"a": 1}.keys()

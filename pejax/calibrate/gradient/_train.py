@@ -63,7 +63,8 @@ class GradientMethod(IterativeMethod):
             raise BadInputError(
                 f"loss is {shown(self.loss)}; give SquaredError(), Huber() or another."
             )
-        if self.optimizer is not None and not hasattr(self.optimizer, "update"):
+        parts = [getattr(self.optimizer, name, None) for name in ("init", "update")]
+        if self.optimizer is not None and not all(map(callable, parts)):
             raise BadInputError(
                 f"optimizer is {shown(self.optimizer)}; give one of optax, such as optax.adam(0.1)."
             )

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ...core._arguments import as_numbers
+from ...core._arguments import as_numbers_of_either
 from ...core._validate import BadInputError
 from ._accumulate import accumulate, ceil_div, target_dtype, wider
 from ._gram import weighted_gram
@@ -41,7 +41,7 @@ class DenseOperator(Operator):
     n_units: int = eqx.field(static=True)
 
     def __init__(self, X: Float[Array, "target unit"] | np.ndarray | list[list[float]]):
-        X = X if isinstance(X, jax.Array) else as_numbers(X, "The estimate matrix")
+        X = as_numbers_of_either(X, "The estimate matrix")
         if X.ndim != 2:
             raise BadInputError(
                 f"The estimate matrix has {X.ndim} dimension(s); give a matrix (target, unit)."

@@ -242,12 +242,13 @@ class TargetProblem(eqx.Module, StoredFields):
             Holland and Welsch (1977), "Robust regression using iteratively reweighted
             least-squares", Communications in Statistics A6(9).
         """
-        if not as_number("delta")(delta) > 0:
+        bound = as_number("delta")(delta)
+        if not bound > 0:
             raise BadInputError(f"delta is {delta}; give a relative error above 0.")
         weights = self.by_unit("weights", weights)
         _screen.check_weights(as_numbers(weights, "weights"), self.n_units)
         size = np.abs(np.asarray(self.errors(weights), float))
-        kept = np.divide(delta, size, out=np.ones_like(size), where=size > delta)
+        kept = np.divide(bound, size, out=np.ones_like(size), where=size > bound)
         importance = np.asarray(self.weights, float) * kept
         return eqx.tree_at(lambda problem: problem.weights, self, importance)
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._arguments import items_of, shown
+from .._arguments import is_whole, items_of, shown
 from .._types import HostColumn
 from .._validate import BadInputError
 
@@ -37,6 +37,8 @@ def encode(values: object, where: str) -> tuple[HostColumn, tuple[str, ...] | No
     """
     if not isinstance(values, np.ndarray) and not _is_column(values):
         values = _as_row(values, where)
+    if not values.ndim:
+        raise BadInputError(f"{where} is one value. Give one a row.")
     _fail_if_missing(values, where)
     kind = values.dtype.kind
     if kind == "b":
@@ -171,7 +173,7 @@ def _encode_numbers(
     held: list[object], kind: str, where: str
 ) -> tuple[HostColumn, tuple[str, ...] | None]:
     """Python's numbers, of which whole ones may be larger than any of numpy's."""
-    whole = [int(value) for value in held if isinstance(value, int | np.integer)]
+    whole = [int(value) for value in held if is_whole(value)]
     if kind == "number" and len(whole) == len(held):
         return _int32(np.array(whole, object), where), None
     plain = np.array(held)

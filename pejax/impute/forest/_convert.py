@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from ...core._arguments import is_whole
 from ...core._validate import BadInputError, unknown
 from .._checks import check_weights
 from ..readout._build import TreeSamples, all_values, leaf_means, single_values
@@ -193,7 +194,7 @@ def _of_python(features: float | int | str | None) -> float | int | str | None:
     """A setting as scikit-learn takes it, which knows no numbers of numpy's narrow types."""
     if features is None or isinstance(features, str):
         return features
-    return int(features) if isinstance(features, int | np.integer) else float(features)
+    return int(features) if is_whole(features) else float(features)
 
 
 def host_tree(estimator: Any) -> HostTree:

@@ -1,7 +1,7 @@
 """The estimator: grow one forest a variable on weighted donors."""
 
 import dataclasses
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, get_args
 
@@ -16,7 +16,9 @@ from ...core._arguments import (
     as_number,
     as_switch,
     as_whole,
+    can_be_key,
     check_table,
+    is_whole,
     items_of,
     shown,
 )
@@ -355,7 +357,7 @@ def _donor_weights(X: "pd.DataFrame", weight_col: str | None) -> Float[np.ndarra
 
 def _check_features(features: Any) -> None:
     share = as_number("max_features")(features)
-    whole = isinstance(features, int | np.integer)
+    whole = is_whole(features)
     if not (share >= 1 if whole else 0 < share <= 1):
         raise BadInputError(
             f"max_features is {features}; give a share above 0 and up to 1.0, a whole number of"
@@ -377,7 +379,7 @@ def _check_names(
 ) -> None:
     wanted = [*predictors, *targets, *([] if weight_col is None else [weight_col])]
     for name in wanted:
-        if not isinstance(name, Hashable) or name not in X.columns:
+        if not can_be_key(name) or name not in X.columns:
             raise unknown("column", name, X.columns)
         if not isinstance(name, str):
             raise BadInputError(
