@@ -138,7 +138,7 @@ class Program:
         if self.recipe.chunk is not None:
             return self._in_chunks(parameters, population)
         try:
-            values = self._runtime(parameters.values, population)
+            values = self._runtime(jnp.asarray(parameters.values), population)
         except SelfCheckError:
             self._fail_if_outgrown(parameters, population, held={})
             raise
@@ -153,7 +153,7 @@ class Program:
 
     def _in_chunks(self, parameters: Parameters, population: Population) -> dict[str, Array]:
         dealt = deal(population, self.recipe.chunk or 1)
-        values, answers = self._chunked(parameters.values, dealt)
+        values, answers = self._chunked(jnp.asarray(parameters.values), dealt)
         fail_if_moved(self.decisions, answers, population, self.strata)
         return {o.name: dealt.trim(v, o.entity) for o, v in zip(self.outputs, values, strict=True)}
 

@@ -88,6 +88,20 @@ def test_reverse_and_forward_mode_agree(program, people):
         np.testing.assert_allclose(change, slope.values @ direction, rtol=1e-4)
 
 
+@pytest.mark.parametrize("chunk", [None, 7], ids=["whole", "chunks"])
+def test_the_jacobian_of_everybody_in_both_modes(people, chunk):
+    """Cotangents come as a batch in `jacrev`."""
+    program = compile(toy_system(), OUTPUTS, 2025, people, chunk=chunk)
+
+    def taxes(law: Parameters) -> dict[str, jax.Array]:
+        return program(law, people)
+
+    reverse, forward = jax.jacrev(taxes)(program.parameters), jax.jacfwd(taxes)(program.parameters)
+    for name in OUTPUTS:
+        assert bool((forward[name].values != 0).any())
+        np.testing.assert_allclose(reverse[name].values, forward[name].values, rtol=1e-5)
+
+
 def test_compiled_gradients_equal_the_others(program, people):
     statistic = total(program, people)
     plain, compiled = jax.grad(statistic), jax.jit(jax.grad(statistic))
@@ -176,6 +190,17 @@ def test_a_batch_of_laws(program, people):
     np.testing.assert_allclose(together, jnp.stack([tax(r) for r in rates]), rtol=1e-6, atol=1e-3)
 
 
+@pytest.mark.parametrize("chunk", [None, 7], ids=["whole", "chunks"])
+def test_parameters_from_the_host(people, chunk):
+    program = compile(toy_system(), OUTPUTS, 2025, people, chunk=chunk)
+    law = program.parameters
+    host = Parameters(np.asarray(law.values), law.index)
+    for name, value in program(law, people).items():
+        np.testing.assert_array_equal(program(host, people)[name], value)
+    slopes = [gradient(program, given, people, "net_income")[1].values for given in (law, host)]
+    np.testing.assert_array_equal(*slopes)
+
+
 def test_a_batch_of_gradients(program, people):
     laws = jax.tree.map(lambda x: jnp.stack([x, 1.1 * x, 0.9 * x]), program.parameters)
     slopes = jax.vmap(jax.grad(total(program, people)))(laws)
@@ -258,6 +283,16 @@ TWO_DEVICES = """
     law = program.parameters
     slopes = [gradient(program, law, p, "net_income")[1].values for p in (people, spread)]
     np.testing.assert_allclose(slopes[1], slopes[0], rtol=1e-4)
+    laws = jax.numpy.stack([law.values, 0.9 * law.values])
+    alone = [program(jax.tree.map(lambda _: one, law), people)["net_income"] for one in laws]
+    for kind in (jax.sharding.AxisType.Auto, jax.sharding.AxisType.Explicit):
+        place = jax.NamedSharding(
+            jax.make_mesh((2,), ("laws",), axis_types=(kind,)), jax.P("laws")
+        )
+        together = jax.vmap(program, (0, None))(
+            jax.tree.map(lambda _: jax.device_put(laws, place), law), people
+        )
+        np.testing.assert_allclose(together["net_income"], alone, rtol=1e-6, atol=1e-2)
     elsewhere = jax.device_put(people, jax.devices()[1])
     found = program(jax.device_put(program.parameters, jax.devices()[1]), elsewhere)
     np.testing.assert_allclose(found["net_income"], here["net_income"], rtol=1e-6)

@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.custom_batching import custom_vmap
+from jax.sharding import AxisType, NamedSharding
 from jaxtyping import Array, Bool, Float
 
 from ...core._transforms import known
@@ -59,12 +60,19 @@ def differing(numbers: Bool[np.ndarray, " leaf"]) -> Iterator[None]:
 
 
 def laws_of(theta: Array) -> Laws | None:
-    """The laws over which `jax.vmap` runs, if `theta` stands for those and they are known."""
+    """The laws over which `jax.vmap` runs, if `theta` stands for those and they are known.
+
+    Laws spread over a mesh of explicit axes come to one device: no single one could be taken out.
+    """
     found = known(theta)
-    return found if found is not None and found.ndim == theta.ndim + 1 else None
+    if found is None or found.ndim != theta.ndim + 1:
+        return None
+    spread = found.sharding
+    explicit = isinstance(spread, NamedSharding) and AxisType.Explicit in spread.mesh.axis_types
+    return jnp.asarray(np.asarray(found)) if explicit else found
 
 
-def spread(evaluation: Evaluation, theta: Array) -> list[Array]:
+def spread(evaluation: Evaluation, theta: Array, laws: Laws) -> list[Array]:
     """The roots' values under `jax.vmap` over known laws."""
 
     @custom_vmap
@@ -73,7 +81,7 @@ def spread(evaluation: Evaluation, theta: Array) -> list[Array]:
         return [jnp.zeros(s.shape, s.dtype) for s in specs]
 
     @roots.def_vmap
-    def _(size: int, batched: Sequence[bool], laws: Laws) -> tuple[list[Array], list[bool]]:
+    def _(size: int, batched: Sequence[bool], _: Array) -> tuple[list[Array], list[bool]]:
         return _for_each(evaluation, laws)
 
     return roots(theta)

@@ -74,8 +74,8 @@ _probe.defvjp(lambda tree: (tree, None), lambda _, ct: (ct,))
 def _evaluated(
     evaluation: Evaluation, again: bool, theta: Array, moved: tuple[Array, ...]
 ) -> list[Array]:
-    if not moved and laws_of(theta) is not None:
-        return spread(evaluation, theta)
+    if not moved and (laws := laws_of(theta)) is not None:
+        return spread(evaluation, theta, laws)
     return evaluation.forward(theta, moved)[0]
 
 
@@ -95,7 +95,7 @@ def _backward(
         values = evaluation.forward(theta, moved, keep=True)[1]
     held, total = _at_the_roots(evaluation, theta, cotangents)
     numbers, way_back = jax.vjp(evaluation.plan.deal, theta)
-    pulls, functions = _prepared(evaluation, frozenset(held), numbers, values)
+    pulls, functions = _prepared(evaluation, held, numbers, values)
     back: list[Any] = [jnp.zeros_like(n) for n in numbers]
     for k in reversed(range(len(pulls))):
         segment, pull = evaluation.plan.segments[k], pulls[k]
@@ -143,16 +143,16 @@ def _at_the_roots(
 
 
 def _prepared(
-    evaluation: Evaluation, present: frozenset[int], numbers: list[Array], values: dict[int, Array]
+    evaluation: Evaluation, held: dict[int, Array], numbers: list[Array], values: dict[int, Array]
 ) -> tuple[list[Pull | None], list[Any]]:
-    """The way back through every segment from these values, and its functions."""
-    if not evaluation.concrete((numbers, values)):
-        pulls = _pulls(evaluation, set(present))
-        return pulls, _functions(evaluation, pulls, numbers, values)
-    key = ("back", *evaluation.made_for, present)
+    """The way back through every segment from the cotangents held, and its functions."""
+    if not evaluation.concrete((numbers, values, held)):
+        pulls = _pulls(evaluation, set(held))
+        return pulls, _traced(evaluation, pulls)
+    key = ("back", *evaluation.made_for, frozenset(held))
     found = evaluation.runtime.prepared.get(key)
     if found is None:
-        pulls = _pulls(evaluation, set(present))
+        pulls = _pulls(evaluation, set(held))
         found = (pulls, _functions(evaluation, pulls, numbers, values))
         evaluation.runtime.prepared[key] = found
     return found
@@ -174,27 +174,34 @@ def _pulls(evaluation: Evaluation, present: set[int]) -> list[Pull | None]:
     return pulls[::-1]
 
 
+def _traced(evaluation: Evaluation, pulls: list[Pull | None]) -> list[Any]:
+    """Each segment's way back as a jitted function: inside another trace, and where cotangents are
+    a batch, as in `jax.jacrev`."""
+    dtype = evaluation.runtime.dtype
+    return [
+        pull
+        and functools.partial(_jitted(segment, dtype, pull), extent=evaluation.extent_of(segment))
+        for segment, pull in zip(evaluation.plan.segments, pulls, strict=True)
+    ]
+
+
 def _functions(
     evaluation: Evaluation, pulls: list[Pull | None], numbers: list[Array], values: dict[int, Array]
 ) -> list[Any]:
-    """Each segment's way back as an executable; inside another trace as a jitted function."""
+    """Each segment's way back as an executable."""
     jobs, at = [], []
     functions: list[Any] = [None] * len(pulls)
     for k, (segment, pull) in enumerate(zip(evaluation.plan.segments, pulls, strict=True)):
         if pull is None:
             continue
         extent = evaluation.extent_of(segment)
-        if not evaluation.concrete((numbers, values)):
-            function = _jitted(segment, evaluation.runtime.dtype, pull)
-            functions[k] = functools.partial(function, extent=extent)
-        else:
-            arguments = _shapes(evaluation, segment, pull, numbers[k], values)
-            content = ("back", segment.digest, evaluation.runtime.dtype, extent, pull)
-            one = functools.partial(_pull, segment, np.dtype(evaluation.runtime.dtype), pull)
-            lower = lowering(one, segment, arguments, extent)
-            results = (0, [0 for _ in pull.wanted])
-            jobs.append(Job(content, arguments, results, lower))
-            at.append(k)
+        arguments = _shapes(evaluation, segment, pull, numbers[k], values)
+        content = ("back", segment.digest, evaluation.runtime.dtype, extent, pull)
+        one = functools.partial(_pull, segment, np.dtype(evaluation.runtime.dtype), pull)
+        lower = lowering(one, segment, arguments, extent)
+        results = (0, [0 for _ in pull.wanted])
+        jobs.append(Job(content, arguments, results, lower))
+        at.append(k)
     for k, made in zip(at, executables(jobs), strict=True):
         functions[k] = made
     return functions
