@@ -34,7 +34,7 @@ def quality(problem: cal.TargetProblem, weights: np.ndarray, base: np.ndarray) -
     """Errors of the targets that are fitted by level, those held out, and the weights' spread."""
     with jax.enable_x64(True):
         errors = np.abs(np.asarray(problem.errors(weights)))
-    fitted, levels = np.asarray(problem.weights) > 0, np.array(problem.levels)
+    fitted, levels = np.asarray(problem.importance) > 0, np.array(problem.levels)
     found: dict[str, Any] = {
         level: _errors(errors[fitted & (levels == level)])
         for level in ("district", "state", "nation")
@@ -123,7 +123,7 @@ def main() -> None:
         "load_average": os.getloadavg(),
         "published_targets": int((table["weight"] > 0).sum()),
         "targets": problem.n_targets,
-        "fitted_targets": int(np.sum(np.asarray(problem.weights) > 0)),
+        "fitted_targets": int(np.sum(np.asarray(problem.importance) > 0)),
         "refused": _refusals(problem),
         "raked": len(problem.adjusted),
         "households": len(values),

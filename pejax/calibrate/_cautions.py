@@ -138,7 +138,7 @@ def cautions_of(solution: "Solution") -> tuple[Caution, ...]:
 
 def _of_targets(solution: "Solution", limits: Thresholds) -> list[Caution]:
     problem, found = solution.problem, []
-    fitted = np.asarray(problem.weights) > 0
+    fitted = np.asarray(problem.importance) > 0
     error, before = np.abs(solution.errors()), np.abs(solution.base_errors())
     worse = fitted & (error > before + limits.further_off) & (error > problem.tolerance)
     if worse.any():
@@ -170,7 +170,7 @@ def unmet(solution: "Solution") -> str | None:
             f"Target {first.name!r}, which was to be met exactly, was set aside before the "
             f"solve: {first.reason}{more}. "
         )
-    errors = np.where(np.asarray(problem.weights) > 0, solution.errors(), 0.0)
+    errors = np.where(np.asarray(problem.importance) > 0, solution.errors(), 0.0)
     worst = int(np.argmax(np.abs(errors)))
     if abs(errors[worst]) <= max(solution.thresholds.unmet, solution.met_within):
         return None

@@ -140,7 +140,7 @@ def identity_of(
     return {
         "method": re.sub(r" at 0x[0-9a-f]+", "", repr(method)),
         _SETTING: fingerprint(method),
-        "targets": _digest((problem.values, problem.scale, problem.weights)),
+        "targets": _digest((problem.values, problem.scale, problem.importance)),
         "matrix": _digest(problem.operator),
         "base weights": _digest(base_weights),
         "start": _digest(None if start is None else start.weights),

@@ -106,7 +106,7 @@ class Calibration:
             matrix,
             in_order("targets", targets, known, "estimate_matrix"),
             names=names,
-            weights=importance,
+            importance=importance,
         )
         self.weights = as_column(self.problem.by_unit("weights", weights), "weights", "unit")
         check_shape(self.weights, self.problem.n_units)
@@ -245,10 +245,10 @@ class SparseCalibrationWeights:
         scale = np.abs(y) + 1 if loss_type == "relative" else np.ones_like(y)
         M = self._in_units(M)
         with jax.enable_x64(True):
-            problem = TargetProblem(M, y, scale=scale, weights=importance)
+            problem = TargetProblem(M, y, scale=scale, importance=importance)
             _check_features(problem.operator, self.n_features)
             # This library's loss is the mean where theirs is the sum: prices shrink alike.
-            share = 1 / np.sum(problem.weights)
+            share = 1 / np.sum(problem.importance)
             method = L0(
                 l0_lambda=lambda_l0 * share,
                 l2=lambda_l2 * share * np.sum(self._start**2),

@@ -44,7 +44,7 @@ def disagreement(problem: "TargetProblem") -> str | None:
 
     None where there are none, or too many targets to look.
     """
-    rows = np.flatnonzero(np.asarray(problem.weights) > 0)
+    rows = np.flatnonzero(np.asarray(problem.importance) > 0)
     if len(rows) < 2 or problem.n_units * problem.n_targets**2 > _MOST:
         return None
     found = _combination(problem, rows)

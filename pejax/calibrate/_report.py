@@ -172,7 +172,7 @@ def _targets(solution: "Solution") -> "pd.DataFrame":
         "base_error": solution.base_errors(),
         "error": solution.errors(),
         "scale": np.asarray(problem.scale),
-        "importance": np.asarray(problem.weights),
+        "importance": np.asarray(problem.importance),
         "level": unlabelled if problem.levels is None else problem.levels,
         "tolerance": np.asarray(problem.tolerance),
         "source": unlabelled if problem.sources is None else problem.sources,

@@ -166,7 +166,7 @@ class Solution(eqx.Module, StoredFields):
         """
         before, after = self._loss(self.base_estimates), self._loss(self.estimates)
         header = {
-            "targets": int(np.count_nonzero(np.asarray(self.problem.weights) > 0)),
+            "targets": int(np.count_nonzero(np.asarray(self.problem.importance) > 0)),
             "units": self.problem.n_units,
             "result": Result.of(self.result).name,
             "steps": self.steps,
@@ -190,7 +190,7 @@ class Solution(eqx.Module, StoredFields):
 
     def _loss(self, estimates: Float[np.ndarray, " target"]) -> float:
         problem = self.problem
-        columns = (estimates, problem.values, problem.scale, problem.weights)
+        columns = (estimates, problem.values, problem.scale, problem.importance)
         with on_host_in_float64():
             numbers = (jnp.asarray(column) for column in columns)
             return float(_diagnostics.squared_relative_loss(*numbers))

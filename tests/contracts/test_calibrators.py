@@ -164,7 +164,7 @@ def test_a_held_out_target_is_reported_and_not_fitted(name):
     X, y, w0 = parts()
     y = y.copy()
     y[2] *= 3
-    solution = solve(name, X, y, w0, weights=[1, 1, 0, 1, 1])
+    solution = solve(name, X, y, w0, importance=[1, 1, 0, 1, 1])
     report = solution.report()
     assert abs(solution.errors()[2]) > 0.3
     assert report.summary["targets"] == TARGETS - 1

@@ -29,7 +29,7 @@ def _forests(**settings):
 
 FACES = {
     "TargetProblem": (cal.TargetProblem, {"operator": X, "values": [1.0, 2.0], "names": None,
-        "scale": None, "groups": None, "weights": None, "levels": None, "tolerance": None}),
+        "scale": None, "groups": None, "importance": None, "levels": None, "tolerance": None}),
     "calibrate": (cal.calibrate, {"problem": PROBLEM, "base_weights": np.ones(3),
         "method": cal.Entropy(), "key": KEY, "progress": None, "start": None}),
     "Entropy": (cal.Entropy, {"ridge": 1e-3, "exact": False, "tol": None, "max_steps": 9}),

@@ -87,7 +87,7 @@ def test_what_are_no_targets(values, message):
     ("argument", "value", "message"),
     [
         ("scale", 2.0, "scale is 2.0. Give a list"),
-        ("weights", ["much", "little"], "weights[0] is 'much'. Give numbers"),
+        ("importance", ["much", "little"], "importance[0] is 'much'. Give numbers"),
         ("tolerance", "1%", "tolerance is '1%'. Give a list"),
         ("names", "ab", "names is 'ab'. Give a list"),
         ("names", ["a", None], "names[1] is None"),

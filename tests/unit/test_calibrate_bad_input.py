@@ -51,7 +51,7 @@ def test_a_contribution_that_is_not_finite(value, store):
 
 @pytest.mark.parametrize(
     ("column", "entries"),
-    [("values", [1.0]), ("names", ["a"]), ("scale", [1.0] * 3), ("groups", ["a"]), ("weights", [])],
+    [("values", [1.0]), ("names", ["a"]), ("scale", [1.0] * 3), ("groups", ["a"]), ("importance", [])],
 )
 def test_a_column_of_another_length(column, entries):
     given = {"values": Y, column: entries}
@@ -72,13 +72,13 @@ def test_a_scale_that_is_not_positive(scale):
 
 @pytest.mark.parametrize("weight", [-1.0, np.nan, np.inf])
 def test_an_importance_that_is_negative_or_not_finite(weight):
-    with pytest.raises(BadInputError, match=r"weight of target 'people' \(row 0\)"):
-        TargetProblem(X, Y, names=NAMES, weights=[weight, 1.0])
+    with pytest.raises(BadInputError, match=r"importance of target 'people' \(row 0\)"):
+        TargetProblem(X, Y, names=NAMES, importance=[weight, 1.0])
 
 
 def test_no_importance_at_all():
-    with pytest.raises(BadInputError, match="Every target has weight 0"):
-        TargetProblem(X, Y, weights=[0.0, 0.0])
+    with pytest.raises(BadInputError, match="Every target has importance 0"):
+        TargetProblem(X, Y, importance=[0.0, 0.0])
 
 
 def test_nothing_left_after_the_screens():

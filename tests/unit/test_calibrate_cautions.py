@@ -68,7 +68,7 @@ def test_a_weight_that_vanished_is_a_record_still():
 
 def test_a_target_further_off_than_before_is_a_warning():
     X = np.array([[1.0, 1.0, 0.0, 0.0], [1.0, 0.5, 0.01, 0.0]])
-    problem = cal.TargetProblem(X, [40.0, 15.0], names=["big", "small"], weights=[1e6, 1.0])
+    problem = cal.TargetProblem(X, [40.0, 15.0], names=["big", "small"], importance=[1e6, 1.0])
     solution = cal.calibrate(problem, [10.0, 10.0, 10.0, 10.0], cal.Entropy())
     assert names(solution) == ["further_off"]
     assert "Target 'small' is further off than before: by 100" in solution.warnings[0].text
@@ -145,7 +145,7 @@ def test_what_nobody_asked_to_be_met_may_be_refused():
 
 def test_an_exact_target_matters_whatever_its_importance():
     """The conditions are importance-weighted: a target of little would pass unmet."""
-    problem = cal.TargetProblem([[1.0, 1.0], [1.0, 0.0]], [40.0, 30.0], weights=[1.0, 1e-20])
+    problem = cal.TargetProblem([[1.0, 1.0], [1.0, 0.0]], [40.0, 30.0], importance=[1.0, 1e-20])
     solution = cal.calibrate(problem, [15.0, 15.0], cal.Raking()).check()
     np.testing.assert_allclose(solution.weights, [30, 10], rtol=1e-4)
 

@@ -104,7 +104,7 @@ def test_gradients_reach_scale_and_importance(x64):
     problem = TargetProblem(X, y)
 
     def of(scale, importance):
-        moved = eqx.tree_at(lambda p: (p.scale, p.weights), problem, (scale, importance))
+        moved = eqx.tree_at(lambda p: (p.scale, p.importance), problem, (scale, importance))
         return coefficient @ calibrated_weights(
             moved, jnp.asarray(w0), Entropy(ridge=1e-2, tol=1e-12)
         )

@@ -31,7 +31,7 @@ def test_targets_and_base_weights_go_by_their_labels():
     solution = cal.calibrate(problem, BASE, EXACT)
     assert solution.base_weights.tolist() == [70, 30]
     np.testing.assert_allclose(problem.estimates(BASE), [100, 70])
-    assert problem.downweighted(BASE, delta=0.1).weights[1] < 1
+    assert problem.downweighted(BASE, delta=0.1).importance[1] < 1
 
 
 def test_calibration_goes_by_labels():
@@ -111,7 +111,7 @@ def test_the_order_of_labels_decides_nothing(seed):
         {
             "values": rng.integers(1, 99, 4).astype(float),
             "scale": rng.integers(1, 9, 4).astype(float),
-            "weights": rng.integers(1, 9, 4).astype(float),
+            "importance": rng.integers(1, 9, 4).astype(float),
             "tolerance": rng.random(4),
             "groups": list("xyzx"),
             "levels": list("ppqq"),
@@ -126,7 +126,7 @@ def test_the_order_of_labels_decides_nothing(seed):
     for problem in (other, unlabelled):
         for field in ("names", "groups", "levels", "sources"):
             assert getattr(problem, field) == getattr(one, field)
-        for field in ("values", "scale", "weights", "tolerance"):
+        for field in ("values", "scale", "importance", "tolerance"):
             np.testing.assert_array_equal(getattr(problem, field), getattr(one, field))
     base = pd.Series(rng.random(6) + 0.5, index=X.columns)
     np.testing.assert_array_equal(

@@ -87,10 +87,10 @@ def test_a_conserved_mass_is_the_entropy_solution_with_the_mass_as_a_target():
 def test_balanced_groups_weigh_the_same():
     X, y, _ = world()
     problem = cal.TargetProblem(
-        X, y, groups=["a", "b", "b", "b"], weights=[1.0, 2.0, 4.0, 0.0], levels=["x"] * 4
+        X, y, groups=["a", "b", "b", "b"], importance=[1.0, 2.0, 4.0, 0.0], levels=["x"] * 4
     )
-    assert problem.balanced().weights.tolist() == pytest.approx([3.5, 7 / 6, 7 / 3, 0])
-    assert problem.balanced("levels").weights.tolist() == [1, 2, 4, 0]
+    assert problem.balanced().importance.tolist() == pytest.approx([3.5, 7 / 6, 7 / 3, 0])
+    assert problem.balanced("levels").importance.tolist() == [1, 2, 4, 0]
     with pytest.raises(BadInputError, match="no groups"):
         cal.TargetProblem(X, y).balanced()
     with pytest.raises(BadInputError, match="'area'; choose 'groups' or 'levels'"):
@@ -106,7 +106,7 @@ def test_rounds_of_less_importance_end_at_the_minimum_of_hubers_loss(x64):
     for _ in range(60):
         again = problem.downweighted(found.weights, delta)
         found = cal.calibrate(again, base, method, start=found).check()
-    ridge = method.ridge * again.weights.sum() / problem.weights.sum()
+    ridge = method.ridge * again.importance.sum() / problem.importance.sum()
     share = base / base.sum()
 
     def objective(log_ratio):

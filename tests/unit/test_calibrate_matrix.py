@@ -121,7 +121,7 @@ def test_columns_of_the_table_reach_the_problem():
     assert problem.groups[:4] == ("a", "a", "b", "b")
     np.testing.assert_array_equal(problem.scale[:2], [1e3, 4e3])
     # "units" repeats "taxpayers", whose importance grows by its own.
-    np.testing.assert_array_equal(problem.weights[:3], [1.0, 0.5 + 0.5, 0.5])
+    np.testing.assert_array_equal(problem.importance[:3], [1.0, 0.5 + 0.5, 0.5])
 
 
 def refusals(table, population=None, outputs=None):

@@ -94,11 +94,11 @@ def test_groups_scales_and_importances_follow_the_rows_that_are_kept():
         [1.0, 2.0, 3.0],
         groups=["x", "y", "z"],
         scale=[4.0, 5.0, 6.0],
-        weights=[7.0, 8.0, 9.0],
+        importance=[7.0, 8.0, 9.0],
     )
     assert problem.groups == ("x", "z")
     np.testing.assert_array_equal(problem.scale, [4.0, 6.0])
-    np.testing.assert_array_equal(problem.weights, [7.0, 9.0])
+    np.testing.assert_array_equal(problem.importance, [7.0, 9.0])
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_errors_are_in_units_of_the_scale():
 def test_holding_out_changes_the_importance_alone():
     problem = TargetProblem(np.eye(2), [1.0, 2.0], names=["a", "b"])
     held = problem.hold_out(["a"])
-    np.testing.assert_array_equal(held.weights, [0.0, 1.0])
+    np.testing.assert_array_equal(held.importance, [0.0, 1.0])
     assert held.names == problem.names
 
 

@@ -324,7 +324,7 @@ def lines_of(path) -> list[dict]:
 def test_the_log_of_a_gradient_method_has_a_line_an_epoch(tmp_path):
     rng = np.random.default_rng(1)
     X, w0 = rng.gamma(2.0, 1.0, (3, 40)), np.ones(40)
-    problem = cal.TargetProblem(X, X.sum(1) * [1.1, 0.9, 1.0], weights=[1, 1, 0])
+    problem = cal.TargetProblem(X, X.sum(1) * [1.1, 0.9, 1.0], importance=[1, 1, 0])
     solution = cal.calibrate(problem, w0, cal.Adam(epochs=7), key=jax.random.key(0))
     path = solution.write_log(tmp_path / "logs" / "run.jsonl")
     header, *epochs = lines_of(path)

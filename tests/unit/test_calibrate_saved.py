@@ -23,7 +23,7 @@ def dense():
         np.vstack([X, X[:1], np.zeros((1, 30))]),
         [*(X @ W) * 1.1, 5.0, 3.0],
         names=["a", "b", "c", "d", "twin of a", "none"],
-        weights=[1, 2, 1, 1, 1, 1],
+        importance=[1, 2, 1, 1, 1, 1],
         levels=["nation"] * 2 + ["state"] * 4,
         tolerance=[0.01, 0.02, 0.01, 0.01, 0.01, 0.01],
     )

@@ -72,7 +72,7 @@ def test_problem_and_method_are_arguments_of_jit():
 
 
 def with_importance(problem, importance):
-    return eqx.tree_at(lambda p: p.weights, problem, importance)
+    return eqx.tree_at(lambda p: p.importance, problem, importance)
 
 
 def test_folds_are_one_batch():

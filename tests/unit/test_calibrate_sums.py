@@ -112,7 +112,7 @@ def test_a_choice_that_is_none_is_named(settings, message):
 def test_dropping_a_repeated_target_leaves_the_loss_as_it_was():
     matrix, y = np.array([[1.0, 2.0], [1.0, 2.0], [3.0, 1.0]]), np.array([5.0, 5.0, 9.0])
     weights = np.array([1.0, 3.0, 2.0])
-    found = cal.TargetProblem(matrix, y, scale=[5.0, 10.0, 9.0], weights=weights)
+    found = cal.TargetProblem(matrix, y, scale=[5.0, 10.0, 9.0], importance=weights)
     assert found.weights.tolist() == [1 + 3 * 0.25, 2]
     assert found.refused[0].reason == "repeats 'target_0'"
 

@@ -15,7 +15,7 @@ def snap(weights, order=(0, 1)):
     names, values = np.array(["old_snap", "new_snap"]), np.array([5.0, 40.0])
     rows = list(order)
     return cal.TargetProblem(
-        SAME, values[rows], names=names[rows].tolist(), weights=np.array(weights)[rows]
+        SAME, values[rows], names=names[rows].tolist(), importance=np.array(weights)[rows]
     )
 
 
@@ -71,10 +71,10 @@ def test_an_excluded_figure_displaces_none():
 
 def test_repeats_agree_with_each_other_before_they_contradict():
     problem = cal.TargetProblem(
-        np.ones((4, 2)), [9.0, 5.0, 5.0, 9.0], names=list("abcd"), weights=[1, 2, 2, 1.5]
+        np.ones((4, 2)), [9.0, 5.0, 5.0, 9.0], names=list("abcd"), importance=[1, 2, 2, 1.5]
     )
     assert problem.names == ("b",)
-    assert problem.weights.tolist() == [4]
+    assert problem.importance.tolist() == [4]
     assert {refusal.name: refusal.reason.split(":")[0] for refusal in problem.refused} == {
         "a": "contradicts 'b'",
         "c": "repeats 'b'",
@@ -96,10 +96,10 @@ def test_the_order_of_targets_decides_nothing(seed):
 
     def kept(order):
         problem = cal.TargetProblem(
-            X[order], y[order], scale=scale[order], weights=importance[order]
+            X[order], y[order], scale=scale[order], importance=importance[order]
         )
         table = np.c_[
-            np.asarray(problem.operator.matrix), problem.values, problem.scale, problem.weights
+            np.asarray(problem.operator.matrix), problem.values, problem.scale, problem.importance
         ]
         return table[np.lexsort(table.T)]
 

@@ -270,6 +270,11 @@ def test_former_names_of_an_operator(told):
     assert told(lambda: operator.stale) == operator.reuses_factor
 
 
+def test_former_names_of_a_problem(told):
+    problem = told(cal.TargetProblem, [[1.0, 2.0], [0.0, 1.0]], [3.0, 1.0], weights=[1.0, 2.0])
+    assert problem.importance.tolist() == told(lambda: problem.weights).tolist() == [1.0, 2.0]
+
+
 def test_a_former_call_is_told_where_it_is_written(forests):
     forest = forests["forest.npz"]
     with pytest.warns(FormerCallWarning) as told_of:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 TOLERANCE = 0.01
 """The error, in units of the scale, within which a target counts as met unless it says so."""
 
-_NUMBERS = ("values", "scale", "weights", "tolerance")
+_NUMBERS = ("values", "scale", "importance", "tolerance")
 
 
 class TargetColumns(NamedTuple):
@@ -66,7 +66,8 @@ def read_columns(
         operator: the estimate matrix.
         of_rows: the labels of its rows, where it was a DataFrame.
         names: as in `TargetProblem`.
-        given: `values`, `scale`, `weights`, `tolerance`, `groups`, `levels`, `sources`, as there.
+        given: `values`, `scale`, `importance`, `tolerance`, `groups`, `levels`, `sources`, as
+            there.
 
     Raises:
         BadInputError: as `TargetProblem`, but for the tolerance: only that of targets that are left
@@ -78,7 +79,7 @@ def read_columns(
     _screen.check_names(names)
     _screen.check_any_target(operator, values)
     _screen.check_values(values, names)
-    importance = _filled(ordered["weights"], 1.0, n_targets)
+    importance = _filled(ordered["importance"], 1.0, n_targets)
     _screen.check_importance(importance, names)
     extent = _screen.check_matrix(operator, names)
     if scale is None:

@@ -133,7 +133,7 @@ def reconciled_problem(
         names=[names[row] for row in reconciled.kept],
         scale=_filled(left, "scale", default_scale(matrix, used, importance > 0)),
         groups=list(left["group"]) if "group" in left else None,
-        weights=importance,
+        importance=importance,
         tolerance=_filled(left, "tolerance", TOLERANCE),
         levels=list(left["geo_level"]),
         sources=list(left["source"]) if "source" in left else None,

@@ -16,6 +16,7 @@ from ...core._arguments import (
     as_numbers,
     shown,
 )
+from ...core._formerly import former_names
 from ...core._one_line import listed, one_line
 from ...core._validate import BadInputError, UnknownNameError, unknown
 from ...core.files._modules import StoredFields
@@ -43,6 +44,7 @@ def as_operator(matrix: Any) -> Operator:
     return DenseOperator(matrix.to_numpy() if hasattr(matrix, "to_numpy") else matrix)
 
 
+@former_names(weights="importance")
 class TargetProblem(eqx.Module, StoredFields):
     r"""Targets :math:`y` that weights :math:`w` should meet: :math:`A w \approx y`.
 
@@ -61,8 +63,8 @@ class TargetProblem(eqx.Module, StoredFields):
             :math:`|y|` unless given, and for a target of 0 what its row can move at the weights
             that the other targets suggest.
         groups: a label a target, for reports and holdouts.
-        weights: the importance of each target in the loss, at least 0; 1 unless given. A target of
-            importance 0 is reported and not fitted.
+        importance: of each target in the loss, at least 0; 1 unless given. A target of importance
+            0 is reported and not fitted.
         levels: a label a target, such as district, state or nation, for reports.
         sources: where each target was published, for reports.
         tolerance: the error, in units of the scale, within which each target counts as met; 1 %
@@ -83,12 +85,12 @@ class TargetProblem(eqx.Module, StoredFields):
     (('all', 'rent'), (Refusal(name='none', value=3.0, reason='no unit contributes to it'),))
     """
 
-    _format: ClassVar = ("pejax-problem", 1)
+    _format: ClassVar = ("pejax-problem", 2)
 
     operator: Operator
     values: TargetVector
     scale: TargetVector
-    weights: TargetVector
+    importance: TargetVector
     tolerance: TargetVector
     names: tuple[str, ...] = eqx.field(static=True)
     groups: tuple[str, ...] | None = eqx.field(static=True)
@@ -106,7 +108,7 @@ class TargetProblem(eqx.Module, StoredFields):
         names: Sequence[str] | None = None,
         scale: Any = None,
         groups: Sequence[str] | None = None,
-        weights: Any = None,
+        importance: Any = None,
         levels: Sequence[str] | None = None,
         sources: Sequence[str] | None = None,
         tolerance: Any = None,
@@ -116,18 +118,18 @@ class TargetProblem(eqx.Module, StoredFields):
     ):
         of_rows, of_units = _labels.index_of(operator), _labels.columns_of(operator)
         operator = as_operator(operator)
-        given = {"values": values, "scale": scale, "weights": weights, "tolerance": tolerance}
+        given = {"values": values, "scale": scale, "importance": importance, "tolerance": tolerance}
         given |= {"groups": groups, "levels": levels, "sources": sources}
         columns, extent = read_columns(operator, of_rows, names, given)
-        aside, importance = _set_aside(operator, columns, extent)
+        aside, decided = _set_aside(operator, columns, extent)
         kept = np.setdiff1d(np.arange(operator.shape[0]), list(aside))
         _screen.check_any_left(kept, aside)
-        left = columns._replace(importance=importance).take(kept)
+        left = columns._replace(importance=decided).take(kept)
         _screen.check_importance(left.importance, left.names)
         _screen.check_tolerance(left.tolerance, left.names)
         self.operator = operator.take(targets=kept) if aside else operator
         self.names, self.values, self.scale = left.names, left.values, left.scale
-        self.weights, self.tolerance = left.importance, left.tolerance
+        self.importance, self.tolerance = left.importance, left.tolerance
         self.groups, self.levels, self.sources = left.labels
         of_units = of_units if units is None else _labels.units_of(units, self.operator.shape[1])
         self.units = None if of_units is None else _labels.Labels(of_units)
@@ -185,17 +187,17 @@ class TargetProblem(eqx.Module, StoredFields):
     def hold_out(self, names: Sequence[str]) -> "TargetProblem":
         """The same problem with some targets reported and not fitted (importance 0).
 
-        A target that was set aside for one of them stays aside. Give `weights` of 0 when the
+        A target that was set aside for one of them stays aside. Give an `importance` of 0 when the
         problem is made, and it is not.
         """
         if isinstance(names, str):
             raise BadInputError(f"names is {names!r}, one text. Give a list of names: [{names!r}].")
-        weights = np.array(self.weights, float)
+        importance = np.array(self.importance, float)
         rows = {name: row for row, name in enumerate(self.names)}
         held_out = as_labels(names, "names")
-        weights[[rows[name] if name in rows else self.index(name) for name in held_out]] = 0.0
-        _screen.check_importance(weights, self.names)
-        return eqx.tree_at(lambda problem: problem.weights, self, weights)
+        importance[[rows[name] if name in rows else self.index(name) for name in held_out]] = 0.0
+        _screen.check_importance(importance, self.names)
+        return eqx.tree_at(lambda problem: problem.importance, self, importance)
 
     def balanced(self, by: Literal["groups", "levels"] = "groups") -> "TargetProblem":
         """The same problem with as much importance for each group, or level, as for any other.
@@ -211,12 +213,12 @@ class TargetProblem(eqx.Module, StoredFields):
         labels = self.groups if by == "groups" else self.levels
         if labels is None:
             raise BadInputError(f"The problem has no {by}. Give {by}= when it is made.")
-        weights = np.asarray(self.weights, float)
+        importance = np.asarray(self.importance, float)
         _, place = np.unique(labels, return_inverse=True)
-        held = np.bincount(place, weights)
-        share = weights.sum() / np.count_nonzero(held)
+        held = np.bincount(place, importance)
+        share = importance.sum() / np.count_nonzero(held)
         factor = np.divide(share, held, out=np.zeros_like(held), where=held > 0)
-        return eqx.tree_at(lambda problem: problem.weights, self, weights * factor[place])
+        return eqx.tree_at(lambda problem: problem.importance, self, importance * factor[place])
 
     def downweighted(self, weights: Float[Array, " unit"], delta: float = 0.02) -> "TargetProblem":
         r"""The same problem with less importance for targets that these weights miss by far.
@@ -235,7 +237,7 @@ class TargetProblem(eqx.Module, StoredFields):
             BadInputError: weights of another number, or not finite; `delta` not above 0.
 
         >>> problem = TargetProblem([[1.0, 0.0], [0.0, 1.0]], [10.0, 10.0])
-        >>> problem.downweighted(jnp.array([10.1, 14.0])).weights.round(6).tolist()
+        >>> problem.downweighted(jnp.array([10.1, 14.0])).importance.round(6).tolist()
         [1.0, 0.05]
 
         References:
@@ -249,8 +251,8 @@ class TargetProblem(eqx.Module, StoredFields):
         _screen.check_weights(as_numbers(weights, "weights"), self.n_units)
         size = np.abs(np.asarray(self.errors(weights), float))
         kept = np.divide(bound, size, out=np.ones_like(size), where=size > bound)
-        importance = np.asarray(self.weights, float) * kept
-        return eqx.tree_at(lambda problem: problem.weights, self, importance)
+        importance = np.asarray(self.importance, float) * kept
+        return eqx.tree_at(lambda problem: problem.importance, self, importance)
 
     def by_unit(self, what: str, given: Any) -> Any:
         """A column of units in the order of the matrix, by the labels of both if they have them.
@@ -306,7 +308,7 @@ class Goals(NamedTuple):
 def goals_of(problem: TargetProblem) -> Goals:
     """The numbers of a problem in the target dtype; traceable."""
     dtype = target_dtype()
-    columns = (problem.values, problem.scale, problem.weights)
+    columns = (problem.values, problem.scale, problem.importance)
     return Goals(problem.operator, *(_as(x, dtype) for x in columns))
 
 

@@ -87,16 +87,16 @@ def check_scale(scale: Float[np.ndarray, " target"], names: Sequence[str]) -> No
         )
 
 
-def check_importance(weights: Float[np.ndarray, " target"], names: Sequence[str]) -> None:
+def check_importance(importance: Float[np.ndarray, " target"], names: Sequence[str]) -> None:
     """Every importance is finite and at least zero, and one is positive."""
-    bad = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
+    bad = np.flatnonzero(~(np.isfinite(importance) & (importance >= 0)))
     if bad.size:
         raise BadInputError(
-            f"The weight of target {names[bad[0]]!r} (row {bad[0]}) is {weights[bad[0]]}"
+            f"The importance of target {names[bad[0]]!r} (row {bad[0]}) is {importance[bad[0]]}"
             f"{_and_more(bad)}. Give a number of at least 0; 0 reports a target without fitting it."
         )
-    if not np.any(weights > 0):
-        raise BadInputError("Every target has weight 0. Give at least one a positive weight.")
+    if not np.any(importance > 0):
+        raise BadInputError("Every target has importance 0. Give at least one more than that.")
 
 
 def check_tolerance(tolerance: Float[np.ndarray, " target"], names: Sequence[str]) -> None:

@@ -174,7 +174,7 @@ def _row(name: str, seed: int, solution: Solution, seconds: float) -> dict[str, 
     weights = np.asarray(solution.weights, float)
     kept = weights[weights != 0]
     problem = solution.problem
-    fitted = np.asarray(problem.weights) > 0
+    fitted = np.asarray(problem.importance) > 0
     found = {
         "method": name,
         "seed": seed,
