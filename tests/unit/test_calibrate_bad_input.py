@@ -51,7 +51,13 @@ def test_a_contribution_that_is_not_finite(value, store):
 
 @pytest.mark.parametrize(
     ("column", "entries"),
-    [("values", [1.0]), ("names", ["a"]), ("scale", [1.0] * 3), ("groups", ["a"]), ("importance", [])],
+    [
+        ("values", [1.0]),
+        ("names", ["a"]),
+        ("scale", [1.0] * 3),
+        ("groups", ["a"]),
+        ("importance", []),
+    ],
 )
 def test_a_column_of_another_length(column, entries):
     given = {"values": Y, column: entries}
