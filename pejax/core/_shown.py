@@ -21,6 +21,8 @@ def shown(value: object) -> str:
         text = str(value) if isinstance(value, np.number) else _text(value)
         return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
     kind = type(value).__name__
+    if kind in ("NAType", "NaTType"):
+        return str(value)
     return f"{'an' if kind[:1].lower() in 'aeiou' else 'a'} {kind}"
 
 

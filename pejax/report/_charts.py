@@ -5,7 +5,6 @@ means the same. A number that is missing or infinite has no mark.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
@@ -274,12 +273,12 @@ def scatter(
 
 
 def _points(
-    name: str, given: Any
+    name: str, given: object
 ) -> tuple[Float[np.ndarray, " point"], Float[np.ndarray, " point"]]:
     """Where a line goes."""
     refusal = f"{name} is {shown(given)}. Give a pair of lists, the x and the y of its points."
-    by_axis = isinstance(given, np.ndarray) and given.ndim == 2
-    pair: list[Any] = [*given] if by_axis else items_of(given, refusal)
+    table = given if isinstance(given, np.ndarray) and given.ndim == 2 else None
+    pair: list[object] = items_of(given, refusal) if table is None else [*table]
     if len(pair) != 2:
         raise BadInputError(refusal)
     x = column(pair[0], f"x of {name}")

@@ -1,7 +1,7 @@
 """Who computes the parts of a job: this process, or others."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol, TypeAlias, cast
 
 import numpy as np
 from jaxtyping import Int, Shaped
@@ -43,6 +43,5 @@ class Local:
         """Each part with its results, in order."""
         as_function(compute, "compute", "Give a function from items to results by name.")
         refusal = f"parts is {shown(parts)}. Give a list of items' numbers."
-        held: list[Any] = items_of(parts, refusal)
-        for part in held:
+        for part in cast(list[Items], items_of(parts, refusal)):
             yield part, compute(part)

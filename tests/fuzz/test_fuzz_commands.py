@@ -13,6 +13,8 @@ from pejax.testing import toy_population, toy_program
 
 TEXTS = ("", "nan", "-1", "1e400", "ü", "\x00", "folder", "missing.json", "text.txt", "empty.csv",
     "empty.npz", "empty.pejax", "list.json")  # fmt: skip
+FOLDERS = ("", "\x00", "folder", "text.txt")
+"""For the results: most other texts are the name of a sound one."""
 LAW = {"--program": "toy.pejax", "--population": "people.npz"}
 PLAIN = {
     "simulate": (["income_tax"], LAW | {"--reform": "reform.json"}),
@@ -65,7 +67,11 @@ def command(folder, tmp_path, monkeypatch, cache_settings):
 def test_every_text_in_the_place_of_every_option(name, command):
     arguments, plain = PLAIN[name]
     every = dict.fromkeys((*plain, *MORE))
-    calls = [({**plain, option: text}, arguments) for option in every for text in TEXTS]
+    calls = [
+        ({**plain, option: text}, arguments)
+        for option in every
+        for text in (FOLDERS if option == "--out" else TEXTS)
+    ]
     calls += [(plain, [text]) for text in TEXTS if arguments]
     finds = []
     for options, given in calls:
