@@ -65,7 +65,7 @@ def calibrate(
     chosen = _method(method, budget, epochs)
     _check(sums)
     who = law.whom()
-    asked = law.ask(outputs) if outputs or law.program or law.country or law.extra else None
+    asked = law.ask(outputs) if outputs or law.has_a_law else None
     period = asked.year if asked else year_of(law.year)
     wanted = room.load_targets(targets, period=period, only=only or None)
     people = read(task, who, period)

@@ -47,6 +47,11 @@ class LawOptions(NamedTuple):
     extra: Extra = None
     seed: Seed = 0
 
+    @property
+    def has_a_law(self) -> bool:
+        """Whether any option is about a law."""
+        return self.program is not None or self.country is not None or bool(self.extra)
+
     def whom(self) -> Whom:
         """Whose people; refused where the options do not go together."""
         return whom(self.population, self.households, self.reported, self.seed)

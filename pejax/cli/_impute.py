@@ -61,7 +61,10 @@ def impute(
     fill = _listed(targets)
     both = [str(name) for name in given if name in wanted.columns]
     read = [name for name in both if name not in (*fill, weight)]
-    asked = _Asked(given, wanted, _listed(predictors) if predictors else read, fill, weight)
+    chosen = read if predictors is None else _listed(predictors)
+    if not chosen and predictors is not None:
+        raise BadInputError("--predictors names no column. Give some, or leave it out for all.")
+    asked = _Asked(given, wanted, chosen, fill, weight)
     counted = _receivers_weights(asked)
     task.display.say(f"predictors: {', '.join(asked.predictors)}")
     if weight is not None and counted is None:

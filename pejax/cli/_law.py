@@ -140,7 +140,8 @@ def _of_country(
     from .. import engine
 
     try:
-        package = engine.import_country(country or default_country().package)
+        named = default_country().package if country is None else country
+        package = engine.import_country(named)
         package.fail_if_no_variable(outputs)
     except PejaxError:
         raise

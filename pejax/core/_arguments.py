@@ -17,29 +17,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from ._shown import shown
 from ._transforms import is_tracer
-from ._validate import BadInputError, UnknownNameError, suggest
+from ._validate import BadInputError, MissingFileError, UnknownNameError, suggest
 
 _Kind = TypeVar("_Kind")
+_MISSING = ("NAType", "NaTType", "MaskedConstant")
 _REAL = (jnp.floating, jnp.integer, jnp.bool_)
-_LONGEST = 60  # characters of a value that a message repeats
-
-
-def shown(value: object) -> str:
-    """A value as a message repeats it: itself if that is short, else what kind of thing it is.
-
-    >>> shown("$1,000"), shown([1.0, 2.0]), shown(dict), shown(None)
-    ("'$1,000'", 'a list', 'the class dict', 'None')
-    """
-    if isinstance(value, type):
-        return f"the class {value.__name__}"
-    if is_tracer(value):
-        return "a traced value"
-    if value is None or isinstance(value, bool | int | float | complex | np.generic | str | bytes):
-        text = str(value) if isinstance(value, np.number) else _text(value)
-        return text if len(text) <= _LONGEST else text[:_LONGEST] + "..."
-    kind = type(value).__name__
-    return f"{'an' if kind[:1].lower() in 'aeiou' else 'a'} {kind}"
 
 
 def as_number(name: str, *, finite: bool = True) -> Callable[[object], float]:
@@ -129,6 +113,20 @@ def as_switch(name: str) -> Callable[[object], bool]:
     return convert
 
 
+def as_named(given: object, name: str, of: str) -> dict[str, object]:
+    """What a dictionary holds by name, or by year; `of` says what, as "a list of numbers".
+
+    >>> as_named({"tax": [1.0]}, "columns", "a list of numbers")
+    {'tax': [1.0]}
+    """
+    fix = f'Give {of} by name: {{"name": ...}}.'
+    held: Mapping[object, object] = as_instance(given, Mapping, name, fix)
+    for key in held:
+        if not isinstance(key, str) and not is_whole(key):
+            raise BadInputError(f"{name} has the key {shown(key)}. {fix}")
+    return {str(key): value for key, value in held.items()}
+
+
 def as_instance(value: object, kind: type[_Kind], name: str, fix: str) -> _Kind:
     """The value itself if it is of a class; `fix` ends the message."""
     if not isinstance(value, kind):
@@ -136,21 +134,50 @@ def as_instance(value: object, kind: type[_Kind], name: str, fix: str) -> _Kind:
     return value
 
 
-def check_table(given: object, name: str) -> None:
-    """Refuse what is no DataFrame of pandas, and one that has two columns of a name."""
+def as_text(value: object, name: str) -> str:
+    """A text."""
+    return as_instance(value, str, name, "Give a text.")
+
+
+def as_function(value: object, name: str, fix: str = "Give a function.") -> Callable[..., object]:
+    """A function; a class is none, though it can be called."""
+    if not callable(value) or isinstance(value, type):
+        raise BadInputError(f"{name} is {shown(value)}. {fix}")
+    return value
+
+
+def check_table(given: object, name: str, needed: Iterable[str] = ()) -> None:
+    """Refuse what is no DataFrame of pandas, one with two columns of a name or without one that is
+    needed."""
     columns = getattr(given, "columns", None)
     if columns is None or not hasattr(given, "iloc"):
         raise BadInputError(f"{name} is {shown(given)}. Give a pandas DataFrame.")
     if not columns.is_unique:
         twice = columns[columns.duplicated()][0]
         raise BadInputError(f"{name} has two columns named {twice!r}. Rename or drop one.")
+    for column in needed:
+        if column not in columns:
+            hint = suggest(column, map(str, columns), n=1)
+            near = f" Did you mean {hint[0]!r}?" if hint else f" It has {list(columns)[:8]}."
+            raise UnknownNameError(f"{name} has no column {column!r}.{near}")
 
 
 def as_path(value: object, name: str) -> Path:
-    """A path of a text or a path."""
-    if not isinstance(value, str | os.PathLike):
+    """A path of a text or a path; an empty text would be the folder that one is in."""
+    text = os.fspath(value) if isinstance(value, str | os.PathLike) else None
+    if not isinstance(text, str) or not text or "\0" in text:
         raise BadInputError(f"{name} is {shown(value)}. Give a path, as a text or a pathlib.Path.")
-    return Path(value)
+    return Path(text)
+
+
+def as_file(value: object, name: str) -> Path:
+    """The path of a file that is there."""
+    path = as_path(value, name)
+    if path.is_dir():
+        raise BadInputError(f"{name} is the folder {path}. Give the path of a file.")
+    if not path.exists():
+        raise MissingFileError(f"There is no file {path}. Check {name}.")
+    return path
 
 
 def as_choice(value: object, options: Iterable[str], name: str) -> str:
@@ -193,11 +220,13 @@ def items_of(given: object, refusal: str, *, unordered: bool = False) -> list[ob
 
 
 def as_labels(given: object, name: str) -> list[str]:
-    """A label a row, as texts; neither one text for all nor a hole."""
+    """A label a row, as texts; neither one text for all nor a hole, nor several in a row."""
     labels = items_of(given, f"{name} is {shown(given)}. Give a list with one label a row.")
     for row, label in enumerate(labels):
-        if label is None or type(label).__name__ in ("NAType", "NaTType") or _is_nan(label):
+        if label is None or type(label).__name__ in _MISSING or _is_nan(label):
             raise BadInputError(f"{name}[{row}] is {shown(label)}. Give every row a label.")
+        if isinstance(label, list | Mapping | Set | bytes) or getattr(label, "ndim", 0):
+            raise BadInputError(f"{name}[{row}] is {shown(label)}. Give every row one label.")
     return [str(label) for label in labels]
 
 
@@ -338,11 +367,3 @@ def _is_nan(value: object) -> bool:
 def _seed_of(key: object) -> int:
     """The number that was meant as a seed, or else 0."""
     return int(key) if is_whole(key) and 0 <= int(key) < 2**31 else 0
-
-
-def _text(value: object) -> str:
-    """A value's own text; an int of thousands of digits has none."""
-    try:
-        return repr(value.item() if isinstance(value, np.generic) else value)
-    except ValueError:
-        return f"an {type(value).__name__} of very many digits"

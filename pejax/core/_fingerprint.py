@@ -225,7 +225,7 @@ def _enum_member(value: enum.Enum, seen: Seen) -> Iterator[object]:
 @_parts.register(np.generic)
 @_parts.register(jax.Array)
 def _array(value: np.ndarray | np.generic | jax.Array, seen: Seen) -> Iterator[object]:
-    readable = not is_traced(value) and value.dtype.kind in "biufcSU"
+    readable = not is_traced(value) and getattr(value.dtype, "kind", "") in tuple("biufcSU")
     array = np.asarray(value) if readable else np.frombuffer(uuid.uuid4().bytes, np.uint8)
     yield [array.dtype.str, list(array.shape), array.tobytes().hex()]
 

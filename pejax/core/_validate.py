@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterable
 from types import ModuleType
 
+from ._shown import shown
+
 
 class PejaxError(ValueError):
     """Every error this library raises on purpose; the message ends with the fix.
@@ -77,15 +79,15 @@ def unknown(kind: str, name: object, options: Iterable[object]) -> UnknownNameEr
     "Unknown column 'agee'. Did you mean 'age'?"
     """
     options = sorted({str(option) for option in options})
-    near = suggest(str(name), options)
+    near = suggest(name, options) if isinstance(name, str) else []
     if near:
         hint = "Did you mean " + " or ".join(repr(option) for option in near) + "?"
     elif not options:
         hint = f"There is no {kind} to choose from."
     else:
-        shown = ", ".join(options[:8]) + (", ..." if len(options) > 8 else "")
-        hint = f"Choose one of: {shown}."
-    return UnknownNameError(f"Unknown {kind} {name!r}. {hint}")
+        first = ", ".join(options[:8]) + (", ..." if len(options) > 8 else "")
+        hint = f"Choose one of: {first}."
+    return UnknownNameError(f"Unknown {kind} {shown(name)}. {hint}")
 
 
 def require(module: str, extra: str) -> ModuleType:

@@ -3,6 +3,7 @@
 import importlib.util
 from pathlib import Path
 
+from ..core._arguments import as_path, as_text, shown
 from ..core._validate import BadInputError, missing_extra
 
 
@@ -21,7 +22,10 @@ def installed_file(package: str, relative: str, extra: str = "us") -> Path:
     >>> installed_file("jax", "version.py").name
     'version.py'
     """
-    path = installed_folder(package, extra) / relative
+    folder, inside = installed_folder(package, extra), as_path(relative, "relative")
+    if inside.is_absolute() or ".." in inside.parts:
+        raise BadInputError(f"relative is {relative!r}. Give a path inside of the package.")
+    path = folder / inside
     if not path.exists():
         raise BadInputError(
             f"The installed {package} has no file {relative}. Install the version that pejax was"
@@ -36,6 +40,9 @@ def installed_folder(package: str, extra: str = "us") -> Path:
     >>> installed_folder("taxcalc").name
     'taxcalc'
     """
+    as_text(extra, "extra")
+    if not as_text(package, "package").isidentifier():
+        raise BadInputError(f"package is {shown(package)}. Give the name of a top-level package.")
     spec = importlib.util.find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise missing_extra(package, extra)

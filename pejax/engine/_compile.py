@@ -15,7 +15,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from ..core._arguments import as_instance, as_names, as_path, as_switch, at_least, shown
+from ..core._arguments import as_file, as_instance, as_names, as_path, as_switch, at_least, shown
 from ..core._digest import digest
 from ..core._formerly import formerly
 from ..core._memory import reclaim
@@ -346,12 +346,17 @@ def _still_holds(program: Program, parameters: Parameters, population: Populatio
 
 def _check_sources(system: Any, population: Any) -> None:
     """Whose law, and whose columns."""
-    given = "Give a country, engine.import_country(...), or rules, engine.build_system(...)."
-    if not isinstance(system, System | Country):
-        raise BadInputError(f"system is {shown(system)}. {given}")
+    fail_if_no_rules(system)
     as_instance(
         population, Population, "population", "Give a Population: its columns are the inputs."
     )
+
+
+def fail_if_no_rules(system: Any) -> None:
+    """Rules are a country's or a system."""
+    given = "Give a country, engine.import_country(...), or rules, engine.build_system(...)."
+    if not isinstance(system, System | Country):
+        raise BadInputError(f"system is {shown(system)}. {given}")
 
 
 def _check_dtype(dtype: str) -> None:
@@ -373,4 +378,4 @@ def load(path: str | os.PathLike[str], *, check: bool = True) -> Program:
     >>> [output.name for output in load(path).outputs]
     ['income_tax', 'child_benefit', 'net_income']
     """
-    return Program.load(as_path(path, "path"), as_switch("check")(check))
+    return Program.load(as_file(path, "path"), as_switch("check")(check))

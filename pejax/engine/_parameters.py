@@ -163,7 +163,6 @@ class Parameters(eqx.Module):
         Warns:
             ReformWarning: the dates of a path miss all of its entries.
         """
-        _fail_if_no_reform(reform)
         values = self.values
         for path, edits in read_reform(reform).items():
             at = self._entries(path)
@@ -232,18 +231,6 @@ def as_written(parameters: Parameters) -> dict[str, float]:
     same = written.astype(held.dtype) == held
     values = np.where(same, written, held.astype(np.float64)).tolist()
     return {leaf.key: value for leaf, value in zip(leaves, values, strict=True)}
-
-
-def _fail_if_no_reform(reform: Any) -> None:
-    """A reform is a mapping from paths."""
-    if not isinstance(reform, Mapping):
-        raise BadInputError(
-            f"reform is {shown(reform)}. Give a mapping from paths to numbers: "
-            '{"path.of.a.parameter": 0.25}'
-        )
-    for path in reform:
-        if not isinstance(path, str):
-            raise BadInputError(f"reform has the key {shown(path)}. Its keys are paths, as texts")
 
 
 def _number(path: str, value: Any, values: Array) -> Array:

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from ..core._arguments import as_choice, as_path
 from ..core._formerly import other_order
 from ..core._one_line import listed
 from ..core._transforms import is_traced, known
@@ -169,17 +170,17 @@ class Program:
 
     def vocabulary(self, name: str) -> tuple[str, ...] | None:
         """The names behind an enum output's codes."""
-        for output in self.outputs:
-            if output.name == name:
-                return output.vocabulary
-        raise unknown("output", name, [o.name for o in self.outputs])
+        return self._output(name).vocabulary
 
     def entity(self, name: str) -> str:
         """The entity of an output."""
-        for output in self.outputs:
-            if output.name == name:
-                return output.entity
-        raise unknown("output", name, [o.name for o in self.outputs])
+        return self._output(name).entity
+
+    def _output(self, name: str) -> Output:
+        held = {output.name: output for output in self.outputs}
+        if not isinstance(name, str) or name not in held:
+            raise unknown("output", name, held)
+        return held[name]
 
     @other_order(Population, ("population", "parameters", "floats"), {"parameters": None})
     def interpreter(
@@ -194,8 +195,12 @@ class Program:
             floats: `"float32"` or `"float64"` for that width throughout; by default every value is
                 as wide as the source engine has it.
         """
-        rows, graph = sizes_of(population), self.outputs[0].node.graph
+        fail_if_no_population(population)
         given = self.parameters if parameters is None else parameters
+        fail_if_other_parameters(given, self.index)
+        if floats is not None:
+            as_choice(floats, ("float32", "float64"), "floats")
+        rows, graph = sizes_of(population), self.outputs[0].node.graph
         return Interpreter(
             host_arrays(recoded(population, self.columns)),
             {n: rows[e] for e, n in graph.sizes.items()},
@@ -226,15 +231,20 @@ class Program:
             system: the rules; only for a program read from disk whose rules were not an installed
                 country package.
         """
-        from ._compile import recompile
+        from ._compile import fail_if_no_rules, recompile
 
-        return recompile(self.recipe, system or self.rules, parameters, population)
+        fail_if_no_population(population)
+        fail_if_other_parameters(parameters, self.index)
+        if system is not None:
+            fail_if_no_rules(system)
+        rules = self.rules if system is None else system
+        return recompile(self.recipe, rules, parameters, population)
 
     # ---- disk
 
     def save(self, path: str | Path) -> None:
         """Write the program as a zip of JSON and arrays; `engine.load` reads it anywhere."""
-        _save.write(path, self._roots, self._header, self.report.to_json())
+        _save.write(as_path(path, "path"), self._roots, self._header, self.report.to_json())
 
     @property
     def _answers(self) -> list[Node]:

@@ -42,6 +42,7 @@ def weighted_total(program: Program, name: str) -> Statistic:
     >>> float(total(program(program.parameters, people), people)) > 0
     True
     """
+    as_instance(program, Program, "program", "Give what engine.compile(...) returned.")
     entity = program.entity(name)
 
     def statistic(outputs: Mapping[str, Array], population: Population) -> Float[Array, ""]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..core._arguments import as_path
+from ..core._arguments import as_file, as_path
 from ..core._validate import BadInputError
 from ..core.files._files import atomic_path, refused_if_unreadable
 from ..core.files._kinds import is_program, kind_of
@@ -115,6 +115,7 @@ def _save_frame(frame: Any, path: Path) -> Path:
 
 
 def _load_frame(path: Path) -> Any:
+    as_file(path, "path")
     if path.suffix == ".csv":
         import pandas as pd
 

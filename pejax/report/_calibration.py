@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from jaxtyping import Float
 
+from ..core._arguments import as_text, shown
+from ..core._validate import BadInputError
 from ._charts import curves, histogram
 from ._page import Section, facts, figure, page, paragraph, table
 from ._theme import ACCENT, GREY
@@ -78,6 +80,8 @@ def calibration_page(report: CalibrationTables, title: str = "Calibration report
     >>> calibration_page(report).count("<figure>")
     3
     """
+    _check(report)
+    as_text(title, "title")
     sections = [
         Section("Summary", _summary(report)),
         Section("Targets", _targets(report)),
@@ -88,6 +92,13 @@ def calibration_page(report: CalibrationTables, title: str = "Calibration report
     ]
     lead = f"{report.summary['result']} Steps: {report.summary['steps']}."
     return page(title, lead, sections)
+
+
+def _check(report: object) -> None:
+    """A report has all tables, and is no class of them."""
+    wanted = [name for name in vars(CalibrationTables) if not name.startswith("_")]
+    if isinstance(report, type) or not all(hasattr(report, name) for name in wanted):
+        raise BadInputError(f"report is {shown(report)}. Give solution.report().")
 
 
 def _summary(report: CalibrationTables) -> list[str]:

@@ -10,6 +10,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
+from ..core._arguments import as_named, as_number, as_switch, items_of, shown
+from ..core._validate import BadInputError
 from ._axes import Bands, linear, logarithmic
 from ._drawing import Chart, Frame, frame
 from ._marks import box, dot, line, rule, words
@@ -121,7 +123,8 @@ def dots(
     """
     names, held = columns(labels, series)
     form = form_of(x_format)
-    given = [] if reference is None else [np.array([float(reference)])]
+    at_all = None if reference is None else as_number("reference")(reference)
+    given = [] if at_all is None else [np.array([at_all])]
     colours = coloured(held, (GREY, ACCENT, CONTRAST) if len(held) > 1 else ())
     rows = Bands("", names)
     place = frame(
@@ -135,8 +138,8 @@ def dots(
             y = float(place.up(row))
             low, high = (float(place.across(end)) for end in (own.min(), own.max()))
             marks.append(rule(low, y, high, y, PALE, 3))
-    if reference is not None and names:
-        x = float(place.across(reference))
+    if at_all is not None and names:
+        x = float(place.across(at_all))
         marks.append(rule(x, place.top, x, place.bottom, INK))
     for name, values in held.items():
         for row in np.flatnonzero(np.isfinite(values)):
@@ -172,10 +175,10 @@ def curves(
     >>> curves({"now": ([0, 50_000], [0.2, 0.7])}, "income", "share at or below", x_format="$")
     Chart(lines: share at or below by income)
     """
-    held = {
-        name: (column(x, f"x of {name}"), column(y, f"y of {name}", np.size(x)))
-        for name, (x, y) in series.items()
-    }
+    for name, given in {"log_x": log_x, "steps": steps, "diagonal": diagonal}.items():
+        as_switch(name)(given)
+    lines = as_named(series, "series", "points, (x, y),")
+    held = {name: _points(name, given) for name, given in lines.items()}
     across, form = [x for x, _ in held.values()], form_of(x_format)
     x_axis = (
         logarithmic(x_title, across, form) if log_x else linear(x_title, across, form, tight=True)
@@ -211,6 +214,8 @@ def histogram(
     Chart(outlines: share of records by weight)
     """
     borders = column(edges, "edges")
+    if len(borders) < 2 or not (np.diff(borders) > 0).all() or borders[0] <= 0:
+        raise BadInputError("edges do not rise from above 0. Give two or more that do.")
     bins = [f"bin {k}" for k in range(len(borders) - 1)]
     _, held = columns(bins, series)
     form = form_of(x_format)
@@ -244,14 +249,14 @@ def scatter(
     >>> scatter([1, 2], [2.0, 4.0], ["a", "b"], "reform", "billion dollars", line=True)
     Chart(dots: billion dollars by reform)
     """
-    told = texts(names)
+    told, diagonal = texts(names, "names"), as_switch("line")(line)
     across, up = column(x, "x", len(told)), column(y, "y", len(told))
     forms = form_of(x_format), form_of(y_format)
     x_axis, y_axis = linear(x_title, across, forms[0]), linear(y_title, up, forms[1])
     place = frame(x_axis, y_axis, pad=(6, 6))
     marks = []
     low, high = max(x_axis.low, y_axis.low), min(x_axis.high, y_axis.high)
-    if line and low < high:
+    if diagonal and low < high:
         marks.append(rule(*_at(place, low), *_at(place, high), GREY))
     seen: dict[tuple[float, float], list[int]] = {}
     for row in np.flatnonzero(np.isfinite(across) & np.isfinite(up)):
@@ -265,6 +270,19 @@ def scatter(
         where = float(place.across(across[first])), float(place.up(up[first]))
         marks.append(dot(*where, 4, ACCENT, title, ' fill-opacity="0.75"'))
     return place.chart(marks, f"dots: {y_title} by {x_title}")
+
+
+def _points(
+    name: str, given: object
+) -> tuple[Float[np.ndarray, " point"], Float[np.ndarray, " point"]]:
+    """Where a line goes."""
+    refusal = f"{name} is {shown(given)}. Give a pair of lists, the x and the y of its points."
+    table = given if isinstance(given, np.ndarray) and given.ndim == 2 else None
+    pair: list[object] = items_of(given, refusal) if table is None else [*table]
+    if len(pair) != 2:
+        raise BadInputError(refusal)
+    x = column(pair[0], f"x of {name}")
+    return x, column(pair[1], f"y of {name}", len(x))
 
 
 def _at(place: Frame, value: float) -> tuple[float, float]:

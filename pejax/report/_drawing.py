@@ -8,7 +8,9 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
+from ..core._arguments import as_instance, as_number, as_text, items_of, shown
 from ..core._one_line import one_line
+from ..core._validate import BadInputError
 from ._axes import Axis, Bands
 from ._marks import box, rule, width, words, wrap
 from ._theme import FAINT, FONT, GREY, INK, MUTED, SIZE
@@ -49,6 +51,11 @@ class Chart:
     marks: str
     about: str = ""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "height", as_number("height")(self.height))
+        as_text(self.marks, "marks")
+        as_text(self.about, "about")
+
     def to_html(self, caption: str = "") -> str:
         """The drawing as an element of a page."""
         return self._element(caption, "")
@@ -60,6 +67,7 @@ class Chart:
         return self._element(caption, head, ground, ' xmlns="http://www.w3.org/2000/svg"')
 
     def _element(self, caption: str, more: str, ground: str = "", space: str = "") -> str:
+        as_text(caption, "caption")
         told = html.escape(" ".join(part for part in (caption, self.about) if part))
         return (
             f'<svg{space} viewBox="0 0 {WIDTH} {self.height:.0f}" role="img"'
@@ -84,12 +92,25 @@ def below(parts: Sequence[tuple[Chart, str]]) -> Chart:
     True
     """
     marks, top = [], 0.0
-    for chart, caption in parts:
+    refusal = "parts is {}. Give a list of charts, each with its caption: [(chart, 'Now.')]."
+    held = items_of(parts, refusal.format(shown(parts)))
+    pairs = [_part(pair, f"parts[{k}]") for k, pair in enumerate(held)]
+    if not pairs:
+        raise BadInputError("parts is empty. Give one or more charts, each with its caption.")
+    for chart, caption in pairs:
         marks.append(f'<g transform="translate(0 {top:.0f})">{chart.marks}</g>')
         top += chart.height + _LINE
         marks.append(words(caption, _MARGIN, top, colour=MUTED))
         top += 2 * _LINE
-    return Chart(top - _LINE, "".join(marks), " ".join(chart.about for chart, _ in parts))
+    return Chart(top - _LINE, "".join(marks), " ".join(chart.about for chart, _ in pairs))
+
+
+def _part(pair: object, name: str) -> tuple[Chart, str]:
+    """A chart and its caption."""
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        raise BadInputError(f"{name} is {shown(pair)}. Give a chart and its caption.")
+    chart = as_instance(pair[0], Chart, name, "Give a chart of pejax.report.")
+    return chart, as_text(pair[1], f"the caption of {name}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -255,6 +276,8 @@ def frame(
         row: pixels of a band that runs across.
         pad: pixels inside of the frame, left and right of the marks.
     """
+    as_text(x.title, "x_title")
+    as_text(y.title, "y_title")
     legend = legend or {}
     longest = _LONGEST if isinstance(y, Bands) else 160
     left = _MARGIN + 8 + min(max(map(width, y.names), default=0.0), longest)

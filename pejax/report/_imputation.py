@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from ..core._arguments import as_text, check_table
 from ._charts import bars, curves
 from ._page import figure, table
 
@@ -46,6 +47,12 @@ def imputation_pieces(
     >>> len(imputation_pieces(curve, means, scores, distribution))
     4
     """
+    for name, text in {"amount": amount, "group": group, "rows": rows}.items():
+        as_text(text, name)
+    check_table(curve, "curve", ("amount", *_SIDES.values()))
+    check_table(by_group, "by_group", _SIDES.values())
+    check_table(scores, "scores", ("level", *_SCORES))
+    check_table(distribution, "distribution")
     lines = {name: (curve["amount"], curve[side]) for name, side in _SIDES.items()}
     means = {name: by_group[side] for name, side in _SIDES.items()}
     formats = {"level": ".2f", "share of loss removed": ".1%"}

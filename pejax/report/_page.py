@@ -6,7 +6,16 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..core._arguments import as_instance, at_least, check_table, shown
+from ..core._arguments import (
+    as_instance,
+    as_named,
+    as_switch,
+    as_text,
+    at_least,
+    check_table,
+    items_of,
+    shown,
+)
 from ..core._validate import BadInputError, require
 from ._drawing import Chart
 from ._theme import FONT
@@ -69,11 +78,19 @@ def page(title: str, lead: str, sections: Sequence[Section], *, figures: bool = 
     >>> page("A page", "Short.", [Section("One", [paragraph("Words.")])]).count("<section>")
     1
     """
+    for name, text in {"title": title, "lead": lead}.items():
+        as_text(text, name)
+    as_switch("figures")(figures)
+    fix = "Give a list of Section(title, pieces)."
+    held = items_of(sections, f"sections is {shown(sections)}. {fix}")
+    checked = [
+        _section(as_instance(s, Section, f"sections[{k}]", fix), k) for k, s in enumerate(held)
+    ]
     body = "\n".join(
         f"<section><h2>{html.escape(section.title)}</h2>\n"
         + "\n".join(section.pieces)
         + "</section>"
-        for section in sections
+        for section in checked
     )
     script = ""
     if figures and _PLOTLY in body:
@@ -87,6 +104,14 @@ def page(title: str, lead: str, sections: Sequence[Section], *, figures: bool = 
     )
 
 
+def _section(given: Section, place: int) -> Section:
+    """A heading, and pieces of HTML."""
+    refusal = f"the pieces of sections[{place}] is {shown(given.pieces)}. Give a list of texts."
+    held = items_of(given.pieces, refusal)
+    pieces = [as_text(piece, f"piece {k} of sections[{place}]") for k, piece in enumerate(held)]
+    return Section(as_text(given.title, f"the title of sections[{place}]"), pieces)
+
+
 def paragraph(text: str) -> str:
     """Plain text; words between backticks are set as code.
 
@@ -96,7 +121,7 @@ def paragraph(text: str) -> str:
     >>> paragraph("See `tables/`.")
     '<p>See <code>tables/</code>.</p>'
     """
-    parts = html.escape(text).split("`")
+    parts = html.escape(as_text(text, "text")).split("`")
     if len(parts) % 2 == 0:
         raise BadInputError(f"A backtick is not closed in {text!r}. Close it, or leave it out.")
     marked = (f"<code>{p}</code>" if k % 2 else p for k, p in enumerate(parts))
@@ -109,9 +134,10 @@ def facts(values: Mapping[str, str]) -> str:
     >>> facts({"persons": "1,234"})
     '<div class="facts"><div><b>1,234</b><span>persons</span></div></div>'
     """
+    given = {n: as_text(v, n) for n, v in as_named(values, "values", "texts").items()}
     cells = (
         f"<div><b>{html.escape(value)}</b><span>{html.escape(name)}</span></div>"
-        for name, value in values.items()
+        for name, value in given.items()
     )
     return f'<div class="facts">{"".join(cells)}</div>'
 
@@ -131,6 +157,7 @@ def figure(chart: object, caption: str) -> str:
     >>> figure(bars(["a"], {"cost": [3.0]}, "group", "dollars"), "What it costs.")[:8]
     '<figure>'
     """
+    as_text(caption, "caption")
     drawn = chart.to_html(caption) if isinstance(chart, Chart) else _of_plotly(chart)
     return (
         f'<figure><div class="scroll">{drawn}</div>'
@@ -139,9 +166,10 @@ def figure(chart: object, caption: str) -> str:
 
 
 def _of_plotly(chart: object) -> str:
-    if not hasattr(chart, "to_plotly_json"):
-        kind = type(chart).__name__
-        raise BadInputError(f"A {kind} is no figure. Give a chart of pejax.report or of plotly.")
+    if not hasattr(chart, "to_plotly_json") or isinstance(chart, type):
+        raise BadInputError(
+            f"chart is {shown(chart)}, no figure. Give a chart of pejax.report or of plotly."
+        )
     return require("plotly.io", "viz").to_html(
         chart,
         full_html=False,
@@ -171,7 +199,7 @@ def table(
     (True, True)
     """
     check_table(frame, "frame")
-    as_instance(caption, str, "caption", "Give a text.")
+    as_text(caption, "caption")
     formats = {} if formats is None else formats
     as_instance(formats, Mapping, "formats", 'Give a format a column: {"cost": ",.1f"}.')
     first = frame if rows is None else frame.head(at_least(0, "rows")(rows))

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ..core._arguments import as_text, at_least, check_table
 from ._charts import bars, ranked, shares
 from ._page import facts, figure, paragraph, table
+from ._series import plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -14,6 +16,8 @@ _SHARES = {
     "no change": "share_unchanged",
     "lose": "share_losing",
 }
+_TEXTS = ("path", "status", "discontinuities")
+_COLUMNS = (*_TEXTS, "value", "dollars_per_percent")
 _NAMES = 3  # of the variables that jump, at most
 
 
@@ -35,6 +39,9 @@ def change_pieces(
     >>> len(change_pieces(change_by_decile([5.0, 0.0] * 10, range(20), [1.0] * 20)))
     2
     """
+    for name, text in {"ranked_by": ranked_by, "rows": rows, "change": change}.items():
+        as_text(text, name)
+    check_table(by_decile, "by_decile", ("decile", "mean_change", *_SHARES.values()))
     axis = f"Tenth of {rows}, ranked by {ranked_by}"
     named = {name: by_decile[column] for name, column in _SHARES.items()}
     means = {"change": by_decile["mean_change"]}
@@ -64,7 +71,14 @@ def parameter_pieces(sensitivity: "pd.DataFrame", of: str, rows: int = 15) -> li
     >>> len(parameter_pieces(pd.DataFrame([row], columns=columns), "income tax"))
     3
     """
-    top, status = sensitivity.head(rows), sensitivity["status"].value_counts()
+    as_text(of, "of")
+    check_table(sensitivity, "sensitivity", _COLUMNS)
+    for name in _TEXTS:
+        for row, held in enumerate(sensitivity[name]):
+            as_text(held, f"{name}[{row}]")
+    worth = plain(sensitivity["dollars_per_percent"], "dollars_per_percent")
+    sensitivity = sensitivity.assign(dollars_per_percent=worth)
+    top, status = sensitivity.head(at_least(1, "rows")(rows)), sensitivity["status"].value_counts()
     cliffs = sensitivity[sensitivity["status"] == "cliff"]
     shown = cliffs[["path", "value"]].assign(
         discontinuities=[_few(names) for names in cliffs["discontinuities"]]

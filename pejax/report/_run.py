@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import TypedDict, cast
 
+from ..core._arguments import as_instance, as_number, as_text, as_whole, items_of, shown
+from ..core._validate import BadInputError
 from ._page import paragraph, table
 
 
@@ -26,6 +28,9 @@ class _Facts(TypedDict):
     started: str
 
 
+_OPEN = {"seconds": None, "peak_bytes": None}  # a step that has not ended
+
+
 def run_pieces(manifest: Mapping[str, object]) -> list[str]:
     """The steps of a run with time and memory, and what it ran on.
 
@@ -42,7 +47,7 @@ def run_pieces(manifest: Mapping[str, object]) -> list[str]:
     """
     import pandas as pd
 
-    facts = cast(_Facts, manifest)
+    facts = _checked(manifest)
     ended = [step for step in facts["steps"] if step["seconds"] is not None]
     steps = pd.DataFrame(
         {
@@ -61,3 +66,31 @@ def run_pieces(manifest: Mapping[str, object]) -> list[str]:
             + (f" Data digest {digest[:16]}." if digest else "")
         ),
     ]
+
+
+def _checked(manifest: object) -> _Facts:
+    """What is read, each of its kind."""
+    given = as_instance(manifest, Mapping, "manifest", "Give Manifest.to_dict() of pejax.io.")
+    for name in _Facts.__annotations__:
+        if name not in given:
+            raise BadInputError(f"manifest has no {name!r}. Give Manifest.to_dict() of pejax.io.")
+    for name in ("device", "dtype", "python", "started"):
+        as_text(given[name], name)
+    if given["data_digest"] is not None:
+        as_text(given["data_digest"], "data_digest")
+    as_instance(given["versions"], Mapping, "versions", "Give versions by package.")
+    for name, version in given["versions"].items():
+        as_text(name if version is None else version, f"the version of {name}")
+    as_whole("cores")(given["cores"])
+    if given["seed"] is not None:
+        as_whole("seed")(given["seed"])
+    steps = items_of(given["steps"], f"steps is {shown(given['steps'])}. Give a list of steps.")
+    told = []
+    for k, step in enumerate(steps):
+        held = as_instance(step, Mapping, f"steps[{k}]", "Give a name, seconds and peak_bytes.")
+        told.append({**_OPEN, **held})
+        as_text(held.get("name"), f"the name of steps[{k}]")
+        for name in ("seconds", "peak_bytes"):
+            if held.get(name) is not None:
+                as_number(f"{name} of steps[{k}]")(held[name])
+    return cast(_Facts, {**given, "steps": told})

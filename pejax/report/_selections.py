@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from ..core._arguments import as_names, as_text, at_least, check_table
 from ._charts import dots
 from ._drawing import Chart
 from ._page import Section, figure, page, table
@@ -23,6 +24,7 @@ def selection_chart(means: "pd.DataFrame") -> Chart:
     >>> selection_chart(pd.DataFrame({"fitted, mean": [0.01, 0.2]}, index=["cube", "random"]))
     Chart(dots: Mean absolute error in units of the scale, of fitted, mean)
     """
+    check_table(means, "means", _MEANS[:1])
     series = {name: means[name] for name in _MEANS if name in means}
     title = "Mean absolute error in units of the scale"
     return dots(list(means.index), series, title, x_format="%")
@@ -41,8 +43,12 @@ def selection_page(means: "pd.DataFrame", runs: int, title: str = "Choices of re
     >>> selection_page(means, 3).count("<svg")
     1
     """
+    as_text(title, "title")
+    runs = at_least(1, "runs")(runs)
+    check_table(means, "means", _MEANS[:1])
+    as_names(list(means.columns), "the columns of means")
     shown = means.reset_index()
-    formats = {name: ".2%" for name in shown.columns if name.endswith(_SHARES)}
+    formats = {name: ".2%" for name in shown.columns if str(name).endswith(_SHARES)}
     formats |= dict.fromkeys(("records", "effective sample size"), ",.0f")
     formats |= {"seconds": ",.1f", "largest weight": ",.1f"}
     caption = "Mean absolute errors over seeds, in units of each target's scale."

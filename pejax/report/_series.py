@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
+from ..core._arguments import as_labels, as_named, as_numbers, as_text, items_of, shown
 from ..core._validate import BadInputError
 from ._theme import SERIES
 
@@ -13,12 +14,16 @@ Series = Mapping[str, ArrayLike]
 _LARGEST = 1e300  # that can be added up and subtracted
 
 
-def texts(labels: Iterable[object]) -> tuple[str, ...]:
-    """Labels as texts."""
-    return tuple(str(label) for label in labels)
+def texts(labels: Iterable[object], name: str = "labels") -> tuple[str, ...]:
+    """Labels as texts.
+
+    Raises:
+        BadInputError: no list of them, or one that is missing or a list.
+    """
+    return tuple(as_labels(labels, name))
 
 
-def column(values: ArrayLike, name: str, count: int | None = None) -> Float[np.ndarray, " row"]:
+def column(values: object, name: str, count: int | None = None) -> Float[np.ndarray, " row"]:
     """Numbers in one dimension, `count` of them if it is given.
 
     Those beyond 1e300 count as infinite, and those as small as that as 0.
@@ -26,10 +31,7 @@ def column(values: ArrayLike, name: str, count: int | None = None) -> Float[np.n
     Raises:
         BadInputError: they are no numbers, or not so many.
     """
-    try:
-        held = np.asarray(values, float)
-    except (TypeError, ValueError) as error:
-        raise BadInputError(f"{name} holds no numbers ({error}). Give one number each.") from error
+    held = plain(values, name)
     if held.ndim != 1:
         raise BadInputError(f"{name} has {held.ndim} dimensions. Give a list of numbers.")
     if count is not None and len(held) != count:
@@ -47,7 +49,8 @@ def columns(
         BadInputError: as `column`; or a number is negative and may not be.
     """
     names = texts(labels)
-    held = {str(name): column(values, str(name), len(names)) for name, values in series.items()}
+    given = as_named(series, "series", "numbers")
+    held = {name: column(values, name, len(names)) for name, values in given.items()}
     for name, values in held.items():
         if not negative and (values < 0).any():
             row = int(np.flatnonzero(values < 0)[0])
@@ -61,6 +64,7 @@ def fail_if_other_labels(columns: Series) -> None:
     """Columns of pandas belong together by label, and labels that differ are refused."""
     import pandas as pd
 
+    as_named(columns, "columns", "numbers")
     indexes = {name: x.index for name, x in columns.items() if isinstance(x, pd.Series)}
     first = next(iter(indexes), "")
     for name, index in indexes.items():
@@ -72,6 +76,8 @@ def fail_if_other_labels(columns: Series) -> None:
 
 def coloured(names: Iterable[str], first: Sequence[str] = ()) -> dict[str, str]:
     """A colour a series, the `first` ones before those of all charts."""
+    shades = items_of(first, f"colours is {shown(first)}. Give a list of colours.")
+    first = [as_text(shade, f"colours[{k}]") for k, shade in enumerate(shades)]
     palette = [*first, *(colour for colour in SERIES if colour not in first)]
     return {name: palette[k % len(palette)] for k, name in enumerate(names)}
 
@@ -82,4 +88,14 @@ def form_of(given: str | None) -> str:
     >>> form_of("~%"), form_of("$,.0f"), form_of(None)
     ('%', '$', '')
     """
-    return next((form for form in "$%" if form in (given or "")), "")
+    text = "" if given is None else as_text(given, "the format")
+    return next((form for form in "$%" if form in text), "")
+
+
+def plain(values: object, name: str) -> Float[np.ndarray, "..."]:
+    """Numbers without their labels, in float64.
+
+    Raises:
+        BadInputError: texts, dates and complex numbers, with their place.
+    """
+    return as_numbers(values, name).astype(np.float64)

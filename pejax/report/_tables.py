@@ -10,8 +10,10 @@ from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
 from .. import stats
+from ..core._arguments import as_instance, as_named, as_number, as_text, as_whole, items_of, shown
 from ..core._validate import BadInputError
-from ._series import Series, fail_if_other_labels
+from ..stats._weighted import numbers
+from ._series import Series, column, fail_if_other_labels, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,8 +38,8 @@ def means_by_decile(columns: Series, ranking: ArrayLike, weights: ArrayLike) -> 
     """
     import pandas as pd
 
-    fail_if_other_labels({**columns, "ranking": ranking, "weights": weights})
-    tenth = np.asarray(stats.deciles(_plain(ranking), _plain(weights)))
+    _fail_if_apart(columns, ranking=ranking, weights=weights)
+    tenth = np.asarray(stats.deciles(plain(ranking, "ranking"), plain(weights, "weights")))
     found = _means(columns, tenth, weights, 10)
     return pd.DataFrame({"decile": np.arange(1, 11), **found})
 
@@ -58,7 +60,7 @@ def change_by_decile(gain: ArrayLike, ranking: ArrayLike, weights: ArrayLike) ->
     [2.5, 0.5, 0.0]
     """
     fail_if_other_labels({"gain": gain, "ranking": ranking, "weights": weights})
-    held = _plain(gain)
+    held = plain(gain, "gain")
     way = stats.direction_of_change(np.zeros_like(held), held)
     columns = {
         "mean_change": held,
@@ -96,14 +98,15 @@ def means_by_band(
     """
     import pandas as pd
 
-    if len(edges) < 3 or any(b <= a for a, b in itertools.pairwise(edges)):
-        raise BadInputError(f"edges are {list(edges)}. Give three or more that rise.")
-    fail_if_other_labels({**columns, "of": of, "weights": weights})
-    band, count = np.digitize(_plain(of), edges[1:-1]) + 1, len(edges) - 1
+    as_text(name, "name")
+    edges = _edges(edges)
+    _fail_if_apart(columns, of=of, weights=weights)
+    band, count = np.digitize(numbers(plain(of, "of"), "of"), edges[1:-1]) + 1, len(edges) - 1
     labels = [f"{a}-{b - 1}" for a, b in itertools.pairwise(edges)]
     labels[0], labels[-1] = f"under {edges[1]}", f"{edges[-2]} and over"
-    occupied = np.bincount(band, _plain(weights), count + 1)[1:] > 0
-    return pd.DataFrame({name: labels, **_means(columns, band, weights, count)})[occupied]
+    means = _means(columns, band, weights, count)
+    occupied = np.bincount(band, plain(weights, "weights"), count + 1)[1:] > 0
+    return pd.DataFrame({name: labels, **means})[occupied]
 
 
 def shares_below(columns: Series, weights: ArrayLike, points: ArrayLike) -> "pd.DataFrame":
@@ -114,10 +117,10 @@ def shares_below(columns: Series, weights: ArrayLike, points: ArrayLike) -> "pd.
     """
     import pandas as pd
 
-    fail_if_other_labels({**columns, "weights": weights})
-    at, counted = _plain(points), _plain(weights)
+    _fail_if_apart(columns, weights=weights)
+    at, counted = column(points, "points"), plain(weights, "weights")
     with jax.enable_x64(True):
-        shares = {n: np.asarray(stats.cdf(_plain(x), at, counted)) for n, x in columns.items()}
+        shares = {n: np.asarray(stats.cdf(plain(x, n), at, counted)) for n, x in columns.items()}
     return pd.DataFrame({"amount": at, **shares})
 
 
@@ -147,14 +150,18 @@ def quantile_scores(
     """
     import pandas as pd
 
-    fail_if_other_labels({"truth": truth, "weights": weights, **_by_name(predicted)})
+    _fail_if_apart(_by_name(predicted), truth=truth, weights=weights)
     fail_if_other_labels({"donors": donors, "donor_weights": donor_weights})
-    alone = stats.quantile(_plain(donors), np.array([*predicted]), _plain(donor_weights))
-    held, counted, rows = _plain(truth), _plain(weights), []
+    levels = np.array([as_number("a level of predicted")(level) for level in predicted])
+    alone = stats.quantile(plain(donors, "donors"), levels, plain(donor_weights, "donor_weights"))
+    held, counted, rows = column(truth, "truth"), plain(weights, "weights"), []
     for (level, guesses), constant in zip(predicted.items(), np.asarray(alone, float), strict=True):
         losses = [
             float(stats.pinball(held, guess, level, counted))
-            for guess in (_plain(guesses), np.full_like(held, constant))
+            for guess in (
+                column(guesses, f"predicted {level}", len(held)),
+                np.full_like(held, constant),
+            )
         ]
         rows.append((level, *losses, 1 - losses[0] / losses[1] if losses[1] else np.nan))
     return pd.DataFrame(rows, columns=["level", "forest", "donors_quantile", "skill"])
@@ -163,18 +170,31 @@ def quantile_scores(
 def _means(
     columns: Series, group: Int[np.ndarray, " row"], weights: ArrayLike, groups: int
 ) -> dict[str, Float[np.ndarray, " group"]]:
-    counted = _plain(weights)
+    counted = plain(weights, "weights")
     with jax.enable_x64(True):
         return {
-            name: np.asarray(stats.mean_by_group(_plain(values), group, counted, groups))
+            name: np.asarray(stats.mean_by_group(plain(values, name), group, counted, groups))
             for name, values in columns.items()
         }
 
 
 def _by_name(predicted: Mapping[float, ArrayLike]) -> Series:
+    given = "Give a list of numbers for each level: {0.5: [...]}."
+    as_instance(predicted, Mapping, "predicted", given)
     return {f"predicted {level}": values for level, values in predicted.items()}
 
 
-def _plain(values: ArrayLike) -> Float[np.ndarray, " row"]:
-    """A column without its labels, in float64."""
-    return np.asarray(values, float)
+def _fail_if_apart(columns: Series, **others: ArrayLike) -> None:
+    """Columns of pandas belong together by label; there is one or more."""
+    if not as_named(columns, "columns", "numbers"):
+        raise BadInputError("columns is empty. Give one or more by name.")
+    fail_if_other_labels({**columns, **others})
+
+
+def _edges(given: Sequence[int]) -> list[int]:
+    """Three whole numbers or more that rise."""
+    found = items_of(given, f"edges is {shown(given)}. Give a list of whole numbers.")
+    edges = [as_whole(f"edges[{k}]")(edge) for k, edge in enumerate(found)]
+    if len(edges) < 3 or any(b <= a for a, b in itertools.pairwise(edges)):
+        raise BadInputError(f"edges are {edges}. Give three or more that rise.")
+    return edges

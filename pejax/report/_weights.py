@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Bool, Float
 
+from ..core._arguments import as_names, as_numbers, as_text, check_table
+from ..core._validate import BadInputError, unknown
 from ._charts import curves, dots, histogram
 from ._drawing import Chart
 from ._page import figure, table
+from ._series import column
 from ._theme import ACCENT, CONTRAST, GREY, LIGHT
 
 if TYPE_CHECKING:
@@ -26,6 +29,7 @@ _COLUMNS = {
     "effective_sample_size": "effective sample size",
     "largest_weight_ratio": "largest weight ratio",
 }
+_OF_TARGETS = ("method", "name", "target", "base_estimate", "estimate", "base_error", "error")
 _FORMATS = {
     "mean error": ".3%",
     "median error": ".3%",
@@ -71,8 +75,21 @@ def weights_pieces(
     >>> sum("<svg" in piece for piece in pieces)
     3
     """
-    before, *methods = map(str, weights.columns)
-    chosen = list(shown or methods[:2])
+    check_table(targets, "targets", _OF_TARGETS)
+    check_table(summary, "summary", ("base_effective_sample_size", *_COLUMNS))
+    check_table(weights, "weights")
+    check_table(refused, "refused", ("name", "reason"))
+    as_text(weight, "weight")
+    names = as_names([*weights.columns], "the columns of weights")
+    if len(names) < 2 or not len(targets) or not len(summary):
+        raise BadInputError("There is no method to show. Give its targets, summary and weights.")
+    before, *methods = names
+    methods_of = set(targets["method"])
+    chosen = as_names(shown, "shown") or methods[:2]
+    for name in chosen:
+        if name not in methods or name not in methods_of:
+            raise unknown("method", name, [m for m in methods if m in methods_of])
+    among = None if among is None else _mask(among, int((targets["method"] == chosen[0]).sum()))
     count = int((targets["method"] == targets["method"].iloc[0]).sum())
     pieces = [
         table(_side_by_side(targets, summary, weights[before], before), "", _FORMATS),
@@ -96,6 +113,17 @@ def weights_pieces(
         caption = f"Why {len(refused)} targets were set aside."
         pieces.append(table(_reasons(refused), caption))
     return pieces
+
+
+def _mask(among: object, count: int) -> Bool[np.ndarray, " target"]:
+    """Whether each target may be drawn."""
+    found = as_numbers(among, "among")
+    if found.dtype != bool or found.shape != (count,):
+        raise BadInputError(
+            f"among is {found.dtype} of shape {found.shape}. Give one truth value for each of"
+            f" {count} targets."
+        )
+    return found
 
 
 def _side_by_side(
@@ -172,7 +200,7 @@ def _worst(
 
 def _spread(weights: "pd.DataFrame", title: str) -> Chart:
     """How many records have a weight of so much, the weights before last."""
-    values = {str(name): weights[name].to_numpy(float) for name in weights}
+    values = {str(name): column(weights[name], str(name)) for name in weights}
     drawn = {name: np.log10(own[own > 0]) for name, own in values.items()}
     high = max((own.max(initial=0.0) for own in drawn.values()), default=0.0)
     edges = np.arange(max(np.ceil(high * 10), 1) + 1) / 10

@@ -1,10 +1,12 @@
 """Who computes the parts of a job: this process, or others."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, cast
 
 import numpy as np
 from jaxtyping import Int, Shaped
+
+from ..core._arguments import as_function, items_of, shown
 
 Items: TypeAlias = Int[np.ndarray, " item"]
 """Numbers of items, ascending."""
@@ -39,5 +41,7 @@ class Local:
 
     def map(self, compute: Compute, parts: Sequence[Items]) -> Iterator[tuple[Items, Columns]]:
         """Each part with its results, in order."""
-        for part in parts:
+        as_function(compute, "compute", "Give a function from items to results by name.")
+        refusal = f"parts is {shown(parts)}. Give a list of items' numbers."
+        for part in cast(list[Items], items_of(parts, refusal)):
             yield part, compute(part)

@@ -8,7 +8,15 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from ..core._arguments import as_instance, as_path, at_least, shown
+from ..core._arguments import (
+    as_choice,
+    as_function,
+    as_instance,
+    as_path,
+    as_text,
+    at_least,
+    shown,
+)
 from ..core._environment import environment
 from ..core._validate import BadInputError, PejaxError
 from ..core.files._files import write_json
@@ -17,6 +25,7 @@ from ._progress import Progress
 from ._shards import Shard, Shards
 
 MANIFEST = "run.json"
+_MOST = 10**9  # items, whose numbers stand in the names of files
 
 
 class Outcome(NamedTuple):
@@ -78,11 +87,15 @@ def run(
     [0, 1, 4, 9, 16]
     """
     count, batch = at_least(1, "count")(count), at_least(1, "batch")(batch)
-    if on_error not in ("row", "raise"):
-        raise BadInputError(f"on_error is {on_error!r}; choose 'row' or 'raise'.")
-    as_instance(identity, str, "identity", "Give a text.")
-    if executor is not None and not callable(getattr(executor, "map", None)):
-        raise BadInputError(f"executor is {shown(executor)}. Give one with a `map`, as Local().")
+    if count > _MOST:
+        raise BadInputError(f"count is {count}; give a whole number up to {_MOST:,}.")
+    as_choice(on_error, ("row", "raise"), "on_error")
+    as_function(compute, "compute", "Give a function from items to results by name.")
+    if progress is not None:
+        as_function(progress, "progress", "Give a function of a Progress, or None.")
+    if executor is not None:
+        _fail_if_no_executor(executor)
+    _fail_if_no_name(identity)
     folder = None if out is None else as_path(out, "out") / identity
     if folder is not None and folder.parent.is_file():
         raise BadInputError(f"out is the file {folder.parent}. Give a folder.")
@@ -105,6 +118,20 @@ def run(
         raise
     log.write(kept, "completed, with failures" if kept.reasons else "completed")
     return kept.outcome()
+
+
+def _fail_if_no_executor(executor: object) -> None:
+    """A table of pandas has a `map` too, which computes something else."""
+    is_data = isinstance(executor, type) or hasattr(executor, "dtype") or hasattr(executor, "iloc")
+    if is_data or not callable(getattr(executor, "map", None)):
+        raise BadInputError(f"executor is {shown(executor)}. Give one with a `map`, as Local().")
+
+
+def _fail_if_no_name(identity: object) -> None:
+    """An identity is the name of one folder."""
+    text = as_text(identity, "identity")
+    if text in ("", ".", "..") or set(text) & set("/\\\0"):
+        raise BadInputError(f"identity is {shown(text)}. Give the name of a folder, as a text.")
 
 
 _REASONS = "__reasons__"
@@ -140,13 +167,26 @@ def _shard(part: Items, columns: Columns) -> Shard:
     results = dict(columns)
     reasons = results.pop(_REASONS, np.full(len(part), ""))
     failed = reasons != ""
-    for name, values in results.items():
-        if np.shape(values)[:1] != (int((~failed).sum()),):
+    held = {name: _rows(name, values) for name, values in results.items()}
+    for name, values in held.items():
+        if values.shape[:1] != (int((~failed).sum()),):
             raise BadInputError(
-                f"{name} has shape {np.shape(values)} for {len(part)} items. Give one row an item."
+                f"{name} has shape {values.shape} for {len(part)} items. Give one row an item."
             )
     said = dict(zip(part[failed].tolist(), reasons[failed].tolist(), strict=True))
-    return Shard(part[~failed], {n: np.asarray(v) for n, v in results.items()}, said)
+    return Shard(part[~failed], held, said)
+
+
+def _rows(name: object, values: object) -> np.ndarray:
+    """Results as an array, in the type that they have; no objects, which no file holds."""
+    as_text(name, "the name of a result")
+    try:
+        found = np.asarray(values)
+    except (TypeError, ValueError) as problem:
+        raise BadInputError(f"{name} is {shown(values)}. Give one row an item.") from problem
+    if found.dtype.hasobject:
+        raise BadInputError(f"{name} is {shown(values)} of objects. Give numbers or texts.")
+    return found
 
 
 def _parts(missing: Items, batch: int) -> list[Items]:

@@ -3,9 +3,10 @@
 import jax
 import numpy as np
 import pandas as pd
+from _fuzz_faces_tables import TABLE_FACES
 from _fuzz_rounds import of_the_caller
 
-from pejax import Population, calibrate as cal, datasets, engine, gates, impute, report, stats
+from pejax import Population, calibrate as cal, engine, gates, impute, report, stats
 from pejax.testing import toy_population, toy_program, toy_system
 
 X = np.array([[1.0, 1.0, 1.0], [0.0, 2.0, 5.0]])
@@ -106,13 +107,12 @@ FACES = {
     "sweep": (engine.sweep, {"program": PROGRAM, "population": TOYS,
         "reforms": [PROGRAM.parameters], "statistics": ["income_tax"], "executor": "local",
         "batch": 1, "workers": 1, "progress": None}),
-    "load_cps": (datasets.load_cps, {"households": 5, "period": 2025, "seed": 0,
-        "person_total": None, "reported": False}),
     "program": (PROGRAM, {"parameters": PROGRAM.parameters, "population": TOYS}),
 }  # fmt: skip
+FACES |= TABLE_FACES
 LARGE = {"n_items", "n_estimators", "epochs", "n_jobs", "budget", "max_steps", "batch", "points"}
 LARGE |= {"groups"}
-CALLED = {"progress", "statistic", "l0_lambda", "group_lambda", "temperature"}
+CALLED = {"progress", "statistic", "l0_lambda", "group_lambda", "temperature", "compute"}
 """Arguments for which a function may be given."""
 
 

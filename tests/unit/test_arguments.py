@@ -14,9 +14,11 @@ from hypothesis import given, strategies as st
 from pejax.core._arguments import (
     as_column,
     as_labels,
+    as_named,
     as_names,
     as_number,
     as_numbers,
+    as_path,
     as_switch,
     as_whole,
     check_key,
@@ -58,6 +60,27 @@ def test_what_is_not_whole(value):
 def test_settings_of_any_other_kind(kind, value):
     with pytest.raises(BadInputError, match=r"^ridge is .*; give "):
         kind("ridge")(value)
+
+
+@pytest.mark.parametrize("value", ["", "a\0b", b"a", 3, None])
+def test_what_is_no_path(value):
+    with pytest.raises(BadInputError, match=r"out is .*\. Give a path"):
+        as_path(value, "out")
+
+
+@pytest.mark.parametrize(
+    "label", [None, np.nan, pd.NA, np.ma.masked, ["a"], {"a": 1}, b"a", np.zeros(2)]
+)
+def test_what_is_no_label(label):
+    with pytest.raises(BadInputError, match=r"names\[1\] is .*label\."):
+        as_labels(["a", label], "names")
+
+
+def test_what_is_held_by_name_or_year():
+    assert as_named({"a": 1, 2025: 2}, "series", "numbers") == {"a": 1, "2025": 2}
+    for held, said in {"x": "series is 'x'", None: "has the key None"}.items():
+        with pytest.raises(BadInputError, match=said):
+            as_named(held or {held: 1}, "series", "numbers")
 
 
 @given(value=JUNK)

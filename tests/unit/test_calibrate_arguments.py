@@ -182,7 +182,7 @@ def test_settings_of_another_kind(make, message):
         (lambda p: p.hold_out(3), "names is 3. Give a list"),
         (lambda p: p.balanced(3), "by is 3; choose"),
         (lambda p: p.balanced(W), "by is a ndarray; choose"),
-        (lambda p: p.index([]), "Unknown target []"),
+        (lambda p: p.index([]), "Unknown target a list"),
         (lambda p: p.index(pd.NA), "Unknown target <NA>"),
         (lambda p: cal.Adam(mass=pd.DataFrame([["a"]])), "mass is"),
         (lambda p: cal.L0(2, groups=[[1], [1, 2]], group_lambda=1.0), "groups is a list"),

@@ -116,3 +116,74 @@ def test_sensitivity(argument, value, said):
 def test_load_cps(argument, value, said):
     with pytest.raises(BadInputError, match=said):
         datasets.load_cps(**{"period": 2025, "households": 5, argument: value})
+
+
+@pytest.mark.parametrize("argument", ["first", "last"])
+@pytest.mark.parametrize("value", ["2025", None, 2024.5, True, np.zeros(2)])
+def test_growth_factors(argument, value):
+    with pytest.raises(BadInputError, match=f"{argument} is .*; give a whole number"):
+        datasets.growth_factors(**{"first": 2023, "last": 2025, argument: value})
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: datasets.population_total("2025"), "year is '2025'; give a whole number"),
+        (lambda: datasets.installed_folder("jax.numpy"), "package is 'jax.numpy'. Give the name"),
+        (lambda: datasets.installed_folder(3), "package is 3. Give a text"),
+        (lambda: datasets.installed_file("jax", "/etc/hosts"), "inside of the package"),
+        (lambda: datasets.installed_file("jax", "../x"), "inside of the package"),
+        (lambda: datasets.installed_file("jax", ""), "relative is ''. Give a path"),
+        (lambda: engine.import_country(""), "package is ''. Give a name"),
+        (lambda: engine.import_country(None), "package is None. Give a text"),
+        (lambda: engine.import_country("json"), "package is 'json', a module"),
+        (lambda: engine.import_country("atlantis"), "'atlantis' is not installed"),
+        (lambda: engine.import_country("json", "2024"), "start_instant is '2024'. Give a day"),
+        (lambda: engine.load("."), "path is the folder"),
+        (lambda: engine.load("nowhere.pejax"), "There is no file nowhere.pejax"),
+        (lambda: toy_program().save(3), "path is 3. Give a path"),
+        (lambda: toy_program().save(""), "path is ''. Give a path"),
+    ],
+)
+def test_names_and_files(make, said):
+    with pytest.raises(PejaxError, match=said):
+        make()
+
+
+PROGRAM = toy_program()
+LAW = PROGRAM.parameters
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: PROGRAM.entity(np.zeros(2)), "Unknown output a ndarray"),
+        (lambda: PROGRAM.vocabulary(pd.NA), "Unknown output"),
+        (lambda: PROGRAM.interpreter(3, PEOPLE), "parameters of type int"),
+        (
+            lambda: PROGRAM.interpreter(LAW, PEOPLE, floats="float16"),
+            "floats is 'float16'. Did you",
+        ),
+        (lambda: PROGRAM.respecialise(LAW, None), "population is None. Give a Population"),
+        (lambda: PROGRAM.respecialise(LAW, PEOPLE, 3), "system is 3. Give a country"),
+        (lambda: engine.weighted_total(None, "income_tax"), "program is None"),
+        (lambda: LAW.with_reform({"tax.rate": {}}), "tax.rate: a reform without dates"),
+        (lambda: toy_system().variable(None), "name is None. Give a text"),
+        (lambda: toy_system().with_reform(None), "reform is None. Give a mapping"),
+        (lambda: toy_system().with_reform({3: 1}), "reform has the key 3"),
+        *(
+            (lambda value=value: toy_system().with_reform({"tax.rate": value}), "tax.rate")
+            for value in (np.nan, "a", np.zeros(2), pd.Timestamp("2025"), [1, [2]], 1j)
+        ),
+    ],
+)
+def test_programs_and_reforms(make, said):
+    with pytest.raises(PejaxError, match=said):
+        make()
+
+
+def test_a_reform_of_a_country_keeps_numbers_of_every_type():
+    country = engine.Country("atlantis", "1")
+    reform = {"a": np.float32(0.5), "b": {2025: np.True_}, "c": ("x", "y"), "d": np.int64(3)}
+    plain = {"a": 0.5, "b": {"2025": True}, "c": ["x", "y"], "d": 3}
+    assert country.with_reform(reform).reforms == [plain]

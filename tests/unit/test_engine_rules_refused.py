@@ -189,3 +189,66 @@ def test_what_cannot_be_traced_is_named(body, message):
 def test_a_period_without_numbers_is_named():
     with pytest.raises(UntraceableRule, match=r"tax\.rate has no value on 1990.*begins on 20\d\d"):
         compile(toy_system(), ["income_tax"], 1990, toy_population())
+
+
+def built(**changed):
+    given = {"entities": ("person", "household"), "parameters": {"rate": 0.2}, "rules": []}
+    return build_system("flatland", **{**given, **changed})
+
+
+def variable(**about):
+    return built(rules=[Variable(**{"name": "x", "entity": "person", **about})])
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: built(entities="person"), "entities is 'person'; a system has at least two"),
+        (lambda: built(entities={"person", "household"}), "entities is a set"),
+        (lambda: built(entities=("person", "person")), "each once"),
+        (lambda: built(entities=("person", 3)), r"entities\[1\] is 3"),
+        (lambda: built(rules=None), "rules is None. Give a list of variables"),
+        (lambda: built(rules=[len]), r"rules\[0\] is a builtin.*Make it one by @engine.rule"),
+        (lambda: built(inputs="age"), "inputs is 'age'. Give a list of variables"),
+        (lambda: built(parameters={None: 1}), "None is not a name"),
+        (lambda: built(parameters={"rate": np.nan}), "rate is NaN. Give a number"),
+        (lambda: built(parameters={"rate": [[1]]}), "rate is a list: a number"),
+        (lambda: built(parameters={"rate": {"values": 1, "unit": 3}}), "unit of rate is 3"),
+        (lambda: built(parameters={"s": {"brackets": 3}}), "brackets of s is 3. Give a list"),
+        (lambda: built(parameters={"s": {"brackets": ["a"]}}), r"s\[0\] is 'a'. Give"),
+        *(
+            (
+                lambda value=value: built(
+                    parameters={"s": {"brackets": [{"threshold": value, "rate": 1}]}}
+                ),
+                r"s\[0\].threshold is .*Give a number",
+            )
+            for value in ("1", True, [1])
+        ),
+        (lambda: input_variable(3, entity="person"), "name is 3. Give a text"),
+        (lambda: input_variable("x", entity=None), "x: entity is None. Give a text"),
+        (lambda: input_variable("x", entity="person", uprating=3), "x: uprating is 3"),
+        (lambda: input_variable("x", entity="person", label=3), "x: label is 3"),
+        (lambda: input_variable("x", entity="person", default="1"), "x: default is '1'; give a"),
+        (lambda: input_variable("x", entity="person", default=np.nan), "x: default is NaN"),
+        (lambda: input_variable("x", entity="person", kind="int", default=1.5), "give a whole"),
+        (lambda: input_variable("x", entity="person", kind="bool", default=1), "True or False"),
+        (lambda: input_variable("x", entity="person", vocabulary=["a"]), "Give an enum.Enum"),
+        (
+            lambda: input_variable("x", entity="person", vocabulary=Colour, default="RED"),
+            "x: default is 'RED'. Give a member",
+        ),
+        (lambda: rule(entity="person", defined_for=3)(lambda age: age), "defined_for is 3"),
+        (lambda: rule(entity="person", start=pd.NA)(lambda age: age), "start=.* is not a date"),
+        (lambda: variable(name=["x"]), "the name of a variable is a list"),
+        (lambda: variable(kind=np.zeros(2)), "x: kind a ndarray; choose one of"),
+        (lambda: variable(dtype="float23"), "x: dtype is 'float23'. Did you mean"),
+        (lambda: variable(formula=None), "x: formula is None. Give a function"),
+        (lambda: variable(adds={"rate"}), "x: adds is a set. Give a list of names"),
+        (lambda: variable(adds=[3]), r"x: adds\[0\] is 3. Give names"),
+        (lambda: variable(stock="no"), "x: stock is 'no'; give True or False"),
+    ],
+)
+def test_what_no_rules_are_made_of(make, said):
+    with pytest.raises((BadInputError, UnknownNameError), match=said):
+        make()

@@ -267,7 +267,7 @@ def test_outcomes_that_floats_do_not_hold_are_refused_from_elsewhere():
             "predictors is 'age'. Give a list of columns: ['age']",
         ),
         (lambda d: d, ["age"], None, None, "imputed_variables is None. Give a list"),
-        (lambda d: d, ["age"], ["income"], [1], "Unknown column [1]"),
+        (lambda d: d, ["age"], ["income"], [1], "Unknown column a list"),
         (lambda d: d.rename(columns={"w": "age"}), ["age"], ["income"], None, "X has two columns"),
         (
             lambda d: d.assign(state=["CA", 1] * 20),
@@ -310,7 +310,7 @@ def test_donors_of_another_kind(donors, change, predictors, outcomes, weight, me
         ({"max_features": 2.0}, "max_features is 2.0; give a share"),
         ({"max_samples": 0}, "max_samples is 0; give a number above 0"),
         ({"max_features": np.zeros((0, 1))}, "max_features is a ndarray"),
-        ({"order": pd.NA}, "order is a NAType. Choose one of: given, chosen"),
+        ({"order": pd.NA}, "order is <NA>. Choose one of: given, chosen"),
         ({"readout": pd.RangeIndex(3)}, "readout is a RangeIndex. Choose one of"),
         ({"missing": pd.Series([0, 1])}, "missing is a Series. Choose one of"),
         ({"sign_stage": "no"}, "sign_stage is 'no'; give True or False"),

@@ -11,8 +11,14 @@ import pandas as pd
 import pytest
 
 from pejax import Population, io
-from pejax.core._validate import BadInputError, MissingExtraError, PejaxError
+from pejax.core._validate import (
+    BadInputError,
+    MissingExtraError,
+    MissingFileError,
+    PejaxError,
+)
 from pejax.core.files._files import atomic_folder, atomic_path, plain
+from pejax.testing import toy_population
 
 
 @pytest.fixture
@@ -277,3 +283,21 @@ def test_json_of_everything_a_result_holds(tmp_path):
     expected = {"a": 1.5, "b": [2, None, None], "3": {"c": str(tmp_path)}}
     assert json.loads(path.read_text()) == expected
     assert plain((True, None, "x", {1})) == [True, None, "x", [1]]
+
+
+@pytest.mark.parametrize("name", ["a.npz", "a.csv", "a.parquet", "a.pejax"])
+def test_a_file_that_is_not_there_is_named(name, tmp_path):
+    with pytest.raises(MissingFileError, match=f"There is no file .*{name}. Check path"):
+        io.load(tmp_path / name)
+
+
+def test_a_file_and_a_folder_do_not_replace_each_other(tmp_path):
+    (tmp_path / "people").write_text("kept")
+    (tmp_path / "x.npz").mkdir()
+    with pytest.raises(BadInputError, match="people is no folder"):
+        io.save(toy_population(), tmp_path / "people")
+    with pytest.raises(BadInputError, match=r"x\.npz is a folder"):
+        io.save({"x": [1.0]}, tmp_path / "x.npz")
+    with pytest.raises(BadInputError, match="is no folder of its own"):
+        io.save(toy_population(), ".")
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["people", "x.npz"]

@@ -259,10 +259,23 @@ def tables(**changes):
         (lambda: build().pad_to({"person": 9.5}), "n['person'] is 9.5; give a whole number"),
         (lambda: build().in_blocks(1.5), "blocks is 1.5; give a whole number"),
         (lambda: build().shard(3), "mesh is 3. Give a jax.sharding.Mesh"),
+        (
+            lambda: build().shard(jax.make_mesh((1,), ("rows",)), np.zeros(2)),
+            "the mesh has no axis a ndarray",
+        ),
+        (lambda: build().pad_to(10**30), "Give a number of rows up to 2,147,483,647"),
+        (lambda: build().trim([[1, 2], [3]], "person"), "values is a list whose rows"),
+        (lambda: build().trim(["a"], "person"), "values[0] is 'a'. Give numbers"),
+        (
+            lambda: build().with_columns(
+                "person", x=np.ma.masked_array([1.0] * 5, [0, 1, 0, 0, 0])
+            ),
+            "'x' has no value in row 1",
+        ),
         (lambda: build().column(3), "Unknown column 3"),
-        (lambda: build().column([]), "Unknown column []"),
+        (lambda: build().column([]), "Unknown column a list"),
         (lambda: build().column("age", ""), "Unknown entity ''"),
-        (lambda: build().column("age", np.zeros(2)), "Unknown entity array"),
+        (lambda: build().column("age", np.zeros(2)), "Unknown entity a ndarray"),
         (lambda: build(weights=np.zeros((3, 0))), "weights is a ndarray. Give a name"),
         (
             lambda: build().select(pd.DataFrame([[0], [2]])),
@@ -280,3 +293,9 @@ def tables(**changes):
 def test_an_argument_of_another_kind(make, message):
     with pytest.raises(PejaxError, match=re.escape(message)):
         make()
+
+
+def test_truth_values_are_no_ids():
+    people = pd.DataFrame({"person_id": [True, False], "household_id": [1, 1]})
+    with pytest.raises(BadInputError, match="'person_id' holds truth values"):
+        Population.from_frames({"person": people}, weights=None)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pejax import BadInputError, report as rp
+from pejax import BadInputError, PejaxError, report as rp
 
 
 def page_of(*pieces, **how):
@@ -191,3 +191,64 @@ def test_what_no_table_can_show_is_refused_by_name():
             rp.table(table, **argument)
     with pytest.raises(BadInputError, match="two columns named 'a'"):
         rp.table(pd.DataFrame([[1, 2]], columns=["a", "a"]))
+
+
+# ---- arguments
+
+TWO = {"weights": [1.0, 1.0], "ranking": [1.0, 2.0]}
+BANDS = {"columns": {"x": [1.0, 2.0]}, "of": [20, 61], "edges": [0, 50, 99], "weights": [1.0, 1.0]}
+GUESS = {"truth": [1.0], "weights": [1], "donors": [1.0, 2.0], "donor_weights": [1, 1]}
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: rp.page(3, "", []), "title is 3. Give a text"),
+        (lambda: rp.page("", "", ["<p>"]), "sections[0] is '<p>'. Give a list of Section"),
+        (
+            lambda: rp.page("", "", [rp.Section("a", "words")]),
+            "sections[0] is 'words'. Give a list",
+        ),
+        (lambda: rp.page("", "", [], figures="no"), "figures is 'no'; give True or False"),
+        (lambda: page_of(3), "piece 0 of sections[0] is 3. Give a text"),
+        (lambda: rp.paragraph(None), "text is None. Give a text"),
+        (lambda: rp.facts({"persons": 3}), "persons is 3. Give a text"),
+        (lambda: rp.facts([("a", "b")]), "values is a list. Give texts by name"),
+        (lambda: rp.means_by_decile({"tax": ["1", "2"]}, **TWO), "tax[0] is '1'. Give numbers"),
+        (lambda: rp.means_by_decile([1.0, 2.0], **TWO), "columns is a list. Give numbers by name"),
+        (lambda: rp.means_by_decile({}, **TWO), "columns is empty. Give one or more"),
+        (lambda: rp.means_by_decile({("a",): [1, 2]}, **TWO), "columns has the key a tuple"),
+        (lambda: rp.change_by_decile(["1", "2"], **TWO), "gain[0] is '1'. Give numbers"),
+        (
+            lambda: rp.means_by_band(**BANDS | {"of": [20, None]}),
+            "of, row 1: the number is missing",
+        ),
+        (
+            lambda: rp.means_by_band(**BANDS | {"edges": [0, 1.5, 9]}),
+            "edges[1] is 1.5; give a whole",
+        ),
+        (lambda: rp.means_by_band(**BANDS | {"edges": "abc"}), "edges is 'abc'. Give a list"),
+        (lambda: rp.shares_below({"x": [1.0]}, [1], ["9"]), "points[0] is '9'. Give numbers"),
+        (lambda: rp.quantile_scores({True: [1.0]}, **GUESS), "a level of predicted is True"),
+        (lambda: rp.quantile_scores([0.5], **GUESS), "predicted is a list. Give a list of numbers"),
+        (lambda: rp.quantile_scores({0.5: ["1"]}, **GUESS), "predicted 0.5[0] is '1'"),
+        (lambda: rp.calibration_page({}), "report is a dict. Give solution.report()"),
+        (
+            lambda: rp.change_pieces(pd.DataFrame({"decil": [1]})),
+            "no column 'decile'. Did you mean",
+        ),
+        (lambda: rp.parameter_pieces(pd.DataFrame(), "tax"), "sensitivity has no column 'path'"),
+        (lambda: rp.run_pieces({}), "manifest has no 'steps'"),
+        (lambda: rp.selection_chart(pd.DataFrame()), "means has no column 'fitted, mean'"),
+        (lambda: rp.selection_page(pd.DataFrame(), "3"), "runs is '3'; give a whole number"),
+    ],
+)
+def test_what_is_no_part_of_a_page_is_named(make, said):
+    with pytest.raises(PejaxError, match=re.escape(said)):
+        make()
+
+
+def test_sections_and_pieces_may_be_made_on_the_way():
+    pieces = (rp.paragraph(text) for text in ("One.", "Two."))
+    page = rp.page("A title", "", (rp.Section(name, pieces) for name in ["A part"]))
+    assert page.count("<section>") == 1 and page.count("<p>") == 2

@@ -2,7 +2,9 @@
 
 import json
 
+import jax
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, strategies as st
 
@@ -131,15 +133,40 @@ def test_a_wrong_number_of_rows_is_named():
     [
         ({"count": 0}, "count is 0"),
         ({"batch": 0}, "batch is 0"),
-        ({"on_error": "skip"}, "on_error is 'skip'; choose"),
+        ({"on_error": "skip"}, "on_error is 'skip'. Choose"),
         ({"out": 3}, "out is 3. Give a path"),
+        ({"count": 10**30}, "count is 1000.*; give a whole number up to 1,000,000,000"),
+        ({"compute": None}, "compute is None. Give a function"),
+        ({"progress": 3}, "progress is 3. Give a function"),
+        ({"on_error": np.zeros(2)}, "on_error is a ndarray. Choose"),
         ({"identity": 5}, "identity is 5. Give a text"),
+        *(({"identity": name}, "Give the name of a folder") for name in ("", "..", "a/b", "\0")),
+        *(({"executor": e}, "Give one with a `map`") for e in (pd.Series([1]), runs.Local)),
         ({"executor": "local"}, "executor is 'local'. Give one with a `map`"),
     ],
 )
 def test_arguments(given, said):
+    with pytest.raises(PejaxError, match=said):
+        runs.run(**{"compute": squares, "count": 2, **given})
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ({"a": [[1], [2, 3]]}, "a is a list. Give one row an item"),
+        ({"a": jax.random.split(jax.random.key(0), 2)}, "Give one row an item"),
+        ({"a": [object(), object()]}, "a is a list of objects. Give numbers or texts"),
+        ({1: [0, 1]}, "the name of a result is 1. Give a text"),
+    ],
+)
+def test_what_no_file_holds_is_no_result(found, said):
     with pytest.raises(BadInputError, match=said):
-        runs.run(squares, **{"count": 2, **given})
+        runs.run(lambda items: found, 2)
+
+
+def test_parts_may_be_made_on_the_way():
+    parts = (np.array([k]) for k in range(2))
+    assert len(list(runs.Local().map(lambda items: {"x": items}, parts))) == 2
 
 
 def test_the_row_of_an_item_that_failed_says_nothing():

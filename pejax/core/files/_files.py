@@ -28,6 +28,8 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     'done'
     """
     path = Path(path)
+    if path.is_dir():
+        raise BadInputError(f"{path} is a folder. Give the path of a file.")
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _neighbour(path)
     try:
@@ -64,6 +66,8 @@ def atomic_folder(path: str | os.PathLike) -> Iterator[Path]:
     last, so that at every moment one whole folder exists.
     """
     path = Path(path)
+    if path.is_file() or not path.name:
+        raise BadInputError(f"{path} is no folder of its own. Give the path of a folder.")
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary, old = _neighbour(path), _neighbour(path)
     temporary.mkdir()

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.lib import format as npy
 
-from .._arguments import as_path
+from .._arguments import as_file, as_path
 from .._digest import Part, digest
 from .._validate import BadInputError
 from ._files import atomic_path
@@ -44,7 +44,7 @@ def load_arrays(path: str | os.PathLike[str]) -> Arrays:
         FileNotFoundError: there is no such file.
         BadInputError: the file is damaged or something else.
     """
-    with as_path(path, "path").open("rb") as file:
+    with as_file(path, "path").open("rb") as file:
         try:
             with np.load(file, allow_pickle=False) as archive:
                 return dict(_of_bits(name, archive[name]) for name in archive.files)

@@ -124,6 +124,8 @@ def fail_if_no_numbers(values: jax.Array, where: str) -> None:
 
 def _missing(values: "np.ndarray | pd.Series") -> np.ndarray:
     """Where a pandas or numpy column has no value (None, NaN, NA)."""
+    if isinstance(values, np.ma.MaskedArray):
+        return np.ma.getmaskarray(values) | _missing(values.data)
     isna = getattr(values, "isna", None)
     if isna is not None:
         return np.asarray(isna())

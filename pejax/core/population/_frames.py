@@ -117,6 +117,8 @@ def _as_ids(series: "pd.Series", where: str) -> HostIndex:
             f"{where} holds strings, and ids are whole numbers here. Number them the same way in"
             " every table, for instance with pandas.factorize."
         )
+    if values.dtype.kind == "b":
+        raise BadInputError(f"{where} holds truth values. Use whole numbers as ids.")
     if values.dtype.kind != "f":
         return values.astype(np.int32)
     broken = ~np.isfinite(values) | (values != np.floor(values))

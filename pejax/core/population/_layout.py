@@ -5,12 +5,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .._arguments import as_whole
+from .._arguments import as_whole, shown
 from .._types import HostIndex
 from .._validate import BadInputError, unknown
 from ._tables import Tables
 
 _COARSE = 65_536
+_MOST = np.iinfo(np.int32).max
 
 
 def size_bucket(n: int) -> int:
@@ -107,8 +108,16 @@ def _chosen_sizes(tables: Tables, sizes: int | Mapping[str, int] | None) -> dict
         for entity in sizes:
             if entity not in tables.entities:
                 raise unknown("entity", entity, tables.entities)
-        return {entity: as_whole(f"n[{entity!r}]")(size) for entity, size in sizes.items()}
-    return {tables.person: as_whole("n")(sizes)}
+        return {entity: _rows(f"n[{entity!r}]", size) for entity, size in sizes.items()}
+    return {tables.person: _rows("n", sizes)}
+
+
+def _rows(name: str, given: object) -> int:
+    """A number of rows that links of 32 bits can name."""
+    rows = as_whole(name)(given)
+    if rows > _MOST:
+        raise BadInputError(f"{name} is {shown(rows)}. Give a number of rows up to {_MOST:,}.")
+    return rows
 
 
 def _fail_if_too_small(entity: str, size: int, count: int, spare: bool = False) -> None:

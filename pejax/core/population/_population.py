@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Num, Shaped
 
-from .._arguments import as_column, as_whole
+from .._arguments import as_column, as_numbers, as_whole
 from .._mesh import as_mesh, axes_of, devices_on
 from .._segment import segment_first
 from .._transforms import is_tracer
@@ -207,9 +207,11 @@ class Population(eqx.Module):
         """Drop the padding rows of an array that has one row for each row of an entity."""
         self.schema.check_entity(entity)
         count, size = self.schema.counts[entity], self.schema.sizes[entity]
-        if np.shape(values)[:1] not in ((count,), (size,)):
+        if not isinstance(values, jax.Array | np.ndarray):
+            values = as_numbers(values, "values")
+        if values.shape[:1] not in ((count,), (size,)):
             raise BadInputError(
-                f"The values have shape {np.shape(values)}, but there are {count} rows of {entity}."
+                f"The values have shape {values.shape}, but there are {count} rows of {entity}."
                 " Give one value a row."
             )
         if count == size:

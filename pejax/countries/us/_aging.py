@@ -2,6 +2,7 @@
 
 import csv
 
+from ...core._arguments import as_whole
 from ...core._validate import BadInputError, unknown
 from .._installed import installed_file
 
@@ -18,6 +19,7 @@ def growth_factors(first: int, last: int) -> dict[str, float]:
     >>> round(growth_factors(2023, 2025)["AWAGE"], 2)
     1.09
     """
+    first, last = as_whole("first")(first), as_whole("last")(last)
     with installed_file("taxcalc", "growfactors.csv").open(encoding="utf-8", newline="") as file:
         rows = {int(row.pop("YEAR")): row for row in csv.DictReader(file)}
     if not min(rows) <= first <= last <= max(rows):

@@ -1,5 +1,6 @@
 """The installed country package: its name, and its figures for calibrations."""
 
+from ...core._arguments import as_whole
 from ...core._validate import BadInputError
 from .._yaml import ParameterFiles, dated, in_force, start_of
 from ._figures import RESIDENTS
@@ -24,6 +25,7 @@ def population_total(year: int) -> float:
     >>> 330e6 < population_total(2025) < 360e6
     True
     """
+    year = as_whole("year")(year)
     figures, start = dated(calibration_files().node(RESIDENTS)), start_of(year)
     if start < min(figures):
         raise BadInputError(

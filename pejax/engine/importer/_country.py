@@ -12,14 +12,14 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ...core._arguments import as_names
+from ...core._arguments import as_names, as_text, shown
 from ...core._countries import country_of
 from ...core._one_line import counted, one_line
 from ...core._validate import BadInputError, MissingExtraError
 from ..rules._law import Children, LawNode, LawParameter, LawScale
 from ..rules._names import Moved
 from ..rules._paths import Paths
-from ..rules._reform import read_reform
+from ..rules._reform import in_plain_values, read_day
 from ..rules._system import System, Variable
 from ._formulas import tracing
 from ._moved import moved_inputs
@@ -109,8 +109,8 @@ class Country:
         lists, dates inside the period, and parameters by which the country switches on structural
         reforms of its own (`gov.contrib.streamlined_eitc.in_effect`), which are then applied.
         """
-        read_reform(reform)
-        return dataclasses.replace(self, reform=json.dumps([*self.reforms, dict(reform)]))
+        given = in_plain_values(reform)
+        return dataclasses.replace(self, reform=json.dumps([*self.reforms, given]))
 
     def with_structure(self, *changes: type, neutralized: Sequence[str] = ()) -> Country:
         """The country after a structural reform, ready to compile.
@@ -152,12 +152,29 @@ def import_country(package: str, start_instant: str = "") -> Country:
     Raises:
         MissingExtraError: with the exact `pip install` if it is not installed.
     """
+    if not as_text(package, "package").isidentifier():
+        raise BadInputError(f"package is {shown(package)}. Give a name, such as 'policyengine_us'.")
+    if as_text(start_instant, "start_instant") and not _is_day(start_instant):
+        raise BadInputError(f"start_instant is {start_instant!r}. Give a day, '2024-01-01'.")
     if importlib.util.find_spec(package) is None:
         known = country_of(package)
         install = f'pip install "pejax[{known.extra}]"' if known else f"pip install {package}"
         raise MissingExtraError(f"the country package {package!r} is not installed. {install}")
-    distribution = package.replace("_", "-")
-    return Country(package, importlib.metadata.version(distribution), "[]", start_instant)
+    try:
+        version = importlib.metadata.version(package.replace("_", "-"))
+    except importlib.metadata.PackageNotFoundError as problem:
+        raise BadInputError(
+            f"package is {package!r}, a module that no installed distribution of this name brings."
+            " Give a country package, such as 'policyengine_us'."
+        ) from problem
+    return Country(package, version, "[]", start_instant)
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return read_day(text) == text
+    except ValueError:
+        return False
 
 
 @functools.lru_cache(maxsize=4)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from ...core._arguments import as_instance, as_text, is_whole, items_of, shown
 from ...core._validate import BadInputError
 from ..rules._law import LawNode, LawParameter, LawScale, Value
 from ..rules._reform import read_day
@@ -48,9 +50,9 @@ def _node(path: str, tree: Any) -> LawNode | LawScale | LawParameter:
 
 
 def _name(path: str, key: Any) -> str:
-    name = str(key)
+    name = str(key) if isinstance(key, str) or is_whole(key) else ""
     if not name or set(name) & set(".[]"):
-        raise BadInputError(f"{path}: {key!r} is not a name; use neither dots nor brackets")
+        raise BadInputError(f"{path}: {shown(key)} is not a name; use neither dots nor brackets")
     return name
 
 
@@ -69,7 +71,7 @@ def _parameter(path: str, given: Any) -> LawParameter:
         unknown = [k for k in given if k not in ("values", *_ABOUT)]
         if unknown:
             raise BadInputError(f"{path}: {unknown[0]!r} is none of values, {', '.join(_ABOUT)}")
-        about = {name: str(given.get(name, "")) for name in _ABOUT}
+        about = {n: as_text(given.get(n, ""), f"{n} of {path}") for n in _ABOUT}
         given = given["values"]
     return LawParameter(path, tuple(sorted(_entries(path, given))), **about)
 
@@ -91,28 +93,40 @@ def _day(path: str, date: Any) -> str:
     try:
         return read_day(str(date))
     except ValueError as problem:
-        raise BadInputError(f"{path}: {date!r} is not a date; write '2025-01-01'") from problem
+        raise BadInputError(f"{path}: {shown(date)} is not a date; write '2025-01-01'") from problem
 
 
 def _value(path: str, value: Any) -> Value:
-    if value is None or isinstance(value, bool | int | float | str | list):
-        return value
-    raise BadInputError(
-        f"{path} is {value!r}: a number, boolean, text or list of names is expected"
-    )
+    items = value if isinstance(value, list) else [value]
+    if not all(one is None or isinstance(one, bool | int | float | str) for one in items):
+        raise BadInputError(
+            f"{path} is {shown(value)}: a number, boolean, text or list of names is expected"
+        )
+    if any(isinstance(one, float) and math.isnan(one) for one in items):
+        raise BadInputError(f"{path} is NaN. Give a number; inf stands for no limit")
+    return value
 
 
 def _scale(path: str, tree: Mapping[str, Any]) -> LawScale:
     kind = tree.get("type", "")
-    if kind not in ("", "single_amount"):
+    if not isinstance(kind, str) or kind not in ("", "single_amount"):
         raise BadInputError(f"{path}: the type of a scale is 'single_amount' or not given")
-    brackets = tuple(_bracket(f"{path}[{i}]", b) for i, b in enumerate(tree["brackets"]))
+    fix = 'Give a list: [{"threshold": 0, "rate": 0.1}, ...].'
+    given = items_of(tree["brackets"], f"brackets of {path} is {shown(tree['brackets'])}. {fix}")
+    brackets = tuple(_bracket(f"{path}[{i}]", b) for i, b in enumerate(given))
     if not brackets:
         raise BadInputError(f"{path} has no brackets: give it one or leave it out")
     return LawScale(path, brackets, kind == "single_amount")
 
 
-def _bracket(path: str, given: Mapping[str, Any]) -> dict[str, LawParameter]:
+def _bracket(path: str, given: Any) -> dict[str, LawParameter]:
+    as_instance(given, Mapping, path, 'Give {"threshold": 0, "rate": 0.1}.')
     if "threshold" not in given or not any(name in given for name in _VALUES):
         raise BadInputError(f"{path} needs a threshold and one of {', '.join(_VALUES)}")
-    return {name: _parameter(f"{path}.{name}", value) for name, value in given.items()}
+    made = {name: _parameter(f"{path}.{name}", value) for name, value in given.items()}
+    for name, parameter in made.items():
+        for _, value in parameter.entries:
+            barred = isinstance(value, bool) and name == "threshold"
+            if barred or not (value is None or isinstance(value, int | float)):
+                raise BadInputError(f"{path}.{name} is {shown(value)}. Give a number")
+    return made

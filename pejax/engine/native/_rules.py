@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core._arguments import as_text, shown
 from ...core._fingerprint import fingerprint
 from ...core._validate import BadInputError, UnknownNameError, suggest
 from ..rules import _calendar
@@ -21,17 +22,10 @@ from ..rules._system import System, Tracing, Variable
 from ..tracing._array import Traced, Untraceable
 from ..tracing._rebind import Rebinder
 from ..tracing._stand_in import Numpy
+from ._fields import check_fields, described, entities_of, or_none, variables_of
 from ._law_tree import law_from
 
-_KINDS: dict[str, tuple[Any, str]] = {
-    "float": (0.0, "float64"),
-    "int": (0, "int64"),
-    "bool": (False, "bool"),
-    "enum": (None, "int16"),
-    "str": ("", "object"),
-}
 _WORDS = ("params", "period", "parameters")
-_PERIODS = (_calendar.MONTH, _calendar.YEAR, _calendar.ETERNITY)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
@@ -98,13 +92,13 @@ def rule(
     """
 
     def decorate(function: Callable[..., Any]) -> Rule:
-        chosen = name or function.__name__
+        chosen = getattr(function, "__name__", "a rule") if name is None else name
         _fail_if_not_a_function(chosen, function)
-        about = _described(chosen, entity, kind, period, default, vocabulary)
+        about = described(chosen, entity, kind, period, default, vocabulary)
         first, last = _days(chosen, start, stop, period)
         return Rule(
             **about,
-            defined_for=defined_for,
+            defined_for=or_none(defined_for, f"{chosen}: defined_for"),
             formula=lambda _: function,
             label=(inspect.getdoc(function) or "").partition("\n")[0].rstrip("."),
             function=function,
@@ -137,8 +131,9 @@ def input_variable(
     >>> input_variable("age", entity="person", kind="int").default
     0
     """
-    about = _described(name, entity, kind, period, default, vocabulary)
-    return Variable(**about, uprating=uprating, label=label)
+    about = described(name, entity, kind, period, default, vocabulary)
+    path = or_none(uprating, f"{name}: uprating")
+    return Variable(**about, uprating=path, label=as_text(label, f"{name}: label"))
 
 
 def build_system(
@@ -176,9 +171,9 @@ def build_system(
     >>> sorted(flatland.variables)
     ['income', 'tax']
     """
-    if len(entities) < 2:
-        raise BadInputError("a system has at least two entities: ('person', 'household')")
-    person, *groups = entities
+    as_text(name, "name")
+    person, *groups = entities = entities_of(entities)
+    inputs, rules = variables_of(inputs, "inputs"), variables_of(rules, "rules")
     variables = _by_name([*inputs, *rules])
     for variable in (*inputs, *rules):
         _check(variable, variables, entities)
@@ -202,36 +197,10 @@ def build_system(
 # ---- variables
 
 
-def _described(
-    name: str, entity: str, kind: str | None, period: str, default: Any, vocabulary: Any
-) -> dict[str, Any]:
-    chosen = kind or ("float" if vocabulary is None else "enum")
-    if chosen not in _KINDS:
-        raise BadInputError(f"{name}: kind {chosen!r}; choose one of {', '.join(_KINDS)}")
-    if period not in _PERIODS:
-        raise BadInputError(f"{name}: period {period!r}; choose one of {', '.join(_PERIODS)}")
-    if (chosen == "enum") != (vocabulary is not None):
-        raise BadInputError(f"{name}: an enum, and only an enum, has vocabulary=TheEnumClass")
-    usual, dtype = _KINDS[chosen]
-    if vocabulary is not None:
-        usual = next(iter(vocabulary))
-    return {
-        "name": name,
-        "entity": entity,
-        "kind": chosen,
-        "period": period,
-        "default": usual if default is None else default,
-        "vocabulary": vocabulary,
-        "dtype": dtype,
-        # An amount of money flows; an age, a count, a flag or a category is the same in any month.
-        "stock": chosen != "float",
-    }
-
-
 def _days(name: str, start: Any, stop: Any, period: str) -> tuple[str, str]:
     """The first and last day of a rule in ISO form, which sorts as dates do; empty for none."""
-    first = "" if start in ("", None) else _day(name, "start", start, "'2025-01-01' or '2025'")
-    last = "" if stop in ("", None) else _day(name, "stop", stop, "'2025-12-31'")
+    first = "" if _is_open(start) else _day(name, "start", start, "'2025-01-01' or '2025'")
+    last = "" if _is_open(stop) else _day(name, "stop", stop, "'2025-12-31'")
     if last and len(str(stop)) < len(last):  # in a reform 2025 ends on its first day: ask
         raise BadInputError(f"{name}: stop={stop!r} names no day; write the last one, '2025-12-31'")
     if last and last < first:
@@ -241,16 +210,23 @@ def _days(name: str, start: Any, stop: Any, period: str) -> tuple[str, str]:
     return first, last
 
 
+def _is_open(day: Any) -> bool:
+    return day is None or (isinstance(day, str) and not day)
+
+
 def _day(name: str, which: str, given: Any, form: str) -> str:
     try:
         return read_day(str(given))
     except ValueError as problem:
-        raise BadInputError(f"{name}: {which}={given!r} is not a date; write {form}") from problem
+        raise BadInputError(
+            f"{name}: {which}={shown(given)} is not a date; write {form}"
+        ) from problem
 
 
 def _by_name(given: Sequence[Variable]) -> dict[str, Variable]:
     versions: dict[str, list[Variable]] = {}
     for variable in given:
+        as_text(variable.name, "the name of a variable")
         versions.setdefault(variable.name, []).append(variable)
     return {name: _merged(name, same) for name, same in versions.items()}
 
@@ -282,7 +258,9 @@ def _merged(name: str, versions: list[Variable]) -> Variable:
 
 def _fail_if_not_a_function(name: str, function: Any) -> None:
     if not isinstance(function, types.FunctionType):
-        raise BadInputError(f"{name}: a rule is a Python function, not {type(function).__name__}")
+        raise BadInputError(
+            f"{shown(name)}: a rule is a Python function, not {type(function).__name__}"
+        )
     for argument in inspect.signature(function).parameters.values():
         if argument.kind in (argument.VAR_POSITIONAL, argument.VAR_KEYWORD):
             raise BadInputError(f"{name}: *{argument.name} names nothing; write every argument out")
@@ -290,6 +268,7 @@ def _fail_if_not_a_function(name: str, function: Any) -> None:
 
 def _check(variable: Variable, variables: Mapping[str, Variable], entities: Sequence[str]) -> None:
     name = variable.name
+    check_fields(variable)
     if name in entities or name in _WORDS:
         raise BadInputError(
             f"a variable cannot be called {name!r}: arguments of that name are taken"

@@ -12,6 +12,7 @@ import datetime
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from ...core._arguments import shown
 from ...core._validate import BadInputError, UnknownNameError, suggest
 from ._reform import Edit, Edits, Value
 
@@ -171,7 +172,7 @@ def fail_if_another_kind(parameter: Any, path: str, edits: tuple[Edit, ...]) -> 
         kind = _kind(edit.value)
         if known and kind != "nothing" and kind not in known:
             raise BadInputError(
-                f"{path} is a {' or '.join(sorted(known))} in this law; {edit.value!r} is not"
+                f"{path} is a {' or '.join(sorted(known))} in this law; {shown(edit.value)} is not"
             )
 
 

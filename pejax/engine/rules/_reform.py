@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
+import numpy as np
+
+from ...core._arguments import as_number, is_whole, shown
 from ...core._validate import BadInputError
 
 Value = bool | int | float | str | list | None
@@ -76,12 +80,68 @@ def read_reform(reform: Mapping[str, Any]) -> dict[str, tuple[Edit, ...]]:
         BadInputError: what is not a date, for a span that ends before it starts and for dates
             outside the law.
     """
+    _fail_if_no_reform(reform)
     return {path: _edits(path, given) for path, given in reform.items()}
+
+
+def in_plain_values(reform: Mapping[str, Any]) -> dict[str, Any]:
+    """The same reform with every value in Python's own types, which JSON and a law can hold.
+
+    >>> in_plain_values({"tax.rate": {"2025": np.float32(0.5)}, "tax.is_flat": np.True_})
+    {'tax.rate': {'2025': 0.5}, 'tax.is_flat': True}
+
+    Raises:
+        BadInputError: as `read_reform`; a value that no law has, such as NaN, a date or an array.
+    """
+    read_reform(reform)
+    return {
+        path: {str(dates): plain_value(path, value) for dates, value in given.items()}
+        if isinstance(given, Mapping)
+        else plain_value(path, given)
+        for path, given in reform.items()
+    }
+
+
+def plain_value(path: str, value: Any) -> Value:
+    """A number, boolean, text, list of such or None, in Python's own types.
+
+    Raises:
+        BadInputError: what is none of them, and NaN.
+    """
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, np.bool_):
+        return bool(value)
+    if isinstance(value, list | tuple | Set):
+        items = sorted(value, key=str) if isinstance(value, Set) else value
+        if any(one is None or isinstance(one, list | tuple | Set) for one in items):
+            raise BadInputError(f"{path}: a list within a list, or a hole. Give names or numbers")
+        return [plain_value(path, one) for one in items]
+    if is_whole(value):
+        return int(value)
+    number = as_number(path, finite=False)(value)
+    if math.isnan(number):
+        raise BadInputError(f"{path}: a reform to NaN. Give a number; inf stands for no limit")
+    return number
+
+
+def _fail_if_no_reform(reform: Any) -> None:
+    """A reform is a mapping from paths."""
+    if not isinstance(reform, Mapping):
+        raise BadInputError(
+            f"reform is {shown(reform)}. Give a mapping from paths to numbers: "
+            '{"path.of.a.parameter": 0.25}'
+        )
+    for path in reform:
+        if not isinstance(path, str):
+            raise BadInputError(f"reform has the key {shown(path)}. Its keys are paths, as texts")
 
 
 def _edits(path: str, given: Any) -> tuple[Edit, ...]:
     if not isinstance(given, Mapping):
         return (Edit(*_UNDATED, given),)
+    if not given:
+        raise BadInputError(f"{path}: a reform without dates. Give {{dates: value}} or a value")
     edits = [_edit(path, str(dates), value) for dates, value in given.items()]
     return tuple(sorted(edits, key=lambda edit: edit.start))
 

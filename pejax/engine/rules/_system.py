@@ -12,6 +12,7 @@ import functools
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ...core._arguments import as_text
 from ...core._fingerprint import fingerprint
 from ...core._one_line import counted, listed, one_line
 from ...core._validate import BadInputError, UnknownNameError, suggest
@@ -20,7 +21,7 @@ from ._calendar import Period
 from ._law import LawNode, LawParameter, edited, fail_if_another_kind, parameters_under
 from ._names import Moved, Names
 from ._paths import Paths
-from ._reform import read_reform
+from ._reform import in_plain_values, read_reform
 
 if TYPE_CHECKING:
     from ..tracing._stand_in import Numpy
@@ -178,7 +179,7 @@ class System:
             UnknownNameError: with the nearest names.
         """
         try:
-            return self.variables[name]
+            return self.variables[as_text(name, "name")]
         except KeyError:
             near = ", ".join(suggest(name, list(self.variables))) or "none is near"
             raise UnknownNameError(
@@ -197,16 +198,17 @@ class System:
             UnknownNameError: with the nearest paths.
             BadInputError: dates outside the law and for values of another kind than the law's.
         """
-        edits = read_reform(reform)
+        given = in_plain_values(reform)
+        edits = read_reform(given)
         for path, dated in edits.items():
             fail_if_another_kind(self.law.find(path), path, dated)
         return self.restructured(
             dataclasses.replace(
                 self,
                 law=edited(self.law, edits),
-                reforms=(*self.reforms, dict(reform)),
+                reforms=(*self.reforms, given),
                 before=self.before or self,
-                version=f"{self.version}+{fingerprint(dict(reform))[:8]}",
+                version=f"{self.version}+{fingerprint(given)[:8]}",
             )
         )
 
