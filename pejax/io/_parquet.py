@@ -20,7 +20,10 @@ _DESCRIPTION = "population.json"
 def write_parquet(population: Population, folder: str | os.PathLike) -> Path:
     """Write `<entity>.parquet` for every entity: ids, links, weights, columns with labels.
 
-    The folder appears, or replaces an older one, only when all of it is written.
+    The folder appears, or replaces an older population, only when all of it is written.
+
+    Raises:
+        BadInputError: the folder holds something else, which would be lost.
 
     >>> import tempfile
     >>> from pejax.testing import toy_population
@@ -31,6 +34,7 @@ def write_parquet(population: Population, folder: str | os.PathLike) -> Path:
     require("pyarrow", "io")
     schema = population.schema
     with atomic_folder(folder) as temporary:
+        _fail_if_others(Path(folder))
         for entity, frame in population.to_frames().items():
             write_table(frame, temporary / f"{entity}.parquet")
         digests = {path.name: _digest(path) for path in temporary.iterdir()}
@@ -45,6 +49,18 @@ def write_parquet(population: Population, folder: str | os.PathLike) -> Path:
             },
         )
     return Path(folder)
+
+
+def _fail_if_others(folder: Path) -> None:
+    """A folder that is written anew is empty or holds a population of ours and nothing else."""
+    held = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    ours = [_DESCRIPTION, *(name for name in held if name.endswith(".parquet"))]
+    others = [name for name in held if name not in ours or _DESCRIPTION not in held]
+    if others:
+        raise BadInputError(
+            f"{folder} holds {others[0]!r}, which is no part of a saved population and would be"
+            " lost. Give a folder of its own."
+        )
 
 
 def read_parquet(

@@ -78,7 +78,7 @@ def test_parquet_of_others_needs_no_description(pop, tmp_path):
 
 def test_parquet_replaces_an_older_folder_whole(pop, tmp_path):
     pytest.importorskip("pyarrow")
-    (tmp_path / "people").mkdir()
+    io.save(toy_population(), tmp_path / "people")
     (tmp_path / "people" / "family.parquet").write_text("left over")
     assert_same(pop, io.load(io.write_parquet(pop, tmp_path / "people")))
     assert [p.name for p in tmp_path.iterdir()] == ["people"]
@@ -275,6 +275,22 @@ def test_an_interrupted_folder_leaves_the_old_one(tmp_path):
             assert attempt == "half"
     assert [p.name for p in folder.iterdir()] == ["old"]
     assert list(tmp_path.iterdir()) == [folder]
+
+
+@pytest.mark.parametrize("other", ["notes.txt", "person.parquet", "data"])
+def test_a_population_replaces_nothing_but_a_population(pop, tmp_path, other):
+    folder = tmp_path / "people"
+    io.save(toy_population(), folder)
+    assert_same(pop, io.load(io.save(pop, folder)))
+    if other.endswith(".parquet"):  # tables of one's own, which nothing describes
+        (folder / "population.json").unlink()
+    elif other == "data":
+        (folder / other).mkdir()
+    else:
+        (folder / other).write_text("mine")
+    with pytest.raises(BadInputError, match="would be lost"):
+        io.save(pop, folder)
+    assert (folder / other).exists()
 
 
 def test_json_of_everything_a_result_holds(tmp_path):
