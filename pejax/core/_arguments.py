@@ -15,7 +15,7 @@ from typing import TypeGuard, TypeVar
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from ._transforms import is_tracer
 from ._validate import BadInputError, UnknownNameError, suggest
@@ -148,7 +148,7 @@ def check_table(given: object, name: str) -> None:
 
 def as_path(value: object, name: str) -> Path:
     """A path of a text or a path."""
-    if not isinstance(value, str | os.PathLike):
+    if not isinstance(value, str | os.PathLike) or value == "" or "\x00" in str(value):
         raise BadInputError(f"{name} is {shown(value)}. Give a path, as a text or a pathlib.Path.")
     return Path(value)
 
@@ -161,6 +161,29 @@ def as_choice(value: object, options: Iterable[str], name: str) -> str:
         hint = f"Did you mean {near[0]!r}?" if near else f"Choose one of: {', '.join(known)}."
         raise UnknownNameError(f"{name} is {shown(value)}. {hint}")
     return value
+
+
+def as_text(value: object, name: str) -> str:
+    """A text."""
+    if not isinstance(value, str):
+        raise BadInputError(f"{name} is {shown(value)}. Give a text.")
+    return str(value)
+
+
+def as_seed(name: str) -> Callable[[object], int]:
+    """What makes an int of a seed: a whole number of up to 64 bits, as `jax.random.key` takes.
+
+    >>> as_seed("seed")(3)
+    3
+    """
+
+    def convert(value: object) -> int:
+        found = as_whole(name)(value)
+        if not -(2**63) <= found < 2**63:
+            raise BadInputError(f"{name} is {shown(found)}; give a whole number of up to 64 bits.")
+        return found
+
+    return convert
 
 
 def check_key(key: object, name: str = "key") -> None:
@@ -193,11 +216,13 @@ def items_of(given: object, refusal: str, *, unordered: bool = False) -> list[ob
 
 
 def as_labels(given: object, name: str) -> list[str]:
-    """A label a row, as texts; neither one text for all nor a hole."""
+    """A label a row, as texts; neither one text for all nor a hole, a list or bytes."""
     labels = items_of(given, f"{name} is {shown(given)}. Give a list with one label a row.")
     for row, label in enumerate(labels):
         if label is None or type(label).__name__ in ("NAType", "NaTType") or _is_nan(label):
             raise BadInputError(f"{name}[{row}] is {shown(label)}. Give every row a label.")
+        if isinstance(label, bytes) or not can_be_key(label):
+            raise BadInputError(f"{name}[{row}] is {shown(label)}. Give a text.")
     return [str(label) for label in labels]
 
 
@@ -275,6 +300,14 @@ def as_floats(given: object, name: str) -> jax.Array:
     return found.astype(jnp.result_type(float))
 
 
+def as_one(given: object, name: str) -> jax.Array:
+    """One number as a JAX array of floats, traced or not."""
+    found = as_floats(given, name)
+    if found.ndim:
+        raise BadInputError(f"{name} has shape {found.shape}. Give one number.")
+    return found
+
+
 def as_column(given: object, name: str, row: str = "row") -> Float[np.ndarray, " row"]:
     """One number a row, in float64; missing ones are NaN.
 
@@ -285,17 +318,56 @@ def as_column(given: object, name: str, row: str = "row") -> Float[np.ndarray, "
     if host.ndim != 1:
         what = shown(host.item()) if host.ndim == 0 else f"an array of shape {host.shape}"
         raise BadInputError(f"{name} is {what}. Give a list or an array with one number a {row}.")
-    if host.dtype.itemsize == 2 and host.dtype.kind not in "iu":
+    check_digits(host, name)
+    return host.astype(np.float64)
+
+
+def check_digits(given: np.ndarray | jax.Array, name: str) -> None:
+    """Refuse floats of 16 bits, which hold three digits."""
+    if given.dtype.itemsize == 2 and jnp.issubdtype(given.dtype, jnp.floating):
         raise BadInputError(
-            f"{name} is {host.dtype}, which holds three digits and may have rounded the numbers."
+            f"{name} is {given.dtype}, which holds three digits and may have rounded the numbers."
             " Give them in float32 or float64 from the start."
         )
-    return host.astype(np.float64)
+
+
+def as_places(given: object, name: str) -> Int[np.ndarray, " entry"]:
+    """One whole number an entry, counted from 0.
+
+    Raises:
+        BadInputError: as `as_numbers`; another shape, a number that is not whole or below 0.
+
+    >>> as_places([0, 2, 1], "area")
+    array([0, 2, 1])
+    """
+    found = as_numbers(given, name)
+    if found.ndim != 1 or found.dtype.kind not in "iu":
+        raise BadInputError(f"{name} must be one whole number an entry, counted from 0.")
+    if found.size and found.min() < 0:
+        row = int(np.argmin(found))
+        raise BadInputError(f"{name}[{row}] is {found[row]}; count from 0.")
+    return found.astype(np.int64)
+
+
+def check_shapes(**arrays: jax.Array) -> None:
+    """Refuse arrays that belong together and are not as long as each other.
+
+    One may be a single number, or have axes more in front.
+
+    >>> check_shapes(errors=jnp.ones((4, 2)), importance=jnp.ones(2))
+    """
+    name, longest = max(arrays.items(), key=lambda item: item[1].ndim)
+    for other, array in arrays.items():
+        if array.ndim and array.shape != longest.shape[longest.ndim - array.ndim :]:
+            raise BadInputError(
+                f"{other} has shape {array.shape}, and {name} {longest.shape}. Give one of each a"
+                " row."
+            )
 
 
 def _of_objects(host: np.ndarray, given: object, name: str) -> np.ndarray:
     """Objects or texts as float64; the first that is no number is named by its place."""
-    flat = [_number_or_nan(value) for value in host.ravel().tolist()]
+    flat = [real_of(value) for value in host.ravel().tolist()]
     at = next((i for i, value in enumerate(flat) if value is None), None)
     if at is None:
         return np.array(flat, np.float64).reshape(host.shape)
@@ -321,7 +393,12 @@ def _number(value: object) -> float | None:
         return None
 
 
-def _number_or_nan(value: object) -> float | None:
+def real_of(value: object) -> float | None:
+    """A real number or a truth value as a float, NaN where it is missing; else None.
+
+    >>> real_of(True), real_of("1"), real_of(None)
+    (1.0, None, nan)
+    """
     if value is None or type(value).__name__ == "NAType":
         return math.nan
     if isinstance(value, bool | np.bool_):

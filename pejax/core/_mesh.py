@@ -4,7 +4,7 @@ import math
 
 from jax.sharding import AxisType, Mesh
 
-from ._arguments import as_instance
+from ._arguments import as_instance, shown
 from ._validate import BadInputError
 
 
@@ -28,8 +28,8 @@ def axes_of(mesh: Mesh, axis: str | None) -> tuple[str, ...]:
     Raises:
         BadInputError: the mesh has no such axis.
     """
-    if axis is not None and axis not in mesh.axis_names:
-        raise BadInputError(f"the mesh has no axis {axis!r}, only {mesh.axis_names}.")
+    if axis is not None and not (isinstance(axis, str) and axis in mesh.axis_names):
+        raise BadInputError(f"the mesh has no axis {shown(axis)}, only {mesh.axis_names}.")
     return mesh.axis_names if axis is None else (axis,)
 
 

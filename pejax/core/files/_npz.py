@@ -13,7 +13,7 @@ from numpy.lib import format as npy
 
 from .._arguments import as_path
 from .._digest import Part, digest
-from .._validate import BadInputError
+from .._validate import BadInputError, MissingFileError
 from ._files import atomic_path
 
 Arrays = dict[str, np.ndarray]
@@ -44,7 +44,10 @@ def load_arrays(path: str | os.PathLike[str]) -> Arrays:
         FileNotFoundError: there is no such file.
         BadInputError: the file is damaged or something else.
     """
-    with as_path(path, "path").open("rb") as file:
+    path = as_path(path, "path")
+    if not path.exists():
+        raise MissingFileError(f"There is no file {path}. Check path.")
+    with path.open("rb") as file:
         try:
             with np.load(file, allow_pickle=False) as archive:
                 return dict(_of_bits(name, archive[name]) for name in archive.files)
