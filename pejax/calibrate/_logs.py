@@ -5,9 +5,12 @@ import os
 from pathlib import Path
 from typing import Any
 
+from ..core._arguments import as_instance, as_path
 from ..core._validate import require
 from ..core.files._files import plain, write_text
 from ._method import Progress
+
+_REPORT = "Give a Progress, as calibrate gives its progress=."
 
 
 class JsonlLog:
@@ -27,10 +30,11 @@ class JsonlLog:
     """
 
     def __init__(self, path: str | os.PathLike):
-        self.path = Path(path)
+        self.path = as_path(path, "path")
         self._begun = False
 
     def __call__(self, at: Progress) -> None:
+        as_instance(at, Progress, "at", _REPORT)
         if not self._begun:
             earlier = [line for line in _whole_lines(self.path) if line["epoch"] < at.epoch]
             write_text(self.path, "".join(json.dumps(line) + "\n" for line in earlier))
@@ -66,7 +70,8 @@ class TensorBoardLog:
     """
 
     def __init__(self, folder: str | os.PathLike):
-        self._writer = require("tensorboardX", "log").SummaryWriter(str(folder))
+        writers = require("tensorboardX", "log")
+        self._writer = writers.SummaryWriter(str(as_path(folder, "folder")))
 
     def __call__(self, at: Progress) -> None:
         for name, value in _scalars(at).items():
@@ -95,6 +100,7 @@ class MLflowLog:
 
 
 def _scalars(at: Progress) -> dict[str, float]:
+    as_instance(at, Progress, "at", _REPORT)
     return {
         "loss": at.loss,
         "kept": at.kept,

@@ -2,7 +2,7 @@
 
 from jaxtyping import Array, Float
 
-from ..core._arguments import as_array, as_instance, check_key
+from ..core._arguments import as_floats, as_instance, check_digits, check_key
 from ..core._types import Key
 from ..core._validate import BadInputError
 from ._iterative import IterativeMethod
@@ -62,7 +62,8 @@ def solve(
         )
     if key is not None:
         check_key(key)
-    base = as_array(base_weights, "base_weights")
+    base = as_floats(base_weights, "base_weights")
+    check_digits(base, "base_weights")
     check_shape(base, problem.n_units, "base weight")
     return solved(method.for_problem(problem), goals_of(problem), base, key)
 
