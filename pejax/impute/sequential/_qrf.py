@@ -25,7 +25,7 @@ from ...core._arguments import (
 from ...core._environment import available_cores
 from ...core._types import Key
 from ...core._validate import BadInputError, unknown
-from .._checks import check_covariates, check_weights
+from .._checks import as_covariates, check_weights
 from .._keys import Ids, variable_seed
 from ..forest._bags import Bags
 from ..forest._forest import Forest
@@ -342,7 +342,7 @@ def training_covariates(
     for column, part in zip(predictors, parts, strict=True):
         width = part.shape[1]
         gaps = range(width) if missing == "learned" else ()
-        check_covariates(part, width, missing, gaps, [column.name] * width)
+        as_covariates(part, width, missing, gaps, [column.name] * width)
     return np.concatenate(parts, axis=1)
 
 
