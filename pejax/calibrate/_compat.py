@@ -24,8 +24,7 @@ from ..core._arguments import (
     as_seed,
     as_switch,
     as_whole,
-    can_be_key,
-    items_of,
+    keys_of,
     shown,
 )
 from ..core._types import Key
@@ -374,11 +373,9 @@ def _group_weights(
         if multipliers is not None:
             raise BadInputError("group_multipliers were given without target_groups. Pass both.")
         return np.ones(n_targets)
-    given = items_of(groups, f"target_groups is {shown(groups)}. Give one group a target.")
+    refusal = f"target_groups is {shown(groups)}. Give one group a target."
+    given = keys_of(groups, "target_groups", refusal)
     check_lengths(n_targets, target_groups=given)
-    strange = next((row for row, label in enumerate(given) if not can_be_key(label)), None)
-    if strange is not None:
-        raise BadInputError(f"target_groups[{strange}] is {shown(given[strange])}. Give a label.")
     sizes = Counter(given)
     weights = {label: 1 / size if normalize else 1.0 for label, size in sizes.items()}
     if multipliers is not None:

@@ -205,6 +205,8 @@ def items_of(given: object, refusal: str, *, unordered: bool = False) -> list[ob
         BadInputError: `refusal`, for texts, tables and what can be iterated over by its type alone,
             as sparse arrays.
     """
+    if isinstance(given, jax.Array) and not is_tracer(given) and _is_real(given):
+        given = np.asarray(given)  # whose items are numbers, and not arrays
     barred = str | bytes if unordered else str | bytes | Mapping | Set
     table = hasattr(given, "columns") or getattr(given, "ndim", 1) != 1
     if isinstance(given, barred) or table or not isinstance(given, Iterable):
@@ -213,6 +215,24 @@ def items_of(given: object, refusal: str, *, unordered: bool = False) -> list[ob
         return list(given)
     except TypeError as problem:
         raise BadInputError(refusal) from problem
+
+
+def keys_of(given: object, name: str, refusal: str) -> list[object]:
+    """The items of a list, each of which can be a key; numpy's numbers as Python's own.
+
+    Raises:
+        BadInputError: `refusal`, or what is none by its place.
+    """
+    items = items_of(given, refusal)
+    strange = next((row for row, item in enumerate(items) if not can_be_key(item)), None)
+    if strange is not None:
+        raise BadInputError(f"{name}[{strange}] is {shown(items[strange])}. Give a label.")
+    return [
+        x.item()
+        if isinstance(x, np.integer | np.floating) and not isinstance(x, np.timedelta64)
+        else x
+        for x in items
+    ]
 
 
 def as_labels(given: object, name: str) -> list[str]:
@@ -282,7 +302,7 @@ def as_numbers_of_either(given: object, name: str) -> np.ndarray | jax.Array:
     """
     if not isinstance(given, jax.Array):
         return as_numbers(given, name)
-    if not any(jnp.issubdtype(given.dtype, kind) for kind in _REAL):
+    if not _is_real(given):
         raise BadInputError(f"{name} holds {given.dtype}. Give numbers.")
     return given
 
@@ -406,6 +426,10 @@ def real_of(value: object) -> float | None:
     if isinstance(value, decimal.Decimal):
         return float(value)
     return _number(value)
+
+
+def _is_real(given: jax.Array) -> bool:
+    return any(jnp.issubdtype(given.dtype, kind) for kind in _REAL)
 
 
 def _is_nan(value: object) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Int
 
-from ...core._arguments import can_be_key, items_of, shown
+from ...core._arguments import keys_of, shown
 from ...core._validate import BadInputError
 
 if TYPE_CHECKING:
@@ -90,11 +90,8 @@ def units_of(labels: Any, count: int) -> "pd.Index | None":
 
     index = labels
     if not isinstance(labels, pd.Index):
-        each = items_of(labels, f"units is {shown(labels)}. Give a list with one label a column.")
-        strange = next((k for k, label in enumerate(each) if not can_be_key(label)), None)
-        if strange is not None:
-            raise BadInputError(f"units[{strange}] is {shown(each[strange])}. Give a text.")
-        index = pd.Index([x.item() if isinstance(x, np.number) else x for x in each])
+        refusal = f"units is {shown(labels)}. Give a list with one label a column."
+        index = pd.Index(keys_of(labels, "units", refusal))
     if len(index) != count:
         raise BadInputError(
             f"units has {len(index)} labels, and the estimate matrix {count} columns. Give a label "

@@ -14,8 +14,8 @@ from ...core._arguments import (
     as_numbers,
     as_switch,
     as_text,
-    can_be_key,
     items_of,
+    keys_of,
     shown,
 )
 from ...core._formerly import former_names
@@ -91,7 +91,7 @@ class NumberColumn:
         import pandas as pd
 
         drawn = as_numbers(values, f"Column {self.name!r}")
-        _check_index(drawn, index, self.name)
+        labels = _index_of(drawn, index, self.name)
         refused = ~np.isfinite(drawn)
         if np.dtype(self.dtype).kind != "f" and refused.any():
             row = int(refused.argmax())
@@ -99,7 +99,7 @@ class NumberColumn:
                 f"Row {row}, column {self.name!r}: the value is {drawn[row]}, which {self.dtype}"
                 " does not hold. Give a number."
             )
-        return pd.Series(drawn.astype(self.dtype), index=index, name=self.name)
+        return pd.Series(drawn.astype(self.dtype), index=labels, name=self.name)
 
 
 @former_names(features="covariates")
@@ -179,7 +179,7 @@ class CategoryColumn:
 
         kind = pd.CategoricalDtype(list(self.labels), self.ordered)
         codes = as_numbers(values, f"Column {self.name!r}")
-        _check_index(codes, index, self.name)
+        labels = _index_of(codes, index, self.name)
         strange = ~np.isin(codes, np.arange(-1, len(self.labels)))
         if strange.any():
             row = int(strange.argmax())
@@ -188,7 +188,7 @@ class CategoryColumn:
                 f" {len(self.labels)} labels. Give their places, counted from 0."
             )
         drawn = pd.Categorical.from_codes(codes.astype(int).tolist(), dtype=kind)
-        return pd.Series(drawn, index=index, name=self.name)
+        return pd.Series(drawn, index=labels, name=self.name)
 
 
 _DTYPES = frozenset(
@@ -210,25 +210,24 @@ def _rows(values: Any, name: str) -> Array:
     return found
 
 
-def _check_index(values: np.ndarray, index: Any, name: str) -> None:
-    """There is a label a row, and one value."""
+def _index_of(values: np.ndarray, index: Any, name: str) -> "pd.Index | None":
+    """The labels of drawn values, one a row."""
     import pandas as pd
 
     if values.ndim != 1:
         raise BadInputError(f"Column {name!r} has shape {values.shape}. Give one value a row.")
     if index is None:
-        return
+        return None
     labels = index
     if not isinstance(index, pd.Index):
-        labels = items_of(index, f"index is {shown(index)}. Give a label a row.")
-        strange = next((row for row, label in enumerate(labels) if not can_be_key(label)), None)
-        if strange is not None:
-            raise BadInputError(f"index[{strange}] is {shown(labels[strange])}. Give a label.")
+        refusal = f"index is {shown(index)}. Give a label a row."
+        labels = pd.Index(keys_of(index, "index", refusal))
     if len(labels) != len(values):
         raise BadInputError(
             f"index has {len(labels)} labels, and column {name!r} {len(values)} rows. Give one a"
             " row."
         )
+    return labels
 
 
 def _fail_if_another_type(value: Any, row: int, column: CategoryColumn) -> None:
