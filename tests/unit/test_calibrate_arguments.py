@@ -352,3 +352,19 @@ def test_other_values_are_matched_by_their_labels(problem):
 def test_losses_take_a_batch_of_estimates():
     errors = np.array([[0.5, 0.0], [0.0, 0.0]])
     assert float(cal.SquaredError()(errors, np.ones(2))) == 0.125
+
+
+@pytest.mark.parametrize("other", [b"\xff\xfe", b"name,value\nall,9\n", b"[1]\n", b"hello"])
+def test_a_log_takes_no_other_file_for_its_own(tmp_path, other):
+    path = tmp_path / "log.jsonl"
+    path.write_bytes(other)
+    with pytest.raises(BadInputError, match=r"log\.jsonl"):
+        cal.JsonlLog(path)(cal.Progress(1, 2, 0.5, 3.0, 2.0))
+    assert path.read_bytes() == other
+
+
+def test_a_log_goes_on_after_a_line_that_was_cut_short(tmp_path):
+    path = tmp_path / "log.jsonl"
+    path.write_text('{"epoch": 1, "loss": 0.5}\n{"epo')
+    cal.JsonlLog(path)(cal.Progress(2, 2, 0.5, 3.0, 2.0))
+    assert [line[:11] for line in path.read_text().splitlines()] == ['{"epoch": 1', '{"epoch": 2']
