@@ -5,7 +5,8 @@ loss of an exact fit positive), the formula is this library's.
 """
 
 import secrets
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -14,7 +15,8 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int
 
-from ..core._arguments import as_column, as_number, as_numbers, as_whole
+from ..core._arguments import as_instance, as_number, as_seed, as_switch, as_whole, shown
+from ..core._arrays import as_column, as_labels, as_numbers, keys_of
 from ..core._types import Key
 from ..core._validate import BadInputError, UnknownNameError, unknown
 from ..gates import HardConcrete
@@ -28,7 +30,7 @@ from .gradient._train import rounded
 from .operators._operator import Operator
 from .problem._labels import columns_of, in_order, index_of
 from .problem._problem import TargetProblem, as_operator, goals_of
-from .problem._screen import check_shape
+from .problem._screen import check_lengths, check_weights
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,18 +91,39 @@ class Calibration:
             raise BadInputError(
                 f"excluded_targets is one text. Give a list: [{excluded_targets!r}]."
             )
-        seed = as_whole("seed")(seed)
-        noise_level = as_number("noise_level")(noise_level)
+        seed = as_seed("seed")(seed)
+        noise_level = _not_negative("noise_level", noise_level)
+        learning_rate = as_number("learning_rate")(learning_rate)
+        self._noise_level, self._key = noise_level, jax.random.key(seed)
+        self._method = Adam(
+            epochs=epochs, optimizer=optax.adam(learning_rate), ridge=0.0, dropout=dropout_rate
+        )
+        self._sparse_method = None
+        if as_switch("regularize_with_l0")(regularize_with_l0):
+            rate = as_number("sparse_learning_rate")(sparse_learning_rate)
+            self._sparse_method = L0(
+                l0_lambda=l0_lambda,
+                epochs=2 * epochs,
+                optimizer=optax.adam(rate),
+                init_mean=init_mean,
+                temperature=temperature,
+            )
         columns = getattr(estimate_matrix, "columns", None)
         names = columns if target_names is None else target_names
-        names = None if names is None else [str(name) for name in names]
+        names = None if names is None else as_labels(names, "target_names")
         labelled = index_of(estimate_matrix) is not None
         matrix = estimate_matrix.T if labelled else as_numbers(estimate_matrix, "estimate_matrix").T
+        if matrix.ndim != 2:
+            raise BadInputError(
+                f"estimate_matrix has {matrix.ndim} dimension(s); give a matrix (unit, target)."
+            )
         known = (columns, names)
         importance = _excluded(excluded_targets, names, len(matrix))
         if normalization_factor is not None:
             given = in_order("normalization_factor", normalization_factor, known, "estimate_matrix")
-            importance = importance * as_column(given, "normalization_factor", "target")
+            factor = as_column(given, "normalization_factor", "target")
+            check_lengths(len(matrix), normalization_factor=factor, target_names=names)
+            importance = importance * factor
         # What is excluded is so from the beginning: it must not stand for another.
         self.problem = TargetProblem(
             matrix,
@@ -109,23 +132,10 @@ class Calibration:
             importance=importance,
         )
         self.weights = as_column(self.problem.by_unit("weights", weights), "weights", "unit")
-        check_shape(self.weights, self.problem.n_units)
+        check_weights(self.weights, self.problem.n_units)
         self.sparse_weights: np.ndarray | None = None
         self.solution: Solution | None = None
         self.performance_df: pd.DataFrame | None = None
-        self._noise_level, self._key = noise_level, jax.random.key(seed)
-        self._method = Adam(
-            epochs=epochs, optimizer=optax.adam(learning_rate), ridge=0.0, dropout=dropout_rate
-        )
-        self._sparse_method = None
-        if regularize_with_l0:
-            self._sparse_method = L0(
-                l0_lambda=l0_lambda,
-                epochs=2 * epochs,
-                optimizer=optax.adam(sparse_learning_rate),
-                init_mean=init_mean,
-                temperature=temperature,
-            )
 
     def calibrate(self) -> "pd.DataFrame":
         """Fit the weights; the errors by target at the first and the last epoch."""
@@ -143,8 +153,8 @@ class Calibration:
         """The totals under the weights."""
         import pandas as pd
 
-        used = self.weights if weights is None else self.problem.by_unit("weights", weights)
-        totals = np.asarray(self.problem.estimates(jnp.asarray(used)), float)
+        used: Any = self.weights if weights is None else weights
+        totals = np.asarray(self.problem.estimates(used), float)
         return pd.Series(totals, index=list(self.problem.names))
 
     def summary(self) -> "pd.DataFrame":
@@ -201,14 +211,14 @@ class SparseCalibrationWeights:
     ):
         start = 1.0 if init_weights is None else init_weights
         n_features = self.n_features = as_whole("n_features")(n_features)
-        seed = optional(as_whole("seed"))(seed)
-        self._jitter = log_weight_jitter_sd
+        seed = optional(as_seed("seed"))(seed)
+        self._jitter = _not_negative("log_weight_jitter_sd", log_weight_jitter_sd)
         self._key = jax.random.key(secrets.randbits(32) if seed is None else seed)
         self._drawn = 0
         given = [index_of(column) for column in (start, init_keep_prob)]
         self._units = next((index for index in given if index is not None), None)
         init_keep_prob = in_order("init_keep_prob", init_keep_prob, (self._units,), "init_weights")
-        self._start = np.broadcast_to(np.asarray(start, float), (n_features,))
+        self._start = _start_of(start, n_features)
         with jax.enable_x64(True):
             gates = HardConcrete(
                 n_features,
@@ -236,12 +246,15 @@ class SparseCalibrationWeights:
         group_multipliers: dict[int, float] | None = None,
     ) -> "SparseCalibrationWeights":
         """Train from where the weights and gates are, and return this object."""
-        if loss_type not in ("mse", "relative"):
-            raise BadInputError(f"loss_type is {loss_type!r}; choose 'mse' or 'relative'.")
+        if not isinstance(loss_type, str) or loss_type not in ("mse", "relative"):
+            raise BadInputError(f"loss_type is {shown(loss_type)}; choose 'mse' or 'relative'.")
+        lambda_l0, lambda_l2 = as_number("lambda_l0")(lambda_l0), as_number("lambda_l2")(lambda_l2)
+        rate, epochs = as_number("lr")(lr), as_whole("epochs")(epochs)
         rows = (index_of(M),)
         y = as_column(in_order("y", y, rows, "M"), "y", "target")
         target_groups = in_order("target_groups", target_groups, rows, "M")
-        importance = _group_weights(len(y), target_groups, normalize_groups, group_multipliers)
+        normalize = as_switch("normalize_groups")(normalize_groups)
+        importance = _group_weights(len(y), target_groups, normalize, group_multipliers)
         scale = np.abs(y) + 1 if loss_type == "relative" else np.ones_like(y)
         M = self._in_units(M)
         with jax.enable_x64(True):
@@ -253,7 +266,7 @@ class SparseCalibrationWeights:
                 l0_lambda=lambda_l0 * share,
                 l2=lambda_l2 * share * np.sum(self._start**2),
                 epochs=epochs,
-                optimizer=optax.adam(lr),
+                optimizer=optax.adam(rate),
                 refit=False,
             )
             key = self._next_key()
@@ -275,6 +288,7 @@ class SparseCalibrationWeights:
 
     def get_weights(self, deterministic: bool = False) -> Float[np.ndarray, " unit"]:
         """The gated weights, with evaluated gates or with a draw of them: another each time."""
+        deterministic = as_switch("deterministic")(deterministic)
         with jax.enable_x64(True):
             drawn = None if deterministic else self._gates.sample(key=self._next_key())
             gates = self._gates.mode() if drawn is None else drawn
@@ -287,7 +301,9 @@ class SparseCalibrationWeights:
             return M
         if self._units is None:
             self._units = columns
-        places = type(M.iloc[0])(np.arange(len(columns)), index=columns)
+        import pandas as pd
+
+        places = pd.Series(np.arange(len(columns)), index=columns)
         return M.iloc[:, np.asarray(in_order("M", places, (self._units,), "the units"))]
 
     def _next_key(self) -> Key:
@@ -330,9 +346,10 @@ def _excluded(
         UnknownNameError: a name that no target has; one that no unit supports is known.
     """
     known = [f"target_{row}" for row in range(n_targets)] if names is None else list(names)
-    for name in set(excluded or ()) - set(known):
+    apart = set() if excluded is None else set(as_labels(excluded, "excluded_targets"))
+    for name in apart - set(known):
         raise unknown("target", name, known)
-    return np.array([0.0 if name in set(excluded or ()) else 1.0 for name in known])
+    return np.array([0.0 if name in apart else 1.0 for name in known])
 
 
 def _group_weights(
@@ -346,13 +363,41 @@ def _group_weights(
         if multipliers is not None:
             raise BadInputError("group_multipliers were given without target_groups. Pass both.")
         return np.ones(n_targets)
-    labels, of_target, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    weights = 1 / sizes[of_target] if normalize else np.ones(n_targets)
+    refusal = f"target_groups is {shown(groups)}. Give one group a target."
+    given = keys_of(groups, "target_groups", refusal)
+    check_lengths(n_targets, target_groups=given)
+    sizes = Counter(given)
+    weights = {label: 1 / size if normalize else 1.0 for label, size in sizes.items()}
+    if multipliers is not None:
+        as_instance(multipliers, Mapping, "group_multipliers", "Give group to factor.")
     for label, factor in (multipliers or {}).items():
-        if label not in labels:
-            raise UnknownNameError(f"No target is of group {label}. Use one of {labels.tolist()}.")
-        weights = np.where(np.asarray(groups) == label, factor * weights, weights)
-    return weights
+        if label not in sizes:
+            raise UnknownNameError(f"No target is of group {label}. Use one of {list(sizes)}.")
+        weights[label] *= _not_negative(f"group_multipliers[{label!r}]", factor)
+    return np.array([weights[label] for label in given])
+
+
+def _not_negative(name: str, value: Any) -> float:
+    found = as_number(name)(value)
+    if found < 0:
+        raise BadInputError(f"{name} is {found}; give a number of at least 0.")
+    return found
+
+
+def _start_of(given: Any, n_features: int) -> Float[np.ndarray, " unit"]:
+    """Where weights start: one for all, or one a unit."""
+    found = as_numbers(given, "init_weights").astype(float)
+    if found.ndim and found.shape != (n_features,):
+        raise BadInputError(
+            f"init_weights has shape {found.shape} for {n_features} units; give one number, or one"
+            " a unit."
+        )
+    bad = np.flatnonzero(~(np.isfinite(found) & (found >= 0)))
+    if bad.size:
+        raise BadInputError(
+            f"init_weights[{bad[0]}] is {found.ravel()[bad[0]]}; give numbers of at least 0."
+        )
+    return np.broadcast_to(found, (max(n_features, 0),))
 
 
 def _performance(solution: Solution) -> "pd.DataFrame":

@@ -4,7 +4,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .. import stats
-from ..core._arguments import as_floats
+from ..core._arrays import as_floats, as_one, check_shapes
+from ..core._validate import BadInputError
 
 
 def relative_error(
@@ -19,8 +20,10 @@ def relative_error(
     >>> relative_error(jnp.array([110.0]), jnp.array([100.0]), jnp.array([100.0]))
     Array([0.1], dtype=float32)
     """
-    error = as_floats(estimates, "estimates") - as_floats(values, "values")
-    return error / as_floats(scale, "scale")
+    found, asked = as_floats(estimates, "estimates"), as_floats(values, "values")
+    unit = as_floats(scale, "scale")
+    check_shapes(estimates=found, values=asked, scale=unit)
+    return (found - asked) / unit
 
 
 def squared_relative_loss(
@@ -37,6 +40,7 @@ def squared_relative_loss(
     """
     squared = jnp.square(relative_error(estimates, values, scale))
     given = as_floats(importance, "importance")
+    check_shapes(estimates=squared, importance=given)
     return jnp.sum(given * squared) / jnp.sum(given)
 
 
@@ -59,6 +63,7 @@ def weight_ratio(weights: Float[Array, " unit"], base: Float[Array, " unit"]) ->
     Array([1.5, 0. , 1. ], dtype=float32)
     """
     weights, base = as_floats(weights, "weights"), as_floats(base, "base")
+    check_shapes(weights=weights, base=base)
     known = jnp.where(base == 0, 1, base)
     return jnp.where(base == 0, jnp.where(weights == 0, 1.0, jnp.inf), weights / known)
 
@@ -78,7 +83,7 @@ def negative_share(weights: Float[Array, " unit"]) -> Float[Array, ""]:
     >>> float(negative_share(jnp.array([1.0, -1.0, 2.0, 0.0])))
     0.25
     """
-    return jnp.mean(as_floats(weights, "weights") < 0)
+    return jnp.mean(_some(weights) < 0)
 
 
 def lorenz_curve(
@@ -136,16 +141,25 @@ def binding_share(
     >>> lower, upper
     (Array(0.25, dtype=float32), Array(0.5, dtype=float32))
     """
+    least, most, left = as_one(lo, "lo"), as_one(hi, "hi"), as_one(within, "within")
     moved = weight_ratio(weights, base) - 1
     counts = as_floats(base, "base") != 0
     n = jnp.maximum(jnp.sum(counts), 1)
-    lower = counts & (-moved >= (1 - within) * (1 - lo))
-    upper = counts & (moved >= (1 - within) * (hi - 1))
+    lower = counts & (-moved >= (1 - left) * (1 - least))
+    upper = counts & (moved >= (1 - left) * (most - 1))
     return jnp.sum(lower) / n, jnp.sum(upper) / n
 
 
 def _shared_out(weights: Float[Array, " unit"]) -> Float[Array, " unit"]:
     """Weights that are shares of something; zeros, which have no curve, for any others."""
-    held = as_floats(weights, "weights")
+    held = _some(weights)
     known = (jnp.min(held) >= 0) & jnp.isfinite(jnp.max(held))
     return jnp.where(known, held, 0)
+
+
+def _some(weights: Float[Array, " unit"]) -> Float[Array, " unit"]:
+    """Weights, of which there is one at least."""
+    held = as_floats(weights, "weights")
+    if not held.size:
+        raise BadInputError("weights is empty. Give at least one.")
+    return held

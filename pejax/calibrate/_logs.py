@@ -5,9 +5,13 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ..core._validate import require
-from ..core.files._files import plain, write_text
+from ..core._arguments import as_instance, as_path
+from ..core._validate import BadInputError, require
+from ..core.files._files import plain, refused_if_unreadable, write_text
 from ._method import Progress
+
+_BEGUN = '{"epoch": '
+_REPORT = "Give a Progress, as calibrate gives its progress=."
 
 
 class JsonlLog:
@@ -19,6 +23,9 @@ class JsonlLog:
     Args:
         path: the file; its folder is made if it is not there.
 
+    Raises:
+        BadInputError: at the first report, a file of something else.
+
     >>> import tempfile
     >>> log = JsonlLog(Path(tempfile.mkdtemp()) / "log.jsonl")
     >>> log(Progress(10, 20, 0.5, 100.0, 80.0))
@@ -27,10 +34,11 @@ class JsonlLog:
     """
 
     def __init__(self, path: str | os.PathLike):
-        self.path = Path(path)
+        self.path = as_path(path, "path")
         self._begun = False
 
     def __call__(self, at: Progress) -> None:
+        as_instance(at, Progress, "at", _REPORT)
         if not self._begun:
             earlier = [line for line in _whole_lines(self.path) if line["epoch"] < at.epoch]
             write_text(self.path, "".join(json.dumps(line) + "\n" for line in earlier))
@@ -40,14 +48,31 @@ class JsonlLog:
 
 
 def _whole_lines(path: Path) -> list[dict[str, Any]]:
-    """The lines that are one object each; the last may be cut short."""
+    """The lines that are one report each; the last may be cut short.
+
+    Raises:
+        BadInputError: another file, which must not be written over.
+    """
+    if not path.exists():
+        return []
+    with refused_if_unreadable(path, "log"):
+        lines = path.read_text(encoding="utf-8").splitlines()
     found = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
-        try:
-            found.append(json.loads(line))
-        except ValueError:
-            break
+    for k, line in enumerate(lines, start=1):
+        report = _report(line)
+        if report is not None:
+            found.append(report)
+        elif k < len(lines) or not _BEGUN.startswith(line[: len(_BEGUN)]):
+            raise BadInputError(f"{path}, line {k}: no report of progress. Give another file.")
     return found
+
+
+def _report(line: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) and "epoch" in found else None
 
 
 class TensorBoardLog:
@@ -66,7 +91,8 @@ class TensorBoardLog:
     """
 
     def __init__(self, folder: str | os.PathLike):
-        self._writer = require("tensorboardX", "log").SummaryWriter(str(folder))
+        writers = require("tensorboardX", "log")
+        self._writer = writers.SummaryWriter(str(as_path(folder, "folder")))
 
     def __call__(self, at: Progress) -> None:
         for name, value in _scalars(at).items():
@@ -95,6 +121,7 @@ class MLflowLog:
 
 
 def _scalars(at: Progress) -> dict[str, float]:
+    as_instance(at, Progress, "at", _REPORT)
     return {
         "loss": at.loss,
         "kept": at.kept,

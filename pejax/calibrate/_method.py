@@ -9,6 +9,7 @@ import equinox as eqx
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from ..core._arguments import shown
 from ..core._types import Key
 from ..core._validate import BadInputError
 from .problem._problem import TargetProblem
@@ -48,6 +49,10 @@ def all_of(*callbacks: ProgressCallback) -> ProgressCallback:
     >>> len(seen)
     1
     """
+
+    for k, callback in enumerate(callbacks):
+        if not callable(callback):
+            raise BadInputError(f"callbacks[{k}] is {shown(callback)}. Give functions.")
 
     def call(at: Progress) -> None:
         for callback in callbacks:

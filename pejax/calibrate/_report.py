@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ..core._arguments import as_text
 from ..core._one_line import counted, one_line
 from ..core._results import Result
 from ..core.files._files import write_text
@@ -106,7 +107,8 @@ class Report(NamedTuple):
         'report.html'
         """
         # The room of pages is above this one and opens with it only where a page is asked for.
-        drawn = importlib.import_module("pejax.report").calibration_page(self, title)
+        pages = importlib.import_module("pejax.report")
+        drawn = pages.calibration_page(self, as_text(title, "title"))
         return write_text(path, drawn)
 
 

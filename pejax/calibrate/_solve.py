@@ -2,7 +2,8 @@
 
 from jaxtyping import Array, Float
 
-from ..core._arguments import as_array, as_instance, check_key
+from ..core._arguments import as_instance, check_key
+from ..core._arrays import as_floats, check_digits
 from ..core._types import Key
 from ..core._validate import BadInputError
 from ._iterative import IterativeMethod
@@ -62,7 +63,8 @@ def solve(
         )
     if key is not None:
         check_key(key)
-    base = as_array(base_weights, "base_weights")
+    base = as_floats(base_weights, "base_weights")
+    check_digits(base, "base_weights")
     check_shape(base, problem.n_units, "base weight")
     return solved(method.for_problem(problem), goals_of(problem), base, key)
 

@@ -1,29 +1,26 @@
 """Arguments at the host's edge: one of the wrong kind is refused by name, with what to give.
 
 What a rule asks of a number (above 0, at most the number of rows) is checked where the rule is.
-Here a value becomes a number, a switch, an array or a key, or an error that says what it was.
+Here a value becomes a number, a switch, a text or a key, or an error that says what it was; lists,
+arrays and tables do so in `_arrays`.
 """
 
-import decimal
 import math
 import numbers
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TypeGuard, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
 
 from ._shown import shown
 from ._transforms import is_tracer
 from ._validate import BadInputError, MissingFileError, UnknownNameError, suggest
 
 _Kind = TypeVar("_Kind")
-_MISSING = ("NAType", "NaTType", "MaskedConstant")
-_REAL = (jnp.floating, jnp.integer, jnp.bool_)
 
 
 def as_number(name: str, *, finite: bool = True) -> Callable[[object], float]:
@@ -34,7 +31,7 @@ def as_number(name: str, *, finite: bool = True) -> Callable[[object], float]:
     """
 
     def convert(value: object) -> float:
-        found = _number(value)
+        found = number_of(value)
         if found is None or (finite and not math.isfinite(found)):
             kind = "finite number" if finite else "number"
             raise BadInputError(f"{name} is {shown(value)}; give a {kind}.")
@@ -134,32 +131,11 @@ def as_instance(value: object, kind: type[_Kind], name: str, fix: str) -> _Kind:
     return value
 
 
-def as_text(value: object, name: str) -> str:
-    """A text."""
-    return as_instance(value, str, name, "Give a text.")
-
-
 def as_function(value: object, name: str, fix: str = "Give a function.") -> Callable[..., object]:
     """A function; a class is none, though it can be called."""
     if not callable(value) or isinstance(value, type):
         raise BadInputError(f"{name} is {shown(value)}. {fix}")
     return value
-
-
-def check_table(given: object, name: str, needed: Iterable[str] = ()) -> None:
-    """Refuse what is no DataFrame of pandas, one with two columns of a name or without one that is
-    needed."""
-    columns = getattr(given, "columns", None)
-    if columns is None or not hasattr(given, "iloc"):
-        raise BadInputError(f"{name} is {shown(given)}. Give a pandas DataFrame.")
-    if not columns.is_unique:
-        twice = columns[columns.duplicated()][0]
-        raise BadInputError(f"{name} has two columns named {twice!r}. Rename or drop one.")
-    for column in needed:
-        if column not in columns:
-            hint = suggest(column, map(str, columns), n=1)
-            near = f" Did you mean {hint[0]!r}?" if hint else f" It has {list(columns)[:8]}."
-            raise UnknownNameError(f"{name} has no column {column!r}.{near}")
 
 
 def as_path(value: object, name: str) -> Path:
@@ -190,6 +166,29 @@ def as_choice(value: object, options: Iterable[str], name: str) -> str:
     return value
 
 
+def as_text(value: object, name: str) -> str:
+    """A text."""
+    if not isinstance(value, str):
+        raise BadInputError(f"{name} is {shown(value)}. Give a text.")
+    return str(value)
+
+
+def as_seed(name: str) -> Callable[[object], int]:
+    """What makes an int of a seed: a whole number of up to 64 bits, as `jax.random.key` takes.
+
+    >>> as_seed("seed")(3)
+    3
+    """
+
+    def convert(value: object) -> int:
+        found = as_whole(name)(value)
+        if not -(2**63) <= found < 2**63:
+            raise BadInputError(f"{name} is {shown(found)}; give a whole number of up to 64 bits.")
+        return found
+
+    return convert
+
+
 def check_key(key: object, name: str = "key") -> None:
     """Refuse what JAX cannot draw with, such as the number that a key is made from."""
     dtype, shape = getattr(key, "dtype", None), getattr(key, "shape", None)
@@ -202,141 +201,7 @@ def check_key(key: object, name: str = "key") -> None:
     raise BadInputError(f"{name} is {shown(key)}. Pass {name}={seed}, or another.")
 
 
-def items_of(given: object, refusal: str, *, unordered: bool = False) -> list[object]:
-    """The items of a list, an array of one axis or the like; of a set or the keys too, if wanted.
-
-    Raises:
-        BadInputError: `refusal`, for texts, tables and what can be iterated over by its type alone,
-            as sparse arrays.
-    """
-    barred = str | bytes if unordered else str | bytes | Mapping | Set
-    table = hasattr(given, "columns") or getattr(given, "ndim", 1) != 1
-    if isinstance(given, barred) or table or not isinstance(given, Iterable):
-        raise BadInputError(refusal)
-    try:
-        return list(given)
-    except TypeError as problem:
-        raise BadInputError(refusal) from problem
-
-
-def as_labels(given: object, name: str) -> list[str]:
-    """A label a row, as texts; neither one text for all nor a hole, nor several in a row."""
-    labels = items_of(given, f"{name} is {shown(given)}. Give a list with one label a row.")
-    for row, label in enumerate(labels):
-        if label is None or type(label).__name__ in _MISSING or _is_nan(label):
-            raise BadInputError(f"{name}[{row}] is {shown(label)}. Give every row a label.")
-        if isinstance(label, list | Mapping | Set | bytes) or getattr(label, "ndim", 0):
-            raise BadInputError(f"{name}[{row}] is {shown(label)}. Give every row one label.")
-    return [str(label) for label in labels]
-
-
-def as_names(given: object, name: str) -> list[str]:
-    """Names, in order and each once; one text is one name.
-
-    >>> as_names("snap", "outputs"), as_names(["snap", "ctc", "snap"], "outputs")
-    (['snap'], ['snap', 'ctc'])
-    """
-    if isinstance(given, str):
-        return [str(given)]
-    found = items_of(given, f"{name} is {shown(given)}. Give a list of names.", unordered=True)
-    for row, one in enumerate(found):
-        if not isinstance(one, str):
-            raise BadInputError(f"{name}[{row}] is {shown(one)}. Give names, as texts.")
-    return list(dict.fromkeys(map(str, found)))
-
-
-def as_numbers(given: object, name: str) -> np.ndarray:
-    """An array of numbers or truth values, in their own type, on the host.
-
-    Numbers that are Python's or pandas's own become float64, and what is missing among them NaN.
-
-    Raises:
-        BadInputError: text, dates, complex numbers, or no array at all: with the place.
-    """
-    if is_tracer(given):
-        raise BadInputError(
-            f"{name} is a traced value, and it is checked on the host. Build what it is for outside"
-            " of jit, grad and vmap."
-        )
-    if isinstance(given, str | bytes | Mapping | Set | Iterator | type) or given is None:
-        raise BadInputError(f"{name} is {shown(given)}. Give a list or an array of numbers.")
-    if isinstance(given, np.ma.MaskedArray) and given.mask.any():
-        given = np.where(given.mask, np.nan, given.data.astype(np.float64))  # masked is missing
-    try:
-        host = np.asarray(given)
-    except (TypeError, ValueError) as problem:
-        raise BadInputError(
-            f"{name} is {shown(given)} whose rows are no numbers, or not of one length. Give one"
-            " number a row."
-        ) from problem
-    if host.dtype.kind in "SU" and not isinstance(given, np.ndarray):
-        host = np.asarray(given, dtype=object)  # a number beside a text is one still
-    if host.dtype.kind in "OUS":
-        host = _of_objects(host, given, name)
-    if host.dtype.kind not in "biuf" and not jnp.issubdtype(host.dtype, jnp.floating):
-        raise BadInputError(f"{name} holds {host.dtype}. Give numbers.")
-    return host
-
-
-def as_numbers_of_either(given: object, name: str) -> np.ndarray | jax.Array:
-    """Numbers on the host, or as the JAX array that they are, traced or not.
-
-    Raises:
-        BadInputError: as `as_numbers`; a JAX array of keys or complex numbers.
-    """
-    if not isinstance(given, jax.Array):
-        return as_numbers(given, name)
-    if not any(jnp.issubdtype(given.dtype, kind) for kind in _REAL):
-        raise BadInputError(f"{name} holds {given.dtype}. Give numbers.")
-    return given
-
-
-def as_array(given: object, name: str) -> jax.Array:
-    """Numbers as a JAX array, traced or not, in their own type."""
-    return jnp.asarray(as_numbers_of_either(given, name))
-
-
-def as_floats(given: object, name: str) -> jax.Array:
-    """Numbers as a JAX array of floats, traced or not: whole numbers would overflow in sums."""
-    found = as_array(given, name)
-    if jnp.issubdtype(found.dtype, jnp.floating):
-        return found
-    return found.astype(jnp.result_type(float))
-
-
-def as_column(given: object, name: str, row: str = "row") -> Float[np.ndarray, " row"]:
-    """One number a row, in float64; missing ones are NaN.
-
-    Raises:
-        BadInputError: as `as_numbers`; another shape; floats of 16 bits, which hold three digits.
-    """
-    host = as_numbers(given, name)
-    if host.ndim != 1:
-        what = shown(host.item()) if host.ndim == 0 else f"an array of shape {host.shape}"
-        raise BadInputError(f"{name} is {what}. Give a list or an array with one number a {row}.")
-    if host.dtype.itemsize == 2 and host.dtype.kind not in "iu":
-        raise BadInputError(
-            f"{name} is {host.dtype}, which holds three digits and may have rounded the numbers."
-            " Give them in float32 or float64 from the start."
-        )
-    return host.astype(np.float64)
-
-
-def _of_objects(host: np.ndarray, given: object, name: str) -> np.ndarray:
-    """Objects or texts as float64; the first that is no number is named by its place."""
-    flat = [_number_or_nan(value) for value in host.ravel().tolist()]
-    at = next((i for i, value in enumerate(flat) if value is None), None)
-    if at is None:
-        return np.array(flat, np.float64).reshape(host.shape)
-    if not host.ndim:
-        raise BadInputError(f"{name} is {shown(given)}. Give a list or an array of numbers.")
-    place = ", ".join(map(str, np.unravel_index(at, host.shape)))
-    value = host.ravel().tolist()[at]
-    hint = " pandas.to_numeric converts text." if isinstance(value, str) else ""
-    raise BadInputError(f"{name}[{place}] is {shown(value)}. Give numbers.{hint}")
-
-
-def _number(value: object) -> float | None:
+def number_of(value: object) -> float | None:
     """A real number as a float; None for anything else."""
     if isinstance(value, np.ndarray | jax.Array) and not is_tracer(value):
         real = value.ndim == 0 and jnp.issubdtype(value.dtype, np.number)
@@ -348,20 +213,6 @@ def _number(value: object) -> float | None:
         return float(value)
     except OverflowError:
         return None
-
-
-def _number_or_nan(value: object) -> float | None:
-    if value is None or type(value).__name__ == "NAType":
-        return math.nan
-    if isinstance(value, bool | np.bool_):
-        return float(value)
-    if isinstance(value, decimal.Decimal):
-        return float(value)
-    return _number(value)
-
-
-def _is_nan(value: object) -> bool:
-    return bool(isinstance(value, float) and math.isnan(value))
 
 
 def _seed_of(key: object) -> int:

@@ -2,7 +2,8 @@
 
 import math
 
-from jax.sharding import AxisType, Mesh
+import jax
+from jax.sharding import AxisType, Mesh, NamedSharding
 
 from ._arguments import as_instance, shown
 from ._validate import BadInputError
@@ -22,13 +23,19 @@ def as_mesh(mesh: object) -> Mesh:
     return Mesh(given.devices, given.axis_names, axis_types=(AxisType.Auto,) * given.devices.ndim)
 
 
+def is_explicit(values: jax.Array) -> bool:
+    """Whether an array lies on a mesh with an axis whose types of arrays tell how they lie."""
+    place = values.sharding
+    return isinstance(place, NamedSharding) and AxisType.Explicit in place.mesh.axis_types
+
+
 def axes_of(mesh: Mesh, axis: str | None) -> tuple[str, ...]:
     """The axes that carry rows: the one that is named, or else all.
 
     Raises:
         BadInputError: the mesh has no such axis.
     """
-    if axis is not None and (not isinstance(axis, str) or axis not in mesh.axis_names):
+    if axis is not None and not (isinstance(axis, str) and axis in mesh.axis_names):
         raise BadInputError(f"the mesh has no axis {shown(axis)}, only {mesh.axis_names}.")
     return mesh.axis_names if axis is None else (axis,)
 

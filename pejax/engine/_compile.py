@@ -15,7 +15,8 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from ..core._arguments import as_file, as_instance, as_names, as_path, as_switch, at_least, shown
+from ..core._arguments import as_file, as_instance, as_path, as_switch, at_least, shown
+from ..core._arrays import as_names
 from ..core._digest import digest
 from ..core._formerly import formerly
 from ..core._memory import reclaim

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..core._arguments import as_array, as_number, as_numbers, as_whole, check_key, shown
+from ..core._arguments import as_number, as_whole, check_key, shown
+from ..core._arrays import as_floats, as_numbers
 from ..core._one_line import counted, one_line
 from ..core._transforms import is_tracer
 from ..core._types import Key
@@ -104,11 +105,17 @@ class HardConcrete(eqx.Module):
     def sample(self, *, key: Key) -> Float[Array, " item"]:
         """One draw of every gate, in [0, 1], differentiable in `log_alpha` by its noise."""
         check_key(key)
-        return self.gate_at(_uniforms(key, self.log_alpha.shape[0], self.log_alpha.dtype))
+        return self._at(_uniforms(key, self.log_alpha.shape[0], self.log_alpha.dtype))
 
     def gate_at(self, noise: Float[Array, " item"]) -> Float[Array, " item"]:
         """The gate that uniform `noise` in (0, 1) gives: the quantile function of the gate."""
-        noise = as_array(noise, "noise")
+        noise = as_floats(noise, "noise")
+        self._check_shape("noise", noise.shape[-1:])
+        if not is_tracer(noise) and not bool(jnp.all((noise >= 0) & (noise <= 1))):
+            raise BadInputError("noise has numbers outside of (0, 1). Give uniform noise.")
+        return self._at(noise)
+
+    def _at(self, noise: Float[Array, " item"]) -> Float[Array, " item"]:
         logistic = jnp.log(noise / (1 - noise))
         return self._stretched((logistic + self._location()) / self._beta())
 
@@ -140,13 +147,17 @@ class HardConcrete(eqx.Module):
 
     def with_location(self, log_alpha: Float[Array, " item"]) -> "HardConcrete":
         r"""Gates of the same shape at other locations :math:`\log\alpha`; traceable."""
-        location = as_array(log_alpha, "log_alpha")
-        if location.shape != self.log_alpha.shape:
-            raise BadInputError(
-                f"log_alpha has shape {location.shape}, and there are {self.log_alpha.shape[0]} "
-                "gates. Give one a gate."
-            )
+        location = as_floats(log_alpha, "log_alpha")
+        self._check_shape("log_alpha", location.shape)
         return eqx.tree_at(lambda gates: gates.log_alpha, self, location)
+
+    def _check_shape(self, name: str, shape: tuple[int, ...]) -> None:
+        """There is a number for each gate."""
+        if shape != self.log_alpha.shape:
+            raise BadInputError(
+                f"{name} has shape {shape}, and there are {self.log_alpha.shape[0]} gates. "
+                "Give one a gate."
+            )
 
     def _beta(self) -> Float[Array, ""]:
         # The temperature is scheduled, never learnt: a gradient of the whole gate leaves it alone.

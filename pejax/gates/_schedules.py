@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from ..core._arguments import as_number, as_whole
+from ..core._arrays import as_floats
 from ..core._validate import BadInputError
 
 Schedule: TypeAlias = Callable[[Int[Array, ""] | int], Float[Array, ""]]
@@ -45,7 +46,8 @@ class Linear:
 
 def _done(schedule: Geometric | Linear, epoch: Int[Array, ""] | int) -> Float[Array, ""]:
     """How much of the way is done, from 0 to 1."""
-    return jnp.clip((jnp.asarray(epoch, float) - schedule.warmup) / schedule.epochs, 0.0, 1.0)
+    at = as_floats(epoch, "epoch")
+    return jnp.clip((at - schedule.warmup) / schedule.epochs, 0.0, 1.0)
 
 
 def geometric_schedule(

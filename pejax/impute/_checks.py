@@ -3,17 +3,21 @@
 from collections.abc import Sequence
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Bool, Float
 
-from ..core._arguments import as_numbers_of_either
+from ..core._arrays import as_numbers_of_either
 from ..core._transforms import is_traced
 from ..core._validate import BadInputError
 
 
-def check_covariates(
+def as_covariates(
     x: Any, n_features: int, missing: str, gaps: Sequence[int], names: Sequence[str] = ()
-) -> None:
-    """Refuse covariates of the wrong shape and, outside of jit, values a forest cannot route.
+) -> np.ndarray | jax.Array:
+    """Covariates as numbers; refused if of the wrong shape and, outside of jit, if no forest can
+    route them.
 
     Args:
         x: the covariates.
@@ -29,15 +33,16 @@ def check_covariates(
             " Give an array of shape (row, feature) with the columns of the training data."
         )
     if is_traced(x):
-        return
+        return x
     with np.errstate(over="ignore"):
-        x = np.asarray(x).astype(np.float32)
-    refused = ~np.isfinite(x)
-    refused[:, list(gaps)] &= ~np.isnan(x[:, list(gaps)])
+        held = np.asarray(x).astype(np.float32)
+    refused = ~np.isfinite(held)
+    refused[:, list(gaps)] &= ~np.isnan(held[:, list(gaps)])
     if refused.any():
         row, column = np.argwhere(refused)[0].tolist()
         where = f"Row {row}, column {names[column]!r}" if names else f"Row {row}, column {column}"
-        raise BadInputError(f"{where}: {_refused_value(float(x[row, column]), missing)}")
+        raise BadInputError(f"{where}: {_refused_value(float(held[row, column]), missing)}")
+    return x
 
 
 def _refused_value(value: float, missing: str) -> str:
@@ -54,8 +59,10 @@ def _refused_value(value: float, missing: str) -> str:
     )
 
 
-def check_levels(levels: Any, rows: int, *, open_interval: bool = False) -> None:
-    """Refuse quantile levels outside [0, 1], or (0, 1), or of a shape that fits no row."""
+def as_levels(
+    levels: Any, rows: int, *, open_interval: bool = False
+) -> Float[Array, "#row quantile"] | Float[Array, " quantile"]:
+    """Quantile levels; refused if outside [0, 1], or (0, 1), or of a shape that fits no row."""
     levels = as_numbers_of_either(levels, "The quantile levels")
     shape = np.shape(levels)
     if len(shape) not in (1, 2) or (len(shape) == 2 and shape[0] != rows):
@@ -64,33 +71,41 @@ def check_levels(levels: Any, rows: int, *, open_interval: bool = False) -> None
             f" (row, quantile) with {rows} rows."
         )
     if is_traced(levels):
-        return
+        return jnp.asarray(levels, jnp.result_type(float))
     host = np.asarray(levels)
     inside = (host > 0) & (host < 1) if open_interval else (host >= 0) & (host <= 1)
     if not inside.all():
         where = "strictly between" if open_interval else "between"
         raise BadInputError(f"{host[~inside][0]} is no quantile level. Levels lie {where} 0 and 1.")
+    return jnp.asarray(levels, jnp.result_type(float))
 
 
-def check_points(y: Any, rows: int) -> None:
-    """Refuse outcomes that are not one number a row, or several."""
+def as_points(y: Any, rows: int) -> np.ndarray | jax.Array:
+    """Outcomes, one number a row or several; none is missing."""
+    y = as_numbers_of_either(y, "The outcomes")
     shape = np.shape(y)
     if len(shape) not in (1, 2) or shape[0] != rows:
         raise BadInputError(
             f"The outcomes have shape {shape}. Give (row,) or (row, point) with {rows} rows."
         )
-    if not is_traced(y) and np.isnan(np.asarray(y, float)).any():
-        row = int(np.argwhere(np.isnan(np.asarray(y, float)))[0][0])
+    if is_traced(y):
+        return y
+    host = np.asarray(y)
+    if np.isnan(host.astype(float)).any():
+        row = int(np.argwhere(np.isnan(host.astype(float)))[0][0])
         raise BadInputError(f"Row {row}: the outcome is missing (NaN). Leave the row out.")
+    return host
 
 
-def check_trees(trees: Any, shape: tuple[int, int]) -> None:
-    """Refuse what is not one truth value a row and tree."""
-    if np.shape(trees) != shape or np.result_type(trees) != np.bool_:
+def as_mask(trees: Any, shape: tuple[int, int]) -> Bool[Array, "row tree"]:
+    """One truth value a row and tree."""
+    given = as_numbers_of_either(trees, "trees")
+    if given.shape != shape or given.dtype != np.bool_:
         raise BadInputError(
-            f"trees is {np.result_type(trees)} of shape {np.shape(trees)}. Give one truth value a"
-            f" row and tree, {shape}."
+            f"trees is {given.dtype} of shape {given.shape}. Give one truth value a row and tree,"
+            f" {shape}."
         )
+    return jnp.asarray(given)
 
 
 def check_weights(weights: np.ndarray, rows: int, name: str = "weights") -> None:

@@ -32,9 +32,11 @@ class Plan(NamedTuple):
     @classmethod
     def of(cls, chunk: int | None, mesh: Mesh | None = None) -> "Plan":
         """The caller's block size, or the one that suits the default backend."""
-        if chunk is not None and as_whole("chunk")(chunk) < 1:
+        rows = _ROWS.get(jax.default_backend(), _ROWS_ACCELERATOR)
+        if chunk is not None:
+            rows = as_whole("chunk")(chunk)
+        if rows < 1:
             raise BadInputError(f"chunk is {chunk}; give a number of rows above 0, or None.")
-        rows = chunk or _ROWS.get(jax.default_backend(), _ROWS_ACCELERATOR)
         return cls(rows, None if mesh is None else as_mesh(mesh))
 
 

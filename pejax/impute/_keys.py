@@ -81,7 +81,11 @@ def record_words(ids: Ids, rows: int) -> Words:
         )
     if is_traced(ids):
         return _traced_words(jnp.asarray(ids))
+    if isinstance(ids, jax.Array) and not jnp.issubdtype(ids.dtype, jnp.integer):
+        raise _no_ids(str(ids.dtype))
     host = np.asarray(ids)
+    if host.dtype.kind in "US" and isinstance(ids, list | tuple):
+        host = np.array(ids, object)  # a number beside a text is one still
     if host.dtype.kind in "OUT":
         host = _from_objects(host)
     if host.dtype.kind not in "iu":

@@ -10,7 +10,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from ..core._arguments import as_named, as_number, as_switch, items_of, shown
+from ..core._arguments import as_named, as_number, as_switch, shown
+from ..core._arrays import items_of
 from ..core._validate import BadInputError
 from ._axes import Bands, linear, logarithmic
 from ._drawing import Chart, Frame, frame

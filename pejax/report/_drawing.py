@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from ..core._arguments import as_instance, as_number, as_text, items_of, shown
+from ..core._arguments import as_instance, as_number, as_text, shown
+from ..core._arrays import items_of
 from ..core._one_line import one_line
 from ..core._validate import BadInputError
 from ._axes import Axis, Bands

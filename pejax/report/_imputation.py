@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from ..core._arguments import as_text, check_table
+from ..core._arguments import as_text
+from ..core._arrays import check_table
 from ._charts import bars, curves
 from ._page import figure, table
 

@@ -6,16 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..core._arguments import (
-    as_instance,
-    as_named,
-    as_switch,
-    as_text,
-    at_least,
-    check_table,
-    items_of,
-    shown,
-)
+from ..core._arguments import as_instance, as_named, as_switch, as_text, at_least, shown
+from ..core._arrays import check_table, items_of
 from ..core._validate import BadInputError, require
 from ._drawing import Chart
 from ._theme import FONT

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..core._arguments import as_text, at_least, check_table
+from ..core._arguments import as_text, at_least
+from ..core._arrays import check_table
 from ._charts import bars, ranked, shares
 from ._page import facts, figure, paragraph, table
 from ._series import plain

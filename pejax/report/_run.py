@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import TypedDict, cast
 
-from ..core._arguments import as_instance, as_number, as_text, as_whole, items_of, shown
+from ..core._arguments import as_instance, as_number, as_text, as_whole, shown
+from ..core._arrays import items_of
 from ..core._validate import BadInputError
 from ._page import paragraph, table
 

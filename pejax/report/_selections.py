@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from ..core._arguments import as_names, as_text, at_least, check_table
+from ..core._arguments import as_text, at_least
+from ..core._arrays import as_names, check_table
 from ._charts import dots
 from ._drawing import Chart
 from ._page import Section, figure, page, table

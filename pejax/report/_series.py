@@ -6,7 +6,8 @@ import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
 
-from ..core._arguments import as_labels, as_named, as_numbers, as_text, items_of, shown
+from ..core._arguments import as_named, as_text, shown
+from ..core._arrays import as_labels, as_numbers, items_of
 from ..core._validate import BadInputError
 from ._theme import SERIES
 

@@ -10,7 +10,8 @@ from jaxtyping import Float, Int
 from numpy.typing import ArrayLike
 
 from .. import stats
-from ..core._arguments import as_instance, as_named, as_number, as_text, as_whole, items_of, shown
+from ..core._arguments import as_instance, as_named, as_number, as_text, as_whole, shown
+from ..core._arrays import items_of
 from ..core._validate import BadInputError
 from ..stats._weighted import numbers
 from ._series import Series, column, fail_if_other_labels, plain

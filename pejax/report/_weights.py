@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Bool, Float
 
-from ..core._arguments import as_names, as_numbers, as_text, check_table
+from ..core._arguments import as_text
+from ..core._arrays import as_names, as_numbers, check_table
 from ..core._validate import BadInputError, unknown
 from ._charts import curves, dots, histogram
 from ._drawing import Chart

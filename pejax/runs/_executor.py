@@ -6,7 +6,8 @@ from typing import Protocol, TypeAlias, cast
 import numpy as np
 from jaxtyping import Int, Shaped
 
-from ..core._arguments import as_function, items_of, shown
+from ..core._arguments import as_function, shown
+from ..core._arrays import items_of
 
 Items: TypeAlias = Int[np.ndarray, " item"]
 """Numbers of items, ascending."""

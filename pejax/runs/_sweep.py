@@ -15,7 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..core._arguments import as_instance, as_names, as_path, at_least, items_of, shown
+from ..core._arguments import as_instance, as_path, at_least, shown
+from ..core._arrays import as_names, items_of
 from ..core._digest import digest
 from ..core._fingerprint import fingerprint
 from ..core._formerly import other_order

@@ -1,5 +1,6 @@
 """Public faces with sound arguments, one of which a fuzz test replaces."""
 
+import _fuzz_faces_numbers
 import jax
 import numpy as np
 import pandas as pd
@@ -111,7 +112,8 @@ FACES = {
 }  # fmt: skip
 FACES |= TABLE_FACES
 LARGE = {"n_items", "n_estimators", "epochs", "n_jobs", "budget", "max_steps", "batch", "points"}
-LARGE |= {"groups"}
+LARGE |= {"groups"} | _fuzz_faces_numbers.LARGE
+FACES |= _fuzz_faces_numbers.FACES
 CALLED = {"progress", "statistic", "l0_lambda", "group_lambda", "temperature", "compute"}
 """Arguments for which a function may be given."""
 

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from pejax import calibrate as cal
 
+pytestmark = pytest.mark.usefixtures("unchecked")
+
 
 @st.composite
 def calls(draw):

@@ -12,18 +12,15 @@ import scipy.sparse
 from hypothesis import given, strategies as st
 
 from pejax.core._arguments import (
-    as_column,
-    as_labels,
     as_named,
-    as_names,
     as_number,
-    as_numbers,
     as_path,
     as_switch,
     as_whole,
     check_key,
     shown,
 )
+from pejax.core._arrays import as_column, as_labels, as_names, as_numbers
 from pejax.core._validate import BadInputError
 
 KINDS = [as_number, as_whole, as_switch]

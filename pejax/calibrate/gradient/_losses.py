@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from ...core._arguments import as_number
+from ...core._arrays import as_floats, check_shapes
 from ...core._validate import BadInputError
 
 
@@ -25,7 +26,9 @@ class Loss(eqx.Module):
     def __call__(
         self, errors: Float[Array, " target"], importance: Float[Array, " target"]
     ) -> Float[Array, ""]:
-        return jnp.sum(importance * self.cost(errors)) / jnp.sum(importance)
+        cost, held = self.cost(errors), as_floats(importance, "importance")
+        check_shapes(errors=cost, importance=held)
+        return jnp.sum(held * cost) / jnp.sum(held)
 
 
 class SquaredError(Loss):
@@ -36,7 +39,7 @@ class SquaredError(Loss):
     """
 
     def cost(self, errors: Float[Array, " target"]) -> Float[Array, " target"]:
-        return jnp.square(errors)
+        return jnp.square(as_floats(errors, "errors"))
 
 
 class CappedError(Loss):
@@ -55,6 +58,7 @@ class CappedError(Loss):
         _check_positive("cap", self.cap)
 
     def cost(self, errors: Float[Array, " target"]) -> Float[Array, " target"]:
+        errors = as_floats(errors, "errors")
         return jnp.minimum(errors * jnp.sign(errors), self.cap)  # flat at 0, where abs is not
 
 
@@ -77,7 +81,7 @@ class Huber(Loss):
         _check_positive("delta", self.delta)
 
     def cost(self, errors: Float[Array, " target"]) -> Float[Array, " target"]:
-        size = jnp.abs(errors)
+        size = jnp.abs(as_floats(errors, "errors"))
         inside = jnp.minimum(size, self.delta)
         return inside * (2 * size - inside)
 

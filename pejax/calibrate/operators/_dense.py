@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from ...core._arguments import as_numbers_of_either
+from ...core._arrays import as_numbers_of_either
 from ...core._validate import BadInputError
 from ._accumulate import accumulate, ceil_div, target_dtype, wider
 from ._gram import weighted_gram

@@ -9,6 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from ...core._arguments import as_instance, as_whole, shown
+from ...core._arrays import as_column, as_numbers, as_places, items_of
 from ...core._validate import BadInputError
 from ._accumulate import binary_size, not_folded, target_dtype
 from ._blocks import Blocks
@@ -79,22 +81,21 @@ class GeographyOperator(Operator):
         household: Sequence[int] | np.ndarray | None = None,
         own: Mapping[int, Any] | None = None,
     ):
-        table, places = _table(values), _whole("area", area)
-        rows = AreaTargets(
-            *(_whole(n, x) for n, x in zip(AreaTargets._fields, targets, strict=True))
-        )
-        above = [_whole(f"parents[{k}]", p) for k, p in enumerate(parents)]
+        table, places = _table(values), as_places(area, "area")
+        rows = _rows(targets)
+        levels = _each(parents, f"parents is {shown(parents)}. Give a list for each level.")
+        above = [as_places(p, f"parents[{k}]") for k, p in enumerate(levels)]
         counts = _counts(places, rows, above)
         if household is None:
-            if own:
+            if own is not None:
                 raise BadInputError("own columns need household=; give values by unit instead.")
             _check_same("values", len(table), "area", len(places))
             self.cells = Blocks.of(table, places, counts[0])
         else:
-            home = _whole("household", household)
+            home = as_places(household, "household")
             _check_same("household", len(home), "area", len(places))
             _check_below("household", home, len(table))
-            held = _own(own or {}, len(places), table.shape[1])
+            held = _own({} if own is None else own, len(places), table.shape[1])
             self.cells = Grid.of(ByUnit(places, home, table), held, counts[0])
         fail_if_repeated(*rows)
         self.rollup = Rollup.of(*rows, above, counts, table.shape[1])
@@ -179,7 +180,7 @@ def _with_cells(operator: GeographyOperator, cells: Cells) -> GeographyOperator:
 
 
 def _table(values: Any) -> Float[np.ndarray, "row column"]:
-    table = np.asarray(values)
+    table = as_numbers(values, "values")
     if table.ndim != 2 or not table.size:
         raise BadInputError(
             f"values have shape {table.shape}; give a table of at least one row and one column."
@@ -190,6 +191,21 @@ def _table(values: Any) -> Float[np.ndarray, "row column"]:
     )
 
 
+def _each(given: Any, refusal: str) -> list[Any]:
+    """The items of a list, or the rows of an array."""
+    is_table = isinstance(given, np.ndarray) and given.ndim == 2
+    return list(given) if is_table else items_of(given, refusal)
+
+
+def _rows(targets: AreaTargets | Sequence[Any]) -> AreaTargets:
+    fix = "Give level, area and column of each target: three lists."
+    given = _each(targets, f"targets is {shown(targets)}. {fix}")
+    if len(given) != len(AreaTargets._fields):
+        raise BadInputError(f"targets has {len(given)} entries. {fix}")
+    rows = zip(AreaTargets._fields, given, strict=True)
+    return AreaTargets(*(as_places(x, name) for name, x in rows))
+
+
 def _check_finite(name: str, table: np.ndarray) -> None:
     bad = np.argwhere(~np.isfinite(table))
     if bad.size:
@@ -198,17 +214,6 @@ def _check_finite(name: str, table: np.ndarray) -> None:
             f"{name}[{at}] is {table[tuple(bad[0])]}, and {len(bad) - 1} more are not finite. "
             "Give finite numbers; 0 where there is none."
         )
-
-
-def _whole(name: str, numbers: Any) -> Int[np.ndarray, " entry"]:
-    """Whole numbers from 0, by name."""
-    found = np.asarray(numbers)
-    if found.ndim != 1 or not np.issubdtype(found.dtype, np.integer):
-        raise BadInputError(f"{name} must be one whole number an entry, counted from 0.")
-    if found.size and found.min() < 0:
-        row = int(np.argmin(found))
-        raise BadInputError(f"{name}[{row}] is {found[row]}; count from 0.")
-    return found.astype(np.int64)
 
 
 def _counts(
@@ -226,7 +231,11 @@ def _counts(
 def _own(
     own: Mapping[int, Any], n_units: int, n_columns: int
 ) -> dict[int, Float[np.ndarray, " unit"]]:
-    held = {int(column): np.asarray(values, float) for column, values in own.items()}
+    as_instance(own, Mapping, "own", "Give column number to one value a unit.")
+    held = {
+        as_whole("a column of own")(column): as_column(values, f"own[{column}]", "unit")
+        for column, values in own.items()
+    }
     for column, values in held.items():
         if not 0 <= column < n_columns:
             raise BadInputError(f"own column {column} is not one of the {n_columns} columns.")

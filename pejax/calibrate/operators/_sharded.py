@@ -12,6 +12,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from jaxtyping import Array, Float, Int
 
+from ...core._arguments import as_instance
 from ...core._mesh import as_mesh, axes_of, devices_on
 from ._accumulate import target_dtype
 from ._factor import Factor
@@ -50,6 +51,7 @@ class ShardedOperator(Operator):
     axes: tuple[str, ...] = eqx.field(static=True)
 
     def __init__(self, operator: Operator, mesh: Mesh, axis: str | None = None):
+        as_instance(operator, Operator, "operator", "Give a DenseOperator(matrix), or another.")
         self.mesh = as_mesh(mesh)
         self.axes = axes_of(self.mesh, axis)
         self.n_units = operator.shape[1]

@@ -9,6 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Num
 
+from ...core._arguments import shown
+from ...core._arrays import as_floats
 from ...core._segment import segment_sum
 from ...core._validate import BadInputError
 from ._accumulate import binary_size, ceil_div, not_folded, target_dtype, wider
@@ -155,6 +157,12 @@ class SparseOperator(Operator):
 
     def with_data(self, data: Float[Array, " entry"]) -> "SparseOperator":
         """The same pattern with other entries, in the order of `data`; traceable."""
+        data = as_floats(data, "data")
+        if data.shape != self.slots[0].shape:
+            raise BadInputError(
+                f"data has shape {data.shape}, and the matrix {len(self.slots[0])} entries. Give"
+                " one number an entry."
+            )
 
         def spread(slots, like):
             return jnp.zeros(like.size, data.dtype).at[slots].set(data).reshape(like.shape)
@@ -238,12 +246,12 @@ def _as_csr(matrix: Any):
     """A canonical float CSR array: sorted indices, one entry a cell."""
     from scipy import sparse
 
-    if isinstance(getattr(matrix, "data", None), jax.Array):
+    if hasattr(matrix, "indices") and isinstance(getattr(matrix, "data", None), jax.Array):
         at = np.asarray(matrix.indices)
         matrix = sparse.coo_array((np.asarray(matrix.data), (at[:, 0], at[:, 1])), matrix.shape)
     if not sparse.issparse(matrix) or matrix.ndim != 2:
         raise BadInputError(
-            f"A sparse estimate matrix cannot be made of {type(matrix).__name__}; give a scipy "
+            f"A sparse estimate matrix cannot be made of {shown(matrix)}; give a scipy "
             "sparse matrix or a BCOO of shape (target, unit), or use DenseOperator."
         )
     csr = sparse.csr_array(matrix)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from ...core._arguments import as_column, as_labels
+from ...core._arrays import as_column, as_labels
 from ..operators._operator import Operator
 from . import _labels, _screen
 from ._scale import default_scale

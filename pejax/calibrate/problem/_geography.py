@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from ...core._arguments import as_instance
+from ...core._arrays import as_labels, check_table
 from ...core._validate import BadInputError, unknown
 from ..operators._geography import AreaTargets, GeographyOperator
 from ..operators._operator import Operator
@@ -55,7 +57,7 @@ def geography_operator(
     >>> geography_operator(targets, values, ["0601", "0602"]).mv(jnp.array([1.0, 10.0]))
     Array([ 2., 32.], dtype=float32)
     """
-    _check_columns(targets, ("geo_level", "geo_id", "variable"))
+    _check_tables(targets, values, ("geo_level", "geo_id", "variable"))
     units = UnitPlaces.of(values.index, geo_id, household, own)
     return area_operator(_labelled(targets), values, units, Areas.of(targets, units.area))
 
@@ -100,7 +102,7 @@ def geography_problem(
     >>> problem.values.round(2).tolist(), problem.adjusted[0].reason
     ([6.67, 3.33, 10.0], "raked by 1.11111: the 2 districts add up to 9, 'people of 06' is 10")
     """
-    _check_columns(targets, ("geo_level", "geo_id", "variable", "value"))
+    _check_tables(targets, values, ("geo_level", "geo_id", "variable", "value"))
     units = UnitPlaces.of(values.index, geo_id, household, own)
 
     def operator(kept: "pd.DataFrame", areas: Areas) -> GeographyOperator:
@@ -180,16 +182,18 @@ class UnitPlaces(NamedTuple):
         Raises:
             BadInputError: labels that differ.
         """
+        if own is not None:
+            as_instance(own, Mapping, "own", "Give variable to one value a unit.")
         if household is None:
             ordered = in_order("geo_id", geo_id, (rows,), "values")
-            return cls([str(place) for place in ordered], None, dict(own or {}), rows)
+            return cls(as_labels(ordered, "geo_id"), None, dict(own or {}), rows)
         said = {"geo_id": geo_id, "household": household}
         said |= {f"own[{name!r}]": drawn for name, drawn in (own or {}).items()}
         first = next((name for name, column in said.items() if index_of(column) is not None), "")
         index = index_of(said.get(first))
         ordered = {name: in_order(name, x, (index,), first) for name, x in said.items()}
         return cls(
-            [str(place) for place in ordered["geo_id"]],
+            as_labels(ordered["geo_id"], "geo_id"),
             ordered["household"],
             {name: ordered[f"own[{name!r}]"] for name in own or {}},
             index,
@@ -206,7 +210,7 @@ def area_operator(
         _rows(targets, values, areas),
         areas.parents,
         household=units.household,
-        own={_place(name, values): drawn for name, drawn in units.own.items()},
+        own={_place(name, values): drawn for name, drawn in units.own.items()} or None,
     )
 
 
@@ -242,9 +246,12 @@ def _filled(targets: "pd.DataFrame", name: str, default: Any) -> Float[np.ndarra
     return np.where(np.isnan(given), default, given)
 
 
-def _check_columns(targets: "pd.DataFrame", needed: Sequence[str]) -> None:
+def _check_tables(targets: Any, values: Any, needed: Sequence[str]) -> None:
+    check_table(targets, "targets")
+    check_table(values, "values")
     for column in needed:
         if column not in targets.columns:
             raise BadInputError(
-                f"The target table has no column {column!r}, only {', '.join(targets.columns)}."
+                f"The target table has no column {column!r}, only "
+                f"{', '.join(map(str, targets.columns))}."
             )

@@ -6,10 +6,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from ...core._arguments import as_instance
+from ...core._arrays import as_column
 from ...core._countries import country
 from ...core._validate import suggest
 from ...core.population._population import Population
-from ._labels import by_row
+from ._labels import by_row, index_of
 from ._targets import Target
 
 
@@ -28,6 +30,8 @@ class VariableLookup:
     """Looks variables up in the outputs and the population, and sums rows to households."""
 
     def __init__(self, outputs: Mapping[str, Any], population: Population):
+        as_instance(outputs, Mapping, "outputs", "Give a mapping of variable to values.")
+        as_instance(population, Population, "population", "Give a pejax.Population.")
         self.outputs, self.population = outputs, population
         household = population.schema.household
         self.weights = np.asarray(population.trim(population.weights, household), float)
@@ -73,8 +77,9 @@ class VariableLookup:
             counted = self._counts[name]
             return Values(np.ones(self.population.count(counted)), counted)
         if name in self.outputs:
-            given = self.outputs[name]
-            values = np.asarray(by_row(f"outputs[{name!r}]", given, len(given)), float)
+            given, where = self.outputs[name], f"outputs[{name!r}]"
+            count = 0 if index_of(given) is None else len(given)
+            values = as_column(by_row(where, given, count), where)
             return Values(values, entity or self._entity_of(name, values))
         holders = [e for e, held in self.population.columns.items() if name in held]
         if not holders:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from ...core._arguments import as_choice
+from ...core._arrays import as_labels, as_places
 from ...core._validate import BadInputError
 from ...core.population._population import Population
 from ..operators._dense import DenseOperator
@@ -23,6 +25,7 @@ from ._targets import Target, check_targets, targets_of
 if TYPE_CHECKING:
     import pandas as pd
 
+_LAYOUTS = ("auto", "dense", "sparse", "geography")
 _SPARSE_BELOW = 0.1  # share of entries that are not zero under which the matrix is kept sparse
 
 
@@ -74,8 +77,9 @@ def build_problem(
     >>> build_problem(pd.DataFrame([row]), {}, toy_population()).names
     ('all',)
     """
-    wanted = targets_of(check_targets(targets))
+    as_choice(layout, _LAYOUTS, "layout")
     lookup = VariableLookup(outputs, population)
+    wanted = targets_of(check_targets(targets))
     units = _Units.of(lookup, geo_id, household)
     built = _built(wanted, lookup, units)
     if not built.targets:
@@ -123,19 +127,21 @@ class _Units(NamedTuple):
             geo_id, rows = by_row("geo_id", geo_id, count), np.arange(count)
             labels = row_numbers(count)
         else:
-            rows = np.asarray(in_order("household", household, (index_of(geo_id),), "geo_id"))
+            ordered = in_order("household", household, (index_of(geo_id),), "geo_id")
+            rows = as_places(ordered, "household")
             given = [index_of(x) for x in (geo_id, household)]
             labels = next((x for x in given if x is not None), row_numbers(len(rows)))
         if rows.size and not 0 <= rows.min() <= rows.max() < count:
             raise BadInputError(f"household names rows outside of the {count} households.")
         weights = lookup.weights if household is None else None
         if geo_id is not None:
-            if len(geo_id) != len(rows):
+            places = as_labels(geo_id, "geo_id")
+            if len(places) != len(rows):
                 raise BadInputError(
-                    f"geo_id has {len(geo_id)} entries and there are {len(rows)} units. "
+                    f"geo_id has {len(places)} entries and there are {len(rows)} units. "
                     "Give the area of each."
                 )
-            return cls(rows, weights, np.asarray([str(place) for place in geo_id]), "", labels)
+            return cls(rows, weights, np.asarray(places), "", labels)
         try:
             states = lookup.states()[rows]
         except CannotBuild as reason:

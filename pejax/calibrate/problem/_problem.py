@@ -9,13 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ...core._arguments import (
-    as_array,
-    as_labels,
-    as_number,
-    as_numbers,
-    shown,
-)
+from ...core._arguments import as_instance, as_number, shown
+from ...core._arrays import as_array, as_labels, as_numbers, as_numbers_of_either, items_of
 from ...core._formerly import former_names
 from ...core._one_line import listed, one_line
 from ...core._validate import BadInputError, UnknownNameError, unknown
@@ -133,8 +128,11 @@ class TargetProblem(eqx.Module, StoredFields):
         self.groups, self.levels, self.sources = left.labels
         of_units = of_units if units is None else _labels.units_of(units, self.operator.shape[1])
         self.units = None if of_units is None else _labels.Labels(of_units)
-        self.refused = (*refused, *(aside[row] for row in sorted(aside)))
-        self.adjusted = tuple(adjusted)
+        self.refused = (
+            *_all_of(refused, Refusal, "refused"),
+            *(aside[row] for row in sorted(aside)),
+        )
+        self.adjusted = tuple(_all_of(adjusted, Adjustment, "adjusted"))
 
     @property
     def unanswered(self) -> tuple[Refusal, ...]:
@@ -157,11 +155,24 @@ class TargetProblem(eqx.Module, StoredFields):
         return self.operator.shape[1]
 
     def with_values(self, values: Float[Array, " target"]) -> "TargetProblem":
-        """The same problem with other targets and the same scale; traceable, unchecked."""
-        return eqx.tree_at(lambda problem: problem.values, self, values)
+        """The same problem with other targets and the same scale; traceable.
+
+        Raises:
+            BadInputError: another number of values, or what are no numbers. Unlike at the door, a
+                value that is missing or infinite, or that no weights can meet, is taken.
+        """
+        ordered = _labels.in_order("values", values, (self.names,), "the problem")
+        given = as_numbers_of_either(ordered, "values")
+        if given.shape[-1:] != (self.n_targets,):
+            raise BadInputError(
+                f"values has shape {given.shape}, and there are {self.n_targets} targets. Give one"
+                " a target."
+            )
+        return eqx.tree_at(lambda problem: problem.values, self, given)
 
     def with_operator(self, operator: Operator) -> "TargetProblem":
         """The same targets with another matrix of the same shape; traceable, unchecked."""
+        as_instance(operator, Operator, "operator", "Give a DenseOperator(matrix), or another.")
         return eqx.tree_at(lambda problem: problem.operator, self, operator)
 
     def shard(self, mesh: jax.sharding.Mesh, axis: str | None = None) -> "TargetProblem":
@@ -278,6 +289,13 @@ class TargetProblem(eqx.Module, StoredFields):
         values = jnp.asarray(self.values, target_dtype())
         scale = jnp.asarray(self.scale, target_dtype())
         return relative_error(self.estimates(weights), values, scale)
+
+
+def _all_of(given: Any, kind: type, name: str) -> list[Any]:
+    """The entries of a list, all of a class."""
+    fix = f"Give a list of {kind.__name__}."
+    entries = items_of(given, f"{name} is {shown(given)}. {fix}")
+    return [as_instance(one, kind, f"{name}[{k}]", fix) for k, one in enumerate(entries)]
 
 
 def _set_aside(

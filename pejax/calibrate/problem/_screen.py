@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from ...core._arguments import as_column, as_numbers
+from ...core._arrays import as_column, as_numbers
 from ...core._validate import BadInputError
 from ..operators._operator import Operator
 

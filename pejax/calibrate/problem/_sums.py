@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, get_args
 import numpy as np
 from jaxtyping import Float, Int
 
+from ...core._arguments import as_number, shown
 from ...core._validate import BadInputError
 from ._areas import Areas
 from ._screen import Refusal, Waived
@@ -66,9 +67,9 @@ def reconciled_sums(
     Raises:
         BadInputError: another choice, or a limit that is not above 1.
     """
-    if sums not in get_args(Sums):
-        raise BadInputError(f"sums is {sums!r}; choose one of {', '.join(get_args(Sums))}.")
-    if not limit > 1:
+    if not isinstance(sums, str) or sums not in get_args(Sums):
+        raise BadInputError(f"sums is {shown(sums)}; choose one of {', '.join(get_args(Sums))}.")
+    if not as_number("limit", finite=False)(limit) > 1:
         raise BadInputError(f"limit is {limit}; a factor above 1 is needed.")
     values = targets["value"].to_numpy(float).copy()
     published = values.copy()

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from ...core._arguments import as_labels, as_path
+from ...core._arguments import as_path, as_whole, shown
+from ...core._arrays import as_labels, check_table, real_of
 from ...core._countries import Geography, country
 from ...core._formerly import tell
 from ...core._validate import BadInputError, require, unknown
@@ -103,6 +104,7 @@ def load_targets(
     """
     import pandas as pd
 
+    period = None if period is None else as_whole("period")(period)
     if path is None and period is None:
         tell("load_targets: give period=, such as period=2025.", stacklevel=3)
     if path is None:
@@ -124,6 +126,7 @@ def select_targets(targets: "pd.DataFrame", only: Sequence[str] | None) -> "pd.D
 
 def check_targets(frame: "pd.DataFrame") -> "pd.DataFrame":
     """The table with every column of the schema, or an error that names the row."""
+    check_table(frame, "targets")
     _check_columns(frame)
     frame = frame.reset_index(drop=True).copy()
     for column in OPTIONAL:
@@ -179,12 +182,14 @@ def _check_columns(frame: "pd.DataFrame") -> None:
 def _numbers(frame: "pd.DataFrame", column: str) -> "pd.Series":
     import pandas as pd
 
-    numbers = pd.to_numeric(frame[column], errors="coerce").astype(float)
-    bad = np.flatnonzero(numbers.isna() & frame[column].notna())
+    cells = frame[column].astype(object)
+    plain = [cell if isinstance(cell, str) else real_of(cell) for cell in cells]
+    read = pd.to_numeric(pd.Series(plain, cells.index, object), errors="coerce").astype(float)
+    bad = np.flatnonzero(read.isna() & cells.notna())
     if bad.size:
-        entry = frame[column].iloc[bad[0]]
-        raise BadInputError(f"{_where(frame, bad[0])} {column} {entry!r}. Give a number.")
-    return numbers
+        entry = shown(cells.iloc[bad[0]])
+        raise BadInputError(f"{_where(frame, bad[0])} {column} {entry}. Give a number.")
+    return read
 
 
 def _geo_id(value: object, level: str) -> str:

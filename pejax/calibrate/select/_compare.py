@@ -13,6 +13,8 @@ import jax
 import numpy as np
 from jaxtyping import Float
 
+from ...core._arguments import as_instance, as_seed, as_text, as_whole, shown
+from ...core._arrays import as_names, items_of
 from ...core._formerly import formerly
 from ...core._results import Result
 from ...core._validate import BadInputError, unknown
@@ -69,7 +71,9 @@ class Comparison(NamedTuple):
         Returns:
             The path.
         """
-        return write_text(path, _pages().selection_page(self.table(), len(self.runs) - 1, title))
+        return write_text(
+            path, _pages().selection_page(self.table(), len(self.runs) - 1, as_text(title, "title"))
+        )
 
 
 def _pages() -> ModuleType:
@@ -120,9 +124,15 @@ def compare_selections(
     """
     import pandas as pd
 
+    as_instance(problem, TargetProblem, "problem", "Give a TargetProblem(matrix, values).")
     solver = Entropy() if solver is None else solver
+    as_instance(solver, DualMethod, "solver", "Give Entropy(), Logit() or another.")
+    budget, seeds = as_whole("budget")(budget), _seeds(seeds)
+    held_out = as_names(held_out, "held_out")
+    if progress is not None and not callable(progress):
+        raise BadInputError(f"progress is {shown(progress)}. Give a function.")
     asked = problem.hold_out(_members(problem, held_out)) if held_out else problem
-    methods = _every_way(budget, solver) if methods is None else dict(methods)
+    methods = _every_way(budget, solver) if methods is None else _named(methods)
     _check_budgets(methods, budget)
     since = time.perf_counter()
     whole = calibrate(asked, base_weights, solver)
@@ -151,6 +161,25 @@ def _every_way(budget: int, solver: DualMethod) -> dict[str, Method]:
         "random": Random(budget, solver=solver),
         "largest weights": Largest(budget, solver=solver),
     }
+
+
+def _named(methods: Any) -> dict[str, Method]:
+    """Methods by name."""
+    as_instance(methods, Mapping, "methods", "Give name to method.")
+    return {
+        as_text(name, "a name of methods"): as_instance(
+            method, Method, f"methods[{name!r}]", "Give a method, such as Cube(100)."
+        )
+        for name, method in methods.items()
+    }
+
+
+def _seeds(given: Any) -> list[int]:
+    """Whole numbers, one at least."""
+    seeds = items_of(given, f"seeds is {shown(given)}. Give a list of whole numbers.")
+    if not seeds:
+        raise BadInputError("seeds is empty. Give at least one.")
+    return [as_seed(f"seeds[{k}]")(seed) for k, seed in enumerate(seeds)]
 
 
 def _check_budgets(methods: Mapping[str, Method], budget: int) -> None:

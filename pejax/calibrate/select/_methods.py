@@ -222,7 +222,9 @@ class PPS(Selection):
     def __check_init__(self):
         _check_leverage(self.leverage)
         if not isinstance(self.design, str) or self.design not in ("systematic", "sampford"):
-            raise BadInputError(f"design is {self.design!r}; choose 'systematic' or 'sampford'.")
+            raise BadInputError(
+                f"design is {shown(self.design)}; choose 'systematic' or 'sampford'."
+            )
 
     def sample(
         self, problem: TargetProblem, weights: Float[np.ndarray, " unit"], options: RunOptions

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .._arguments import as_path
 from .._validate import BadInputError, PejaxError
 
 
@@ -27,7 +28,7 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     >>> (folder / "a.txt").read_text()
     'done'
     """
-    path = Path(path)
+    path = as_path(path, "path")
     if path.is_dir():
         raise BadInputError(f"{path} is a folder. Give the path of a file.")
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,7 +66,7 @@ def atomic_folder(path: str | os.PathLike) -> Iterator[Path]:
     A folder cannot be exchanged in one system call; the old one is moved aside first and deleted
     last, so that at every moment one whole folder exists.
     """
-    path = Path(path)
+    path = as_path(path, "path")
     if path.is_file() or not path.name:
         raise BadInputError(f"{path} is no folder of its own. Give the path of a folder.")
     path.parent.mkdir(parents=True, exist_ok=True)

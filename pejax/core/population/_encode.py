@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._arguments import is_whole, items_of, shown
+from .._arguments import is_whole, shown
+from .._arrays import items_of
 from .._types import HostColumn
 from .._validate import BadInputError
 

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .._arguments import check_table, shown
+from .._arguments import shown
+from .._arrays import check_table
 from .._types import HostColumn, HostIndex
 from .._validate import BadInputError, suggest, unknown
 from ._encode import decode, encode

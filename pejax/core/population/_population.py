@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Num, Shaped
 
-from .._arguments import as_column, as_numbers, as_whole
+from .._arguments import as_whole
+from .._arrays import as_column, as_numbers
 from .._mesh import as_mesh, axes_of, devices_on
 from .._segment import segment_first
 from .._transforms import is_tracer

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
-from .._arguments import as_numbers
+from .._arrays import as_numbers
 from .._types import HostColumn, HostIndex
 from .._validate import BadInputError
 from ._layout import Layout

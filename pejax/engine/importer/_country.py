@@ -12,7 +12,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ...core._arguments import as_names, as_text, shown
+from ...core._arguments import as_text, shown
+from ...core._arrays import as_names
 from ...core._countries import country_of
 from ...core._one_line import counted, one_line
 from ...core._validate import BadInputError, MissingExtraError

@@ -10,14 +10,13 @@ from ...core._arguments import (
     as_choice,
     as_function,
     as_instance,
-    as_names,
     as_number,
     as_switch,
     as_text,
     as_whole,
-    items_of,
     shown,
 )
+from ...core._arrays import as_names, items_of
 from ...core._validate import BadInputError
 from ..rules import _calendar
 from ..rules._system import Variable

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ...core._arguments import as_instance, as_text, is_whole, items_of, shown
+from ...core._arguments import as_instance, as_text, is_whole, shown
+from ...core._arrays import items_of
 from ...core._validate import BadInputError
 from ..rules._law import LawNode, LawParameter, LawScale, Value
 from ..rules._reform import read_day

@@ -19,9 +19,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.custom_batching import custom_vmap
-from jax.sharding import AxisType, NamedSharding
 from jaxtyping import Array, Bool, Float
 
+from ...core._mesh import is_explicit
 from ...core._transforms import known
 from ._executables import Job, executables
 from ._segments import Segment, body, lowering, parts_of
@@ -67,9 +67,7 @@ def laws_of(theta: Array) -> Laws | None:
     found = known(theta)
     if found is None or found.ndim != theta.ndim + 1:
         return None
-    spread = found.sharding
-    explicit = isinstance(spread, NamedSharding) and AxisType.Explicit in spread.mesh.axis_types
-    return jnp.asarray(np.asarray(found)) if explicit else found
+    return jnp.asarray(np.asarray(found)) if is_explicit(found) else found
 
 
 def spread(evaluation: Evaluation, theta: Array, laws: Laws) -> list[Array]:

@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from ...core._arguments import is_whole
-from ...core._validate import BadInputError, unknown
+from ...core._arguments import as_choice, at_least, is_whole
+from ...core._arrays import as_column, as_numbers
+from ...core._validate import BadInputError
 from .._checks import check_weights
 from ..readout._build import TreeSamples, all_values, leaf_means, single_values
 from ..readout._readout import Readout
@@ -39,12 +40,13 @@ def from_sklearn(
 ) -> Parts:
     """See `Forest.from_sklearn`."""
     _check_forest(forest)
+    seed = at_least(0, "seed")(seed)
     if hasattr(forest, "classes_"):
         return _from_classifier(forest, readout, missing, seed, _gaps(forest, X, sample_weight))
     has_data = X is not None and y is not None
-    readout = readout or ("meinshausen" if has_data else "mean")
-    if readout not in (*READOUTS, "mean"):
-        raise unknown("readout", readout, (*READOUTS, "mean"))
+    if readout is None:
+        readout = "meinshausen" if has_data else "mean"
+    as_choice(readout, (*READOUTS, "mean"), "readout")
     trees = [host_tree(estimator) for estimator in forest.estimators_]
     gaps = _gaps(forest, X, sample_weight)
     on_device, packed = Trees.build(trees, forest.n_features_in_, missing, gaps)
@@ -55,7 +57,7 @@ def from_sklearn(
             f"The readout {readout!r} needs the donors in the leaves, which scikit-learn forgets."
             " Give the training data: Forest.from_sklearn(forest, X, y)."
         )
-    X, y = np.asarray(X, np.float32), _as_floats(y, "y, row")
+    X, y = np.asarray(as_numbers(X, "X"), np.float32), _as_floats(y, "y, row")
     weights = _fit_weights(forest, len(y), sample_weight)
     values, index = np.unique(y, return_inverse=True)
     samples = [
@@ -72,9 +74,8 @@ def _from_classifier(
     forest: Any, readout: str | None, missing: Missing, seed: int, gaps: Sequence[int]
 ) -> Parts:
     """A classifier's leaves hold the shares of its classes: these are the donors."""
-    readout = readout or "meinshausen"
-    if readout not in READOUTS:
-        raise unknown("readout of a classifier", readout, READOUTS)
+    readout = "meinshausen" if readout is None else readout
+    as_choice(readout, READOUTS, "readout of a classifier")
     trees = [host_tree(estimator) for estimator in forest.estimators_]
     on_device, packed = Trees.build(trees, forest.n_features_in_, missing, gaps)
     classes = np.asarray(forest.classes_)
@@ -94,14 +95,13 @@ def _gaps(forest: Any, X: Any, sample_weight: Any) -> Sequence[int]:
     nothing but missing values on its right.
     """
     if X is not None:
-        x = np.asarray(X, np.float32)
+        x = as_numbers(X, "X").astype(np.float32)
         if x.ndim != 2 or x.shape[1] != forest.n_features_in_:
             raise BadInputError(
                 f"X has shape {x.shape}, but the forest was trained on {forest.n_features_in_}"
                 " columns. Give the data that it was trained on."
             )
-        weight = np.ones(len(x)) if sample_weight is None else np.asarray(sample_weight, float)
-        check_weights(weight, len(x), "sample_weight")
+        weight = _donor_weights(sample_weight, len(x))
         return np.flatnonzero(np.isnan(x[weight > 0]).any(axis=0)).tolist()
     found: set[int] = set()
     for tree in (estimator.tree_ for estimator in forest.estimators_):
@@ -115,8 +115,13 @@ def _gaps(forest: Any, X: Any, sample_weight: Any) -> Sequence[int]:
 
 def _as_floats(outcomes: Any, where: str) -> Float[np.ndarray, " _"]:
     """Outcomes as float64, which large whole numbers need not survive."""
-    given = np.asarray(outcomes)
+    given = as_numbers(outcomes, where.partition(",")[0])
+    if given.ndim != 1:
+        raise BadInputError(f"y has shape {given.shape}. Give one outcome a donor.")
     found = given.astype(np.float64)
+    if not np.isfinite(found).all():
+        row = int((~np.isfinite(found)).argmax())
+        raise BadInputError(f"{where} {row}: the outcome is {found[row]}. Give a finite number.")
     large = np.abs(found) >= 2**53
     if given.dtype.kind in "iu" and large.any():
         row = int(large.argmax())
@@ -243,14 +248,22 @@ def _kept_samples(
     return TreeSamples(leaf, index[places[leaf, at] - 1], np.ones(len(leaf)))
 
 
+def _donor_weights(given: Any, donors: int) -> Float[np.ndarray, " donor"]:
+    """The weight of every donor, 1 unless given."""
+    if given is None:
+        return np.ones(donors)
+    weight = as_column(given, "sample_weight", "donor")
+    check_weights(weight, donors, "sample_weight")
+    return weight
+
+
 def _fit_weights(forest: Any, donors: int, sample_weight: Any) -> list[Float[np.ndarray, " donor"]]:
     """The weight of every donor in every tree while it grew.
 
     From scikit-learn 1.9 on, sample weights steer the bootstrap and a tree then counts draws;
     before, and in a forest without a bootstrap, they multiply what the tree counts.
     """
-    weight = np.ones(donors) if sample_weight is None else np.asarray(sample_weight, np.float64)
-    check_weights(weight, donors, "sample_weight")
+    weight = _donor_weights(sample_weight, donors)
     if not forest.bootstrap:
         return [weight] * len(forest.estimators_)
     draws = [np.bincount(bag, minlength=donors) for bag in forest.estimators_samples_]

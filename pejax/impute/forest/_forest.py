@@ -1,5 +1,6 @@
 """A fitted forest as a pytree of arrays: route rows to leaves, read outcomes from them."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
@@ -10,6 +11,7 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, Int32
 
+from ...core._arguments import check_key
 from ...core._formerly import former_names
 from ...core._one_line import one_line
 from ...core._transforms import is_traced
@@ -17,10 +19,10 @@ from ...core._types import Key
 from ...core._validate import BadInputError
 from ...core.files._npz import Arrays, Stored
 from .._checks import (
-    check_covariates,
-    check_levels,
-    check_points,
-    check_trees,
+    as_covariates,
+    as_levels,
+    as_mask,
+    as_points,
 )
 from .._chunks import Plan, on_cores
 from .._keys import Ids, record_uniforms, record_words
@@ -185,8 +187,7 @@ class Forest(eqx.Module, Stored):
         if method is not None:
             check_method(method)
         x = self._covariates(X)
-        check_levels(levels, x.shape[0])
-        levels = jnp.asarray(levels, jnp.result_type(float))
+        levels = as_levels(levels, x.shape[0])
         levels = jnp.broadcast_to(levels, (x.shape[0], levels.shape[-1]))
         reading = partial(read_quantile, method=method)
         return self._read(reading, Plan.of(chunk, mesh), x, levels, self._checked_mask(trees, x))
@@ -264,6 +265,7 @@ class Forest(eqx.Module, Stored):
         mesh: Mesh | None = None,
     ) -> Int[Array, " row"]:
         """Like `draw`, but the index of the outcome in `values`; -1 where there is none."""
+        check_key(key)
         x = self._covariates(X)
         if ids is None:
             ids = jnp.arange(x.shape[0], dtype=jnp.uint32)
@@ -312,16 +314,15 @@ class Forest(eqx.Module, Stored):
         return on_cores(partial(reading, plan=plan), plan, self, *rows)
 
     def _covariates(self, X: ArrayLike) -> Float[Array, "row feature"]:
-        check_covariates(X, self.trees.n_features, self.trees.missing, self.gaps)
-        return jnp.asarray(X, jnp.float32)
+        x = as_covariates(X, self.trees.n_features, self.trees.missing, self.gaps)
+        return jnp.asarray(x, jnp.float32)
 
     def _checked_mask(
         self, trees: ArrayLike | None, x: Float[Array, "row feature"]
     ) -> Bool[Array, "row tree"] | None:
         if trees is None:
             return None
-        check_trees(trees, (x.shape[0], self.trees.count))
-        return jnp.asarray(trees)
+        return as_mask(trees, (x.shape[0], self.trees.count))
 
     def _below(
         self,
@@ -333,10 +334,9 @@ class Forest(eqx.Module, Stored):
     ) -> Array:
         """The mean over sides of the chance of an outcome below `y`, itself counted or not."""
         x = self._covariates(X)
-        check_points(y, x.shape[0])
-        mask = self._checked_mask(trees, x)
-        shape = np.shape(y)
-        points = (jnp.asarray(y) if is_traced(y) else np.asarray(y)).reshape(shape[0], -1)
+        outcomes = as_points(y, x.shape[0])
+        mask, shape = self._checked_mask(trees, x), outcomes.shape
+        points = outcomes.reshape(shape[0], math.prod(shape[1:]))
         places = (self._place(points, side) for side in sides)
         found = [self._read(read_below, plan, x, place, mask) for place in places]
         return jnp.mean(jnp.stack(found), axis=0).reshape(shape)

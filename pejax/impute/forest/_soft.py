@@ -11,9 +11,12 @@ from jax import lax
 from jax.scipy.stats import norm
 from jaxtyping import Array, ArrayLike, Bool, Float, Int, Int32
 
+from ...core._arguments import as_instance, as_number, as_whole
+from ...core._arrays import as_one
 from ...core._one_line import counted, one_line
+from ...core._transforms import is_tracer
 from ...core._validate import BadInputError
-from .._checks import check_covariates, check_levels
+from .._checks import as_covariates, as_levels
 from .._chunks import by_chunk
 from ..readout._readout import SingleValue
 from ._forest import Forest
@@ -103,10 +106,11 @@ class SoftForest(eqx.Module):
                 " readout='single'."
             )
         x = self._covariates(X)
-        check_levels(levels, x.shape[0], open_interval=True)
-        levels = jnp.asarray(levels, x.dtype)
+        levels = as_levels(levels, x.shape[0], open_interval=True).astype(x.dtype)
         levels = jnp.broadcast_to(levels, (x.shape[0], levels.shape[-1]))
-        width = jnp.asarray(bandwidth, x.dtype)
+        width = as_one(bandwidth, "bandwidth").astype(x.dtype)
+        if not is_tracer(width) and not bool(width > 0):
+            raise BadInputError(f"bandwidth is {width}; give a number above 0.")
         return _quantile(self, x, levels, width)
 
     def leaf_chances(
@@ -122,8 +126,8 @@ class SoftForest(eqx.Module):
         return jnp.stack([jnp.interp(*column) for column in columns], axis=1)
 
     def _covariates(self, X: ArrayLike) -> Float[Array, "row feature"]:
-        check_covariates(X, len(self.grid), "refuse", ())
-        return jnp.asarray(X, self.threshold.dtype)
+        x = as_covariates(X, len(self.grid), "refuse", ())
+        return jnp.asarray(x, self.threshold.dtype)
 
 
 def soften(
@@ -152,7 +156,8 @@ def soften(
     >>> bool(slope[0, 0] > 1), bool(abs(slope[1, 0]) < 0.1)
     (True, True)
     """
-    trees = forest.trees
+    trees = as_instance(forest, Forest, "forest", "Give a Forest.").trees
+    temperature, beam = as_number("temperature")(temperature), as_whole("beam")(beam)
     if not temperature > 0 or beam < 1:
         raise BadInputError(
             f"A temperature of {temperature} with a beam of {beam} routes no row. Give a positive"
@@ -160,9 +165,11 @@ def soften(
         )
     if trees.missing != "refuse":
         raise BadInputError("A soft forest cannot route missing values. Use missing='refuse'.")
-    check_covariates(X, trees.n_features, "refuse", ())
+    x = as_covariates(X, trees.n_features, "refuse", ())
+    if not len(x):
+        raise BadInputError("X has no rows. Give the donors' covariates.")
     left, feature, threshold = _unpacked(forest)
-    steps = [_distribution(column) for column in np.asarray(X, np.float32).T]
+    steps = [_distribution(column) for column in np.asarray(x, np.float32).T]
     return SoftForest(
         left=jnp.asarray(left),
         feature=jnp.asarray(feature),

@@ -10,11 +10,12 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, ArrayLike, Float, Int
 
+from ...core._arguments import check_key
 from ...core._formerly import former_names
 from ...core._one_line import one_line
 from ...core._transforms import is_traced
 from ...core._types import Key
-from .._checks import check_levels
+from .._checks import as_covariates, as_levels
 from .._keys import Ids
 from ..readout._levels import Method
 from ._forest import Forest
@@ -80,8 +81,9 @@ class SignForest(eqx.Module):
         self, X: Float[ArrayLike, "row feature"], *, mesh: Mesh | None = None
     ) -> Float[Array, "row 3"]:
         """The chances of a negative, a zero and a positive outcome of every receiver."""
-        points = np.broadcast_to(SIGNS, (np.shape(X)[0], len(SIGNS)))
-        reached = self.sign.cdf(X, points, mesh=mesh)
+        x = as_covariates(X, self.trees.n_features, self.trees.missing, self.sign.gaps)
+        points = np.broadcast_to(SIGNS, (x.shape[0], len(SIGNS)))
+        reached = self.sign.cdf(x, points, mesh=mesh)
         return jnp.diff(reached, axis=1, prepend=0)
 
     def mean(
@@ -105,8 +107,7 @@ class SignForest(eqx.Module):
     ) -> Float[Array, "row quantile"]:
         """Receivers' quantiles of the mixture; `method` is that of the sides."""
         chances = self.chances(X, mesh=mesh)
-        check_levels(levels, chances.shape[0])
-        levels = jnp.asarray(levels, chances.dtype)
+        levels = as_levels(levels, chances.shape[0]).astype(chances.dtype)
         levels = jnp.broadcast_to(levels, (chances.shape[0], levels.shape[-1]))
         below, upto = chances[:, :1], chances[:, :1] + chances[:, 1:2]
         found = jnp.where(jnp.isnan(below), jnp.nan, jnp.zeros_like(levels))
@@ -129,6 +130,7 @@ class SignForest(eqx.Module):
         mesh: Mesh | None = None,
     ) -> Int[Array, " row"]:
         """The index in `values` of each receiver's drawn outcome; -1 where there is none."""
+        check_key(key)
         sign_key, side_key = jax.random.split(key)
         drawn = self.sign.draw(X, key=sign_key, ids=ids, mesh=mesh)
         settings: dict[str, Any] = {"key": side_key, "ids": ids, "mesh": mesh}

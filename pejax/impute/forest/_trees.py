@@ -11,8 +11,8 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float, Float32, Int, Int32, UInt32
 
+from ...core._arguments import as_choice
 from ...core._one_line import counted, one_line
-from ...core._validate import unknown
 from ._layout import HostTree, PackedTrees, pack
 
 Missing = Literal["refuse", "learned"]
@@ -62,8 +62,7 @@ class Trees(eqx.Module):
         gaps: Iterable[int] | np.ndarray = (),
     ) -> tuple["Trees", PackedTrees]:
         """Pack host trees; the packing also says where each old node went."""
-        if missing not in get_args(Missing):
-            raise unknown("rule for missing values", missing, get_args(Missing))
+        as_choice(missing, get_args(Missing), "missing")
         packed = pack(trees, n_features, missing == "learned")
         on_device = cls(
             records=jnp.asarray(packed.records),

@@ -5,7 +5,7 @@ from typing import Literal, get_args
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Real
 
-from ...core._validate import unknown
+from ...core._arguments import as_choice
 
 Method = Literal["linear", "lower", "higher", "midpoint", "nearest", "inverted_cdf"]
 METHODS: tuple[str, ...] = get_args(Method)
@@ -13,8 +13,7 @@ METHODS: tuple[str, ...] = get_args(Method)
 
 def check_method(method: str) -> None:
     """Raise `UnknownNameError` for a method NumPy's names do not cover here."""
-    if method not in METHODS:
-        raise unknown("quantile method", method, METHODS)
+    as_choice(method, METHODS, "method")
 
 
 def bracket(

@@ -7,6 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Int, Int32, Num, Shaped
 
+from ...core._arguments import as_instance, check_key, shown
+from ...core._arrays import items_of
 from ...core._transforms import is_traced
 from ...core._types import Key
 from ...core._validate import BadInputError, unknown
@@ -60,9 +62,11 @@ def chain(
     >>> sorted(set(people.column("pension").tolist()))
     [0.0, 9.0]
     """
-    entity = entity or population.schema.person
+    as_instance(population, Population, "population", "Give a pejax.Population.")
+    check_key(key)
+    entity = population.schema.person if entity is None else entity
     population.schema.check_entity(entity)
-    imputers = forests.imputers if isinstance(forests, FittedQRF) else tuple(forests)
+    imputers = forests.imputers if isinstance(forests, FittedQRF) else _imputers(forests)
     columns: dict[str, Shaped[Array, " row"]] = {}
     for imputer in imputers:
         for column in imputer.predictors:
@@ -77,6 +81,13 @@ def chain(
         has_drawn = (index >= 0) | ~real
         population = _with_drawn(population, entity, imputer.target, drawn, has_drawn)
     return population
+
+
+def _imputers(given: Any) -> list[Imputer]:
+    """The imputers of a list."""
+    fix = "Give what QRF(...).fit returns, or a list of its imputers."
+    each = items_of(given, f"forests is {shown(given)}. {fix}")
+    return [as_instance(one, Imputer, f"forests[{k}]", fix) for k, one in enumerate(each)]
 
 
 def _predictor(population: Population, entity: str, column: Column) -> Num[Array, " row"]:

@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Num
 
+from ...core._arguments import as_instance, as_switch, as_text, shown
+from ...core._arrays import as_array, as_numbers, items_of, keys_of
 from ...core._formerly import former_names
 from ...core._validate import BadInputError, unknown
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Label: TypeAlias = str | int | float | bool
+_BITS = (8, 16, 32, 64)
 
 
 @former_names(features="covariates")
@@ -35,6 +38,11 @@ class NumberColumn:
 
     labels: ClassVar[tuple[Label, ...]] = ()
 
+    def __post_init__(self):
+        as_text(self.name, "name")
+        if as_text(self.dtype, "dtype") not in _DTYPES:
+            raise BadInputError(f"dtype is {self.dtype!r}. Give that of numbers, such as 'int64'.")
+
     @property
     def has_quantiles(self) -> bool:
         """Whether quantiles of the column mean something."""
@@ -47,6 +55,7 @@ class NumberColumn:
 
     def encode(self, values: "pd.Series") -> Float[np.ndarray, " row"]:
         """The column as float64; missing values become NaN."""
+        _check_series(values, self.name)
         if not _is_number(values):
             raise BadInputError(
                 f"Column {self.name!r} holds {values.dtype}, but the forest was trained on numbers."
@@ -60,19 +69,29 @@ class NumberColumn:
         A float64 holds whole numbers up to 2^53 alone.
         """
         encoded = self.encode(values)
-        if np.dtype(self.dtype).kind not in "iu" or np.isnan(encoded).any():
+        is_whole = np.dtype(self.dtype).kind in "iu" and values.dtype.kind in "biu"
+        if not is_whole or np.isnan(encoded).any():
             return encoded
         return values.to_numpy(np.dtype(self.dtype))
 
     def covariates(self, values: Num[Array, " row"]) -> Float[Array, "row 1"]:
         """The column as the forest is given it."""
-        return values.astype(jnp.result_type(float))[:, None]
+        return _rows(values, self.name).astype(jnp.result_type(float))[:, None]
 
     def decode(self, values: Num[np.ndarray, " row"], index: Any) -> "pd.Series":
         """Drawn values as a table column."""
         import pandas as pd
 
-        return pd.Series(values.astype(self.dtype), index=index, name=self.name)
+        drawn = as_numbers(values, f"Column {self.name!r}")
+        labels = _index_of(drawn, index, self.name)
+        refused = ~np.isfinite(drawn)
+        if np.dtype(self.dtype).kind != "f" and refused.any():
+            row = int(refused.argmax())
+            raise BadInputError(
+                f"Row {row}, column {self.name!r}: the value is {drawn[row]}, which {self.dtype}"
+                " does not hold. Give a number."
+            )
+        return pd.Series(drawn.astype(self.dtype), index=labels, name=self.name)
 
 
 @former_names(features="covariates")
@@ -95,6 +114,14 @@ class CategoryColumn:
 
     has_quantiles: ClassVar[bool] = False  # codes have them only by convention: draw instead
 
+    def __post_init__(self):
+        as_text(self.name, "name")
+        as_switch("ordered")(self.ordered)
+        labels = items_of(self.labels, f"labels is {shown(self.labels)}. Give a tuple of labels.")
+        object.__setattr__(self, "labels", _plain(self.name, labels))
+        if len(set(self.labels)) < len(self.labels):
+            raise BadInputError(f"Column {self.name!r} has a label twice. Give each once.")
+
     @property
     def is_nominal(self) -> bool:
         """Whether the codes have no order."""
@@ -109,6 +136,7 @@ class CategoryColumn:
         """
         import pandas as pd
 
+        _check_series(values, self.name)
         missing = values.isna().to_numpy()
         if missing.any():
             raise BadInputError(
@@ -130,19 +158,68 @@ class CategoryColumn:
 
     def covariates(self, values: Num[Array, " row"]) -> Float[Array, "row feature"]:
         """One-hot covariates, or the code; NaN where the code is none."""
-        code = values.astype(jnp.result_type(float))[:, None]
+        code = _rows(values, self.name).astype(jnp.result_type(float))[:, None]
         if self.ordered:
             return jnp.where(code >= 0, code, jnp.nan)
         hot = code == jnp.arange(len(self.labels), dtype=code.dtype)
-        return jnp.where(code >= 0, hot.astype(code.dtype), jnp.nan)
+        known = (code >= 0) & (code < len(self.labels))
+        return jnp.where(known, hot.astype(code.dtype), jnp.nan)
 
     def decode(self, values: Float[np.ndarray, " row"], index: Any) -> "pd.Series":
         """Drawn codes as a categorical table column."""
         import pandas as pd
 
         kind = pd.CategoricalDtype(list(self.labels), self.ordered)
-        drawn = pd.Categorical.from_codes(values.astype(int).tolist(), dtype=kind)
-        return pd.Series(drawn, index=index, name=self.name)
+        codes = as_numbers(values, f"Column {self.name!r}")
+        labels = _index_of(codes, index, self.name)
+        strange = ~np.isin(codes, np.arange(-1, len(self.labels)))
+        if strange.any():
+            row = int(strange.argmax())
+            raise BadInputError(
+                f"Row {row}, column {self.name!r}: {codes[row]} is no code of"
+                f" {len(self.labels)} labels. Give their places, counted from 0."
+            )
+        drawn = pd.Categorical.from_codes(codes.astype(int).tolist(), dtype=kind)
+        return pd.Series(drawn, index=labels, name=self.name)
+
+
+_DTYPES = frozenset(
+    ("bool", "float16", "float32", "float64", *(f"{u}int{n}" for u in ("", "u") for n in _BITS))
+)
+
+
+def _check_series(values: Any, name: str) -> None:
+    import pandas as pd
+
+    as_instance(values, pd.Series, f"Column {name!r}", "Give a pandas Series.")
+
+
+def _rows(values: Any, name: str) -> Array:
+    """One number a row as a JAX array."""
+    found = as_array(values, f"Column {name!r}")
+    if found.ndim != 1:
+        raise BadInputError(f"Column {name!r} has shape {found.shape}. Give one number a row.")
+    return found
+
+
+def _index_of(values: np.ndarray, index: Any, name: str) -> "pd.Index | None":
+    """The labels of drawn values, one a row."""
+    import pandas as pd
+
+    if values.ndim != 1:
+        raise BadInputError(f"Column {name!r} has shape {values.shape}. Give one value a row.")
+    if index is None:
+        return None
+    labels = index
+    if not isinstance(index, pd.Index):
+        refusal = f"index is {shown(index)}. Give a label a row."
+        labels = pd.Index(keys_of(index, "index", refusal))
+    if len(labels) != len(values):
+        raise BadInputError(
+            f"index has {len(labels)} labels, and column {name!r} {len(values)} rows. Give one a"
+            " row."
+        )
+    return labels
 
 
 def _fail_if_another_type(value: Any, row: int, column: CategoryColumn) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Shaped
 
-from ...core._arguments import as_column, as_instance, check_key, check_table
+from ...core._arguments import as_instance, check_key
+from ...core._arrays import as_column, check_table
 from ...core._formerly import formerly
 from ...core._one_line import listed, one_line
 from ...core._types import Key

@@ -13,7 +13,7 @@ from ...core._formerly import former_names, formerly
 from ...core._one_line import listed, one_line
 from ...core._types import Key
 from ...core._validate import unknown
-from .._checks import check_covariates
+from .._checks import as_covariates
 from .._keys import Ids, variable_key
 from ..forest._forest import Forest
 from ..forest._stages import SignForest
@@ -71,7 +71,7 @@ class Imputer(eqx.Module):
             for _ in range(part.shape[1])
         ]
         trees = self.forest.trees
-        check_covariates(x, trees.n_features, trees.missing, self.forest.gaps, names)
+        as_covariates(x, trees.n_features, trees.missing, self.forest.gaps, names)
         return x
 
     def draw_index(

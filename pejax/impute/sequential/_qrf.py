@@ -12,20 +12,18 @@ from jaxtyping import Float, Num
 
 from ...core._arguments import (
     as_choice,
-    as_column,
     as_number,
     as_switch,
     as_whole,
     can_be_key,
-    check_table,
     is_whole,
-    items_of,
     shown,
 )
+from ...core._arrays import as_column, check_table, items_of
 from ...core._environment import available_cores
 from ...core._types import Key
 from ...core._validate import BadInputError, unknown
-from .._checks import check_covariates, check_weights
+from .._checks import as_covariates, check_weights
 from .._keys import Ids, variable_seed
 from ..forest._bags import Bags
 from ..forest._forest import Forest
@@ -342,7 +340,7 @@ def training_covariates(
     for column, part in zip(predictors, parts, strict=True):
         width = part.shape[1]
         gaps = range(width) if missing == "learned" else ()
-        check_covariates(part, width, missing, gaps, [column.name] * width)
+        as_covariates(part, width, missing, gaps, [column.name] * width)
     return np.concatenate(parts, axis=1)
 
 
