@@ -150,14 +150,14 @@ def binding_share(
     return jnp.sum(lower) / n, jnp.sum(upper) / n
 
 
-def _shared_out(weights: Float[Array, " unit"]) -> Float[Array, " unit"]:
+def _shared_out(weights: object) -> Float[Array, " unit"]:
     """Weights that are shares of something; zeros, which have no curve, for any others."""
     held = _some(weights)
     known = (jnp.min(held) >= 0) & jnp.isfinite(jnp.max(held))
     return jnp.where(known, held, 0)
 
 
-def _some(weights: Float[Array, " unit"]) -> Float[Array, " unit"]:
+def _some(weights: object) -> Float[Array, " unit"]:
     """Weights, of which there is one at least."""
     held = as_floats(weights, "weights")
     if not held.size:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from ..core._countries import country as default_country
 from ..core._validate import BadInputError, MissingFileError, PejaxError, unknown
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _YEAR = 2025
 
 
+@runtime_checkable
 class Asked(Protocol):
     """What is to be computed, and for which year."""
 

@@ -29,7 +29,7 @@ def is_explicit(values: jax.Array) -> bool:
     return isinstance(place, NamedSharding) and AxisType.Explicit in place.mesh.axis_types
 
 
-def axes_of(mesh: Mesh, axis: str | None) -> tuple[str, ...]:
+def axes_of(mesh: Mesh, axis: object) -> tuple[str, ...]:
     """The axes that carry rows: the one that is named, or else all.
 
     Raises:

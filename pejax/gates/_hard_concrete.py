@@ -80,7 +80,7 @@ class HardConcrete(eqx.Module):
     def __init__(
         self,
         n_items: int,
-        init_mean: float | Float[Array, " item"] | np.ndarray = 0.999,
+        init_mean: float | Float[Array, " item"] | np.ndarray | Sequence[float] = 0.999,
         temperature: float = 2 / 3,
         *,
         stretch: tuple[float, float] = (-0.1, 1.1),
@@ -187,7 +187,7 @@ def _uniforms(key: Key, count: int, dtype: jnp.dtype) -> Float[Array, " item"]:
     return jax.lax.bitcast_convert_type(above_one, jnp.float32) - (one - 0.5**24)
 
 
-def _check_mean(n_items: int, init_mean: float | np.ndarray | Array) -> None:
+def _check_mean(n_items: int, init_mean: object) -> None:
     if n_items < 1:
         raise BadInputError(f"n_items is {n_items}; ask for at least one gate.")
     mean = as_numbers(init_mean, "init_mean").astype(float)

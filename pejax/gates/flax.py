@@ -50,7 +50,7 @@ class Gates(nnx.Module):
     def __init__(
         self,
         n_items: int,
-        init_mean: float | Float[Array, " item"] = 0.9,
+        init_mean: float | Float[Array, " item"] | Sequence[float] = 0.9,
         temperature: float = 2 / 3,
         *,
         stretch: tuple[float, float] = (-0.1, 1.1),
@@ -287,9 +287,7 @@ def _all_gates(model: nnx.Module) -> dict[str, Gates]:
     return dict(sorted(found.items()))
 
 
-def _gates_of(
-    shape: Sequence[int], group: Grouping, rngs: nnx.Rngs, settings: dict[str, Any]
-) -> Gates:
+def _gates_of(shape: Sequence[int], group: str, rngs: nnx.Rngs, settings: dict[str, Any]) -> Gates:
     """Gates for a kernel whose last two axes are inputs and outputs."""
     if group not in get_args(Grouping):
         raise BadInputError(f"group is {group!r}; choose one of {', '.join(get_args(Grouping))}.")

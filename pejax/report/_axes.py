@@ -41,7 +41,7 @@ class Axis:
             with np.errstate(divide="ignore", invalid="ignore"):
                 held = np.log(held)
             low, high = math.log(low), math.log(high)
-        return np.clip((held - low) / (high - low), 0.0, 1.0)
+        return np.asarray(np.clip((held - low) / (high - low), 0.0, 1.0))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Bands:
 
     def share(self, rows: ArrayLike) -> Float[np.ndarray, "..."]:
         """How far along the middle of a row is, from 0 to 1."""
-        return (np.asarray(rows, float) + 0.5) / max(len(self.names), 1)
+        return np.asarray((np.asarray(rows, float) + 0.5) / max(len(self.names), 1))
 
 
 def linear(

@@ -1,7 +1,7 @@
 """The report of a calibration as a page of HTML in one file, in the look of all our reports."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -42,6 +42,7 @@ _BEFORE_AFTER = (GREY, ACCENT)
 _DECADES = np.linspace(-4, 1, 101)  # powers of ten at which errors are counted
 
 
+@runtime_checkable
 class CalibrationTables(Protocol):
     """What `pejax.calibrate.Report` has, by whose names this room reads it."""
 

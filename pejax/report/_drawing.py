@@ -138,13 +138,13 @@ class Frame:
     def across(self, values: ArrayLike) -> Float[np.ndarray, "..."]:
         """Pixels from the left."""
         left, right = self.left + self.pad[0], self.right - self.pad[1]
-        return left + self.x.share(values) * (right - left)
+        return np.asarray(left + self.x.share(values) * (right - left))
 
     def up(self, values: ArrayLike) -> Float[np.ndarray, "..."]:
         """Pixels from the top."""
         share = self.y.share(values)
         down = share if isinstance(self.y, Bands) else 1 - share
-        return self.top + down * (self.bottom - self.top)
+        return np.asarray(self.top + down * (self.bottom - self.top))
 
     def chart(self, marks: Iterable[str], about: str) -> Chart:
         """The marks before their grid, with titles and legend."""

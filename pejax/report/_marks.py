@@ -3,7 +3,7 @@
 import html
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from ._theme import INK, SIZE
 
@@ -148,7 +148,7 @@ def thinned(
 
 def _extremes(
     x: Float[np.ndarray, " point"], y: Float[np.ndarray, " point"]
-) -> Float[np.ndarray, " some"]:
+) -> Int[np.ndarray, " some"]:
     """Where, in each run of points in one column of pixels, the first, last and outermost are."""
     starts = np.flatnonzero(np.concatenate([[True], np.diff(np.floor(x)) != 0]))
     ends = np.append(starts[1:], len(x))

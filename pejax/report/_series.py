@@ -15,7 +15,7 @@ Series = Mapping[str, ArrayLike]
 _LARGEST = 1e300  # that can be added up and subtracted
 
 
-def texts(labels: Iterable[object], name: str = "labels") -> tuple[str, ...]:
+def texts(labels: object, name: str = "labels") -> tuple[str, ...]:
     """Labels as texts.
 
     Raises:
@@ -42,7 +42,7 @@ def column(values: object, name: str, count: int | None = None) -> Float[np.ndar
 
 
 def columns(
-    labels: Iterable[object], series: Series, *, negative: bool = True
+    labels: object, series: object, *, negative: bool = True
 ) -> tuple[tuple[str, ...], dict[str, Float[np.ndarray, " row"]]]:
     """Labels, and a number a label for each series.
 
@@ -61,7 +61,7 @@ def columns(
     return names, held
 
 
-def fail_if_other_labels(columns: Series) -> None:
+def fail_if_other_labels(columns: Mapping[str, object]) -> None:
     """Columns of pandas belong together by label, and labels that differ are refused."""
     import pandas as pd
 
@@ -83,7 +83,7 @@ def coloured(names: Iterable[str], first: Sequence[str] = ()) -> dict[str, str]:
     return {name: palette[k % len(palette)] for k, name in enumerate(names)}
 
 
-def form_of(given: str | None) -> str:
+def form_of(given: object) -> str:
     """`$`, `%` or nothing, whatever else a format says.
 
     >>> form_of("~%"), form_of("$,.0f"), form_of(None)

@@ -179,20 +179,21 @@ def _means(
         }
 
 
-def _by_name(predicted: Mapping[float, ArrayLike]) -> Series:
+def _by_name(predicted: object) -> dict[str, object]:
     given = "Give a list of numbers for each level: {0.5: [...]}."
-    as_instance(predicted, Mapping, "predicted", given)
-    return {f"predicted {level}": values for level, values in predicted.items()}
+    held = as_instance(predicted, Mapping, "predicted", given)
+    return {f"predicted {level}": values for level, values in held.items()}
 
 
-def _fail_if_apart(columns: Series, **others: ArrayLike) -> None:
+def _fail_if_apart(columns: object, **others: object) -> None:
     """Columns of pandas belong together by label; there is one or more."""
-    if not as_named(columns, "columns", "numbers"):
+    held = as_named(columns, "columns", "numbers")
+    if not held:
         raise BadInputError("columns is empty. Give one or more by name.")
-    fail_if_other_labels({**columns, **others})
+    fail_if_other_labels({**held, **others})
 
 
-def _edges(given: Sequence[int]) -> list[int]:
+def _edges(given: object) -> list[int]:
     """Three whole numbers or more that rise."""
     found = items_of(given, f"edges is {shown(given)}. Give a list of whole numbers.")
     edges = [as_whole(f"edges[{k}]")(edge) for k, edge in enumerate(found)]

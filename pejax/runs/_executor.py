@@ -1,7 +1,7 @@
 """Who computes the parts of a job: this process, or others."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Protocol, TypeAlias, cast
+from typing import Protocol, TypeAlias, cast, runtime_checkable
 
 import numpy as np
 from jaxtyping import Int, Shaped
@@ -12,12 +12,16 @@ from ..core._arrays import items_of
 Items: TypeAlias = Int[np.ndarray, " item"]
 """Numbers of items, ascending."""
 
+Parts: TypeAlias = Sequence[Int[np.ndarray, " _"]]
+"""Items in parts, each of which is computed by one call."""
+
 Columns: TypeAlias = Mapping[str, Shaped[np.ndarray, "item *rest"]]
 """Results by name, one row an item."""
 
 Compute: TypeAlias = Callable[[Items], Columns]
 
 
+@runtime_checkable
 class Executor(Protocol):
     """What computes parts of a job, in any order.
 
@@ -27,7 +31,7 @@ class Executor(Protocol):
     [array([3])]
     """
 
-    def map(self, compute: Compute, parts: Sequence[Items]) -> Iterator[tuple[Items, Columns]]:
+    def map(self, compute: Compute, parts: Parts) -> Iterator[tuple[Items, Columns]]:
         """Each part with its results, as soon as they are there."""
         ...
 
@@ -40,7 +44,7 @@ class Local:
     [[0, 1], [2]]
     """
 
-    def map(self, compute: Compute, parts: Sequence[Items]) -> Iterator[tuple[Items, Columns]]:
+    def map(self, compute: Compute, parts: Parts) -> Iterator[tuple[Items, Columns]]:
         """Each part with its results, in order."""
         as_function(compute, "compute", "Give a function from items to results by name.")
         refusal = f"parts is {shown(parts)}. Give a list of items' numbers."

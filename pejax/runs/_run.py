@@ -20,7 +20,7 @@ from ..core._arguments import (
 from ..core._environment import environment
 from ..core._validate import BadInputError, PejaxError
 from ..core.files._files import write_json
-from ._executor import Columns, Compute, Executor, Items, Local
+from ._executor import Columns, Compute, Executor, Items, Local, Parts
 from ._progress import Progress
 from ._shards import Shard, Shards
 
@@ -146,7 +146,7 @@ class _Forgiving:
     def __init__(self, compute: Compute):
         self.compute = compute
 
-    def __call__(self, items: Items) -> Columns:
+    def __call__(self, items: Items) -> Mapping[str, np.ndarray]:
         try:
             return self.compute(items)
         except Exception as problem:
@@ -189,7 +189,7 @@ def _rows(name: object, values: object) -> np.ndarray:
     return found
 
 
-def _parts(missing: Items, batch: int) -> list[Items]:
+def _parts(missing: Items, batch: int) -> Parts:
     return [missing[k : k + batch] for k in range(0, len(missing), batch)]
 
 

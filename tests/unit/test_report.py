@@ -320,6 +320,7 @@ def test_a_drawing_fetches_nothing_and_runs_nothing():
         (lambda: rp.Chart("tall", ""), "height is 'tall'; give a finite number"),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_what_cannot_be_drawn_is_named(make, message):
     with pytest.raises(BadInputError, match=re.escape(message)):
         make()

@@ -97,6 +97,7 @@ def test_shares_below_are_weighted():
     assert table["a"].tolist() == [0.75, 0.75, 1.0] and table["b"].tolist() == [0.0, 1.0, 1.0]
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_columns_with_other_labels_are_refused():
     here, there = pd.Series([1.0, 2.0]), pd.Series([1.0, 2.0], index=[1, 0])
     for call in (
@@ -180,6 +181,7 @@ def test_what_is_missing_in_a_table_is_an_empty_cell():
     assert cells == ["1,234.5", "7", "25%", "2025", "a", "", "", "", "", ""]
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_what_no_table_can_show_is_refused_by_name():
     table = pd.DataFrame({"cost": [1.5, "many"]})
     with pytest.raises(BadInputError, match=r"column 'cost', row 1: 'many' has no format ',.1f'"):
@@ -243,6 +245,7 @@ GUESS = {"truth": [1.0], "weights": [1], "donors": [1.0, 2.0], "donor_weights": 
         (lambda: rp.selection_page(pd.DataFrame(), "3"), "runs is '3'; give a whole number"),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_what_is_no_part_of_a_page_is_named(make, said):
     with pytest.raises(PejaxError, match=re.escape(said)):
         make()

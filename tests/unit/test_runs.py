@@ -159,6 +159,7 @@ def test_arguments(given, said):
         ({1: [0, 1]}, "the name of a result is 1. Give a text"),
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_what_no_file_holds_is_no_result(found, said):
     with pytest.raises(BadInputError, match=said):
         runs.run(lambda items: found, 2)
@@ -197,6 +198,7 @@ def test_the_row_of_an_item_that_failed_says_nothing():
         lambda i: {"x": i} if i[0] < 2 else {"x": i, "y": i},
     ],
 )
+@pytest.mark.usefixtures("unchecked")
 def test_parts_with_other_columns_are_refused(compute):
     with pytest.raises(BadInputError, match="Give every item the same columns"):
         runs.run(compute, 4, batch=2)

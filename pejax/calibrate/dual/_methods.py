@@ -7,6 +7,7 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
+from jax.typing import DTypeLike
 from jaxtyping import Array, Bool, Float
 
 from ...core._arguments import as_number, as_switch, as_whole
@@ -181,7 +182,7 @@ class DualMethod(IterativeMethod):
         # Where the root mean square is at the tolerance, one target may have all of it.
         return float(np.sqrt(problem.n_targets)) * self._tolerance(problem.operator.dtype)
 
-    def _tolerance(self, dtype: jnp.dtype) -> float:
+    def _tolerance(self, dtype: DTypeLike) -> float:
         return _TOLERANCE[jnp.dtype(dtype)] if self.tol is None else self.tol
 
     def _asked(self, problem: Goals) -> Goals:

@@ -18,8 +18,8 @@ drives the residual to zero at any ridge and survives redundant targets.
 """
 
 import functools
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -330,7 +330,13 @@ _solved = custom_vmap(_outright)
 
 @_solved.def_vmap
 def _(
-    size: int, batched: tuple, system: DualSystem, q: Array, ridge: Array, rhs: Array, share: Array
+    size: int,
+    batched: Sequence[Any],
+    system: DualSystem,
+    q: Array,
+    ridge: Array,
+    rhs: Array,
+    share: Array,
 ) -> tuple[Array, bool]:
     """Of a batch over one estimate matrix: its members share a Hessian, that of their mean
     curvature, and each corrects it by conjugate gradients, whose steps cost a batch little."""

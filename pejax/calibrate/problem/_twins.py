@@ -75,7 +75,7 @@ def _leader(rows: Int[np.ndarray, " twin"], scale: Float[np.ndarray, " target"])
 
 def _by_value(
     cluster: Int[np.ndarray, " twin"], values: Float[np.ndarray, " target"]
-) -> list[Int[np.ndarray, " twin"]]:
+) -> list[Int[np.ndarray, " _"]]:
     """The rows of each value, values that differ by rounding together."""
     rows = cluster[np.argsort(values[cluster], kind="stable")]
     found = values[rows]

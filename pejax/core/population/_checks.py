@@ -19,7 +19,7 @@ def check(tables: Tables) -> None:
 
 def checked_columns() -> frozenset[str]:
     """Columns whose values a check looks at."""
-    return frozenset({"age"}) | _of_countries().keys()
+    return frozenset({"age", *_of_countries()})
 
 
 def _of_countries() -> dict[str, Callable[[Tables], None]]:

@@ -24,7 +24,6 @@ def tables_from_frames(
     household: str,
 ) -> Tables:
     """Read the tables of each entity; `Population.from_frames` documents the layout."""
-    _fail_if_no_names(weights, person, household)
     _fail_if_no_person_table(frames, person)
     _fail_if_columns_repeat(frames)
     groups = _groups(frames, person, household)
@@ -79,7 +78,8 @@ def _fail_if_no_person_table(frames: Mapping[str, "pd.DataFrame"], person: str) 
         raise unknown("table", person, frames)
 
 
-def _fail_if_no_names(weights: object, person: object, household: object) -> None:
+def fail_if_no_names(weights: object, person: object, household: object) -> None:
+    """Columns and entities are named by texts; the weights may have no name."""
     for label, name in {"weights": weights, "person": person, "household": household}.items():
         if not isinstance(name, str) and not (label == "weights" and name is None):
             raise BadInputError(f"{label} is {shown(name)}. Give a name, as a text.")

@@ -59,7 +59,7 @@ def unpadded(tables: Tables) -> Layout:
     )
 
 
-def padded_at_end(tables: Tables, sizes: int | Mapping[str, int] | None) -> Layout:
+def padded_at_end(tables: Tables, sizes: object) -> Layout:
     """Padding after the last row; `sizes` as in `Population.pad_to`.
 
     A group gets room for one row more than it has, because padding persons need a padding group.
@@ -101,7 +101,7 @@ def in_blocks(tables: Tables, blocks: int) -> Layout:
     return Layout(sizes, slots, spare, blocks)
 
 
-def _chosen_sizes(tables: Tables, sizes: int | Mapping[str, int] | None) -> dict[str, int]:
+def _chosen_sizes(tables: Tables, sizes: object) -> dict[str, int]:
     if sizes is None:
         return {}
     if isinstance(sizes, Mapping):

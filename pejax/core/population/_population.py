@@ -17,7 +17,7 @@ from .._transforms import is_tracer
 from .._validate import BadInputError, unknown
 from ._checks import check, checked_columns
 from ._encode import decode, encode, fail_if_no_columns, fail_if_no_numbers
-from ._frames import frames_from_tables, tables_from_frames
+from ._frames import fail_if_no_names, frames_from_tables, tables_from_frames
 from ._layout import Layout, in_blocks, padded_at_end, size_bucket, unpadded
 from ._schema import FrozenMapping, Schema
 from ._tables import Tables, positions
@@ -91,6 +91,7 @@ class Population(eqx.Module):
         Raises:
             BadInputError: names the row and the column that break a rule, and the fix.
         """
+        fail_if_no_names(weights, person, household)
         tables = tables_from_frames(frames, weights, person, household)
         check(tables)
         return cls.from_tables(tables)
@@ -178,6 +179,9 @@ class Population(eqx.Module):
         Raises:
             UnknownNameError: no entity has it, or more than one does.
         """
+        return self._holder(name)
+
+    def _holder(self, name: object) -> str:
         known = isinstance(name, str)
         holders = [entity for entity, held in self.columns.items() if known and name in held]
         if len(holders) > 1:
@@ -190,7 +194,7 @@ class Population(eqx.Module):
 
     def column(self, name: str, entity: str | None = None) -> Shaped[Array, " row"]:
         """A column's real rows; string columns as codes (see `labels`)."""
-        entity = self.entity_of(name) if entity is None else entity
+        entity = self._holder(name) if entity is None else entity
         self.schema.check_entity(entity)
         if not isinstance(name, str) or name not in self.columns[entity]:
             raise unknown(f"{entity} column", name, self.columns[entity])
@@ -198,7 +202,7 @@ class Population(eqx.Module):
 
     def labels(self, name: str, entity: str | None = None) -> np.ndarray:
         """A string column's real rows as strings (host)."""
-        entity = self.entity_of(name) if entity is None else entity
+        entity = self._holder(name) if entity is None else entity
         codes = np.asarray(self.column(name, entity))
         if (entity, name) not in self.schema.vocabularies:
             raise BadInputError(f"{entity} column {name!r} holds no strings. Use column({name!r}).")

@@ -85,7 +85,7 @@ class Schema:
         """The person entity, then the groups."""
         return (self.person, *self.groups)
 
-    def check_entity(self, entity: str) -> None:
+    def check_entity(self, entity: object) -> None:
         """Raise `UnknownNameError` unless `entity` is one of `entities`."""
         if not isinstance(entity, str) or entity not in self.entities:
             raise unknown("entity", entity, self.entities)

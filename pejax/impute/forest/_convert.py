@@ -172,7 +172,7 @@ def grow(
     classes: bool,
     max_depth: int | None,
     min_samples_leaf: int,
-    max_features: float | int | str | None,
+    max_features: float | int | str | np.number | None,
     seed: int,
 ) -> Any:
     """Grow one tree on donors that count `in_bag` times each.
@@ -195,7 +195,7 @@ def grow(
     return tree.fit(X, y, sample_weight=in_bag)
 
 
-def _of_python(features: float | int | str | None) -> float | int | str | None:
+def _of_python(features: float | int | str | np.number | None) -> float | int | str | None:
     """A setting as scikit-learn takes it, which knows no numbers of numpy's narrow types."""
     if features is None or isinstance(features, str):
         return features
