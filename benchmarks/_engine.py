@@ -6,7 +6,7 @@ import dataclasses
 import importlib
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +46,16 @@ OUTPUTS = CREDITS.outputs
 
 
 def options(
-    description: str | None, repeats: int | None = None, households: int | None = None
+    description: str | None,
+    repeats: int | None = None,
+    households: int | None = None,
+    of_a_part: Sequence[str] = (),
 ) -> argparse.Namespace:
-    """Command line: which law, how many households, how many rounds, where results go."""
+    """Command line: which law, how many households, how many rounds, where results go.
+
+    Args:
+        of_a_part: options that a script gives itself where it runs a part in another process.
+    """
     parser = argparse.ArgumentParser(description=(description or "").partition("\n")[0])
     parser.add_argument(
         "--households",
@@ -67,6 +74,8 @@ def options(
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the JSON file")
     if repeats is not None:
         parser.add_argument("--repeats", type=int, default=repeats, help="timed rounds")
+    for name in of_a_part:
+        parser.add_argument(f"--{name}", help=argparse.SUPPRESS)
     return parser.parse_args()
 
 

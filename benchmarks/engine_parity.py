@@ -10,7 +10,13 @@ source engine computes in float32. The CPS leaves most inputs of the law at zero
 gives the same people random answers to every question that it did not ask.
 """
 
+import argparse
 import dataclasses
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -30,10 +36,13 @@ from _engine import (
 from _harness import write
 
 from pejax import Population, datasets, engine
+from pejax.core._memory import peak_bytes
+from pejax.core.files._files import plain
 from pejax.engine import importer
 from pejax.testing import with_every_input
 
 DTYPES = ("float32", "float64")
+FILLED = "every_input_filled"
 REQUIRED_SHARE = 0.9999
 CENT = 0.01
 WITHOUT_LAW = ("ne_school_readiness_credit_eligible_worker",)
@@ -203,30 +212,39 @@ def filled(country: engine.Country, population: Population, law: Law) -> Populat
     return with_every_input(key, population, program, system, skip=WITHOUT_LAW)
 
 
-def main() -> None:
-    args = options(__doc__)
+def part(args: argparse.Namespace) -> dict[str, Any]:
+    """One comparison: of the CPS in a float type, or with every input filled."""
+    dtype = args.part if args.part in DTYPES else "float32"
     with stage("importing the country package"):
         country, _ = load_country()
-    payload = {}
-    for dtype in DTYPES:
-        with stage(f"the CPS in {dtype}"), jax.enable_x64(dtype == "float64"):
-            population = datasets.load_cps(period=YEAR, households=args.households)
-            simulation = importer.source_simulation(PACKAGE, population, YEAR)
-            payload[dtype] = comparison(country, population, args.law, dtype, simulation)
-        _show(payload[dtype])
-    with stage("the CPS in float32 with every input filled"):
-        population = filled(
-            country, datasets.load_cps(period=YEAR, households=args.households), args.law
-        )
+    with stage(f"the CPS, {args.part}"), jax.enable_x64(dtype == "float64"):
+        population = datasets.load_cps(period=YEAR, households=args.households)
+        if args.part == FILLED:
+            population = filled(country, population, args.law)
         simulation = importer.source_simulation(PACKAGE, population, YEAR)
-        payload["every_input_filled"] = comparison(
-            country, population, args.law, "float32", simulation
-        )
-    _show(payload["every_input_filled"])
+        found = comparison(country, population, args.law, dtype, simulation)
+    _show(found)
+    return {"found": found, "sizes": sizes(population), "peak_bytes": peak_bytes()}
+
+
+def main() -> None:
+    """Each comparison in a process of its own: every variable of the law is much machine code."""
+    args = options(__doc__, of_a_part=("part", "to"))
+    if args.part is not None:
+        Path(args.to).write_text(json.dumps(plain(part(args))))
+        return
+    payload, held, peak = {}, {}, 0
+    with tempfile.TemporaryDirectory() as folder:
+        for name in (*DTYPES, FILLED):
+            path = Path(folder) / f"{name}.json"
+            command = [sys.executable, *sys.argv, f"--part={name}", f"--to={path}"]
+            subprocess.run(command, check=True)
+            held = json.loads(path.read_text())
+            payload[name], peak = held["found"], max(peak, held["peak_bytes"])
     path = write(
         f"{args.law.name}_parity",
-        payload,
-        sizes=sizes(population),
+        payload | {"peak_bytes": peak},
+        sizes=held["sizes"],
         packages=PACKAGES,
         folder=args.out,
     )
