@@ -84,7 +84,7 @@ def record_words(ids: Ids, rows: int) -> Words:
     if isinstance(ids, jax.Array) and not jnp.issubdtype(ids.dtype, jnp.integer):
         raise _no_ids(str(ids.dtype))
     host = np.asarray(ids)
-    if host.dtype.kind in "US" and isinstance(ids, list | tuple):
+    if host.dtype.kind in "SU" and isinstance(ids, list | tuple):
         host = np.array(ids, object)  # a number beside a text is one still
     if host.dtype.kind in "OUT":
         host = _from_objects(host)

@@ -95,7 +95,7 @@ def test_nothing_left_after_the_screens():
 def test_a_matrix_that_is_no_matrix():
     with pytest.raises(BadInputError, match="1 dimension"):
         TargetProblem(np.ones(3), Y)
-    with pytest.raises(BadInputError, match=r"cannot be made of ndarray.*DenseOperator"):
+    with pytest.raises(BadInputError, match=r"cannot be made of a ndarray.*DenseOperator"):
         SparseOperator(X)
 
 

@@ -134,7 +134,7 @@ def test_an_exact_target_that_was_refused_is_an_error():
 
 
 def test_what_nobody_asked_to_be_met_may_be_refused():
-    options = {"names": ["all", "again", "none"], "weights": [1.0, 1.0, 0.0]}
+    options = {"names": ["all", "again", "none"], "importance": [1.0, 1.0, 0.0]}
     problem = cal.TargetProblem([[1.0, 1.0], [1.0, 1.0], [0.0, 0.0]], [4.0, 4.0, 3.0], **options)
     assert [refusal.name for refusal in problem.refused] == ["again", "none"]
     cal.calibrate(problem, [1.0, 1.0], cal.Raking()).check()

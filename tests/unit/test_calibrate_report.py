@@ -25,7 +25,7 @@ def by_hand(**changes) -> cal.Solution:
         "adjusted": [cal.Adjustment("c", 44.0, 40.0, "raked")],
         "refused": [cal.Refusal("z", 1.0, "no unit contributes to it")],
     }
-    settings = {"names": NAMES, "weights": [1.0, 3.0, 1.0, 0.0], **labels}
+    settings = {"names": NAMES, "importance": [1.0, 3.0, 1.0, 0.0], **labels}
     problem = cal.TargetProblem(
         np.eye(4), [10.0, 20.0, 40.0, 100.0], **(settings | changes.pop("problem", {}))
     )

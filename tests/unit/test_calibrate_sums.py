@@ -96,7 +96,7 @@ def test_the_scale_follows_the_raked_value_and_may_be_given_for_some():
     targets = table(scale=[np.nan, 5.0, *[np.nan] * 4], weight=[2.0, *[np.nan] * 5])
     found = problem(targets=targets, sums="rake")
     assert found.scale[:2].tolist() == [pytest.approx(100 / 3), 5.0]
-    assert found.weights.tolist() == [2, 1, 1, 1, 1, 1]
+    assert found.importance.tolist() == [2, 1, 1, 1, 1, 1]
     assert found.levels == ("district",) * 4 + ("state",) * 2
 
 
@@ -113,7 +113,7 @@ def test_dropping_a_repeated_target_leaves_the_loss_as_it_was():
     matrix, y = np.array([[1.0, 2.0], [1.0, 2.0], [3.0, 1.0]]), np.array([5.0, 5.0, 9.0])
     weights = np.array([1.0, 3.0, 2.0])
     found = cal.TargetProblem(matrix, y, scale=[5.0, 10.0, 9.0], importance=weights)
-    assert found.weights.tolist() == [1 + 3 * 0.25, 2]
+    assert found.importance.tolist() == [1 + 3 * 0.25, 2]
     assert found.refused[0].reason == "repeats 'target_0'"
 
 
