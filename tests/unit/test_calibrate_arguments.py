@@ -302,7 +302,7 @@ def _gated(**changed):
         (lambda: cal.TargetProblem(X, Y, refused=["a"]), "refused[0] is 'a'. Give a list of Refus"),
         (lambda: cal.TargetProblem(X, Y, units=3), "units is 3. Give a list"),
         (lambda: cal.TargetProblem(X, Y, units=[[1], 2, 3]), "units[0] is a list. Give a label."),
-        (lambda: cal.TargetProblem(X, Y, groups=[[1], [2]]), "groups[0] is a list. Give every row one label."),
+        (lambda: cal.TargetProblem(X, Y, groups=[[1], [2]]), "groups[0] is a list. Give every row"),
         (lambda: cal.TargetProblem(X, Y).with_values("a"), "values is 'a'"),
         (lambda: cal.TargetProblem(X, Y).with_values(W), "values has shape (3,), and there are 2"),
         (lambda: cal.TargetProblem(X, Y).with_operator(X), "operator is a ndarray"),

@@ -263,7 +263,7 @@ def test_the_page_has_the_tables(tmp_path):
 
 def test_the_page_leaves_out_what_the_problem_does_not_have(tmp_path):
     plain = {"groups": None, "levels": None, "adjusted": (), "refused": ()}
-    solution = by_hand(problem={**plain, "weights": None})
+    solution = by_hand(problem={**plain, "importance": None})
     page = Page(solution.report().to_html(tmp_path / "r.html").read_text())
     for words in ("By level", "By group", "held out,", "Set aside", "Adjusted", "bound"):
         assert words not in page.text
