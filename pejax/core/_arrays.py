@@ -6,6 +6,7 @@ As in `_arguments`, which does so for single values.
 import decimal
 import math
 from collections.abc import Iterable, Iterator, Mapping, Set
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +17,9 @@ from ._arguments import can_be_key, number_of
 from ._shown import shown
 from ._transforms import is_tracer
 from ._validate import BadInputError, UnknownNameError, suggest
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _MISSING = ("NAType", "NaTType", "MaskedConstant")
 _REAL = (jnp.floating, jnp.integer, jnp.bool_)
@@ -72,6 +76,25 @@ def keys_of(given: object, name: str, refusal: str) -> list[object]:
         else x
         for x in items
     ]
+
+
+def as_index(given: object, name: str, of: str, count: int, row: str = "row") -> "pd.Index":
+    """Labels as an index of pandas, one a row of something that has so many.
+
+    Raises:
+        BadInputError: no list of labels, or another number of them.
+    """
+    import pandas as pd
+
+    found = given
+    if not isinstance(found, pd.Index):
+        refusal = f"{name} is {shown(given)}. Give a list with one label a {row}."
+        found = pd.Index(keys_of(given, name, refusal))
+    if len(found) != count:
+        raise BadInputError(
+            f"{name} has {len(found)} labels, and {of} {count} {row}s. Give one a {row}."
+        )
+    return found
 
 
 def as_labels(given: object, name: str) -> list[str]:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Int
 
-from ...core._arguments import shown
-from ...core._arrays import keys_of
+from ...core._arrays import as_index
 from ...core._validate import BadInputError
 
 if TYPE_CHECKING:
@@ -87,18 +86,7 @@ def units_of(labels: Any, count: int) -> "pd.Index | None":
     """
     if labels is None:
         return None
-    import pandas as pd
-
-    index = labels
-    if not isinstance(labels, pd.Index):
-        refusal = f"units is {shown(labels)}. Give a list with one label a column."
-        index = pd.Index(keys_of(labels, "units", refusal))
-    if len(index) != count:
-        raise BadInputError(
-            f"units has {len(index)} labels, and the estimate matrix {count} columns. Give a label "
-            "a column."
-        )
-    return index
+    return as_index(labels, "units", "the estimate matrix", count, "column")
 
 
 def in_order(

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float, Num
 
 from ...core._arguments import as_instance, as_switch, as_text, shown
-from ...core._arrays import as_array, as_numbers, items_of, keys_of
+from ...core._arrays import as_array, as_index, as_numbers, items_of
 from ...core._formerly import former_names
 from ...core._validate import BadInputError, unknown
 
@@ -204,22 +204,9 @@ def _rows(values: Any, name: str) -> Array:
 
 def _index_of(values: np.ndarray, index: Any, name: str) -> "pd.Index | None":
     """The labels of drawn values, one a row."""
-    import pandas as pd
-
     if values.ndim != 1:
         raise BadInputError(f"Column {name!r} has shape {values.shape}. Give one value a row.")
-    if index is None:
-        return None
-    labels = index
-    if not isinstance(index, pd.Index):
-        refusal = f"index is {shown(index)}. Give a label a row."
-        labels = pd.Index(keys_of(index, "index", refusal))
-    if len(labels) != len(values):
-        raise BadInputError(
-            f"index has {len(labels)} labels, and column {name!r} {len(values)} rows. Give one a"
-            " row."
-        )
-    return labels
+    return None if index is None else as_index(index, "index", f"column {name!r}", len(values))
 
 
 def _fail_if_another_type(value: Any, row: int, column: CategoryColumn) -> None:
