@@ -22,8 +22,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from ..core._validate import BadInputError, require
+from ..core._arguments import as_choice, as_instance, as_number, as_switch, at_least, is_whole
+from ..core._validate import require
 from ._hard_concrete import Evaluation, HardConcrete
+from ._layer_arguments import as_features, as_input, as_padding, as_rows, as_sizes
 
 require("flax", "flax")
 
@@ -40,6 +42,9 @@ class Gates(nnx.Module):
         init_mean, temperature, stretch, evaluation: as in `gates.HardConcrete`.
         items: what one gate stands for, in the penalty: a row of 20 weights counts 20.
         rngs: whose stream `gates` the draws come from.
+
+    Raises:
+        BadInputError: as `gates.HardConcrete`, or what is no `nnx.Rngs`.
 
     >>> gates = Gates(3, init_mean=0.9, rngs=nnx.Rngs(0))
     >>> gates.eval()
@@ -58,14 +63,15 @@ class Gates(nnx.Module):
         items: int = 1,
         rngs: nnx.Rngs,
     ):
+        rngs = _as_rngs(rngs)
         start = HardConcrete(
             n_items, init_mean, temperature, stretch=stretch, evaluation=evaluation
         )
         self.log_alpha = nnx.Param(start.log_alpha)
-        self.temperature = float(temperature)
+        self.temperature = as_number("temperature")(temperature)
         self.stretch = start.stretch
         self.evaluation: Evaluation = evaluation
-        self.items = items
+        self.items = at_least(1, "items")(items)
         self.deterministic = False
         self.rngs = rngs["gates"].fork()
 
@@ -135,7 +141,9 @@ class L0Linear(_Gated):
         settings: of `Gates`.
 
     Raises:
-        BadInputError: another grouping.
+        UnknownNameError: another grouping.
+        BadInputError: features that are no whole number, an input of other
+            features, and as `Gates`.
 
     >>> layer = L0Linear(4, 2, group="input", rngs=nnx.Rngs(0))
     >>> layer(jnp.ones((5, 4))).shape, float(layer.penalty()) <= 8
@@ -152,11 +160,14 @@ class L0Linear(_Gated):
         rngs: nnx.Rngs,
         **settings: Any,
     ):
-        self.layer = nnx.Linear(in_features, out_features, use_bias=use_bias, rngs=rngs)
+        shape = as_features(in_features, out_features)
+        use_bias, rngs = as_switch("use_bias")(use_bias), _as_rngs(rngs)
+        self.layer = nnx.Linear(*shape, use_bias=use_bias, rngs=rngs)
         self.group: Grouping = group
-        self.gates = _gates_of((in_features, out_features), group, rngs, settings)
+        self.gates = _gates_of(shape, group, rngs, settings)
 
     def __call__(self, x: Float[Array, "*batch input"]) -> Float[Array, "*batch output"]:
+        x = as_input(x, self.layer.in_features)
         kernel, bias = self._applied(self.gates())
         found = x @ kernel
         return found if bias is None else found + bias
@@ -175,7 +186,9 @@ class L0Conv(_Gated):
         settings: of `Gates`.
 
     Raises:
-        BadInputError: another grouping.
+        UnknownNameError: another grouping or padding.
+        BadInputError: sizes that are no whole numbers, widths that are none,
+            an input of other channels, and as `Gates`.
 
     >>> layer = L0Conv(3, 8, (3, 3), group="output", rngs=nnx.Rngs(0))
     >>> layer(jnp.ones((2, 16, 16, 3))).shape
@@ -195,20 +208,24 @@ class L0Conv(_Gated):
         rngs: nnx.Rngs,
         **settings: Any,
     ):
+        channels = as_features(in_features, out_features)
+        sizes = as_sizes(kernel_size, "kernel_size")
+        if is_whole(strides):
+            strides = [strides] * len(sizes)
+        use_bias, rngs = as_switch("use_bias")(use_bias), _as_rngs(rngs)
         self.layer = nnx.Conv(
-            in_features,
-            out_features,
-            tuple(kernel_size),
-            strides=strides,
-            padding=padding,
+            *channels,
+            sizes,
+            strides=as_sizes(strides, "strides", len(sizes)),
+            padding=as_padding(padding, len(sizes)),
             use_bias=use_bias,
             rngs=rngs,
         )
         self.group: Grouping = group
-        shape = (*kernel_size, in_features, out_features)
-        self.gates = _gates_of(shape, group, rngs, settings)
+        self.gates = _gates_of((*sizes, *channels), group, rngs, settings)
 
     def __call__(self, x: Float[Array, "*batch channel"]) -> Float[Array, "*batch output"]:
+        x = as_input(x, self.layer.in_features, spatial=len(self.layer.kernel_size))
         kernel, bias = self._applied(self.gates())
         return _with_kernel(self.layer, kernel, bias)(x)
 
@@ -235,12 +252,16 @@ class FeatureGate(_Selection):
         n_items: number of features.
         rngs, settings: as in `Gates`.
 
+    Raises:
+        BadInputError: an input of other features, and as `Gates`.
+
     >>> gate = FeatureGate(3, rngs=nnx.Rngs(0))
     >>> gate(jnp.ones((5, 3))).shape
     (5, 3)
     """
 
     def __call__(self, x: Float[Array, "*batch item"]) -> Float[Array, "*batch item"]:
+        x = as_input(x, self.gates.log_alpha.shape[0])
         return x * self.gates().astype(x.dtype)
 
 
@@ -251,13 +272,16 @@ class SampleGate(_Selection):
         n_items: number of samples.
         rngs, settings: as in `Gates`.
 
+    Raises:
+        BadInputError: an index of no sample, where it is known, and as `Gates`.
+
     >>> gate = SampleGate(100, rngs=nnx.Rngs(0))
     >>> gate(jnp.array([4, 7])).shape
     (2,)
     """
 
     def __call__(self, index: Int[Array, "*batch"]) -> Float[Array, "*batch"]:
-        return self.gates()[index]
+        return self.gates()[as_rows(index, self.gates.log_alpha.shape[0])]
 
 
 def penalty(model: nnx.Module) -> Float[Array, ""]:
@@ -279,6 +303,7 @@ def kept(model: nnx.Module) -> dict[str, tuple[int, int]]:
 
 
 def _all_gates(model: nnx.Module) -> dict[str, Gates]:
+    as_instance(model, nnx.Module, "model", "Give a module of flax.nnx.")
     found = {
         ".".join(map(str, path)): module
         for path, module in nnx.iter_modules(model)
@@ -289,8 +314,7 @@ def _all_gates(model: nnx.Module) -> dict[str, Gates]:
 
 def _gates_of(shape: Sequence[int], group: str, rngs: nnx.Rngs, settings: dict[str, Any]) -> Gates:
     """Gates for a kernel whose last two axes are inputs and outputs."""
-    if group not in get_args(Grouping):
-        raise BadInputError(f"group is {group!r}; choose one of {', '.join(get_args(Grouping))}.")
+    as_choice(group, get_args(Grouping), "group")
     count = {"weight": math.prod(shape), "input": shape[-2], "output": shape[-1]}[group]
     return Gates(count, items=math.prod(shape) // count, rngs=rngs, **settings)
 
@@ -302,3 +326,7 @@ def _with_kernel(layer: Any, kernel: Array, bias: Array | None) -> Any:
     if bias is not None:
         copy.bias[...] = bias
     return copy
+
+
+def _as_rngs(rngs: object) -> nnx.Rngs:
+    return as_instance(rngs, nnx.Rngs, "rngs", "Give flax.nnx.Rngs(0).")

@@ -190,7 +190,8 @@ def _fail_if_apart(columns: object, **others: object) -> None:
     held = as_named(columns, "columns", "numbers")
     if not held:
         raise BadInputError("columns is empty. Give one or more by name.")
-    fail_if_other_labels({**held, **others})
+    named = {f"column {name!r}" if name in others else name: x for name, x in held.items()}
+    fail_if_other_labels({**named, **others})
 
 
 def _edges(given: object) -> list[int]:

@@ -10,9 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import scipy.sparse
+from flax import nnx
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
 from pejax import calibrate as cal, gates, impute, stats
+from pejax.gates import flax
 from pejax.testing import toy_population
 
 X = np.array([[1.0, 1.0, 1.0], [0.0, 2.0, 5.0]])
@@ -76,6 +78,10 @@ def _ways(methods):
     return {"random": cal.Random(2)} if methods is None else methods
 
 
+SETTINGS = {"init_mean": 0.9, "temperature": 0.5, "stretch": (-0.1, 1.1),
+    "evaluation": "published", "rngs": nnx.Rngs(0)}  # fmt: skip
+LAYER = flax.L0Linear(2, 3, rngs=nnx.Rngs(0))
+IMAGES = flax.L0Conv(3, 2, (1, 2), rngs=nnx.Rngs(0))
 RECORD = {"X": READ, "trees": MASK, "mesh": None}
 SHARED = {"ridge": 1e-3, "exact": False, "tol": 1e-3, "max_steps": 9}
 AREAS = {"targets": WHERE, "values": HELD, "geo_id": ["0601", "0602"], "household": None,
@@ -229,6 +235,21 @@ FACES = {
     "gate_at": (THREE.gate_at, {"noise": [0.1, 0.5, 0.9]}),
     "with_temperature": (THREE.with_temperature, {"temperature": 0.5}),
     "with_location": (THREE.with_location, {"log_alpha": [0.1, 0.5, 0.9]}),
+    "flax.Gates": (flax.Gates, {"n_items": 3, "items": 2, **SETTINGS}),
+    "L0Linear": (flax.L0Linear, {"in_features": 2, "out_features": 3, "group": "input",
+        "use_bias": True, **SETTINGS}),
+    "a layer": (LAYER, {"x": [[1.0, 2.0]]}),
+    "L0Conv": (lambda **given: flax.L0Conv(**given)(np.ones((4, 5, 3))), {"in_features": 3,
+        "out_features": 2, "kernel_size": (1, 2), "group": "output", "strides": 1,
+        "padding": "SAME", "use_bias": True, "rngs": nnx.Rngs(0)}),
+    "a layer of images": (IMAGES, {"x": np.ones((4, 5, 3))}),
+    "FeatureGate": (flax.FeatureGate, {"n_items": 3, **SETTINGS}),
+    "a gate of features": (flax.FeatureGate(2, rngs=nnx.Rngs(0)), {"x": [[1.0, 2.0]]}),
+    "a gate of samples": (flax.SampleGate(2, rngs=nnx.Rngs(0)), {"index": [1, 0]}),
+    "flax.penalty": (flax.penalty, {"model": LAYER}),
+    "flax.kept": (flax.kept, {"model": LAYER}),
+    "TensorBoardLog": (lambda folder: cal.TensorBoardLog(_inside(folder)), {"folder": "board"}),
+    "a report to TensorBoard": (cal.TensorBoardLog(FOLDER / "board"), {"at": AT}),
     "warmup": (gates.linear_schedule, {"start": 0.0, "end": 1.0, "epochs": 2, "warmup": 1}),
     "a schedule": (COOL, {"epoch": 1}),
     "is_poor": (stats.is_poor, {"resources": [1.0, 2.0], "line": [2.0, 3.0]}),
@@ -238,4 +259,13 @@ FACES = {
     "stats.quantile": (stats.quantile, {"values": [1.0, 2.0], "levels": [0.5],
         "weights": [1, 2]}),
 }  # fmt: skip
-LARGE = {"n_features", "chunk", "beam", "candidates", "epoch", "warmup"}
+LARGE = {
+    "in_features",
+    "out_features",
+    "n_features",
+    "chunk",
+    "beam",
+    "candidates",
+    "epoch",
+    "warmup",
+}

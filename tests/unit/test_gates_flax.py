@@ -8,7 +8,7 @@ import pytest
 
 nnx = pytest.importorskip("flax.nnx")
 
-from pejax.core._validate import BadInputError  # noqa: E402
+from pejax.core._validate import BadInputError, UnknownNameError  # noqa: E402
 from pejax.gates import HardConcrete, flax as gated  # noqa: E402
 
 GROUPS = ["weight", "input", "output"]
@@ -109,7 +109,34 @@ def test_samples_are_gated_by_their_number():
 
 
 def test_a_grouping_that_is_none_is_named():
-    with pytest.raises(BadInputError, match="'row'; choose one of weight, input, output"):
+    with pytest.raises(UnknownNameError, match=r"'row'\. Choose one of: weight, input, output"):
         linear("row")
     with pytest.raises(BadInputError, match="temperature is 0"):
         linear("input", temperature=0.0)
+
+
+def test_what_a_layer_cannot_take_is_named():
+    """Flax and XLA refused these in words of their own, or took the last sample for number 9."""
+    for call, message in (
+        (lambda: linear("input")(jnp.ones((2, 5))), "x has shape .* last axis is 6 long"),
+        (lambda: gated.L0Linear(0, 3, rngs=nnx.Rngs(0)), "in_features"),
+        (lambda: gated.L0Linear(2, 3, rngs=0), "rngs is 0"),
+        (lambda: gated.L0Conv(3, 4, 3, rngs=nnx.Rngs(0)), "kernel_size is 3"),
+        (lambda: gated.L0Conv(3, 4, (3, 3), strides=0, rngs=nnx.Rngs(0)), "strides"),
+        (lambda: gated.L0Conv(3, 4, (3,), padding=[(1,)], rngs=nnx.Rngs(0)), r"padding\[0\]"),
+        (lambda: gated.SampleGate(5, rngs=nnx.Rngs(0))(9), "none of 0 to 4"),
+        (lambda: gated.penalty(3), "model is 3"),
+    ):
+        with pytest.raises(BadInputError, match=message):
+            call()
+
+
+@pytest.mark.parametrize("padding", ["CAUSAL", 1, [2], [(1, 0)]])
+def test_paddings_are_those_of_flax(padding):
+    layer = gated.L0Conv(3, 4, (3,), padding=padding, init_mean=0.5, rngs=nnx.Rngs(1))
+    plain = nnx.Conv(3, 4, (3,), padding=padding, rngs=nnx.Rngs(1))
+    layer.eval()
+    x = jnp.asarray(np.random.default_rng(1).normal(size=(2, 8, 3)), jnp.float32)
+    plain.kernel[...] = layer.layer.kernel[...]
+    modes = layer.gates.distribution.mode()
+    np.testing.assert_allclose(layer(x), plain(x) * modes, rtol=1e-5, atol=1e-6)

@@ -164,6 +164,9 @@ def test_with_weights_refuses_nan_and_wrong_lengths(pop):
         pop.with_weights(np.array([1e39, 1.0]))
     with pytest.raises(BadInputError, match="weights holds datetime64"):
         pop.with_weights(np.array(["2026-01-01", "2026-01-02"], "datetime64[D]"))
+    for dtype in ("float16", jnp.bfloat16):
+        with pytest.raises(BadInputError, match="which holds three digits"):
+            pop.with_weights(jnp.ones(2, dtype))
 
 
 def test_a_gradient_flows_through_weights(pop):

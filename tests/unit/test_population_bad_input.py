@@ -168,6 +168,12 @@ def test_without_a_household_table_the_weights_are_missing():
         Population.from_frames({"person": person()})
 
 
+def test_a_weight_column_of_16_bits():
+    """It was accepted here and refused in with_weights: 2,049 is 2,048 in it."""
+    with pytest.raises(BadInputError, match="'household_weight' is float16, which holds three"):
+        build(household=household().astype({"household_weight": "float16"}))
+
+
 def test_a_misspelt_weight_argument():
     with pytest.raises(BadInputError, match="Did you mean weights='household_weight'"):
         build(weights="houshold_weight")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .._arguments import shown
-from .._arrays import check_table
+from .._arrays import check_digits, check_table
 from .._types import HostColumn, HostIndex
 from .._validate import BadInputError, suggest, unknown
 from ._encode import decode, encode
@@ -264,4 +264,5 @@ def _weights(frame: "pd.DataFrame | None", tables: Tables, weights: str | None) 
             f"{tables.household} column {weights!r} has type {series.dtype}; weights are numbers."
             " Convert the column."
         )
+    check_digits(series.to_numpy(), f"{tables.household} column {weights!r}")
     return series.to_numpy(dtype=np.float64, na_value=np.nan)

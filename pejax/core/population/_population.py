@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Num, Shaped
 
 from .._arguments import as_whole
-from .._arrays import as_column, as_numbers
+from .._arrays import as_column, as_numbers, check_digits
 from .._mesh import as_mesh, axes_of, devices_on
 from .._segment import segment_first
 from .._transforms import is_tracer
@@ -257,6 +257,7 @@ class Population(eqx.Module):
         household = self.schema.household
         if isinstance(weights, jax.Array):
             fail_if_no_numbers(weights, "weights")
+            check_digits(weights, "weights")
         else:
             weights = as_column(weights, "weights", household)
         with np.errstate(over="ignore"):  # what becomes infinite is refused below
