@@ -211,7 +211,7 @@ class L0Conv(_Gated):
         channels = as_features(in_features, out_features)
         sizes = as_sizes(kernel_size, "kernel_size")
         if is_whole(strides):
-            strides = [strides] * len(sizes)
+            strides = [int(strides)] * len(sizes)
         use_bias, rngs = as_switch("use_bias")(use_bias), _as_rngs(rngs)
         self.layer = nnx.Conv(
             *channels,
