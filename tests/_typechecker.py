@@ -5,16 +5,34 @@ of any kind, and is the package's own to take or to refuse.
 """
 
 import functools
+import importlib.util
 import sys
+from collections.abc import Collection
+from pathlib import Path
 
 from beartype import BeartypeConf, beartype
 
 _strictly = beartype(conf=BeartypeConf(is_pep484_tower=True))
 _BETWEEN = ("jax", "jaxtyping", "beartype", "equinox", "functools", __name__)
+_DOORS = ("pejax.core._formerly",)
+"""Modules that hand on what somebody else calls with."""
+
+
+def checked_modules(but: Collection[str] = ()) -> list[str]:
+    """Every module of the package by name, but some."""
+    (folder,) = importlib.util.find_spec("pejax").submodule_search_locations
+    root = Path(folder)
+    files = (path.relative_to(root.parent) for path in sorted(root.rglob("*.py")))
+    names = [".".join(path.with_suffix("").parts) for path in files if path.stem[:2] != "__"]
+    unknown = set(but) - set(names)
+    assert not unknown, f"no modules: {sorted(unknown)}"
+    return [name for name in names if name not in but]
 
 
 def checked(function):
-    """The function, checked where the package calls it."""
+    """The function, checked where the package calls it; itself, if it says no types."""
+    if not getattr(function, "__annotations__", True):
+        return function
     strict = _strictly(function)
 
     @functools.wraps(function)
@@ -26,10 +44,14 @@ def checked(function):
 
 def _is_of_the_package() -> bool:
     frame = sys._getframe(2)
-    while frame is not None and _room(frame) in _BETWEEN:
+    while frame is not None and _is_between(_module(frame)):
         frame = frame.f_back
-    return frame is not None and _room(frame) == "pejax"
+    return frame is not None and _module(frame).partition(".")[0] == "pejax"
 
 
-def _room(frame) -> str:
-    return frame.f_globals.get("__name__", "").partition(".")[0]
+def _is_between(module: str) -> bool:
+    return module.partition(".")[0] in _BETWEEN or module in _DOORS
+
+
+def _module(frame) -> str:
+    return frame.f_globals.get("__name__", "")

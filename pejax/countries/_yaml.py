@@ -83,7 +83,7 @@ class ParameterFiles:
         return yaml.safe_load(file.read_text(encoding="utf-8"))
 
 
-def dated(node: Mapping[str, Any]) -> dict[datetime.date, float]:
+def dated(node: Mapping[Any, Any]) -> dict[datetime.date, float]:
     """A node's figures by date; each is a number, or a mapping with the number as `value`."""
     entries = {k: v for k, v in node.get("values", node).items() if isinstance(k, datetime.date)}
     return {k: float(v["value"] if isinstance(v, dict) else v) for k, v in entries.items()}

@@ -81,7 +81,7 @@ def fail_if_moved(
             found, excused = _in_the_same_order(answer, nobody)
             wrong = ~(agrees(decision, found) | excused)
         if wrong.any():
-            raise moved(decision, found, wrong)
+            raise moved(decision, found, np.asarray(wrong))
 
 
 def _in_the_same_order(answer: Any, nobody: Array) -> tuple[np.ndarray, np.ndarray]:
@@ -90,7 +90,7 @@ def _in_the_same_order(answer: Any, nobody: Array) -> tuple[np.ndarray, np.ndarr
     if both is None:
         return np.asarray(answer), np.zeros((), bool)
     found, excused = np.moveaxis(np.asarray(both), -1, 0)
-    return found, excused
+    return np.asarray(found), np.asarray(excused)
 
 
 def concerns_nobody(decision: Decision, population: Population, strata: Strata | None) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -128,7 +129,7 @@ def recoded(population: Population, columns: Iterable[Column]) -> Population:
     return dataclasses.replace(population, columns=held, schema=schema)
 
 
-def _converted(column: Column, values: Array, given: tuple[str, ...] | None) -> Array:
+def _converted(column: Column, values: Any, given: tuple[str, ...] | None) -> Any:
     """A column as a program has it: the same array every time, so that what is known of it stays
     known."""
     if given is not None and column.vocabulary not in (None, given):
@@ -139,7 +140,7 @@ def _converted(column: Column, values: Array, given: tuple[str, ...] | None) -> 
     return values
 
 
-def _once(values: Array, key: Hashable, make: Callable[[], Array]) -> Array:
+def _once(values: Any, key: Hashable, make: Callable[[], Array]) -> Array:
     """Also inside of a `jit` worked out at once: what is traced there is not to be remembered."""
     if is_traced(values):
         return make()
@@ -170,7 +171,7 @@ def arrays(population: Population, names: Iterable[str]) -> dict[str, Array]:
     return {name: _array(population, *name.split(".", 1)) for name in names}
 
 
-def _array(population: Population, entity: str, part: str) -> Array:
+def _array(population: Population, entity: str, part: str) -> Any:
     if part == "real":
         return population.mask(entity)
     if part == WEIGHT:

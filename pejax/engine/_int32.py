@@ -161,10 +161,10 @@ class Look:
     def __call__(self, node: Node) -> str | None:
         if node.op == "from_end":
             return self._not_there(node)
-        values = np.trunc(np.broadcast_to(self._exact(node), self._real(node).shape))
+        values = np.asarray(np.trunc(np.broadcast_to(self._exact(node), self._real(node).shape)))
         low, high = room(node)
         with np.errstate(invalid="ignore"):
-            wrong = ~((values >= low) & (values <= high)) & self._real(node)
+            wrong = np.asarray(~((values >= low) & (values <= high)) & self._real(node))
         read = self._read(node, wrong, _FAR_FROM_A_ROOT)
         return self._beyond(node, values, read) if read.any() else None
 
@@ -235,7 +235,7 @@ class Look:
         """Those of some rows that a choice does not leave out before anybody has looked at them."""
         if not steps or not rows.any() or node in self._numbers.roots:
             return rows
-        read = np.zeros_like(rows)
+        read: Any = np.zeros_like(rows)
         for user in self._users.get(node.index, ()):
             if user.shape != node.shape or not OPS[user.op].elementwise:
                 return rows
@@ -243,8 +243,8 @@ class Look:
             if user.op == "where" and user.args[0] is not node:
                 test = np.broadcast_to(self._compute(user.args[0]), rows.shape).astype(bool)
                 here = rows & ((user.args[1] is node) & test | (user.args[2] is node) & ~test)
-            read = read | self._read(user, here, steps - 1)
-        return read
+            read = read | self._read(user, np.asarray(here), steps - 1)
+        return np.asarray(read)
 
     @functools.cached_property
     def _users(self) -> dict[int, list[Node]]:

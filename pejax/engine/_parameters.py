@@ -163,7 +163,7 @@ class Parameters(eqx.Module):
         Warns:
             ReformWarning: the dates of a path miss all of its entries.
         """
-        values = self.values
+        values = jnp.asarray(self.values)
         for path, edits in read_reform(reform).items():
             at = self._entries(path)
             moved = False

@@ -381,14 +381,15 @@ class Program:
         self._fail_if_any_is(laws, few, population, {})
 
     def _fail_if_any_is(
-        self, laws: Array, few: np.ndarray, population: Population, held: Mapping[int, Ends]
+        self, laws: Array | np.ndarray, few: np.ndarray, population: Population, held: Mapping[int, Ends]
     ) -> None:
         """No whole number is too large under a few of the laws; a decision that one moves comes
         first."""
         sizes = self.outputs[0].node.graph.sizes
-        numbers: Any = np.asarray(laws)  # a part of an array of JAX's is traced inside of a `jit`
+        numbers: Any = np.asarray(laws)
         for at in zip(*np.nonzero(few), strict=True) if few.ndim else [()] * int(few):
-            parameters = Parameters(numbers[at], self.index)
+            with jax.ensure_compile_time_eval():  # inside of a `jit` it would be traced
+                parameters = Parameters(jnp.asarray(numbers[at]), self.index)
             compute = functools.partial(self.interpreter, parameters, population)
             problem = outgrown(self._whole_numbers, parameters, population, compute, sizes, held)
             if problem is not None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Shaped
 
 from ..core._arguments import as_instance, as_number, as_switch, shown
 from ..core._formerly import other_order
@@ -63,7 +63,7 @@ def as_statistic(program: Program, statistic: Callable[..., Array] | str) -> Sta
     return lambda outputs, population: _number(statistic(outputs, population))
 
 
-def _number(found: Any) -> Float[Array, ""]:
+def _number(found: Any) -> Shaped[Array, ""]:
     """What a statistic gives, if it is one number."""
     if not isinstance(found, jax.Array | np.ndarray | np.generic | float | int):
         raise BadInputError(f"a statistic gives {shown(found)}. {_MEANT}")

@@ -302,11 +302,11 @@ def kept(model: nnx.Module) -> dict[str, tuple[int, int]]:
     }
 
 
-def _all_gates(model: nnx.Module) -> dict[str, Gates]:
-    as_instance(model, nnx.Module, "model", "Give a module of flax.nnx.")
+def _all_gates(model: object) -> dict[str, Gates]:
+    whole = as_instance(model, nnx.Module, "model", "Give a module of flax.nnx.")
     found = {
         ".".join(map(str, path)): module
-        for path, module in nnx.iter_modules(model)
+        for path, module in nnx.iter_modules(whole)
         if isinstance(module, Gates)
     }
     return dict(sorted(found.items()))

@@ -162,7 +162,7 @@ class _Forgiving:
         return {**columns, _REASONS: reasons}
 
 
-def _shard(part: Items, columns: Columns) -> Shard:
+def _shard(part: Items, columns: Mapping[str, np.ndarray]) -> Shard:
     as_instance(columns, Mapping, "what is computed", "Give results by name, one row an item.")
     results = dict(columns)
     reasons = results.pop(_REASONS, np.full(len(part), ""))

@@ -128,7 +128,7 @@ def _check_call(
         raise BadInputError(f"progress is {shown(progress)}. Give a function of (done, all).")
 
 
-def _laws(program: Program, reforms: Sequence[Reform]) -> np.ndarray:
+def _laws(program: Program, reforms: object) -> np.ndarray:
     base = program.parameters
     things = np.dtype(object)
     refusal = f"reforms is {shown(reforms)}. Give a list with one reform a row."

@@ -23,6 +23,8 @@ from pejax.core._arguments import (
 from pejax.core._arrays import as_column, as_labels, as_names, as_numbers
 from pejax.core._validate import BadInputError
 
+pytestmark = pytest.mark.usefixtures("unchecked")
+
 KINDS = [as_number, as_whole, as_switch]
 JUNK = (
     st.none() | st.text(max_size=3) | st.binary(max_size=2) | st.dates()

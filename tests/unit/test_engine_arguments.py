@@ -7,6 +7,8 @@ import pytest
 from pejax import BadInputError, PejaxError, datasets, engine
 from pejax.testing import toy_population, toy_program, toy_system
 
+pytestmark = pytest.mark.usefixtures("unchecked")
+
 PEOPLE = toy_population()
 
 

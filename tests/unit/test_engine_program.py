@@ -307,6 +307,7 @@ def test_a_population_without_a_group_is_refused(program, people):
         toy_program(EVERYTHING, without)
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("wrong", [None, {"tax.rate": 0.3}, np.zeros(25)])
 def test_what_is_no_parameters_is_refused(program, people, wrong):
     with pytest.raises(BadInputError, match=r"call program\(parameters, population\)"):

@@ -83,6 +83,7 @@ def test_a_rule_without_a_value():
         run("forgotten", forgotten)
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_stacked_laws_need_vmap():
     @rule(entity="person")
     def tax(income, params):

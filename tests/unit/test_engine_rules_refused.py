@@ -18,6 +18,8 @@ from pejax.engine import (
 )
 from pejax.testing import toy_population, toy_system
 
+pytestmark = pytest.mark.usefixtures("unchecked")
+
 
 def test_an_unknown_argument_names_its_neighbours():
     @rule(entity="person")

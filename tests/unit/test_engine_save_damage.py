@@ -16,6 +16,8 @@ from pejax.core.files._npz import digest_of
 from pejax.engine import Program, _compile, compile, load, sweep
 from pejax.testing import toy_oracle, toy_population, toy_program, toy_system
 
+pytestmark = pytest.mark.usefixtures("unchecked")
+
 EVERYTHING = tuple(toy_oracle(toy_population()))
 
 

@@ -195,6 +195,9 @@ def test_parameters_from_the_host(people, chunk):
     program = compile(toy_system(), OUTPUTS, 2025, people, chunk=chunk)
     law = program.parameters
     host = Parameters(np.asarray(law.values), law.index)
+    reform = {"tax.rate": 0.3}
+    moved = host.with_reform(reform).values
+    np.testing.assert_array_equal(moved, law.with_reform(reform).values)
     for name, value in program(law, people).items():
         np.testing.assert_array_equal(program(host, people)[name], value)
     slopes = [gradient(program, given, people, "net_income")[1].values for given in (law, host)]

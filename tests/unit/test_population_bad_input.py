@@ -12,6 +12,8 @@ import scipy.sparse
 from pejax import Population
 from pejax.core._validate import BadInputError, PejaxError, UnknownNameError
 
+pytestmark = pytest.mark.usefixtures("unchecked")
+
 
 def person(**changes):
     columns = {

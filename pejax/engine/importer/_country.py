@@ -335,10 +335,16 @@ def _variable(source: Any) -> Variable:
         stock=source.quantity_type == "stock",
         vocabulary=vocabulary,
         dtype=str(source.dtype.__name__ if isinstance(source.dtype, type) else source.dtype),
-        label=source.label or "",
+        label=_label(source),
         neutralized=source.is_neutralized,
         carries=source.calculate_output is None,
     )
+
+
+def _label(source: Any) -> str:
+    """A variable's label; the source makes a tuple of that of a neutralised one."""
+    label = source.label or ""
+    return label if isinstance(label, str) else " ".join(map(str, label))
 
 
 def _law(node: Any, path: str) -> LawNode:

@@ -22,11 +22,11 @@ Value = bool | int | float | str | list | None
 
 @dataclasses.dataclass(frozen=True)
 class Edit:
-    """A value from `start` to `stop` (inclusive; None for good)."""
+    """A value, as it was given, from `start` to `stop` (inclusive; None for good)."""
 
     start: str
     stop: str | None
-    value: Value
+    value: Any
 
     def meets(self, first: str, last: str) -> bool:
         """Whether it is in force on some day from `first` to `last`."""

@@ -171,7 +171,7 @@ def _compared(evaluation: Evaluation, differs: np.ndarray) -> list[Pattern | Non
 
 def _moving_pieces(
     evaluation: Evaluation, patterns: list[Pattern | None], laws: Laws
-) -> list[tuple[Float[Array, "parameter"], ...]]:
+) -> list[tuple[Float[Array, "law parameter"], ...]]:
     """The numbers that differ, by segment and piece."""
     host = np.asarray(laws)
     found = []

@@ -191,12 +191,12 @@ class _Values:
     def apart(self, found: np.ndarray, expected: np.ndarray) -> np.ndarray:
         """Where two values differ by more than a few roundings of their own."""
         if expected.dtype.kind != "f":
-            return found.astype(np.int64) != expected.astype(np.int64)
+            return np.asarray(found.astype(np.int64) != expected.astype(np.int64))
         a, b = found.astype(np.float64), expected.astype(np.float64)
         limit = 64 * np.finfo(self.evaluation.runtime.dtype).eps
         with np.errstate(all="ignore"):
             close = np.abs(a - b) <= limit * np.maximum(np.abs(b), 1.0)
-        return ~(close | (a == b) | (np.isnan(a) & np.isnan(b)))
+        return np.asarray(~(close | (a == b) | (np.isnan(a) & np.isnan(b))))
 
     def name(self, i: int) -> str:
         names = self.evaluation.runtime.names
@@ -255,7 +255,7 @@ class Shaken(Interpreter):
         kind = np.result_type(value)
         return float(moved) if isinstance(value, float) else moved.astype(kind)[()]
 
-    def _random(self, value: Any) -> np.ndarray:
+    def _random(self, value: Any) -> np.ndarray | np.floating:
         return self._unit * self._rng.uniform(-1.0, 1.0, np.shape(value))
 
 

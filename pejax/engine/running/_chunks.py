@@ -13,7 +13,7 @@ from itertools import islice
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Shaped
 
 from ...core._transforms import is_traced
 from ...core._validate import BadInputError
@@ -26,7 +26,7 @@ from ._remember import remembered
 from ._reverse import is_reverse
 from ._runtime import Evaluation, Runtime, extent_of
 
-Parts = Float[Array, "block ..."]
+Parts = Shaped[Array, "block ..."]
 Across = Mapping[str, Array]
 
 _TOGETHER: dict[str, Callable[[Parts], Array]] = {

@@ -11,10 +11,10 @@ import numpy as np
 from jaxtyping import Array
 
 T = TypeVar("T")
-_REMEMBERED: dict[Hashable, tuple[list[weakref.ref[Array]], Any]] = {}
+_REMEMBERED: dict[Hashable, tuple[list[weakref.ref[Any]], Any]] = {}
 
 
-def remembered(arrays: Sequence[Array], key: Hashable, make: Callable[[], T]) -> T:
+def remembered(arrays: Sequence[Array | np.ndarray], key: Hashable, make: Callable[[], T]) -> T:
     """What `make` gives for these very arrays and this key; it goes when one of them does.
 
     Of numpy's arrays nothing is remembered: they can be written to.
@@ -23,7 +23,7 @@ def remembered(arrays: Sequence[Array], key: Hashable, make: Callable[[], T]) ->
         return make()
     whole, known = (*map(id, arrays), key), _REMEMBERED  # at exit a module has no names any more
     if whole not in known:
-        forget = [weakref.ref(a, lambda _: known.pop(whole, None)) for a in arrays]
+        forget: list[weakref.ref[Any]] = [weakref.ref(a, lambda _: known.pop(whole, None)) for a in arrays]
         known[whole] = (forget, make())
     return known[whole][1]
 

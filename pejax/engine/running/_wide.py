@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, UInt32
+from numpy.typing import ArrayLike
 
 from ..graph._node import Node, literal_of
 
@@ -33,7 +34,7 @@ def widened(x: Array) -> Wide:
     return jnp.stack([(low >> 31).astype(jnp.uint32), low.astype(jnp.uint32)], axis=-1)
 
 
-def literal(value: np.ndarray) -> Wide:
+def literal(value: ArrayLike) -> Wide:
     """A constant."""
     whole = np.asarray(value, np.uint64)
     words = [whole >> np.uint64(32), whole & np.uint64(0xFFFFFFFF)]
