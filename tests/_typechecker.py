@@ -46,7 +46,9 @@ def _is_of_the_package() -> bool:
     frame = sys._getframe(2)
     while frame is not None and _is_between(_module(frame)):
         frame = frame.f_back
-    return frame is not None and _module(frame).partition(".")[0] == "pejax"
+    if frame is None or frame.f_code.co_filename.startswith("<doctest"):
+        return False
+    return _module(frame).partition(".")[0] == "pejax"
 
 
 def _is_between(module: str) -> bool:

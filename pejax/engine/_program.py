@@ -381,7 +381,11 @@ class Program:
         self._fail_if_any_is(laws, few, population, {})
 
     def _fail_if_any_is(
-        self, laws: Array | np.ndarray, few: np.ndarray, population: Population, held: Mapping[int, Ends]
+        self,
+        laws: Array | np.ndarray,
+        few: np.ndarray,
+        population: Population,
+        held: Mapping[int, Ends],
     ) -> None:
         """No whole number is too large under a few of the laws; a decision that one moves comes
         first."""

@@ -1,16 +1,19 @@
 """Host-edge checks of what the forests are handed; each names the row, the column and the fix."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, ArrayLike, Bool, Float
 
 from ..core._arrays import as_numbers_of_either
 from ..core._transforms import is_traced
 from ..core._validate import BadInputError
+
+Covariates: TypeAlias = Float[ArrayLike, "row feature"] | Sequence[Sequence[float]]
+"""One row a record, one number a feature."""
 
 
 def as_covariates(

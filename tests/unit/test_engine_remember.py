@@ -33,6 +33,7 @@ def test_a_run_inside_of_a_jit_leaves_no_trace(given, chunk):
     np.testing.assert_array_equal(inside, outside)
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("chunk", [None, 1])
 def test_what_is_written_to_is_looked_at_again(chunk):
     program, given = program_of(chunk=chunk), jax.tree.map(np.array, GIVEN)

@@ -1,5 +1,7 @@
 """The weighted Gram matrix of a dense table, for one vector of weights and for many."""
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -56,7 +58,7 @@ _batchable = custom_vmap(_plain)
 
 @_batchable.def_vmap
 def _batch(
-    members: int, batched: tuple[bool, bool], tiles: Array, q: Array
+    members: int, batched: Sequence[bool], tiles: Array, q: Array
 ) -> tuple[Float[Array, "member target target"], bool]:
     def each(tiles: Array, q: Array) -> Array:
         return jax.vmap(_plain, in_axes=tuple(0 if one else None for one in batched))(tiles, q)

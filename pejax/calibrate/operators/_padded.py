@@ -49,5 +49,5 @@ class PaddedOperator(Operator):
             return PaddedOperator(self.inner.take(targets), self.extra)
         return self.inner.take(targets, units)
 
-    def _own(self, x: Float[Array, " unit"]) -> Float[Array, " unit"]:
+    def _own(self, x: Float[Array, " padded"]) -> Float[Array, " unit"]:
         return x[: self.inner.shape[1]]

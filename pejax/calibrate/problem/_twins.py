@@ -48,8 +48,8 @@ def merged_twins(clusters: list[Int[np.ndarray, " twin"]], asked: Asked) -> Twin
             share = (asked.scale[leader] / asked.scale[rows]) ** 2
             importance[leader] = float(asked.importance[rows] @ share)
             aside |= {
-                int(row): _refused(Waived, row, asked, f"repeats {asked.names[leader]!r}")
-                for row in rows
+                row: _refused(Waived, row, asked, f"repeats {asked.names[leader]!r}")
+                for row in rows.tolist()
                 if row != leader
             }
         given = [float(asked.importance[rows].sum()) for rows in groups]
@@ -60,7 +60,7 @@ def merged_twins(clusters: list[Int[np.ndarray, " twin"]], asked: Asked) -> Twin
                     f"contradicts {asked.names[leaders[best]]!r}: the same contributions as the "
                     f"target {asked.values[leaders[best]]:,.6g}"
                 )
-                aside |= {int(row): _refused(Refusal, row, asked, why) for row in rows}
+                aside |= {row: _refused(Refusal, row, asked, why) for row in rows.tolist()}
     return TwinsMerged(importance, aside)
 
 

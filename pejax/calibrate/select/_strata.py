@@ -55,7 +55,7 @@ def leverage(problem: TargetProblem) -> Float[np.ndarray, " unit"]:
 class _Areas(Strata):
     """Columns of the areas, each in proportion to what an error in it costs there and above."""
 
-    def __init__(self, operator: GeographyOperator, worth: Float[Array, " target"]):
+    def __init__(self, operator: GeographyOperator, worth: Float[Array | np.ndarray, " target"]):
         rollup = operator.rollup
         self._units = operator.cells.by_unit()
         levels = [self._units.area]
@@ -83,7 +83,7 @@ class _BlocksInOrder(Strata):
     def __init__(
         self,
         operator: Operator,
-        worth: Float[Array, " target"],
+        worth: Float[Array | np.ndarray, " target"],
         expected: Float[np.ndarray, " unit"],
         key: Key,
     ):

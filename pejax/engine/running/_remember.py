@@ -23,7 +23,9 @@ def remembered(arrays: Sequence[Array | np.ndarray], key: Hashable, make: Callab
         return make()
     whole, known = (*map(id, arrays), key), _REMEMBERED  # at exit a module has no names any more
     if whole not in known:
-        forget: list[weakref.ref[Any]] = [weakref.ref(a, lambda _: known.pop(whole, None)) for a in arrays]
+        forget: list[weakref.ref[Any]] = [
+            weakref.ref(a, lambda _: known.pop(whole, None)) for a in arrays
+        ]
         known[whole] = (forget, make())
     return known[whole][1]
 

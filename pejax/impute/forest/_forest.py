@@ -19,6 +19,7 @@ from ...core._types import Key
 from ...core._validate import BadInputError
 from ...core.files._npz import Arrays, Stored
 from .._checks import (
+    Covariates,
     as_covariates,
     as_levels,
     as_mask,
@@ -143,7 +144,7 @@ class Forest(eqx.Module, Stored):
 
     def leaves(
         self,
-        X: Float[ArrayLike, "row feature"],
+        X: Covariates,
         *,
         chunk: int | None = None,
         mesh: Mesh | None = None,
@@ -153,7 +154,7 @@ class Forest(eqx.Module, Stored):
 
     def mean(
         self,
-        X: Float[ArrayLike, "row feature"],
+        X: Covariates,
         *,
         trees: Bool[ArrayLike, "row tree"] | None = None,
         chunk: int | None = None,
@@ -165,7 +166,7 @@ class Forest(eqx.Module, Stored):
 
     def quantile(
         self,
-        X: Float[ArrayLike, "row feature"],
+        X: Covariates,
         levels: Float[ArrayLike, " quantile"] | Float[ArrayLike, "row quantile"] | Sequence[float],
         *,
         method: Method | None = None,
@@ -194,7 +195,7 @@ class Forest(eqx.Module, Stored):
 
     def cdf(
         self,
-        X: Float[ArrayLike, "row feature"],
+        X: Covariates,
         y: Float[ArrayLike, " row"] | Float[ArrayLike, "row point"],
         *,
         trees: Bool[ArrayLike, "row tree"] | None = None,
@@ -214,7 +215,7 @@ class Forest(eqx.Module, Stored):
 
     def rank(
         self,
-        X: Float[ArrayLike, "row feature"],
+        X: Covariates,
         y: Float[ArrayLike, " row"] | Float[ArrayLike, "row point"],
         *,
         trees: Bool[ArrayLike, "row tree"] | None = None,
@@ -230,7 +231,7 @@ class Forest(eqx.Module, Stored):
 
     def draw(
         self,
-        X: Float[ArrayLike, "row feature"],
+        X: Covariates,
         *,
         key: Key,
         ids: Ids | None = None,
@@ -256,7 +257,7 @@ class Forest(eqx.Module, Stored):
 
     def draw_index(
         self,
-        X: Float[ArrayLike, "row feature"],
+        X: Covariates,
         *,
         key: Key,
         ids: Ids | None = None,
@@ -313,12 +314,12 @@ class Forest(eqx.Module, Stored):
         """A reading of rows, those of absent arguments None, on all cores of a CPU."""
         return on_cores(partial(reading, plan=plan), plan, self, *rows)
 
-    def _covariates(self, X: ArrayLike) -> Float[Array, "row feature"]:
+    def _covariates(self, X: object) -> Float[Array, "row feature"]:
         x = as_covariates(X, self.trees.n_features, self.trees.missing, self.gaps)
         return jnp.asarray(x, jnp.float32)
 
     def _checked_mask(
-        self, trees: ArrayLike | None, x: Float[Array, "row feature"]
+        self, trees: object, x: Float[Array, "row feature"]
     ) -> Bool[Array, "row tree"] | None:
         if trees is None:
             return None
@@ -326,10 +327,10 @@ class Forest(eqx.Module, Stored):
 
     def _below(
         self,
-        X: ArrayLike,
-        y: ArrayLike,
+        X: object,
+        y: object,
         sides: tuple[Literal["left", "right"], ...],
-        trees: ArrayLike | None,
+        trees: object,
         plan: Plan,
     ) -> Array:
         """The mean over sides of the chance of an outcome below `y`, itself counted or not."""

@@ -16,7 +16,7 @@ from ...core._arrays import as_one
 from ...core._one_line import counted, one_line
 from ...core._transforms import is_tracer
 from ...core._validate import BadInputError
-from .._checks import as_covariates, as_levels
+from .._checks import Covariates, as_covariates, as_levels
 from .._chunks import by_chunk
 from ..readout._readout import SingleValue
 from ._forest import Forest
@@ -74,14 +74,14 @@ class SoftForest(eqx.Module):
     beam: int = eqx.field(static=True)
     depth: int = eqx.field(static=True)
 
-    def mean(self, X: Float[ArrayLike, "row feature"]) -> Float[Array, " row"]:
+    def mean(self, X: Covariates) -> Float[Array, " row"]:
         """The conditional mean of every receiver, differentiable in its covariates."""
         x = self._covariates(X)
         return _mean(self, x)
 
     def quantile(
         self,
-        X: Float[ArrayLike, "row feature"],
+        X: Covariates,
         levels: Float[ArrayLike, " quantile"] | Float[ArrayLike, "row quantile"] | Sequence[float],
         *,
         bandwidth: float | Float[ArrayLike, ""],
@@ -125,7 +125,7 @@ class SoftForest(eqx.Module):
         columns = zip(x.T, self.grid, self.share, strict=True)
         return jnp.stack([jnp.interp(*column) for column in columns], axis=1)
 
-    def _covariates(self, X: ArrayLike) -> Float[Array, "row feature"]:
+    def _covariates(self, X: object) -> Float[Array, "row feature"]:
         x = as_covariates(X, len(self.grid), "refuse", ())
         return jnp.asarray(x, self.threshold.dtype)
 

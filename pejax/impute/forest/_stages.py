@@ -15,7 +15,7 @@ from ...core._formerly import former_names
 from ...core._one_line import one_line
 from ...core._transforms import is_traced
 from ...core._types import Key
-from .._checks import as_covariates, as_levels
+from .._checks import Covariates, as_covariates, as_levels
 from .._keys import Ids
 from ..readout._levels import Method
 from ._forest import Forest
@@ -77,18 +77,14 @@ class SignForest(eqx.Module):
         stages = [x for x in (self.sign, self.negative, self.positive) if x is not None]
         return tuple(sorted(set.intersection(*(set(stage.gaps) for stage in stages))))
 
-    def chances(
-        self, X: Float[ArrayLike, "row feature"], *, mesh: Mesh | None = None
-    ) -> Float[Array, "row 3"]:
+    def chances(self, X: Covariates, *, mesh: Mesh | None = None) -> Float[Array, "row 3"]:
         """The chances of a negative, a zero and a positive outcome of every receiver."""
         x = as_covariates(X, self.trees.n_features, self.trees.missing, self.sign.gaps)
         points = np.broadcast_to(SIGNS, (x.shape[0], len(SIGNS)))
         reached = self.sign.cdf(x, points, mesh=mesh)
         return jnp.diff(reached, axis=1, prepend=0)
 
-    def mean(
-        self, X: Float[ArrayLike, "row feature"], *, mesh: Mesh | None = None
-    ) -> Float[Array, " row"]:
+    def mean(self, X: Covariates, *, mesh: Mesh | None = None) -> Float[Array, " row"]:
         """The conditional mean of every receiver."""
         chances = self.chances(X, mesh=mesh)
         sides = (self.negative, chances[:, 0]), (self.positive, chances[:, 2])
@@ -99,7 +95,7 @@ class SignForest(eqx.Module):
 
     def quantile(
         self,
-        X: Float[ArrayLike, "row feature"],
+        X: Covariates,
         levels: Float[ArrayLike, " quantile"] | Float[ArrayLike, "row quantile"] | Sequence[float],
         *,
         method: Method | None = None,
@@ -123,7 +119,7 @@ class SignForest(eqx.Module):
 
     def draw_index(
         self,
-        X: Float[ArrayLike, "row feature"],
+        X: Covariates,
         *,
         key: Key,
         ids: Ids | None = None,
@@ -145,7 +141,7 @@ class SignForest(eqx.Module):
 
     def draw(
         self,
-        X: Float[ArrayLike, "row feature"],
+        X: Covariates,
         *,
         key: Key,
         ids: Ids | None = None,

@@ -90,7 +90,7 @@ def _imputers(given: Any) -> list[Imputer]:
     return [as_instance(one, Imputer, f"forests[{k}]", fix) for k, one in enumerate(each)]
 
 
-def _predictor(population: Population, entity: str, column: Column) -> Num[Array, " row"]:
+def _predictor(population: Population, entity: str, column: Column) -> Shaped[Array, " row"]:
     """A predictor's encoded values for every row of `entity`, padding included."""
     holder = _holder(population, entity, column.name)
     values = population.columns[holder][column.name]
