@@ -1,6 +1,7 @@
 """How good a set of weights is: one definition a formula, all pure and traceable."""
 
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from .. import stats
@@ -9,9 +10,9 @@ from ..core._validate import BadInputError
 
 
 def relative_error(
-    estimates: Float[Array, " target"],
-    values: Float[Array, " target"],
-    scale: Float[Array, " target"],
+    estimates: Float[Array | np.ndarray, " target"],
+    values: Float[Array | np.ndarray, " target"],
+    scale: Float[Array | np.ndarray, " target"],
 ) -> Float[Array, " target"]:
     r"""The signed error of each estimate in units of its target's scale, :math:`(\hat y - y)/s`.
 
@@ -27,10 +28,10 @@ def relative_error(
 
 
 def squared_relative_loss(
-    estimates: Float[Array, " target"],
-    values: Float[Array, " target"],
-    scale: Float[Array, " target"],
-    importance: Float[Array, " target"],
+    estimates: Float[Array | np.ndarray, " target"],
+    values: Float[Array | np.ndarray, " target"],
+    scale: Float[Array | np.ndarray, " target"],
+    importance: Float[Array | np.ndarray, " target"],
 ) -> Float[Array, ""]:
     r"""The importance-weighted mean of squared relative errors, :math:`\sum q e^2 / \sum q`.
 

@@ -81,7 +81,7 @@ class HardConcrete(eqx.Module):
         self,
         n_items: int,
         init_mean: float | Float[Array, " item"] | np.ndarray | Sequence[float] = 0.999,
-        temperature: float = 2 / 3,
+        temperature: float | Float[Array, ""] = 2 / 3,
         *,
         stretch: tuple[float, float] = (-0.1, 1.1),
         evaluation: Evaluation = "published",

@@ -4,6 +4,7 @@ import abc
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from ...core._arguments import as_number
@@ -24,7 +25,7 @@ class Loss(eqx.Module):
         """The cost of each error in units of its target's scale; 0 at 0 and nowhere else."""
 
     def __call__(
-        self, errors: Float[Array, " target"], importance: Float[Array, " target"]
+        self, errors: Float[Array, " target"], importance: Float[Array | np.ndarray, " target"]
     ) -> Float[Array, ""]:
         cost, held = self.cost(errors), as_floats(importance, "importance")
         check_shapes(errors=cost, importance=held)

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
+from numpy.typing import ArrayLike
 
 from ...core._arguments import as_instance, as_whole, shown
 from ...core._arrays import as_column, as_numbers, as_places, items_of
@@ -74,11 +75,11 @@ class GeographyOperator(Operator):
     def __init__(
         self,
         values: Any,
-        area: Sequence[int] | np.ndarray,
+        area: ArrayLike,
         targets: AreaTargets | Sequence[Any],
         parents: Sequence[Any] = (),
         *,
-        household: Sequence[int] | np.ndarray | None = None,
+        household: ArrayLike | None = None,
         own: Mapping[int, Any] | None = None,
     ):
         table, places = _table(values), as_places(area, "area")

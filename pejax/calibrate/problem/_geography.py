@@ -169,8 +169,8 @@ class UnitPlaces(NamedTuple):
     def of(
         cls,
         rows: "pd.Index | None",
-        geo_id: Sequence[str] | np.ndarray,
-        household: Sequence[int] | np.ndarray | None = None,
+        geo_id: "Sequence[str] | np.ndarray | pd.Series",
+        household: "Sequence[int] | np.ndarray | pd.Series | None" = None,
         own: Mapping[str, Any] | None = None,
     ) -> "UnitPlaces":
         """Match Series by their labels.

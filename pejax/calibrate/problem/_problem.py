@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
+from numpy.typing import ArrayLike
 
 from ...core._arguments import as_instance, as_number, shown
 from ...core._arrays import as_array, as_labels, as_numbers, as_numbers_of_either, items_of
@@ -278,13 +279,13 @@ class TargetProblem(eqx.Module, StoredFields):
         known = None if self.units is None else self.units.index
         return _labels.in_order(what, given, (known,), "the estimate matrix")
 
-    def estimates(self, weights: Float[Array | np.ndarray, " unit"]) -> Float[Array, " target"]:
+    def estimates(self, weights: ArrayLike) -> Float[Array, " target"]:
         r"""The estimates :math:`A w`."""
         given = as_array(self.by_unit("weights", weights), "weights")
         _screen.check_shape(given, self.n_units)
         return self.operator.mv(given)
 
-    def errors(self, weights: Float[Array | np.ndarray, " unit"]) -> Float[Array, " target"]:
+    def errors(self, weights: ArrayLike) -> Float[Array, " target"]:
         r"""The signed errors of the estimates in units of the scale, :math:`(A w - y)/s`."""
         values = jnp.asarray(self.values, target_dtype())
         scale = jnp.asarray(self.scale, target_dtype())

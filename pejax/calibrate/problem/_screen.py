@@ -4,7 +4,7 @@ A broken number is an error that names its row. A sound number that no weights c
 is set aside and listed with its reason.
 """
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from typing import Any, NamedTuple, TypeAlias
 
 import jax.numpy as jnp
@@ -39,7 +39,7 @@ class Waived(Refusal):
     __slots__ = ()
 
 
-def check_lengths(n_targets: int, **columns: Sequence[Any] | np.ndarray | None) -> None:
+def check_lengths(n_targets: int, **columns: Sized | None) -> None:
     """Every column of the target table has one entry a row of the estimate matrix."""
     for label, column in columns.items():
         if column is not None and len(column) != n_targets:

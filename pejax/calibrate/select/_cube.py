@@ -129,7 +129,7 @@ def _flown(
     return found
 
 
-def _padded(strata: list[Float[np.ndarray, "unit *rest"]]) -> Float[np.ndarray, "row width *rest"]:
+def _padded(strata: list[Float[np.ndarray, "_ ..."]]) -> Float[np.ndarray, "row width ..."]:
     """Strata side by side, the first the largest, in one of few shapes: each is compiled once."""
     width = max(_FEWEST, 1 << (len(strata[0]) - 1).bit_length())
     found = np.zeros((1 if len(strata) == 1 else _SIDE_BY_SIDE, width, *strata[0].shape[1:]))
