@@ -252,6 +252,26 @@ def test_what_rounding_decides_in_float64_is_no_alarm(x64):
     assert len(program.report.checks[0].rounded) > 0
 
 
+def test_a_literal_of_32_bits_is_no_alarm_in_float64(x64):
+    """Twice 0.2 is 0.4 in the program and 0.4000000059604645 in the source's width."""
+
+    def doubled(age, params):
+        return np.where(age > 3, np.float32(2.0) * params.rate, 0)
+
+    law = build_system(
+        "flatland",
+        entities=("person", "household"),
+        parameters={"rate": 0.2},
+        rules=[rule(entity="person", name="asked")(doubled)],
+        inputs=[input_variable("age", entity="person", kind="int")],
+    )
+    person = pd.DataFrame({"person_id": [0, 1], "household_id": [0, 1], "age": [2, 40]})
+    population = Population.from_frames({"person": person}, weights=None)
+    program = compile(law, ["asked"], 2025, population, dtype="float64")
+    assert program(program.parameters, population)["asked"].tolist() == [0.0, 0.4]
+    assert program.report.checks[0].rounded == (("asked", 1, 0.4, float(np.float32(0.4))),)
+
+
 @pytest.mark.parametrize("chunk", [None, 20])
 def test_a_second_run_reads_no_column_on_the_host(apart, monkeypatch, chunk):
     """What the checks find out about people is found out once."""

@@ -107,7 +107,7 @@ class Interpreter:
 
     def _run(self, node: Node, args: list[Any]) -> Any:
         if node.op == "constant":
-            return node.shadow
+            return node.shadow if self.floats is None else self._as_wide(node.shadow, self.floats)
         if node.op == "parameter":
             return self.parameters.get(str(node.attr("name")), node.shadow)
         if node.op == "input":
