@@ -14,7 +14,7 @@ from pejax.engine import SelfCheckError, build_system, compile, input_variable, 
 from pejax.engine.graph import _support
 from pejax.engine.graph._interpret import Interpreter
 from pejax.engine.graph._ir import Graph
-from pejax.engine.running import _emit, _runtime
+from pejax.engine.running import _check, _emit, _runtime
 from pejax.engine.running._check import Shaken
 from pejax.testing import random_population, toy_program
 
@@ -81,6 +81,24 @@ def test_a_pass_that_changes_values_is_found_and_named(wrong_strata):
     region = population.labels("region")[np.asarray(population.household_of(entity))]
     assert set(region[raised.value.rows]) == {"SOUTH"}
     assert (raised.value.found == 0).all() and (raised.value.expected != 0).all()
+
+
+def test_an_output_alone_is_what_it_is_among_all(apart, monkeypatch):
+    """To find what is to blame, only one output is compiled again: all outputs of a whole law, up
+    to three times, ended the process before the error was told."""
+    seen, honest = [], _check._compared
+    noted = lambda *given: seen.append(_check._Values(*given)) or honest(*given)  # noqa: E731
+    monkeypatch.setattr(_check, "_compared", noted)
+    program = compile(SYSTEM, OUTPUTS, 2025, people())
+    program(program.parameters, people(households=60))
+    (mine,) = seen
+    assert len(mine.roots) > 1
+    for i, found in enumerate(mine.compiled()):
+        one = mine.alone(i)
+        assert one.roots == (mine.roots[i],)
+        for how in ({}, *_check.PASSES.values()):
+            (again,) = one.compiled(**how)
+            np.testing.assert_array_equal(again, found)
 
 
 def test_it_can_be_turned_off(wrong_strata, tmp_path):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from _engine_graphs import ENTITIES, LAW, SIZES, STRATA, Maker, interpreter, people
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from pejax.engine.graph import _ir, _support
 from pejax.engine.graph._copy import copied
@@ -38,6 +38,7 @@ def values(roots, population):
 
 
 @EXAMPLES
+@example(645)  # a row's number, in one stratum alone: where(in_it, number, 0), then values[number]
 @given(SEEDS)
 def test_strata(seed):
     """What has a home is computed on its stratum's rows alone, what is idle is zero."""

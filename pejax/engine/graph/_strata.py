@@ -68,7 +68,7 @@ def homes(roots: Sequence[Node], strata: Strata) -> Homes:
         asked = wanted[node.index] & nonzero[node.index]
         if asked == 0:
             idle.add(node.index)
-        elif asked & (asked - 1) == 0:
+        elif asked & (asked - 1) == 0 and not belongs_to_all(node, own, numbers):
             of[node.index] = asked.bit_length() - 1
     return Homes(strata, of, frozenset(idle), frozenset(own))
 

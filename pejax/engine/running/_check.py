@@ -164,6 +164,12 @@ class _Values:
         values = jax.device_get(found.forward(self.theta, found.moved)[0])
         return [self._real(root, v) for root, v in zip(self.roots, values, strict=True)]
 
+    def alone(self, i: int) -> _Values:
+        """Those of one root."""
+        one = self.evaluation.alone(self.roots[i])
+        moved = {n.index: v for n, v in zip(self.evaluation.moving, self.moved, strict=True)}
+        return _Values(one, self.theta, [moved[n.index] for n in one.moving], self.sample)
+
     def _real(self, root: Node, value: Any) -> np.ndarray:
         entity = self.graph.entity_of.get(root.shape[0]) if root.ndim else None
         return np.asarray(value if entity is None else value[: self.sample.counts[entity]])
@@ -328,9 +334,14 @@ def _error(
 
 
 def _culprit(mine: _Values, i: int, expected: np.ndarray, wrong: np.ndarray) -> str:
-    """The pass without which the program is right; else the emission in JAX itself."""
+    """The pass without which the program is right; else the emission in JAX itself.
+
+    Only what the root needs is compiled again: a whole law would take more machine code, several
+    times over, than a process can hold.
+    """
+    one = mine.alone(i)
     for name, how in PASSES.items():
-        again = mine.compiled(**how)[i]
+        (again,) = one.compiled(**how)
         if not (mine.apart(again, expected) & wrong).any():
             return name
     return "the operations' meaning in JAX"

@@ -63,7 +63,7 @@ def _is_within(index: Node, table: Node, known: dict[int, bool]) -> bool:
 def _most(index: Node) -> float:
     """The largest place that an index can have by what it is, whoever the people are."""
     if index.dtype.kind == "b" or index.op == "constant":
-        return 1 if index.dtype.kind == "b" else np.max(index.shadow, initial=0)
+        return 1 if index.dtype.kind == "b" else float(np.max(index.shadow, initial=0))
     if index.op == "search":
         return index.args[0].shape[0]
     if index.op == "where":
