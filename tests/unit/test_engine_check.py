@@ -101,6 +101,19 @@ def test_an_output_alone_is_what_it_is_among_all(apart, monkeypatch):
             np.testing.assert_array_equal(again, found)
 
 
+def test_what_is_left_of_a_difference_is_as_near_as_its_amounts_are_rounded(apart, monkeypatch):
+    """A tax of 2,033 that a comparison of equal amounts makes 0, or the 0.00026 that moved
+    roundings leave of it."""
+    seen, honest = [], _check._compared
+    noted = lambda *given: seen.append(_check._Values(*given)) or honest(*given)  # noqa: E731
+    monkeypatch.setattr(_check, "_compared", noted)
+    program = toy_program()
+    program(program.parameters, random_population(jax.random.key(1), 33))
+    low, high = np.array([0.00026, 0.00026, 1.0]), np.array([2033.1, 2033.1, 1.0])
+    found = np.array([0.0, -1.0, 2.0], np.float32)
+    assert _check._between(seen[0], low, high, found).tolist() == [True, False, False]
+
+
 def test_it_can_be_turned_off(wrong_strata, tmp_path):
     program = compile(SYSTEM, OUTPUTS, 2025, people(), check=False)
     program(program.parameters, people())

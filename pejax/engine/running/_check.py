@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 _NOISE = 4.0
 """Units in the last place by which a shaken interpreter moves every result."""
 
+_ROUNDINGS = 64
+"""Units in the last place that two computations of one value may be apart."""
+
 _SHOWN = 5
 
 
@@ -199,7 +202,7 @@ class _Values:
         if expected.dtype.kind != "f":
             return np.asarray(found.astype(np.int64) != expected.astype(np.int64))
         a, b = found.astype(np.float64), expected.astype(np.float64)
-        limit = 64 * np.finfo(self.evaluation.runtime.dtype).eps
+        limit = _ROUNDINGS * np.finfo(self.evaluation.runtime.dtype).eps
         with np.errstate(all="ignore"):
             close = np.abs(a - b) <= limit * np.maximum(np.abs(b), 1.0)
         return np.asarray(~(close | (a == b) | (np.isnan(a) & np.isnan(b))))
@@ -300,8 +303,11 @@ def _roundings(dtype: str) -> Iterator[dict[str, Any]]:
 
 
 def _between(mine: _Values, low: np.ndarray, high: np.ndarray, found: np.ndarray) -> np.ndarray:
-    value = found.astype(np.float64)
-    inside = (low <= value) & (value <= high) & (low < high)
+    """Whether a value lies in what other roundings reach, or at an end of it: as near as a
+    difference of amounts of that size is rounded."""
+    value, size = found.astype(np.float64), np.maximum(np.abs(low), np.abs(high))
+    room = _ROUNDINGS * np.finfo(mine.evaluation.runtime.dtype).eps * np.maximum(size, 1.0)
+    inside = (low - room <= value) & (value <= high + room) & (low < high)
     return inside | ~mine.apart(value, low) | ~mine.apart(value, high)
 
 
