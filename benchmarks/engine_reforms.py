@@ -167,7 +167,8 @@ def _numbers(
     program: engine.Program, people: Population, rng: np.random.Generator
 ) -> Iterator[tuple[str, Pool]]:
     """Numbers that move somebody's result, by kind, in a random order."""
-    leaves = [leaf for leaf in program.index.leaves if not leaf.era and np.isfinite(leaf.value)]
+    known = [leaf for leaf in program.index.leaves if not leaf.era and np.isfinite(leaf.value)]
+    leaves = sorted(known, key=lambda leaf: leaf.key)  # the package orders some by chance
     by_kind: dict[str, list[Any]] = {}
     for at in rng.permutation(len(leaves)):
         by_kind.setdefault(kind_of(leaves[at].path, leaves[at].unit), []).append(leaves[at])
@@ -195,7 +196,7 @@ def _others(
     """What decides the shape of the law, and any number of it, in a random order."""
     pools: dict[str, Pool] = {name: [] for name in ("boolean", "list", "text", SWITCH)}
     pools["any number of the law"] = []
-    every = list(parameters_under(system.law.find("gov")))
+    every = sorted(parameters_under(system.law.find("gov")), key=lambda one: one.path)
     for at in rng.permutation(len(every)):
         parameter = every[at]
         value = parameter.at(f"{YEAR}-01-01")
