@@ -22,6 +22,7 @@ from ...core._validate import PejaxError
 from .._inputs import host_arrays
 from ..graph._interpret import Interpreter
 from ..graph._node import Node
+from ..graph._structure import name_of
 from ._sample import Sample, sample_of, unpadded
 
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ class _Values:
 
     def alone(self, i: int) -> _Values:
         """Those of one root."""
-        one = self.evaluation.alone(self.roots[i])
+        one = _alone(self.evaluation, self.roots[i])
         moved = {n.index: v for n, v in zip(self.evaluation.moving, self.moved, strict=True)}
         return _Values(one, self.theta, [moved[n.index] for n in one.moving], self.sample)
 
@@ -223,6 +224,21 @@ class _Values:
         pairs = zip(found[wrong].astype(float), expected[wrong].astype(float), strict=True)
         rows = self.rows(i, np.atleast_1d(wrong)).tolist()
         return [(self.name(i), row, a, b) for row, (a, b) in zip(rows, pairs, strict=True)]
+
+
+def _alone(evaluation: Evaluation, root: Node) -> Evaluation:
+    """The same evaluation of one root with what it needs, its nodes where they are computed now."""
+    runtime = dataclasses.replace(evaluation.runtime, roots=(root,), names=(), check=None)
+    vars(runtime)["homes"] = evaluation.runtime.homes
+    pairs = zip(evaluation.moving, evaluation.moved, strict=True)
+    moving = [(n, v) for n, v in pairs if name_of(n) in runtime.inputs]
+    return dataclasses.replace(
+        evaluation,
+        runtime=runtime,
+        moving=tuple(n for n, _ in moving),
+        moved=tuple(v for _, v in moving),
+        across=tuple(n for n in evaluation.across if n in runtime.inputs),
+    )
 
 
 # ---- what rounding decides

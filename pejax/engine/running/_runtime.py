@@ -94,12 +94,6 @@ class Runtime:
         found = None if self.strata is None else homes(self.roots, self.strata)
         return found if found is not None and len(found.of) >= FEWEST_AT_HOME else None
 
-    def alone(self, root: Node) -> Runtime:
-        """The executable form of one root, its nodes where they are computed here."""
-        one = dataclasses.replace(self, roots=(root,), names=(), check=None)
-        vars(one)["homes"] = self.homes
-        return one
-
     @functools.cached_property
     def plan_by_stratum(self) -> Plan:
         """What belongs to one stratum on that stratum's rows."""
@@ -299,19 +293,6 @@ class Evaluation:
             moved=tuple(given[n.index] for n in self.moving),
             population=population,
             kept=kept,
-        )
-
-    def alone(self, root: Node) -> Evaluation:
-        """The same evaluation of one root, with what it needs alone."""
-        runtime = self.runtime.alone(root)
-        pairs = zip(self.moving, self.moved, strict=True)
-        moving = [(n, v) for n, v in pairs if name_of(n) in runtime.inputs]
-        return dataclasses.replace(
-            self,
-            runtime=runtime,
-            moving=tuple(n for n, _ in moving),
-            moved=tuple(v for _, v in moving),
-            across=tuple(n for n in self.across if n in runtime.inputs),
         )
 
     def forget(self, values: dict[int, Array], segment: Segment, k: int) -> None:
