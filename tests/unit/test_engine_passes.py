@@ -133,11 +133,11 @@ def run(roots, population, strata=None):
     return [np.asarray(v)[: counts[r.shape[0]]] for r, v in zip(roots, found, strict=True)]
 
 
-def _compiled(seed, monkeypatch, x64):
+def _compiled(seed, monkeypatch, x64, operations=40):
     """Emission, padding, ordered links and strata, all together."""
     monkeypatch.setattr(_runtime, "SMALLEST_COMPACTED", 0)
     monkeypatch.setattr(_runtime, "FEWEST_AT_HOME", 1)
-    roots, population = graph_of(seed, operations=40), someone(seed)
+    roots, population = graph_of(seed, operations=operations), someone(seed)
     assert all(has_rows(r) for r in roots)
     for strata in (None, STRATA):
         expected = interpreter(population, "float64")
@@ -149,6 +149,11 @@ def _compiled(seed, monkeypatch, x64):
 @pytest.mark.parametrize("seed", range(6))
 def test_compiled(seed, monkeypatch, x64):
     _compiled(seed, monkeypatch, x64)
+
+
+def test_a_row_s_number_that_one_stratum_asks_for(monkeypatch, x64):
+    """The compiled program gave 0 for 50: the stratum's own rows have other numbers."""
+    _compiled(645, monkeypatch, x64, operations=60)
 
 
 @pytest.mark.slow
