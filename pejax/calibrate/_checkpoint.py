@@ -25,7 +25,7 @@ from ..core._digest import Part, digest
 from ..core._fingerprint import fingerprint
 from ..core._types import Key
 from ..core._validate import BadInputError, PejaxError, require
-from ..core.files._files import write_json
+from ..core.files._files import made_folder, write_json
 from ..core.files._npz import digest_of
 from ._method import Start
 from .problem._problem import TargetProblem
@@ -187,7 +187,7 @@ def _claim(folder: Path, identity: dict[str, str]) -> None:
     """Make the folder this run's, or raise if it is another's."""
     path = folder / _IDENTITY
     if not path.exists():
-        if folder.exists() and any(folder.iterdir()):
+        if any(made_folder(folder).iterdir()):
             raise BadInputError(f"{folder} holds something other than checkpoints. Give another.")
         write_json(path, identity)
         return

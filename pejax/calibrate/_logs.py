@@ -7,7 +7,7 @@ from typing import Any
 
 from ..core._arguments import as_instance, as_path
 from ..core._validate import BadInputError, require
-from ..core.files._files import plain, refused_if_unreadable, write_text
+from ..core.files._files import made_folder, plain, refused_if_unreadable, write_text
 from ._method import Progress
 
 _BEGUN = '{"epoch": '
@@ -79,9 +79,10 @@ class TensorBoardLog:
     """Loss, records kept and effective sample size as scalars of TensorBoard.
 
     Args:
-        folder: of the event files.
+        folder: of the event files; it is made if it is not there.
 
     Raises:
+        BadInputError: a file is in the folder's place.
         ImportError: the extra `log` is missing.
 
     >>> import importlib.util, tempfile
@@ -92,7 +93,7 @@ class TensorBoardLog:
 
     def __init__(self, folder: str | os.PathLike):
         writers = require("tensorboardX", "log")
-        self._writer = writers.SummaryWriter(str(as_path(folder, "folder")))
+        self._writer = writers.SummaryWriter(str(made_folder(as_path(folder, "folder"))))
 
     def __call__(self, at: Progress) -> None:
         for name, value in _scalars(at).items():

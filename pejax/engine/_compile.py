@@ -21,6 +21,7 @@ from ..core._digest import digest
 from ..core._formerly import formerly
 from ..core._memory import reclaim
 from ..core._validate import BadInputError
+from ..core.files._files import made_folder
 from ..core.population._population import Population
 from ._accept import columns_taken, fail_if_groups_missing
 from ._guards import Decision, agrees
@@ -110,7 +111,7 @@ def compile(
     size = None if chunk is None else at_least(1, "chunk")(chunk)
     check = as_switch("check")(check)
     recipe = _recipe(system, names, str(period), dtype, size, as_names(extra, "extra"))
-    folder = None if cache is None else as_path(cache, "cache")
+    folder = None if cache is None else made_folder(as_path(cache, "cache"))
     path = None if folder is None else folder / f"{_key(recipe, population)}.pejax"
     program = None if path is None else _kept(path)
     if program is not None and _still_holds(program, program.parameters, population):
@@ -119,7 +120,6 @@ def compile(
         system.fail_if_no_variable(names)  # before half a minute of import
     program = dataclasses.replace(_traced(system, recipe, population, None), check=check)
     if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         program.save(path)
     return program
 

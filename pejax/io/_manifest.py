@@ -17,7 +17,7 @@ from ..core._digest import Part, digest
 from ..core._environment import environment
 from ..core._memory import device_peak_bytes, peak_bytes, reset_peak_bytes
 from ..core._validate import PejaxError
-from ..core.files._files import write_json
+from ..core.files._files import made_folder, write_json
 
 MANIFEST = "manifest.json"
 _EXTRAS = ("policyengine-core", "pandas", "scikit-learn", "ray")
@@ -103,7 +103,7 @@ class Run:
         return self.out / MANIFEST
 
     def __enter__(self) -> "Run":
-        self.out.mkdir(parents=True, exist_ok=True)
+        made_folder(self.out)
         self._clock = time.perf_counter()
         self.manifest.started = _now()
         self.manifest.environment = environment((*distributions(), *_EXTRAS))

@@ -130,6 +130,8 @@ def test_another_problem_or_version_is_named(tmp_path, monkeypatch):
 
 def test_folders_that_hold_something_else_are_left_alone(tmp_path):
     (tmp_path / "mine.txt").write_text("precious")
+    with pytest.raises(BadInputError, match=r"mine\.txt is a file"):
+        solve(tmp_path / "mine.txt")
     with pytest.raises(BadInputError, match="holds something other than checkpoints"):
         solve(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
@@ -266,6 +268,8 @@ def test_tensorboard_gets_its_scalars(tmp_path):
     log(cal.Progress(40, 40, 0.5, 2.0, 3.0))
     (events,) = (tmp_path / "events").iterdir()
     assert b"effective_sample_size" in events.read_bytes()
+    with pytest.raises(BadInputError, match="is a file"):
+        cal.TensorBoardLog(events)
 
 
 def test_mlflow_gets_its_metrics(monkeypatch):

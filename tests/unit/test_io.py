@@ -10,15 +10,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pejax import Population, io
+from pejax import Population, calibrate, engine, io
 from pejax.core._validate import (
     BadInputError,
     MissingExtraError,
     MissingFileError,
     PejaxError,
 )
-from pejax.core.files._files import atomic_folder, atomic_path, plain
-from pejax.testing import toy_population
+from pejax.core.files._files import atomic_folder, atomic_path, made_folder, plain
+from pejax.testing import toy_population, toy_system
 
 
 @pytest.fixture
@@ -317,3 +317,21 @@ def test_a_file_and_a_folder_do_not_replace_each_other(tmp_path):
     with pytest.raises(BadInputError, match="is no folder of its own"):
         io.save(toy_population(), ".")
     assert [path.name for path in sorted(tmp_path.iterdir())] == ["people", "x.npz"]
+
+
+@pytest.mark.parametrize("inside", [".", "a", "a/b"])
+def test_a_file_where_a_folder_goes_is_named(tmp_path, inside):
+    file = tmp_path / "taken"
+    file.write_text("something else")
+    place = file / inside
+    for make in (
+        lambda: made_folder(place),
+        lambda: io.save(pd.DataFrame({"x": [1]}), place / "x.csv"),
+        lambda: io.write_parquet(toy_population(), place),
+        lambda: io.Run(place, "demo").__enter__(),
+        lambda: engine.compile(toy_system(), ["income_tax"], 2025, toy_population(), cache=place),
+        lambda: calibrate.JsonlLog(place / "log.jsonl")(calibrate.Progress(1, 2, 0.5, 1.0, 1.0)),
+    ):
+        with pytest.raises(BadInputError, match="taken"):
+            make()
+    assert file.read_text() == "something else"

@@ -15,6 +15,27 @@ from .._arguments import as_path
 from .._validate import BadInputError, PejaxError
 
 
+def made_folder(path: str | os.PathLike) -> Path:
+    """The folder, made with those above it where they are not there.
+
+    Raises:
+        BadInputError: a file is in its way.
+
+    >>> import tempfile
+    >>> made_folder(f"{tempfile.mkdtemp()}/a/b").is_dir()
+    True
+    """
+    path = as_path(path, "path")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as problem:
+        inner = (path, *path.parents)
+        file = next(place for place in inner if place.exists() and not place.is_dir())
+        fix = "Give another folder, or move the file."
+        raise BadInputError(f"{path} cannot be a folder: {file} is a file. {fix}") from problem
+    return path
+
+
 @contextlib.contextmanager
 def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     """A neighbour of `path`, to be written, that takes its place when the block succeeds.
@@ -31,7 +52,7 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     path = as_path(path, "path")
     if path.is_dir():
         raise BadInputError(f"{path} is a folder. Give the path of a file.")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    made_folder(path.parent)
     temporary = _neighbour(path)
     try:
         yield temporary
@@ -69,7 +90,7 @@ def atomic_folder(path: str | os.PathLike) -> Iterator[Path]:
     path = as_path(path, "path")
     if path.is_file() or not path.name:
         raise BadInputError(f"{path} is no folder of its own. Give the path of a folder.")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    made_folder(path.parent)
     temporary, old = _neighbour(path), _neighbour(path)
     temporary.mkdir()
     try:
