@@ -5,7 +5,10 @@ of any kind, and is the package's own to take or to refuse.
 """
 
 import functools
+import importlib.util
 import sys
+from collections.abc import Collection
+from pathlib import Path
 
 from beartype import BeartypeConf, beartype
 
@@ -13,6 +16,17 @@ _strictly = beartype(conf=BeartypeConf(is_pep484_tower=True))
 _BETWEEN = ("jax", "jaxtyping", "beartype", "equinox", "functools", __name__)
 _DOORS = ("pejax.core._formerly",)
 """Modules that hand on what somebody else calls with."""
+
+
+def checked_modules(but: Collection[str] = ()) -> list[str]:
+    """Every module of the package by name, but some, or all of a room."""
+    (folder,) = importlib.util.find_spec("pejax").submodule_search_locations
+    root = Path(folder)
+    files = (path.relative_to(root.parent) for path in sorted(root.rglob("*.py")))
+    names = [".".join(path.with_suffix("").parts) for path in files if path.stem[:2] != "__"]
+    left = {one: {n for n in names if f"{n}.".startswith(f"{one}.")} for one in but}
+    assert all(left.values()), f"one of these is no module: {sorted(but)}"
+    return [name for name in names if not any(name in some for some in left.values())]
 
 
 def checked(function):

@@ -19,19 +19,24 @@ os.environ.setdefault(
 import jax
 import jaxtyping
 import pytest
+from _typechecker import checked_modules
 from hypothesis import settings
 
-# Shapes and types are checked where the package calls these itself. Over `engine.graph` and
-# `engine.tracing`, which are called a million times a law, it would take eight times as long.
-CHECKED = (
-    "pejax.calibrate.operators._factor",
-    "pejax.core._segment",
-    "pejax.impute._chunks",
-    "pejax.impute.forest._layout",
-    "pejax.impute.forest._reading",
-    "pejax.impute.forest._trees",
-)
-jaxtyping.install_import_hook(CHECKED, "_typechecker.checked")
+_OFTEN = "called a million times while a law is traced, which would take eight times as long"
+UNCHECKED = {
+    "pejax.engine.graph": _OFTEN,
+    "pejax.engine.tracing": _OFTEN,
+    "pejax.engine.rules._law": _OFTEN,
+    "pejax.engine.rules._system": _OFTEN,
+    "pejax.engine.importer._country": _OFTEN,
+    "pejax.engine.importer._formulas": _OFTEN,
+    "pejax.testing._country": "the fingerprint of a law is of its rules' own code",
+    "pejax.engine._sensitivity": "the digest of a sweep is of its statistics' own code",
+    "pejax.engine.native._rules": "formulas are run from their own code, with its arguments",
+}
+"""Modules whose annotations are not held against what the package hands in, and why."""
+
+jaxtyping.install_import_hook(checked_modules(UNCHECKED), "_typechecker.checked")
 
 from pejax.core._memory import reclaim  # noqa: E402 - after the hook
 

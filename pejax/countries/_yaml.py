@@ -53,7 +53,7 @@ class ParameterFiles:
             f' that pejax was written for: pip install "pejax[{self._extra}]"'
         )
 
-    def value(self, node: Mapping[str, Any], period: int) -> float:
+    def value(self, node: Mapping[Any, Any], period: int) -> float:
         """The figure in force at a year's start, uprated from its last date by the node's index."""
         figures = dated(node)
         last, start = max(figures), start_of(period)
@@ -68,7 +68,7 @@ class ParameterFiles:
         return in_force(figures, until) / in_force(figures, since)
 
     def _uprating(
-        self, node: Mapping[str, Any], last: datetime.date, until: datetime.date
+        self, node: Mapping[Any, Any], last: datetime.date, until: datetime.date
     ) -> float:
         uprating = node.get("metadata", {}).get("uprating")
         if uprating is None:

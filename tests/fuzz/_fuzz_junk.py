@@ -4,6 +4,8 @@ import datetime
 import decimal
 import fractions
 import math
+import tempfile
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -109,3 +111,18 @@ def every_kind():
     yield "a generator", (value for value in [1.0, 2.0, 3.0])
     yield "an iterator", iter([1, 2])
     yield "a view", {"a": 1}.keys()
+    yield from _places().items()
+
+
+def _places():
+    """Paths where something else is already, or under which nothing can be."""
+    folder = Path(tempfile.mkdtemp())
+    (folder / "held").mkdir()
+    for file in (folder / "file", folder / "held" / "file"):
+        file.write_text("something else")
+    return {
+        "a folder": folder / "held",
+        "a file": folder / "file",
+        "what lies below a file": folder / "file" / "a" / "b",
+        "what lies in no folder": folder / "new" / "a",
+    }

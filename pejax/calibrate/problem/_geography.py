@@ -18,7 +18,7 @@ from ._labels import in_order, index_of
 from ._problem import TargetProblem
 from ._scale import default_scale
 from ._screen import Refusal
-from ._sums import LIMIT, Sums, reconciled_sums
+from ._sums import LIMIT, Sums, as_limit, as_sums, reconciled_sums
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,6 +103,7 @@ def geography_problem(
     ([6.67, 3.33, 10.0], "raked by 1.11111: the 2 districts add up to 9, 'people of 06' is 10")
     """
     _check_tables(targets, values, ("geo_level", "geo_id", "variable", "value"))
+    sums, limit = as_sums(sums), as_limit(limit)
     units = UnitPlaces.of(values.index, geo_id, household, own)
 
     def operator(kept: "pd.DataFrame", areas: Areas) -> GeographyOperator:

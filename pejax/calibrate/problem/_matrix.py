@@ -19,7 +19,7 @@ from ._labels import by_row, in_order, index_of, row_numbers
 from ._lookup import CannotBuild, VariableLookup, household_column
 from ._problem import TargetProblem
 from ._screen import Refusal
-from ._sums import LIMIT, Sums
+from ._sums import LIMIT, Sums, as_limit, as_sums
 from ._targets import Target, check_targets, targets_of
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ def build_problem(
     ('all',)
     """
     as_choice(layout, _LAYOUTS, "layout")
+    sums, limit = as_sums(sums), as_limit(limit)
     lookup = VariableLookup(outputs, population)
     wanted = targets_of(check_targets(targets))
     units = _Units.of(lookup, geo_id, household)

@@ -54,6 +54,22 @@ class _Whole(NamedTuple):
     level: str  # of the parts
 
 
+def as_sums(given: object) -> Sums:
+    """The choice of what becomes of contradicting sums, or a `BadInputError` that lists them."""
+    for choice in get_args(Sums):
+        if isinstance(given, str) and given == choice:
+            return choice
+    raise BadInputError(f"sums is {shown(given)}; choose one of {', '.join(get_args(Sums))}.")
+
+
+def as_limit(given: object) -> float:
+    """The factor up to which parts are raked; a `BadInputError` for one that is not above 1."""
+    limit = as_number("limit", finite=False)(given)
+    if not limit > 1:
+        raise BadInputError(f"limit is {shown(given)}; a factor above 1 is needed.")
+    return limit
+
+
 def reconciled_sums(
     targets: "pd.DataFrame", names: list[str], areas: Areas, sums: Sums, limit: float = LIMIT
 ) -> SumsReconciled:
@@ -63,14 +79,7 @@ def reconciled_sums(
     level that has them all; what is incomplete contradicts nothing, nor does a target that is not
     fitted (`weight` 0). `tolerance` of the table, if it is there, is the relative gap that is let
     pass.
-
-    Raises:
-        BadInputError: another choice, or a limit that is not above 1.
     """
-    if not isinstance(sums, str) or sums not in get_args(Sums):
-        raise BadInputError(f"sums is {shown(sums)}; choose one of {', '.join(get_args(Sums))}.")
-    if not as_number("limit", finite=False)(limit) > 1:
-        raise BadInputError(f"limit is {limit}; a factor above 1 is needed.")
     values = targets["value"].to_numpy(float).copy()
     published = values.copy()
     tolerance = _tolerance(targets)

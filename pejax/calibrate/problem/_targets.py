@@ -254,5 +254,5 @@ def _check_values(frame: "pd.DataFrame") -> None:
         )
 
 
-def _where(frame: "pd.DataFrame", row: int) -> str:
+def _where(frame: "pd.DataFrame", row: int | np.integer) -> str:
     return f"Row {row} of the target table ({frame['name'].iloc[row]!r}) has"

@@ -32,7 +32,7 @@ class TwinsMerged(NamedTuple):
     aside: dict[int, Refusal]
 
 
-def merged_twins(clusters: list[Int[np.ndarray, " twin"]], asked: Asked) -> TwinsMerged:
+def merged_twins(clusters: list[Int[np.ndarray, " _"]], asked: Asked) -> TwinsMerged:
     """Rows that repeat a value give it their importance; of several values the most important
     stays.
 
@@ -83,9 +83,7 @@ def _by_value(
     return np.split(rows, np.flatnonzero(gap) + 1)
 
 
-def clusters(
-    operator: Operator, skip: Bool[np.ndarray, " target"]
-) -> list[Int[np.ndarray, " twin"]]:
+def clusters(operator: Operator, skip: Bool[np.ndarray, " target"]) -> list[Int[np.ndarray, " _"]]:
     """Sets of two and more rows, not among those to skip, that have the same contributions.
 
     Rows are the same if their sums agree under each of a few fixed random weights, which give every

@@ -70,8 +70,10 @@ def refused_if_unreadable(path: str | os.PathLike, kind: str) -> Iterator[None]:
     """
     try:
         yield
-    except (FileNotFoundError, PermissionError, IsADirectoryError, PejaxError):
+    except (FileNotFoundError, PermissionError, PejaxError):
         raise
+    except IsADirectoryError as problem:
+        raise BadInputError(f"{path} is a folder. Give the path of a {kind}.") from problem
     except Exception as problem:
         reason = str(problem).partition("\n")[0]
         raise BadInputError(
