@@ -10,6 +10,7 @@ from hypothesis import given, settings, strategies as st
 from jax.experimental import sparse as jax_sparse
 
 from pejax.calibrate import DenseOperator, GeographyOperator, ShardedOperator, SparseOperator
+from pejax.core._validate import BadInputError
 
 FEW = settings(max_examples=8, deadline=None)
 TARGETS, UNITS = 9, 2_100  # two full tiles and a part of a third
@@ -88,6 +89,14 @@ OPERATORS = {
 def operator(request):
     with jax.enable_x64(True):
         return OPERATORS[request.param](entries())
+
+
+@pytest.mark.parametrize("build", [DenseOperator, sparse, bcoo, one_area])
+@pytest.mark.parametrize("shape", [(0, 5), (3, 0), (0, 0)])
+def test_a_matrix_without_rows_or_columns_is_refused(build, shape):
+    """One was taken, and its products were a bare ZeroDivisionError or IndexError."""
+    with pytest.raises(BadInputError, match=r"(Give|table of) at least one"):
+        build(np.zeros(shape))
 
 
 def vectors(seed):

@@ -10,7 +10,7 @@ from ...core._arrays import as_numbers_of_either
 from ...core._validate import BadInputError
 from ._accumulate import accumulate, ceil_div, target_dtype, wider
 from ._gram import weighted_gram
-from ._operator import Operator
+from ._operator import Operator, fail_if_empty
 from ._parts import Parts, in_runs
 
 _LANE = 32  # units summed in float32 before the partial sums meet in a tree
@@ -28,7 +28,7 @@ class DenseOperator(Operator):
         X: the entries; integers and booleans become the default float.
 
     Raises:
-        BadInputError: `X` is not a matrix.
+        BadInputError: `X` is not a matrix, or has no row or no column.
 
     >>> operator = DenseOperator([[1.0, 1.0, 1.0], [0.0, 2.0, 5.0]])
     >>> operator.mv(jnp.array([1.0, 2.0, 3.0]))
@@ -46,6 +46,7 @@ class DenseOperator(Operator):
             raise BadInputError(
                 f"The estimate matrix has {X.ndim} dimension(s); give a matrix (target, unit)."
             )
+        fail_if_empty(X.shape)
         if not jnp.issubdtype(X.dtype, jnp.floating):
             X = X.astype(target_dtype())
         self.n_units = X.shape[1]

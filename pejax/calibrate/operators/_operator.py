@@ -23,6 +23,15 @@ HessianParts: TypeAlias = Float[Array, "*areas row row"]
 """The Gram matrix, or one of each area: what a factor of the Hessian is made from."""
 
 
+def fail_if_empty(shape: tuple[int, ...]) -> None:
+    """Refuse an estimate matrix without rows or without columns."""
+    for count, what, axis in zip(shape, ("targets", "units"), ("rows", "columns"), strict=True):
+        if not count:
+            raise BadInputError(
+                f"There are no {what}: the matrix has no {axis}. Give at least one."
+            )
+
+
 @former_names(curvature="hessian_parts", stale="reuses_factor")
 class Operator(eqx.Module):
     r"""An estimate matrix :math:`A` of shape (target, unit), known by what it does to vectors.

@@ -14,7 +14,7 @@ from ...core._arrays import as_floats
 from ...core._segment import segment_sum
 from ...core._validate import BadInputError
 from ._accumulate import binary_size, ceil_div, not_folded, target_dtype, wider
-from ._operator import Operator
+from ._operator import Operator, fail_if_empty
 from ._parts import NOBODY, Parts, in_runs
 from ._sumtree import SUM_WIDTH, block_slots, halved, sum_trees, tree_sum
 
@@ -118,7 +118,7 @@ class SparseOperator(Operator):
         matrix: a scipy sparse matrix or array, or a `jax.experimental.sparse.BCOO`.
 
     Raises:
-        BadInputError: not a two-dimensional sparse matrix.
+        BadInputError: not a two-dimensional sparse matrix, or one without rows or columns.
 
     >>> import scipy.sparse
     >>> operator = SparseOperator(scipy.sparse.csr_array([[1.0, 1.0, 1.0], [0.0, 2.0, 5.0]]))
@@ -254,6 +254,7 @@ def _as_csr(matrix: Any):
             f"A sparse estimate matrix cannot be made of {shown(matrix)}; give a scipy "
             "sparse matrix or a BCOO of shape (target, unit), or use DenseOperator."
         )
+    fail_if_empty(matrix.shape)
     csr = sparse.csr_array(matrix)
     if csr.dtype.kind not in "biuf" and not jnp.issubdtype(csr.dtype, jnp.floating):
         raise BadInputError(f"The estimate matrix holds {csr.dtype}. Give numbers.")

@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from ...core._arrays import as_column, as_numbers
 from ...core._validate import BadInputError
-from ..operators._operator import Operator
+from ..operators._operator import Operator, fail_if_empty
 
 Extent: TypeAlias = tuple[Float[np.ndarray, " target"], Float[np.ndarray, " target"]]
 """The least and the largest entry of each row, zero included."""
@@ -63,8 +63,7 @@ def check_names(names: Sequence[str]) -> None:
 
 def check_any_target(operator: Operator, values: Float[np.ndarray, " target"]) -> None:
     """There are targets, and units to meet them with."""
-    if not (operator.shape[0] and values.size):
-        raise BadInputError("There are no targets: the matrix has no rows. Give at least one.")
+    fail_if_empty((min(operator.shape[0], values.size), operator.shape[1]))
 
 
 def check_values(values: Float[np.ndarray, " target"], names: Sequence[str]) -> None:
