@@ -1,5 +1,6 @@
 """The pure function: weights under `jit`, `vmap` and, where a method has derivatives, `grad`."""
 
+import numpy as np
 from jaxtyping import Array, Float
 
 from ..core._arguments import as_instance, check_key
@@ -15,7 +16,7 @@ from .problem._screen import check_shape
 
 def solve(
     problem: TargetProblem,
-    base_weights: Float[Array, " unit"],
+    base_weights: Float[Array | np.ndarray, " unit"],
     method: Method,
     *,
     key: Key | None = None,
@@ -70,7 +71,7 @@ def solve(
 
 
 def calibrated_weights(
-    problem: TargetProblem, base_weights: Float[Array, " unit"], method: Method
+    problem: TargetProblem, base_weights: Float[Array | np.ndarray, " unit"], method: Method
 ) -> Float[Array, " unit"]:
     r"""The weights of `solve` alone, for a method that draws nothing.
 

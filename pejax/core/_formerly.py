@@ -12,6 +12,9 @@ from typing import ParamSpec, TypeVar, cast
 from ._arguments import as_switch
 from ._validate import BadInputError
 
+_BETWEEN = ("equinox",)
+"""Packages that call what they are given, between the code that wrote a call and this file."""
+
 _Given = ParamSpec("_Given")
 _Result = TypeVar("_Result")
 _Class = TypeVar("_Class")
@@ -30,19 +33,14 @@ def tell(text: str, stacklevel: int | None = None) -> None:
             and of equinox, whose classes call their methods and constructors themselves.
     """
     said = f"{text} The former way is refused from 1.0 on."
-    warnings.warn(said, FormerCallWarning, stacklevel or _level_of_caller())
-
-
-def _level_of_caller() -> int:
-    """The `stacklevel` at which `tell` warns the code that wrote the call."""
-    level, frame = 0, inspect.currentframe()
+    level, frame = 1, inspect.currentframe()
     while frame is not None and _is_between(frame.f_globals.get("__name__", "")):
         level, frame = level + 1, frame.f_back
-    return level
+    warnings.warn(said, FormerCallWarning, stacklevel or level)
 
 
 def _is_between(module: str) -> bool:
-    return module == __name__ or f"{module}.".startswith("equinox.")
+    return module == __name__ or module.partition(".")[0] in _BETWEEN
 
 
 def formerly(

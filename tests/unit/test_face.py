@@ -7,6 +7,7 @@ import pytest
 
 import pejax
 from pejax import BadInputError, calibrate as cal, engine
+from pejax.core import _formerly
 from pejax.core._formerly import FormerCallWarning
 from pejax.testing import toy_population, toy_program, toy_system
 
@@ -275,7 +276,9 @@ def test_former_names_of_a_problem(told):
     assert problem.importance.tolist() == told(lambda: problem.weights).tolist() == [1.0, 2.0]
 
 
-def test_a_former_call_is_told_where_it_is_written(forests):
+def test_a_former_call_is_told_where_it_is_written(forests, monkeypatch):
+    hook = ("jaxtyping", "beartype", "_typechecker")
+    monkeypatch.setattr(_formerly, "_BETWEEN", (*_formerly._BETWEEN, *hook))
     forest = forests["forest.npz"]
     with pytest.warns(FormerCallWarning) as told_of:
         _ = forest.draw_rank

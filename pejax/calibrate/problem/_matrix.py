@@ -87,17 +87,13 @@ def build_problem(
         raise _none_left(built.refused)
     levels = [level for level in LEVELS if any(t.geo_level == level for t in built.targets)]
     area = units.areas_at(levels[0])
-    if layout == "auto" and (household is not None or "district" in levels):
-        layout = "geography"
-    elif household is not None and layout != "geography":
-        raise BadInputError(f"clones are kept as a geography; layout {layout!r} cannot hold them.")
-
+    chosen = _layout_of(layout, levels, clones=household is not None)
     household_of = None if household is None else units.household
     places = UnitPlaces(area, household_of, labels=units.labels)
 
     def operator(kept: "pd.DataFrame", areas: Areas) -> Operator:
         values = built.values()
-        if layout == "geography":
+        if chosen == "geography":
             return area_operator(kept, values, places, areas)
         rows = [
             np.where(_inside(level, place, area), values[label], 0.0)
@@ -105,7 +101,7 @@ def build_problem(
                 kept["column_label"], kept["geo_level"], kept["geo_id"], strict=True
             )
         ]
-        return _written_out(rows, len(area), layout)
+        return _written_out(rows, len(area), chosen)
 
     return reconciled_problem(
         built.table(), places, operator, sums=sums, limit=limit, refused=built.refused
@@ -224,6 +220,15 @@ def _fail_if_opposite(
     total = float(row @ units.weights)
     if total * target.value < 0 and row.min() < 0 < row.max():
         raise CannotBuild(f"the data's own total, {total:,.6g}, has the opposite sign")
+
+
+def _layout_of(layout: str, levels: list[str], *, clones: bool) -> str:
+    """How the matrix is kept; districts and clones make a geography of what is left open."""
+    if layout == "auto" and (clones or "district" in levels):
+        return "geography"
+    if clones and layout != "geography":
+        raise BadInputError(f"clones are kept as a geography; layout {layout!r} cannot hold them.")
+    return layout
 
 
 def _inside(level: str, place: str, areas: np.ndarray) -> Bool[np.ndarray, " unit"]:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 from jax.custom_derivatives import SymbolicZero
 from jaxtyping import Array
@@ -23,7 +24,7 @@ from ..graph._node import Node
 from ..graph._trend import Trend, bits, joined
 from ._total import number
 
-Things = tuple[Array, ...]
+Things = tuple[Array | np.ndarray, ...]
 
 
 class Ways(NamedTuple):
@@ -90,7 +91,7 @@ def _shared(ways: Mapping[int, Ways], apart: bool) -> Sides:
     return Sides(tuple(ways.values()), tuple(ways))
 
 
-def watched(sides: Sides, known: Mapping[int, Array]) -> Things:
+def watched(sides: Sides, known: Mapping[int, Array | np.ndarray]) -> Things:
     """The things that a kink looks at; one that is not at hand is not differentiated."""
     return tuple(known[thing] if thing in known else jnp.zeros(0) for thing in sides.things)
 

@@ -74,7 +74,7 @@ class NumberColumn:
             return encoded
         return values.to_numpy(np.dtype(self.dtype))
 
-    def covariates(self, values: Shaped[Array, " row"]) -> Float[Array, "row 1"]:
+    def covariates(self, values: Shaped[Array | np.ndarray, " row"]) -> Float[Array, "row 1"]:
         """The column as the forest is given it."""
         return _rows(values, self.name).astype(jnp.result_type(float))[:, None]
 
@@ -156,7 +156,7 @@ class CategoryColumn:
         """The codes."""
         return self.encode(values)
 
-    def covariates(self, values: Shaped[Array, " row"]) -> Float[Array, "row feature"]:
+    def covariates(self, values: Shaped[Array | np.ndarray, " row"]) -> Float[Array, "row feature"]:
         """One-hot covariates, or the code; NaN where the code is none."""
         code = _rows(values, self.name).astype(jnp.result_type(float))[:, None]
         if self.ordered:

@@ -21,7 +21,7 @@ from ._columns import Column, NumberColumn
 
 _EXACT = 2**24  # whole numbers up to it are exact in float32
 HostOrDevice: TypeAlias = Array | np.ndarray
-Columns = Mapping[str, Shaped[Array, " row"]]
+Columns = Mapping[str, Shaped[Array | np.ndarray, " row"]]
 
 
 @former_names(draw_rank="draw_index", inputs="predictors")
