@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 
 from ..core._arguments import as_instance, as_path, check_key, shown
 from ..core._formerly import formerly
-from ..core._transforms import is_traced
+from ..core._transforms import at_once, is_traced
 from ..core._types import Key
 from ..core._validate import BadInputError, suggest
 from ._cautions import USUAL, Thresholds
@@ -84,7 +84,7 @@ def calibrate(
     _fail_if_traced(problem=problem, base_weights=base_weights, key=key, start=start)
     as_instance(thresholds, Thresholds, "thresholds", "Give Thresholds(...).")
     # Nothing here depends on what a `jit` around it traces, so it is worked out at once.
-    with jax.ensure_compile_time_eval():
+    with at_once():
         base = as_base_weights(problem.by_unit("base_weights", base_weights), problem.n_units)
         options = RunOptions(
             key, progress, _start_of(start), _folder_of(checkpoint, method, problem)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import TypeVar
 
 import jax
+import jax.numpy as jnp
 from jax.core import Tracer
 from jax.custom_batching import custom_vmap
 
@@ -70,6 +71,27 @@ def _behind(values: T) -> tuple[T, bool]:
 
 
 @contextlib.contextmanager
+def at_once() -> Iterator[None]:
+    """Work out at once what holds no traced value, also inside of a `jit`.
+
+    Where no `jit` is around, nothing is to be done, and nothing is: whatever is compiled within
+    would have its zeros and counters worked out and kept as constants.
+
+    >>> def twice(x):
+    ...     with at_once():
+    ...         two = float(jax.numpy.add(1.0, 1.0))
+    ...     return two * x
+    >>> jax.jit(twice)(1.5)
+    Array(3., dtype=float32, weak_type=True)
+    """
+    if is_tracer(jnp.zeros(())):
+        with jax.ensure_compile_time_eval():
+            yield
+    else:
+        yield
+
+
+@contextlib.contextmanager
 def on_host_in_float64() -> Iterator[None]:
     """Work out in float64 and at once what holds no traced value, also inside of a `jit`.
 
@@ -80,5 +102,5 @@ def on_host_in_float64() -> Iterator[None]:
     >>> jax.jit(twice)(1.5)
     Array(3., dtype=float32, weak_type=True)
     """
-    with jax.ensure_compile_time_eval(), jax.enable_x64(True):
+    with at_once(), jax.enable_x64(True):
         yield

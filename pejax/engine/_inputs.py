@@ -6,13 +6,12 @@ import dataclasses
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
 from ..core._segment import segment_first, segment_sum
-from ..core._transforms import is_traced
+from ..core._transforms import at_once, is_traced
 from ..core._validate import BadInputError, suggest
 from ..core.population._population import Population
 from ..core.population._schema import FrozenMapping
@@ -144,7 +143,7 @@ def _once(values: Any, key: Hashable, make: Callable[[], Array]) -> Array:
     """Also inside of a `jit` worked out at once: what is traced there is not to be remembered."""
     if is_traced(values):
         return make()
-    with jax.ensure_compile_time_eval():
+    with at_once():
         return remembered([values], ("converted", key), make)
 
 

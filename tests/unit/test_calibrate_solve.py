@@ -1,5 +1,7 @@
 """Every method that can be a pure function is one: under jit, vmap and grad as on the host."""
 
+import gc
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -195,3 +197,19 @@ def test_base_weights_of_another_number_are_refused():
     problem, base = parts()
     with pytest.raises(BadInputError, match="The base weights have shape"):
         cal.solve(problem, base[:-1], cal.Entropy())
+
+
+@pytest.mark.parametrize("method", [cal.Linear(), cal.Entropy(), cal.Adam(epochs=3)])
+def test_a_calibration_leaves_nothing_on_the_device(method):
+    """Programs kept tables of zeros as constants: three times the memory of the matrix."""
+    rng = np.random.default_rng(0)
+    values, area = rng.random((40_000, 6)), np.arange(40_000) % 50
+    rows = np.arange(300)
+    operator = cal.GeographyOperator(
+        values, area, (0 * rows, rows // 6, rows % 6), household=np.arange(40_000)
+    )
+    problem = cal.TargetProblem(operator, np.asarray(operator.mv(np.full(40_000, 1.1))))
+    before = sum(array.nbytes for array in jax.live_arrays())
+    cal.calibrate(problem, np.ones(40_000), method, key=jax.random.key(0))
+    gc.collect()
+    assert sum(array.nbytes for array in jax.live_arrays()) - before < 40_000

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Shaped
 
-from ...core._transforms import is_traced
+from ...core._transforms import at_once, is_traced
 from ...core._validate import BadInputError
 from ...core.population._population import Population
 from ..graph._copy import copied
@@ -52,7 +52,7 @@ def deal(population: Population, chunk: int) -> Population:
     blocks = max(1, -(-population.count(population.schema.household) // chunk))
 
     def dealt() -> Population:
-        with jax.ensure_compile_time_eval():
+        with at_once():
             return population.in_blocks(blocks)
 
     return remembered(jax.tree.leaves(population), ("dealt", population.schema, blocks), dealt)
