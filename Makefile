@@ -36,10 +36,10 @@ types: .venv/.dev ## pyright
 	$(BIN)/pyright
 
 test: .venv/.dev ## the tests that need no peer and no accelerator
-	$(BIN)/pytest -q -n $(JOBS) --dist loadfile $(TESTS)
+	$(BIN)/pytest -q -n $(JOBS) --dist loadgroup $(TESTS)
 
 slow: .venv/.dev ## tests of the whole law and of many random cases (half an hour)
-	$(BIN)/pytest -q -n $(JOBS) --dist loadfile -m slow $(TESTS)
+	$(BIN)/pytest -q -n $(JOBS) --dist loadgroup -m slow $(TESTS)
 
 fuzz: .venv/.dev ## random calls of the public faces for half an hour; MINUTES=, SEED=, ONLY=
 	$(BIN)/pytest -q -m fuzz tests/fuzz --fuzz-minutes $(MINUTES) --fuzz-seed $(SEED) -k "$(ONLY)"

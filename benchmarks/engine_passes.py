@@ -32,11 +32,12 @@ from _harness import RESULTS, write
 from pejax import Population, engine
 from pejax.engine import Program
 from pejax.engine._accept import columns_taken
-from pejax.engine._compile import _people, _program, _recipe, _strata, _year
+from pejax.engine._compile import _people, _period, _program, _recipe, _strata
 from pejax.engine._inputs import recoded
+from pejax.engine.graph._ir import Graph
 from pejax.engine.running import _runtime, _sample
-from pejax.engine.tracing import _evaluate
-from pejax.engine.tracing._input_nodes import with_all_names
+from pejax.engine.tracing._input_nodes import given_by_columns, with_all_names
+from pejax.engine.tracing._reads import Given
 from pejax.engine.tracing._trace import trace
 from pejax.testing import with_every_input
 from pejax.testing._apart import Apart
@@ -111,41 +112,20 @@ def traced(
 ) -> tuple[Program, dict[str, str], list[str]]:
     """A program of every variable that can be traced, what is refused, and what reads that."""
     system = country.load()
-    reads: dict[str, int] = {}
-    refused: dict[str, str] = {}
-    bits: dict[str, int] = {}
-    honest = _evaluate.Simulation._fresh
-    refuse = _evaluate.Simulation._refuse
+    recipe = _recipe(country, names, str(YEAR), "float32", None, ())
+    taken = columns_taken(population, system.names, (), system.own_ids)
+    columns = tuple(with_all_names(system, column) for column in taken)
+    population = recoded(population, columns)
+    period = _period(system, recipe)
+    people = _people(population, _strata(system, population, columns), {})
 
-    def fresh(self: Any, variable: Any, key: Any) -> Any:
-        result = honest(self, variable, key)
-        bits.update(self.trace_state.bits if not bits else {})
-        owner = self
-        while owner is not None and key not in owner.reads:
-            owner = owner.parent_branch
-        reads[variable.name] = reads.get(variable.name, 0) | (owner.reads[key] if owner else 0)
-        return result
+    def given(graph: Graph) -> Given:
+        return given_by_columns(graph, system, columns, period)
 
-    def noted(self: Any, variable: Any, period: Any, failure: Exception) -> Any:
-        result = refuse(self, variable, period, failure)
-        refused.update(self.trace_state.refused)
-        self.trace_state.refused.clear()
-        return result
-
-    _evaluate.Simulation._fresh, _evaluate.Simulation._refuse = fresh, noted
-    try:
-        recipe = _recipe(country, names, str(YEAR), "float32", None, ())
-        taken = columns_taken(population, system.names, (), system.own_ids)
-        columns = tuple(with_all_names(system, column) for column in taken)
-        population = recoded(population, columns)
-        period = _year(system, str(YEAR))
-        people = _people(population, _strata(system, population, columns), {})
-        outcome = trace(system, names, period, columns, people)
-    finally:
-        _evaluate.Simulation._fresh, _evaluate.Simulation._refuse = honest, refuse
-    bad = sum(bits[name] for name in refused)
-    behind = [n for n in names if n not in refused and reads.get(n, 0) & bad]
-    kept = [n for n in names if n not in refused and n not in behind]
+    outcome = trace(system, names, period, given, people, forgiving=True)
+    behind = [n for n in names if n in outcome.cut and n not in outcome.refused]
+    kept = [n for n in names if n not in outcome.cut]
+    refused = dict(outcome.refused)
     outcome = dataclasses.replace(outcome, outputs={n: outcome.outputs[n] for n in kept})
     recipe = dataclasses.replace(recipe, outputs=tuple(kept))
     program = _program(

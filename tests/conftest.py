@@ -52,6 +52,15 @@ def pytest_addoption(parser):
     parser.addoption("--fuzz-seed", type=int, default=0, help="of the first round")
 
 
+def pytest_collection_modifyitems(items):
+    """A file's tests stay on one worker, and all files that need the country package on the same
+    one: it is imported once, and its memory is taken once."""
+    lawful = {item.path for item in items if item.get_closest_marker("us")}
+    for item in items:
+        group = "us" if item.path in lawful else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture
 def x64():
     """Run one test in float64; the library itself never flips the switch."""

@@ -7,7 +7,17 @@ import typer
 from typer.core import TyperGroup
 
 from .. import __version__
-from . import _calibrate, _compile, _demo, _doctor, _impute, _sensitivity, _simulate, _sweep
+from . import (
+    _calibrate,
+    _compile,
+    _conform,
+    _demo,
+    _doctor,
+    _impute,
+    _sensitivity,
+    _simulate,
+    _sweep,
+)
 from ._errors import exit_code, message_of
 
 
@@ -58,3 +68,4 @@ app.command("sensitivity")(_sensitivity.sensitivity)
 app.command("calibrate")(_calibrate.calibrate)
 app.command("impute")(_impute.impute)
 app.command("sweep")(_sweep.sweep)
+app.command("conform")(_conform.conform)

@@ -64,9 +64,9 @@ def columns_taken(
     """
     columns = [c for c in columns_of(population) if c.name not in extra]
     _fail_if_variable_is_a_link(population, names)
-    names.fail_if_unknown([(c.entity, c.name) for c in columns])
-    variables = names.variables([c.name for c in columns])
-    taken = [dataclasses.replace(c, variable=variables[c.name]) for c in columns]
+    names.fail_if_unknown([(c.entity, c.said) for c in columns])
+    variables = names.variables({c.said for c in columns})
+    taken = [dataclasses.replace(c, variable=variables[c.said]) for c in columns]
     weight = weight_column(population, names)
     if weight is not None and weight.variable not in variables.values():
         taken.append(weight)
@@ -160,7 +160,7 @@ def _fail_if_ignored(
 ) -> None:
     mine = {c.key for c in columns}
     others = [c for key, c in given.items() if key not in mine]
-    ignored = [c for c in others if not known.isdisjoint((c.name, c.variable))]
+    ignored = [c for c in others if not known.isdisjoint((c.said, c.variable))]
     if ignored:
         raise BadInputError(
             f"column {ignored[0].place} is a variable that the program computes and would ignore. "

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import os
 import warnings
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
@@ -35,27 +35,27 @@ from ._some import interpreter_of, some_of
 from ._unread import Unread, warn_of_idle_reforms
 from .graph._copy import copied
 from .graph._interpret import Interpreter
+from .graph._ir import Graph
 from .graph._limits import Limit, limits_of
 from .graph._node import Node
 from .graph._strata import Strata
 from .importer import Country, import_country
+from .rules._calendar import dated
 from .rules._law import FOR_GOOD
 from .rules._reform import EVER
 from .rules._system import System
 from .running._chunks import fail_if_households_meet
 from .tracing._array import Traced
 from .tracing._decisions import People
-from .tracing._input_nodes import with_all_names
+from .tracing._input_nodes import given_by_columns, period_of, with_all_names
 from .tracing._names import names_of
+from .tracing._reads import Given
 from .tracing._trace import Outcome, trace
 
 Rules = System | Country
 _MOST_STRATA = 200
 _DECIDING_MEMORY = 2**29
 """Bytes of intermediate columns that are kept between two decisions of a trace."""
-
-_FIRST_YEAR, _LAST_YEAR = 1900, 2200
-"""A year outside can only be a slip: 99 is not 1999."""
 
 _LARGE = 100_000
 """Nodes of a trace from which on its memory is given back at once."""
@@ -81,9 +81,13 @@ def compile(
 
     Args:
         system: from `import_country` or `System`.
-        outputs: names of variables.
-        period: a year from 1900 to 2200.
-        population: whose columns are the inputs.
+        outputs: names of variables, each of `period` or of one of its own: `"snap[2025-01]"`.
+        period: a year, `2025` or from a month on, `"year:2024-10"`; a month, `"2025-03"`; or
+            `"eternity"`. A monthly variable of a year is the sum of its months.
+        population: whose columns are the inputs. A column `snap[2025-01]` holds the values of a
+            period of its own, any other those of `period` (of its year, if `period` is a month and
+            the variable yearly). A yearly amount of a monthly variable is spread over the months
+            that have no column.
         dtype: `"float32"` or `"float64"`.
         chunk: households at a time, which bounds the memory of values and gradients.
         cache: a folder where the traced program is kept, so that the country package need not be
@@ -117,7 +121,7 @@ def compile(
     if program is not None and _still_holds(program, program.parameters, population):
         return dataclasses.replace(program, rules=_native(system), check=check)
     if isinstance(system, Country):
-        system.fail_if_no_variable(names)  # before half a minute of import
+        system.fail_if_no_variable(_variables(names))  # before half a minute of import
     program = dataclasses.replace(_traced(system, recipe, population, None), check=check)
     if path is not None:
         program.save(path)
@@ -159,16 +163,21 @@ def _traced(
     rules: Rules, recipe: Recipe, population: Population, parameters: Parameters | None
 ) -> Program:
     system = rules.load() if isinstance(rules, Country) else rules
-    for name in recipe.outputs:
+    for name in _variables(recipe.outputs):
         system.variable(name)
     fail_if_groups_missing(population, (system.person, *system.groups))
-    period = _year(system, recipe.period)
+    period = _period(system, recipe)
     taken = columns_taken(population, system.names, recipe.extra, system.own_ids)
     columns = tuple(with_all_names(system, column) for column in taken)
     population = recoded(population, columns)
     strata = _strata(system, population, columns)
     numbers = {} if parameters is None else as_written(parameters)
-    outcome = trace(system, recipe.outputs, period, columns, _people(population, strata, numbers))
+    people = _people(population, strata, numbers)
+
+    def given(graph: Graph) -> Given:
+        return given_by_columns(graph, system, columns, period)
+
+    outcome = trace(system, recipe.outputs, period, given, people)
     program = _program(system, outcome, recipe, columns, period, strata)
     large = len(outcome.graph.nodes) >= _LARGE
     del outcome
@@ -191,25 +200,18 @@ def _people(population: Population, strata: Strata | None, numbers: Mapping[str,
     return People(everybody, strata, some)
 
 
-def _year(system: System, text: str) -> Any:
-    """The period, which is one in which the population's yearly columns are known."""
-    try:
-        period = system.period(text)
-    except ValueError as problem:
-        raise BadInputError(f"period {text!r}: give a year, such as 2025") from problem
-    if period.unit != "year":
-        raise BadInputError(
-            f"period {text!r} is a {period.unit}, but columns hold yearly values. Compile for its "
-            "year; a monthly variable of a year is the sum of its months"
-        )
-    if getattr(period, "size", 1) != 1:
-        raise BadInputError(f"period {text!r} is of {period.size} years; compile for each of them")
-    if not _FIRST_YEAR <= period.start.year <= _LAST_YEAR:
-        raise BadInputError(
-            f"period {text!r}: the year is outside {_FIRST_YEAR} to {_LAST_YEAR}; write it in full,"
-            " such as 2025"
-        )
-    return period
+def _period(system: System, recipe: Recipe) -> Any:
+    """The program's period; those of its outputs are looked at too."""
+    for output in recipe.outputs:
+        own = dated(output)[1]
+        if own:
+            period_of(system, own, f"output {output!r}")
+    return period_of(system, recipe.period)
+
+
+def _variables(outputs: Iterable[str]) -> list[str]:
+    """The variables of outputs, without their periods."""
+    return [dated(name)[0] for name in outputs]
 
 
 def _strata(system: System, population: Population, columns: tuple[Column, ...]) -> Strata | None:
@@ -251,7 +253,7 @@ def _program(
     used_inputs = {c.key for c in columns}
     return Program(
         outputs=tuple(
-            Output(name, node, system.variable(name).entity, _names(traced))
+            Output(name, node, system.variable(dated(name)[0]).entity, _names(traced))
             for (name, traced), node in zip(outcome.outputs.items(), nodes, strict=True)
         ),
         decisions=tuple(

@@ -15,6 +15,7 @@ from ..core._transforms import at_once, is_traced
 from ..core._validate import BadInputError, suggest
 from ..core.population._population import Population
 from ..core.population._schema import FrozenMapping
+from .rules._calendar import dated
 from .rules._names import Names
 from .running._remember import remembered
 
@@ -33,7 +34,8 @@ class Column:
     """A column that a program was compiled for.
 
     Attributes:
-        entity, name: where it stands in a population.
+        entity, name: where it stands in a population; a name may end with the period of its values,
+            as in `snap[2025-01]`.
         kind: of its values, as in numpy: "f" for floats, "i" or "u" for integers, "b" for booleans.
         vocabulary: the names behind its codes, if it holds texts.
         variable: whose values it gives.
@@ -53,8 +55,14 @@ class Column:
 
     @property
     def said(self) -> str:
-        """The name under which it was given; that of the variable, for weights and ids."""
-        return self.variable if self.name in (WEIGHT, IDS) else self.name
+        """The name under which it was given, without a period; that of the variable, for weights
+        and ids."""
+        return self.variable if self.name in (WEIGHT, IDS) else dated(self.name)[0]
+
+    @property
+    def period(self) -> str:
+        """That of its values, as written; empty where they are of the program's period."""
+        return dated(self.name)[1]
 
     @property
     def place(self) -> str:
@@ -66,7 +74,7 @@ def columns_of(population: Population) -> tuple[Column, ...]:
     """Every column of a population, in a fixed order."""
     texts = population.schema.vocabularies
     return tuple(
-        Column(entity, name, np.dtype(values.dtype).kind, texts.get((entity, name)), name)
+        Column(entity, name, np.dtype(values.dtype).kind, texts.get((entity, name)), dated(name)[0])
         for entity, held in sorted(population.columns.items())
         for name, values in sorted(held.items())
     )

@@ -26,7 +26,7 @@ from ..core._one_line import counted, listed, one_line
 from ..core._transforms import is_traced
 from ..core._validate import BadInputError, unknown
 from ._unread import StructuralReformError, Unread, warn_that_nothing_changes
-from .rules._calendar import last_day
+from .rules._calendar import law_days
 from .rules._reform import Edit, read_reform
 
 if TYPE_CHECKING:
@@ -285,4 +285,4 @@ def index_of(
         )
         for leaf in leaves.values()
     )
-    return ParameterIndex(described, static, (str(period.start), last_day(period)), unread)
+    return ParameterIndex(described, static, law_days(period), unread)

@@ -50,7 +50,7 @@ _TUPLES = ("outputs", "extra")
 
 @dataclasses.dataclass(frozen=True)
 class Output:
-    """A variable that the program returns: its node, entity and, for enums, names."""
+    """A variable that the program returns, named as it was asked for, with the names of enums."""
 
     name: str
     node: Node

@@ -14,6 +14,7 @@ from ._charts import (
     scatter as scatter,
     shares as shares,
 )
+from ._conformity import conformity_page as conformity_page
 from ._drawing import Chart as Chart, below as below
 from ._imputation import imputation_pieces as imputation_pieces
 from ._page import (

@@ -16,7 +16,7 @@ FLOORS = {
     **dict.fromkeys(("stats", "gates"), 1),
     **dict.fromkeys(("engine", "calibrate", "impute"), 2),
     **dict.fromkeys(("countries", "runs", "io", "testing"), 3),
-    **dict.fromkeys(("datasets", "report"), 4),
+    **dict.fromkeys(("datasets", "report", "conform"), 4),
     "demo": 5,
     "cli": 6,
     "__main__": 7,

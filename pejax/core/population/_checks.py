@@ -1,11 +1,14 @@
 """What a population must satisfy: one function a failure, each naming the row and the fix."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Float
 
 from .._countries import countries
+from .._transforms import is_tracer
 from .._types import HostColumn
 from .._validate import BadInputError
 from ._tables import Tables, first_members
@@ -17,9 +20,21 @@ def check(tables: Tables) -> None:
         rule(tables)
 
 
-def checked_columns() -> frozenset[str]:
-    """Columns whose values a check looks at."""
-    return frozenset({"age", *_of_countries()})
+def looks_at_any(wanted: Mapping[str, Mapping[str, object]]) -> bool:
+    """Whether a check looks at a new column that comes from the host."""
+    host = (n for new in wanted.values() for n, v in new.items() if not isinstance(v, jax.Array))
+    return not {"age", *_of_countries()}.isdisjoint(host)
+
+
+def check_new_weights(weights: Float[Array, " household"], household: str) -> None:
+    """New weights are numbers, where they are known."""
+    finite = jnp.isfinite(weights)
+    if not is_tracer(weights) and not bool(finite.all()):
+        row = int((~finite).argmax())
+        value = "NaN" if bool(jnp.isnan(weights[row])) else f"infinite in {weights.dtype}"
+        raise BadInputError(
+            f"{household} row {row}: the new weight is {value}. Check how the weights were solved."
+        )
 
 
 def _of_countries() -> dict[str, Callable[[Tables], None]]:

@@ -15,12 +15,13 @@ from .._mesh import as_mesh, axes_of, devices_on
 from .._segment import segment_first
 from .._transforms import is_tracer
 from .._validate import BadInputError, unknown
-from ._checks import check, checked_columns
+from ._checks import check, check_new_weights, looks_at_any
 from ._encode import decode, encode, fail_if_no_columns, fail_if_no_numbers
 from ._frames import fail_if_no_names, frames_from_tables, tables_from_frames
 from ._layout import Layout, in_blocks, padded_at_end, size_bucket, unpadded
 from ._schema import FrozenMapping, Schema
-from ._tables import Tables, positions
+from ._situation import Loadable, Rules, tables_from_situation
+from ._tables import Tables, ascends, positions
 from ._transfer import chosen_rows, on_device, padded_link, place
 
 if TYPE_CHECKING:
@@ -97,6 +98,32 @@ class Population(eqx.Module):
         return cls.from_tables(tables)
 
     @classmethod
+    def from_situation(
+        cls, situation: Mapping[str, object], rules: Rules | Loadable, period: int | str
+    ) -> "Population":
+        """Read a situation, the form in which the field's web services write people.
+
+        Args:
+            situation: entities by their plurals, rows by name, variables with a value or with one a
+                period, and axes: `{"people": {"you": {"age": 40}}, "axes": [[{"name": "age", "min":
+                0, "max": 90, "count": 10}]]}`; see docs/data.md.
+            rules: the country, from `engine.import_country`, or a `System`, with its defaults.
+            period: of values that are written without one.
+
+        Raises:
+            BadInputError: naming who is in two groups of a kind or in none, what is of another kind
+                or entity, or unknown (`UnknownNameError`, with the nearest names).
+
+        >>> from pejax.testing import toy_system
+        >>> family = {"people": {"anna": {"age": 40, "earnings": 30_000.0}, "bert": {"age": 3}}}
+        >>> Population.from_situation(family, toy_system(), 2025)
+        Population(2 person, 1 household, 1 tax_unit; 2 columns)
+        """
+        tables = tables_from_situation(situation, rules, str(period))
+        check(tables)
+        return cls.from_tables(tables)
+
+    @classmethod
     def from_tables(cls, tables: Tables, layout: Layout | None = None) -> "Population":
         """Put checked host tables on the device, padded as `layout` says."""
         layout = layout or unpadded(tables)
@@ -112,7 +139,7 @@ class Population(eqx.Module):
             vocabularies=FrozenMapping(tables.vocabularies),
             origin=FrozenMapping(tables.origin),
             weight_name=tables.weight_name,
-            ordered=tuple(g for g, link in links.items() if _ascends(link)),
+            ordered=tuple(g for g, link in links.items() if ascends(link)),
             largest=tuple((g, size_bucket(int(r.max(initial=0)) + 1)) for g, r in ranks.items()),
         )
         person = tables.person
@@ -263,13 +290,7 @@ class Population(eqx.Module):
         with np.errstate(over="ignore"):  # what becomes infinite is refused below
             held = jnp.asarray(weights, self.weights.dtype)
         placed = self._placed(held, household, "weights")
-        if not is_tracer(placed) and not bool(jnp.isfinite(placed).all()):
-            row = int((~jnp.isfinite(placed)).argmax())
-            value = "NaN" if bool(jnp.isnan(placed[row])) else f"infinite in {placed.dtype}"
-            raise BadInputError(
-                f"{household} row {row}: the new weight is {value}. Check how the weights were"
-                " solved."
-            )
+        check_new_weights(placed, household)
         return eqx.tree_at(lambda p: p.weights, self, placed)
 
     def with_columns(
@@ -299,7 +320,8 @@ class Population(eqx.Module):
         new = Population(
             held, self.links, self.positions, self.weights, self.ids, self.real, schema
         )
-        _check_new_columns(new, wanted)
+        if looks_at_any(wanted) and not is_tracer(new.weights):
+            check(new.to_tables())
         return new
 
     def generic(self) -> "Population":
@@ -426,16 +448,3 @@ class Population(eqx.Module):
         if vocabulary is not None:
             vocabularies[entity, name] = vocabulary
         return self._placed(on_device(array), entity, where)
-
-
-def _check_new_columns(population: Population, wanted: Mapping[str, Mapping[str, object]]) -> None:
-    """Run the checks again when a column that they look at came from the host."""
-    host = {
-        name for new in wanted.values() for name, v in new.items() if not isinstance(v, jax.Array)
-    }
-    if not host.isdisjoint(checked_columns()) and not is_tracer(population.weights):
-        check(population.to_tables())
-
-
-def _ascends(link: Array) -> bool:
-    return bool((np.diff(np.asarray(link)) >= 0).all())

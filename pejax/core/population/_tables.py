@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+from jaxtyping import Array
 
 from .._types import HostColumn, HostIndex
 
@@ -103,6 +104,11 @@ def positions(link: HostIndex) -> HostIndex:
     ranks = np.empty(len(link), dtype=np.int32)
     ranks[order] = np.arange(len(link)) - first
     return ranks
+
+
+def ascends(link: HostIndex | Array) -> bool:
+    """Whether rows are in the order of their groups."""
+    return bool((np.diff(np.asarray(link)) >= 0).all())
 
 
 def _renumber(size: int, kept: HostIndex) -> HostIndex:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import importlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -30,14 +30,14 @@ def moved_inputs(own: type, system: Any) -> dict[str, Moved]:
     """
     core = importlib.import_module("policyengine_core.simulations").Simulation
     with _same_dice():
-        bare = built(own, system, {}, str(_YEAR))
+        bare = built(own, system)
         return _moves(own, system, _looked_for(own, core, system), bare)
 
 
 def _moves(own: type, system: Any, names: list[str], bare: Any) -> dict[str, Moved]:
     def kept(*given: str) -> set[str]:
-        values = {name: np.asarray(bare.calculate(name, _YEAR)) for name in given}
-        simulation = built(own, system, values, str(_YEAR))
+        values = [(name, str(_YEAR), np.asarray(bare.calculate(name, _YEAR))) for name in given]
+        simulation = built(own, system, values)
         return {n for n in system.variables if simulation.get_holder(n).get_known_periods()}
 
     moves: dict[str, Moved] = {}
@@ -64,15 +64,14 @@ def _count(kind: type, system: Any) -> collections.Counter[str]:
         counts[name] += 1
         return kind.get_holder(self, name)  # type: ignore[attr-defined]
 
-    built(type(kind.__name__, (kind,), {"get_holder": get_holder}), system, {}, str(_YEAR))
+    built(type(kind.__name__, (kind,), {"get_holder": get_holder}), system)
     return counts
 
 
 def built(
     kind: type,
     system: Any,
-    inputs: Mapping[str, Any],
-    period: str,
+    inputs: Iterable[tuple[str, str, np.ndarray]] = (),
     links: Mapping[str, np.ndarray] | None = None,
     **options: Any,
 ) -> Any:
@@ -82,6 +81,7 @@ def built(
     inputs comes after. Setting them on a finished simulation would be too late.
 
     Args:
+        inputs: variable, period and values of each.
         links: the group row of every person, by group; without it there is one person.
         options: of the class.
     """
@@ -89,7 +89,7 @@ def built(
 
     def build_from_populations(self: Any, populations: Any) -> None:
         kind.build_from_populations(self, populations)  # type: ignore[attr-defined]
-        for name, values in inputs.items():
+        for name, period, values in inputs:
             self.set_input(name, period, values)
 
     fed = type(kind.__name__, (kind,), {"build_from_populations": build_from_populations})

@@ -13,8 +13,8 @@ from ...core._formerly import formerly
 from ...core.population._population import Population
 from .._accept import columns_taken, fail_if_groups_missing
 from .._inputs import IDS, WEIGHT, Column
-from ..rules._names import Names
 from ..rules._system import System
+from ..tracing._input_nodes import in_order_of_length, period_of
 from ._country import Country, _source_system, import_country
 from ._moved import built
 
@@ -25,7 +25,7 @@ _formerly = formerly(defaults={"period": 2025}, names={"year": "period"})
 def source_simulation(
     package: str | Country | System,
     population: Population,
-    period: int,
+    period: int | str,
     extra: Collection[str] = (),
 ) -> Any:
     """The country package's own simulation of the same people.
@@ -34,7 +34,7 @@ def source_simulation(
         package: its name, or its rules after a reform of any kind.
         population: whose columns are the package's input variables, given as those of a situation
             are.
-        period: the year that those columns describe.
+        period: that which those columns describe, as in `engine.compile`.
         extra: columns that are no variables.
 
     Returns:
@@ -49,11 +49,16 @@ def source_simulation(
     module = importlib.import_module(f"{system.name}.system")
     fail_if_groups_missing(population, system.groups)
     population = population.unpadded() if population.is_padded else population
-    inputs = given_columns(population, system.names, extra)
+    columns = columns_taken(population, system.names, extra)
+    found = {}
+    for column, spans in in_order_of_length(system, columns, period_of(system, str(period))):
+        for span in spans:
+            found.setdefault((column.said, str(span)), _values(population, column))
+    inputs = [(name, span, values) for (name, span), values in found.items()]
     links = {group: np.asarray(population.links[group]) for group in system.groups}
     source = system.clone() if system.reforms else system.source
     start = {"start_instant": system.start_instant} if system.start_instant else {}
-    return built(module.Simulation, source, inputs, str(period), links, **start)
+    return built(module.Simulation, source, inputs, links, **start)
 
 
 @_formerly
@@ -65,17 +70,6 @@ def source_values(simulation: Any, names: Iterable[str], period: int) -> dict[st
 
 def _decoded(values: Any) -> np.ndarray:
     return np.asarray(values.decode_to_str() if hasattr(values, "decode_to_str") else values)
-
-
-def given_columns(
-    population: Population, names: Names, extra: Collection[str] = ()
-) -> dict[str, np.ndarray]:
-    """The population's columns and weights by the names that the country gives them, decoded, in
-    row order."""
-    return {
-        column.said: _values(population, column)
-        for column in columns_taken(population, names, extra)
-    }
 
 
 def _values(population: Population, column: Column) -> np.ndarray:

@@ -8,9 +8,15 @@ from __future__ import annotations
 
 import calendar
 import dataclasses
+import re
 from typing import Any, NamedTuple
 
+from ._law import FOR_GOOD
+from ._reform import EVER
+
 MONTH, YEAR, ETERNITY = "month", "year", "eternity"
+
+_DATED = re.compile(r"([^\[\]]+)\[([^\[\]]+)\]")
 
 
 class Instant(NamedTuple):
@@ -26,10 +32,12 @@ class Instant(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Period:
-    """A calendar year, a month, or all time.
+    """A year, from January on or from another month, a month, or all time.
 
     >>> Period.of("2025").get_subperiods("month")[0]
     Period(unit='month', start=Instant(year=2025, month=1, day=1))
+    >>> str(Period.of("year:2024-10").get_subperiods("month")[-1])
+    '2025-09'
     """
 
     unit: str
@@ -37,13 +45,22 @@ class Period:
 
     @staticmethod
     def of(text: str | int | Period) -> Period:
-        """Read `2025`, `"2025-03"` or `"ETERNITY"`."""
+        """Read `2025`, `"2025-03"`, `"year:2024-10"` or `"ETERNITY"`.
+
+        Raises:
+            ValueError: a text of another form.
+        """
         if isinstance(text, Period):
             return text
         if str(text).upper() == "ETERNITY":
             return Period(ETERNITY, Instant(1))
-        year, *rest = (int(part) for part in str(text).split("-"))
-        return Period(MONTH if rest else YEAR, Instant(year, *rest[:1]))
+        unit, _, start = str(text).rpartition(":")
+        year, *rest = (int(part) for part in start.split("-"))
+        if len(rest) > 1 or not all(1 <= month <= 12 for month in rest):
+            raise ValueError(f"{text!r} is no month")
+        if unit not in ("", YEAR):
+            raise ValueError(f"{text!r} is no year, month or eternity")
+        return Period(MONTH if rest and not unit else YEAR, Instant(year, *rest))
 
     @property
     def this_year(self) -> Period:
@@ -64,11 +81,40 @@ class Period:
     def get_subperiods(self, unit: str) -> list[Period]:
         """The months of a year, or the period itself."""
         if unit == MONTH and self.unit == YEAR:
-            return [Period(MONTH, Instant(self.start.year, m)) for m in range(1, 13)]
+            first = self.start.year * 12 + self.start.month - 1
+            months = (divmod(first + m, 12) for m in range(12))
+            return [Period(MONTH, Instant(year, month + 1)) for year, month in months]
         return [self]
 
     def __str__(self) -> str:
-        return str(self.start.year) if self.unit == YEAR else str(self.start)[:7]
+        month = str(self.start)[:7]
+        if self.unit == ETERNITY:
+            return ETERNITY
+        if self.unit == MONTH:
+            return month
+        return str(self.start.year) if self.start.month == 1 else f"{YEAR}:{month}"
+
+
+def dated(text: str) -> tuple[str, str]:
+    """A name and the period written behind it, which is empty where there is none.
+
+    >>> dated("rent[2025-01]"), dated("rent")
+    (('rent', '2025-01'), ('rent', ''))
+    """
+    found = _DATED.fullmatch(text)
+    return (text, "") if found is None else (found[1], found[2])
+
+
+def law_days(period: Any) -> tuple[str, str]:
+    """The first and last day of the law for a period: whole calendar years, since what is yearly
+    is read for the year of a month.
+
+    >>> law_days(Period.of("2025-03")), law_days(Period.of("year:2024-10"))
+    (('2025-01-01', '2025-12-31'), ('2024-01-01', '2025-12-31'))
+    """
+    if period.unit == ETERNITY:
+        return EVER, FOR_GOOD
+    return f"{str(period.start)[:4]}-01-01", f"{last_day(period)[:4]}-12-31"
 
 
 def last_day(period: Any) -> str:

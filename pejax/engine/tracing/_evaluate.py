@@ -95,7 +95,7 @@ class Simulation(Branching):
         that describe a response compare with it."""
         state, before = self.trace_state, self.trace_state.system.before
         if before is not None and state.before is None:
-            state.before = Simulation(state, state.given, "baseline")
+            state.before = Simulation(state, state.given.values, "baseline")
             state.before.system, state.before.law = before, state.law.of(before.law)
         return state.before
 
@@ -108,6 +108,7 @@ class Simulation(Branching):
     def get_array(self, name: str, period: Any) -> Any:
         key = (name, self.system.period(period))
         self.trace_state.read(self.trace_state.bits[name] | self.reads.get(key, 0))
+        self.trace_state.ask_which([name])
         return self.inputs.get(key, self.cache.get(key))
 
     def get_branch(self, name: str = "branch", clone_system: bool = False) -> Simulation:
@@ -186,14 +187,27 @@ class Simulation(Branching):
             return self._default(variable)
         if variable.neutralized or self._is_abolished(name, period):
             return self._default(variable)
-        if key in self.inputs:
+        if key in self.inputs and self._which(key) is None:
             state.frames[-1] |= bit
             return self.inputs[key]
         if (shared := self._remembered(key)) is not None:
             return shared
         if (other := self._other_period(variable, period)) is not None:
-            return other
+            return self._with_given(key, other)
         return self._fresh(variable, key)
+
+    def _with_given(self, key: Key, computed: Traced) -> Traced:
+        """What is computed, but for the rows that are given the value."""
+        mask = self._which(key)
+        return computed if mask is None else self._chosen(mask, self.inputs[key], computed)
+
+    def _chosen(self, mask: Traced, given: Traced, computed: Traced) -> Traced:
+        """What is given where it is, else what is computed."""
+        if isinstance(given.vocabulary, tuple):
+            (a, b), vocabulary = unify([given, computed])
+            return Traced(self.graph.apply("where", mask.node, a, b), vocabulary)
+        chosen = self.graph.apply("where", mask.node, given.node, computed.node)
+        return Traced(chosen, given.vocabulary)
 
     def _is_abolished(self, name: str, period: Any) -> bool:
         """Whether the law switches the variable off."""
@@ -231,6 +245,7 @@ class Simulation(Branching):
         state.graph.origin.append(name)
         try:
             result = self._decided(lambda: self._evaluate(variable, period))
+            result = self._with_given(key, result)
         finally:
             state.stack.pop()
             state.graph.origin.pop()
@@ -275,9 +290,7 @@ class Simulation(Branching):
             raise
         except _FORMULA_FAILURES as failure:
             return self._refuse(variable, period, failure)
-        if mask is None:
-            return result
-        return self._limited(variable, mask, result)
+        return result if mask is None else self._chosen(mask, result, self._default(variable))
 
     def _refuse(self, variable: Variable, period: Any, failure: Exception) -> Traced:
         """Note why a formula cannot be traced, and go on with the default to find the others."""
@@ -286,14 +299,6 @@ class Simulation(Branching):
         reason = ". ".join([f"for {period}: {type(failure).__name__}: {failure}", *notes])
         self.trace_state.refused.setdefault(variable.name, reason)
         return self._default(variable)
-
-    def _limited(self, variable: Variable, mask: Traced, result: Traced) -> Traced:
-        default = self._default(variable)
-        if isinstance(result.vocabulary, tuple):
-            (a, b), vocabulary = unify([result, default])
-            return Traced(self.graph.apply("where", mask.node, a, b), vocabulary)
-        chosen = self.graph.apply("where", mask.node, result.node, default.node)
-        return Traced(chosen, result.vocabulary)
 
     def _compute(self, variable: Variable, period: Any) -> Any:
         formula = variable.formula(period)
@@ -323,18 +328,35 @@ class Simulation(Branching):
         return self.law.value(name, period)
 
     def _carried(self, variable: Variable, period: Any) -> Traced:
-        """An earlier input carried (and uprated) to this period, else the default."""
-        known = [p for p in self.known_periods(variable.name) if p.start <= period.start]
-        same_unit = [p for p in known if p.unit == variable.period]
-        earlier = same_unit or known
-        if not earlier or not (variable.uprating or (self.system.carry and variable.carries)):
+        """An earlier input carried (and uprated) to this period, else the default; of inputs that
+        only some rows have, the latest that each row has."""
+        known = [p for p in self.periods_given(variable.name) if p.start <= period.start]
+        if not known or not (variable.uprating or (self.system.carry and variable.carries)):
             return self._default(variable)
-        latest = max(earlier, key=lambda p: p.start)
-        value = self.inputs[(variable.name, latest)]
-        if variable.uprating is None or not same_unit:
+        # What is of the variable's own unit comes before what is later but of another.
+        in_turn = sorted(known, key=lambda p: (p.unit == variable.period, p.start))
+        whole = [i for i, p in enumerate(in_turn) if self._which((variable.name, p)) is None]
+        if whole:
+            result = self._uprated(variable, in_turn[whole[-1]], period)
+        else:
+            result = self._default(variable)
+        for earlier in in_turn[whole[-1] + 1 if whole else 0 :]:
+            mask = self._which((variable.name, earlier))
+            if mask is not None:
+                result = self._chosen(mask, self._uprated(variable, earlier, period), result)
+        return result
+
+    def _uprated(self, variable: Variable, earlier: Any, period: Any) -> Traced:
+        """An input of an earlier period by its index, where it has one."""
+        value = self.inputs[(variable.name, earlier)]
+        if variable.uprating is None or earlier.unit != variable.period:
             return value
         index = self.law.value
-        return value * (index(variable.uprating, period) / index(variable.uprating, latest))
+        return value * (index(variable.uprating, period) / index(variable.uprating, earlier))
+
+    def _which(self, key: Key) -> Traced | None:
+        """Which rows are given an input; None for one that all are."""
+        return self.trace_state.some_have(key, self.inputs.get(key))
 
     # ---- values
 

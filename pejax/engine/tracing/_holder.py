@@ -40,11 +40,14 @@ class Bookkeeping:
     def input_variables(self) -> list[str]:
         """The inputs that a simulation was built with, by the names under which they were given;
         what a formula sets later is not among them."""
-        return list(self.trace_state.columns)
+        given = self.trace_state.given
+        self.trace_state.ask_which(given.names)
+        return list(given.names)
 
     @property
     def _user_input_keys(self) -> set[tuple[str, str, Any]]:
         self.trace_state.read(self.trace_state.keys)
+        self.trace_state.ask_which(name for name, _ in self.inputs)
         return {(name, self._name, period) for name, period in self.inputs}
 
     @_user_input_keys.setter
@@ -53,6 +56,11 @@ class Bookkeeping:
 
     def known_periods(self, name: str) -> list[Any]:
         """Periods for which an input of `name` is visible on this branch."""
+        self.trace_state.ask_which([name])
+        return self.periods_given(name)
+
+    def periods_given(self, name: str) -> list[Any]:
+        """The same where it is no matter which rows are given it."""
         self.trace_state.read(self.trace_state.bits[name])
         self.trace_state.asked.add(name)
         return [p for n, p in self.inputs if n == name]
@@ -91,6 +99,7 @@ class Holder:
         branch, state = self.simulation, self.simulation.trace_state
         wanted = str.__str__(branch_name)
         state.read(state.named(wanted) | state.bits[self.name])
+        state.ask_which([self.name])
         while branch is not None and branch._name != wanted:
             branch = branch.parent_branch
         if branch is None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from ..graph._ir import Graph
 from ..rules._system import System
-from ._array import Untraceable
+from ._array import Traced, Untraceable
 from ._decisions import Decisions
 from ._groups import Links
 from ._law_traced import Law
@@ -21,6 +21,22 @@ from ._ledger import Ledger
 from ._stand_in import Numpy
 
 Pending = tuple[str, Any, str]  # variable, period, branch: a branch may need what its parent awaits
+
+
+@dataclasses.dataclass(frozen=True)
+class Given:
+    """What a trace is given.
+
+    Attributes:
+        values: inputs, by variable and period.
+        names: of the variables, as the population has them.
+        some: by variable and period, for inputs that only some rows have: which do. The others have
+            what the formula gives.
+    """
+
+    values: Mapping[tuple[str, Any], Traced]
+    names: tuple[str, ...] = ()
+    some: Mapping[tuple[str, Any], Traced] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass
@@ -34,8 +50,9 @@ class Trace:
         final: whether there are no other shadow sizes to try.
         refused: why formulas could not be traced.
         given: the population's inputs.
+        unsettled: variables that only some rows are given and of which a formula asked whether they
+            are: the answer is another for other rows.
         before: its simulation under the law before a reform.
-        columns: what the population gives, by the names that it has there.
         asked: the variables of which a formula asked whether they are given.
         decisions: what Python asked.
         fresh: the branches and keys of values that are computed on trial.
@@ -54,14 +71,14 @@ class Trace:
     frames: list[int] = dataclasses.field(default_factory=lambda: [0])
     evaluated: dict[str, set[str]] = dataclasses.field(default_factory=dict)
     refused: dict[str, str] = dataclasses.field(default_factory=dict)
-    given: Mapping[tuple[str, Any], Any] = dataclasses.field(default_factory=dict)
+    given: Given = dataclasses.field(default_factory=lambda: Given({}))
+    unsettled: set[str] = dataclasses.field(default_factory=set)
     before: Any = None
 
     decisions: Decisions | None = None
     fresh: list[tuple[Any, Any]] | None = None
 
     names: dict[str, int] = dataclasses.field(default_factory=dict)
-    columns: tuple[str, ...] = ()
     asked: set[str] = dataclasses.field(default_factory=set)
 
     @property
@@ -103,6 +120,15 @@ class Trace:
         """
         if self.fresh is not None:
             raise Untraceable("a branch on trial")
+
+    def some_have(self, key: tuple[str, Any], value: Traced | None) -> Traced | None:
+        """Which rows are given an input; None for one that all are, or that a branch has set."""
+        return self.given.some.get(key) if value is self.given.values.get(key) else None
+
+    def ask_which(self, names: Iterable[str]) -> None:
+        """Note that a formula looks at which inputs there are."""
+        partly = {name for name, _ in self.given.some}
+        self.unsettled |= partly.intersection(names) if partly else set()
 
     def read(self, bits: int) -> None:
         """Note what the value that is being computed depends on."""

@@ -9,19 +9,18 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ...core._validate import PejaxError
-from .._inputs import Column
 from ..graph._ir import DimensionClash, Graph
-from ..rules._calendar import last_day
+from ..rules._calendar import dated, law_days
 from ..rules._system import System
 from ._array import Traced, deciding
 from ._decisions import Decisions, Guard, People
 from ._depth import FRAMES, deep
 from ._evaluate import Simulation
 from ._groups import Links
-from ._input_nodes import input_values, link_nodes
+from ._input_nodes import link_nodes
 from ._law_traced import Law, instant_reader
 from ._ledger import Leaf, Ledger
-from ._reads import Trace
+from ._reads import Given, Trace
 from ._stand_in import Numpy
 
 _ATTEMPTS = 4
@@ -53,7 +52,10 @@ class Outcome:
         static: its values that are none, and `looked`, the days for which they were read.
         evaluated: the periods for which each variable was computed.
         given: the variables that columns gave.
-        asked: those of which formulas asked whether they are given.
+        asked: those of which formulas asked whether they are given, and `unsettled`, those that
+            only some rows are given.
+        refused: the formulas that could not be traced, with the reasons, and `cut`, by output the
+            ones that it reads, or itself: where a refusal was not to end the trace.
     """
 
     graph: Graph
@@ -66,19 +68,30 @@ class Outcome:
     given: tuple[str, ...]
     period: Any
     asked: frozenset[str] = frozenset()
+    unsettled: frozenset[str] = frozenset()
+    refused: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    cut: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
 
 def trace(
     system: System,
     outputs: Sequence[str],
     period: Any,
-    columns: tuple[Column, ...],
+    given: Callable[[Graph], Given],
     people: People,
+    *,
+    forgiving: bool = False,
 ) -> Outcome:
-    """Trace `outputs` for a population with these columns.
+    """Trace `outputs` for a population.
 
     Args:
+        given: the inputs, made for the graph of an attempt.
         people: the real population, which decides what formulas ask of Python.
+        forgiving: whether outputs that no refused formula touches are worth having; then decisions
+            are not tried out for other people.
+
+    Raises:
+        UntraceableRule: formulas that cannot be traced, unless `forgiving`.
     """
     entities = (system.person, *system.groups)
     for attempt in range(_ATTEMPTS):
@@ -86,7 +99,7 @@ def trace(
         sizes = dict(zip(entities, primes, strict=True))
         final = attempt == _ATTEMPTS - 1
         try:
-            return _attempt(system, outputs, period, columns, sizes, people, final)
+            return _attempt(system, outputs, period, given, sizes, people, final, forgiving)
         except DimensionClash:
             continue
     raise AssertionError("the last attempt refuses formulas instead of raising")
@@ -102,22 +115,22 @@ def _attempt(
     system: System,
     outputs: Sequence[str],
     period: Any,
-    columns: tuple[Column, ...],
+    given: Callable[[Graph], Given],
     sizes: dict[str, int],
     people: People,
     final: bool,
+    forgiving: bool,
 ) -> Outcome:
     graph = Graph(sizes)
     decisions = Decisions(graph, people)
     numpy = Numpy(graph)
     with system.tracing(numpy) as prepare, deciding(decisions):
         state = _state(system, graph, numpy, prepare, period, link_nodes(graph, system))
-        state.final, state.decisions = final, decisions
-        state.columns = tuple(c.said for c in columns)
-        inputs = input_values(graph, system, columns, period)
-        state.given = inputs
-        results = _results(Simulation(state, inputs), outputs, period)
-    if state.refused:
+        state.final, state.decisions = final, None if forgiving else decisions
+        state.given = given(graph)
+        simulation = Simulation(state, state.given.values)
+        results, reads = _results(simulation, outputs, period, forgiving)
+    if state.refused and not forgiving:
         raise UntraceableRule(state.refused)
     return Outcome(
         graph=graph,
@@ -127,23 +140,43 @@ def _attempt(
         static=state.ledger.static,
         looked=state.ledger.looked,
         evaluated=state.evaluated,
-        given=tuple(sorted({name for name, _ in inputs})),
+        given=tuple(sorted({name for name, _ in state.given.values})),
         period=period,
         asked=frozenset(state.asked),
+        unsettled=frozenset(state.unsettled),
+        refused=state.refused,
+        cut={name: cut for name, bits in reads.items() if (cut := _cut(state, name, bits))},
     )
 
 
-def _results(simulation: Simulation, outputs: Sequence[str], period: Any) -> dict[str, Traced]:
-    """The outputs' nodes, by the formulas."""
-    found = {}
+def _cut(state: Trace, output: str, bits: int) -> tuple[str, ...]:
+    """The refused variables that an output reads."""
+    own = [output] if output in state.refused else []
+    return (*own, *(n for n in state.refused if n in state.bits and bits & state.bits[n]))
+
+
+def _results(
+    simulation: Simulation, outputs: Sequence[str], period: Any, forgiving: bool
+) -> tuple[dict[str, Traced], dict[str, int]]:
+    """The outputs' nodes, by the formulas, and what each of them reads."""
+    found, reads, state = {}, {}, simulation.trace_state
     with deep():
-        for name in outputs:
+        for asked in outputs:
+            name, own = dated(asked)
+            state.frames[:] = [0]
             try:
-                found[name] = simulation.calculate(name, period)
+                found[asked] = simulation.calculate(name, own or period)
             except RecursionError as too_deep:
                 reason = f"for {period}: its formulas call each other more than {FRAMES} deep"
-                raise UntraceableRule({name: reason}) from too_deep
-    return found
+                if not forgiving:
+                    raise UntraceableRule({name: reason}) from too_deep
+                state.refused[asked] = reason
+            except PejaxError as problem:
+                if not forgiving:
+                    raise
+                state.refused[asked] = f"{type(problem).__name__}: {problem}"
+            reads[asked] = state.frames[0]
+    return found, reads
 
 
 def _state(
@@ -154,9 +187,7 @@ def _state(
     period: Any,
     links: dict[str, Links],
 ) -> Trace:
-    first = str(period.start)
-    last = last_day(period)
-    ledger = Ledger(graph, system.law, first, last, system.missing)
+    ledger = Ledger(graph, system.law, *law_days(period), system.missing)
     law = Law(system.law, ledger, instant_reader(system.period))
     return Trace(
         system=system,

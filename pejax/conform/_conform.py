@@ -1,0 +1,221 @@
+"""All cases of a country, kept as they are done."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import gc
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import pejax
+
+from .. import runs
+from ..core._arguments import as_switch, as_text, at_least
+from ..core._digest import digest
+from ._cases import Case, read_cases, sample as drawn
+from ._country import Tested, tested
+from ._runner import PASSED, Verdict, rules_of
+from ._source import Source
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_BATCH = 300
+_TEXT = 400
+
+
+@dataclasses.dataclass(frozen=True)
+class Conformity:
+    """What became of a country's cases.
+
+    Attributes:
+        package, version: the country's.
+        cases: in the order of their files.
+        verdicts: one a case.
+        source: the country's own, one a case; none where it was not asked.
+    """
+
+    package: str
+    version: str
+    cases: tuple[Case, ...]
+    verdicts: tuple[Verdict, ...]
+    source: tuple[Verdict, ...] = ()
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Cases by what became of them; `source_passed` and `passed_both` where it was asked."""
+        found = {"cases": len(self.cases)}
+        if self.source:
+            both = zip(self.verdicts, self.source, strict=True)
+            found["source_passed"] = sum(s.status == PASSED for s in self.source)
+            found["passed_both"] = sum(v.status == s.status == PASSED for v, s in both)
+        return found | dict(Counter(v.status for v in self.verdicts))
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a case."""
+        import pandas as pd
+
+        table = pd.DataFrame([dataclasses.asdict(v) for v in self.verdicts])
+        table.insert(0, "case", [case.key for case in self.cases])
+        table.insert(1, "name", [case.name for case in self.cases])
+        if self.source:
+            table["source"] = [v.status for v in self.source]
+            table["source_reason"] = [v.reason for v in self.source]
+            table["source_seconds"] = [v.seconds for v in self.source]
+        return table
+
+    def by_folder(self, depth: int = 3) -> pd.DataFrame:
+        """Cases by folder and what became of them, those with most misses first.
+
+        Args:
+            depth: steps of a folder's path that tell folders apart.
+        """
+        import pandas as pd
+
+        at_least(1, "depth")(depth)
+        folders = ["/".join(c.folder.split("/")[:depth]) or "." for c in self.cases]
+        table = pd.crosstab(pd.Index(folders, name="folder"), [v.status for v in self.verdicts])
+        table = table.rename_axis(columns=None).assign(cases=table.sum(axis=1))
+        table["missed"] = table["cases"] - table.get(PASSED, 0)
+        return table.sort_values(["missed", "cases"], ascending=False).reset_index()
+
+    def to_json(self) -> dict[str, Any]:
+        """Counts, and a row a case with its reason."""
+        return {
+            "package": self.package,
+            "version": self.version,
+            **self.counts,
+            "cpu_seconds": round(sum(v.seconds for v in self.verdicts), 1),
+            "rows": self.to_frame().to_dict("records"),
+        }
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{n:,} {what}" for what, n in self.counts.items())
+        return f"Conformity({self.package} {self.version}: {counts})"
+
+
+def conform(
+    country: str | Tested,
+    *,
+    path: str = "",
+    sample: int | None = None,
+    seed: int = 0,
+    with_source: bool = False,
+    out: str | Path | None = None,
+    progress: Callable[[runs.Progress], None] | None = None,
+) -> Conformity:
+    """Ask a country's own tests of the graph of its rules.
+
+    Args:
+        country: an installed country package, such as `"policyengine_us"`.
+        path: a file or folder of its tests, to ask those alone.
+        sample: how many cases, drawn at random; all by default.
+        seed: of the draw.
+        with_source: whether the source engine is asked too, to tell a case apart that it fails
+            itself. That takes seconds a case.
+        out: a folder in which results are kept as they come; the same call goes on from there.
+        progress: called after each part.
+
+    Returns:
+        A `Conformity`.
+
+    Raises:
+        MissingExtraError: the package is not installed.
+        BadInputError: it ships no tests, or none at `path`.
+
+    >>> found = conform("policyengine_us", path="gov/irs/credits")  # doctest: +SKIP
+    >>> found.counts["passed"]  # doctest: +SKIP
+    """
+    place = tested(as_text(country, "country")) if isinstance(country, str) else country
+    cases = read_cases(place.folder, as_text(path, "path"))
+    if sample is not None:
+        cases = drawn(cases, at_least(1, "sample")(sample), seed)
+    ask_source = as_switch("with_source")(with_source)
+    order = sorted(range(len(cases)), key=lambda i: _neighbours(cases[i]))
+    kept = runs.run(
+        _Computing(place, [cases[i] for i in order], ask_source),
+        len(cases),
+        identity=_identity(place, [cases[i] for i in order], ask_source),
+        out=out,
+        batch=_BATCH,
+        progress=progress,
+    )
+    back = np.argsort(order)
+    columns = {name: values[back] for name, values in kept.columns.items()}
+    return Conformity(
+        package=place.country.package,
+        version=place.country.version,
+        cases=tuple(cases),
+        verdicts=_verdicts(columns, ""),
+        source=_verdicts(columns, "source_") if ask_source else (),
+    )
+
+
+class _Computing:
+    """Verdicts on cases by number, as columns."""
+
+    def __init__(self, place: Tested, cases: Sequence[Case], ask_source: bool) -> None:
+        self.place, self.cases, self.ask_source = place, list(cases), ask_source
+
+    def __call__(self, items: np.ndarray) -> dict[str, np.ndarray]:
+        cases = [self.cases[i] for i in items]
+        found = _columns(self._runner.run(cases), "")
+        if self.ask_source:
+            found |= _columns([self._source.verdict(case) for case in cases], "source_")
+        return found
+
+    @functools.cached_property
+    def _runner(self) -> Any:
+        runner = self.place.runner()
+        gc.collect()
+        gc.freeze()  # a country's millions of objects live as long as the process
+        return runner
+
+    @functools.cached_property
+    def _source(self) -> Source:
+        runner = self._runner
+        return Source(self.place.system.source, runner.entities, self.place.reforms)
+
+
+def _columns(verdicts: Sequence[Verdict], before: str) -> dict[str, np.ndarray]:
+    return {
+        f"{before}status": np.array([v.status for v in verdicts], "U10"),
+        f"{before}reason": np.array([v.reason[:_TEXT] for v in verdicts], f"U{_TEXT}"),
+        f"{before}together": np.array([v.together for v in verdicts]),
+        f"{before}seconds": np.array([v.seconds for v in verdicts]),
+    }
+
+
+def _verdicts(columns: dict[str, np.ndarray], before: str) -> tuple[Verdict, ...]:
+    held = (
+        columns[f"{before}{name}"].tolist() for name in ("status", "reason", "together", "seconds")
+    )
+    return tuple(Verdict(*row) for row in zip(*held, strict=True))
+
+
+def _neighbours(case: Case) -> tuple[Any, ...]:
+    """What sorts cases so that those which share a graph are beside each other."""
+    return (bool(case.reforms), case.reforms, rules_of(case)[0], case.period[:4], case.key)
+
+
+def _identity(place: Tested, cases: Sequence[Case], ask_source: bool) -> str:
+    """A name for what is computed: the country, this library's own code, and the cases."""
+    facts = [place.country.version, version("pejax"), _code(), ask_source]
+    return f"{place.country.package}-{digest(json.dumps(facts), *map(repr, cases))[:16]}"
+
+
+@functools.cache
+def _code() -> str:
+    """A digest of this library's own source: results of other code are not these."""
+    found = hashlib.sha256()
+    for path in sorted(Path(pejax.__file__).parent.rglob("*.py")):
+        found.update(path.read_bytes())
+    return found.hexdigest()[:16]

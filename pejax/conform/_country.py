@@ -1,0 +1,81 @@
+"""What conformity needs of an installed country: its tests, its words, its changed rules."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import importlib
+import importlib.util
+from pathlib import Path
+
+from ..core._validate import BadInputError
+from ..engine import Country, System, import_country
+from ._cases import Case
+from ._runner import Runner
+
+SINCE = "2000-01-01.2039-12-31"
+"""For how long a case changes a parameter, as the field's runner has it."""
+
+_FOLDERS = ("tests/policy", "tests")
+
+
+@dataclasses.dataclass(frozen=True)
+class Tested:
+    """A country and where its tests lie."""
+
+    country: Country
+    folder: Path
+
+    @functools.cached_property
+    def system(self) -> System:
+        return self.country.load()
+
+    def runner(self) -> Runner:
+        """What answers the country's cases."""
+        source = self.system.source
+        entities = [source.person_entity, *source.group_entities]
+        ends = {n: str(v.end) for n, v in source.variables.items() if getattr(v, "end", None)}
+        return Runner(self._rules, {e.key: e.plural for e in entities}, ends)
+
+    def _rules(self, case: Case) -> System:
+        """The country's rules after the changes of a case."""
+        country = self.country
+        if case.law:
+            country = country.with_reform({path: {SINCE: v} for path, v in case.law.items()})
+        if case.reforms:
+            country = country.with_structure(*self.reforms(case))
+        return country.load()
+
+    def reforms(self, case: Case) -> list[type]:
+        """The classes of a case's structural reforms."""
+        return [_class_of(path) for path in case.reforms]
+
+
+def tested(package: str) -> Tested:
+    """An installed country package with the tests that it ships.
+
+    Raises:
+        MissingExtraError: it is not installed.
+        BadInputError: it ships no tests.
+    """
+    country = import_country(package)
+    spec = importlib.util.find_spec(package)
+    assert spec is not None and spec.origin is not None
+    home = Path(spec.origin).parent
+    for folder in _FOLDERS:
+        if (home / folder).is_dir():
+            return Tested(country, home / folder)
+    raise BadInputError(f"{package} ships no tests: there is no folder {home / _FOLDERS[-1]}.")
+
+
+def _class_of(path: str) -> type:
+    """A structural reform by its dotted name.
+
+    Raises:
+        BadInputError: nothing of that name.
+    """
+    module, _, name = path.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as problem:
+        raise BadInputError(f"reform {path!r}: {problem}") from problem

@@ -1,0 +1,52 @@
+"""Whether a value is what a case expects, within its margins."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from ._cases import Case
+from ._people import arithmetic
+
+MARGIN = 1e-3
+"""The absolute margin of a case that names none, as the field's runner has it."""
+
+
+def agrees(
+    value: np.ndarray | np.generic, expected: Any, case: Case, width: Any = np.float64
+) -> bool:
+    """Whether a value is what a case expects.
+
+    Args:
+        value: of a row, or of all of them; texts for categories.
+        expected: as written.
+        case: for its margins.
+        width: in which amounts are compared: float32 for what the source stores as such.
+    """
+    value = np.asarray(value)
+    if value.dtype.kind not in "fiub":
+        return bool(np.all(value.astype(str) == np.asarray(expected).astype(str)))
+    if isinstance(expected, str):
+        expected = arithmetic(expected)
+    absolute, relative = case.absolute, case.relative
+    if absolute is None and relative is None:
+        absolute = MARGIN
+    wanted = np.asarray(expected).astype(width)
+    with np.errstate(invalid="ignore"):
+        gap = np.abs(wanted - value.astype(width))
+    near = absolute is None or bool((gap <= absolute).all())
+    return near and (relative is None or bool((gap <= np.abs(relative * wanted)).all()))
+
+
+def shown(value: Any) -> str:
+    """A value for a table: short, and the same each time.
+
+    >>> shown(np.array([1.5])), shown(np.array([True, False]))
+    ('1.5', '[True, False]')
+    """
+    held = np.asarray(value).ravel().tolist()
+    text = [f"{v:.9g}" if isinstance(v, float) and math.isfinite(v) else str(v) for v in held[:8]]
+    more = ", ..." if len(held) > 8 else ""
+    return text[0] if len(held) == 1 else f"[{', '.join(text)}{more}]"

@@ -1,0 +1,281 @@
+"""Cases answered by the graph of a country's rules, many at a time.
+
+Cases of one calendar year under the same rules are one batch. What a batch cannot tell apart is
+asked again in smaller ones: cases of which a formula asks what they are given, by that; cases that
+break a batch, by halves; a case whose value is wrong, by itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..core._validate import BadInputError, PejaxError
+from ..engine.rules._system import System
+from ..engine.tracing._trace import Outcome
+from ._batch import Batch
+from ._cases import Case, Expected, expected_of
+from ._judge import agrees, shown
+from ._people import CasePeople, Reader
+
+PASSED, FAILED, REFUSED, BROKEN = "passed", "failed", "refused", "broken"
+"""What becomes of a case; `broken` is by an error that nobody raised on purpose."""
+
+_MANY = 300
+"""Cases in a batch: more share a trace, but its graph grows with what each of them asks."""
+
+Rules = tuple[tuple[tuple[str, str], ...], tuple[str, ...]]
+"""What a case changes: parameters by path, as texts, and structural reforms."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """What became of a case.
+
+    Attributes:
+        status: `passed`, `failed`, `refused` or `broken`.
+        reason: why it did not pass: the first value that is off, or what was refused.
+        together: cases in the batch that decided it.
+        seconds: its share of the time of its batches.
+    """
+
+    status: str
+    reason: str = ""
+    together: int = 0
+    seconds: float = 0.0
+
+
+@dataclasses.dataclass
+class _Asked:
+    """A case, who is in it, and what it asks for."""
+
+    case: Case
+    people: CasePeople
+    expected: list[Expected]
+    seconds: float = 0.0
+
+    def output(self, expected: Expected, reader: Reader) -> str:
+        return f"{expected.variable}[{reader.period(expected.period)}]"
+
+
+class Runner:
+    """Answers cases of one country.
+
+    Args:
+        rules: the country's rules after the changes of a case.
+        entities: plural by entity, the persons first.
+        ends: the last day of variables that have one.
+    """
+
+    def __init__(
+        self,
+        rules: Callable[[Case], System],
+        entities: Mapping[str, str],
+        ends: Mapping[str, str] | None = None,
+    ) -> None:
+        self.rules, self.entities, self.ends = rules, dict(entities), dict(ends or {})
+
+    def run(self, cases: Sequence[Case]) -> list[Verdict]:
+        """A verdict on each case, in their order."""
+        found: dict[str, Verdict] = {c.key: Verdict(REFUSED, c.problem) for c in cases if c.problem}
+        for group in grouped([case for case in cases if not case.problem]):
+            found |= self._of_rules(group)
+        return [found[case.key] for case in cases]
+
+    def _of_rules(self, cases: Sequence[Case]) -> dict[str, Verdict]:
+        """Verdicts on cases under the same rules."""
+        start = time.process_time()
+        try:
+            system = self.rules(cases[0])
+        except Exception as problem:
+            verdict = _stopped(problem)
+            return {case.key: verdict for case in cases}
+        reader = Reader(system, self.entities, self.ends)
+        found: dict[str, Verdict] = {}
+        by_year: dict[int, list[_Asked]] = {}
+        share = (time.process_time() - start) / len(cases)
+        for case in cases:
+            try:
+                asked = self._asked(case, reader)
+                by_year.setdefault(reader.period(case.period).start.year, []).append(asked)
+                asked.seconds = share
+            except Exception as problem:
+                found[case.key] = _stopped(problem)
+        for year, group in by_year.items():
+            period = reader.period(str(year))
+            for k in range(0, len(group), _MANY):
+                found |= _Answering(system, reader, period).verdicts(group[k : k + _MANY])
+        return found
+
+    def _asked(self, case: Case, reader: Reader) -> _Asked:
+        people = reader.people(case)
+        expected = expected_of(case, self.entities, reader.system.variables)
+        for one in expected:
+            reader.period(one.period)
+        return _Asked(case, people, expected)
+
+
+def grouped(cases: Iterable[Case]) -> list[list[Case]]:
+    """Cases by the rules that they are asked under, the order kept."""
+    found: dict[Rules, list[Case]] = {}
+    for case in cases:
+        found.setdefault(rules_of(case), []).append(case)
+    return list(found.values())
+
+
+def rules_of(case: Case) -> Rules:
+    """What a case changes in the law."""
+    return tuple(sorted((path, repr(v)) for path, v in case.law.items())), case.reforms
+
+
+class _Answers(NamedTuple):
+    """A batch, its graph and its values."""
+
+    batch: Batch
+    outcome: Outcome
+    values: Mapping[str, np.ndarray]
+
+
+class _Answering:
+    """Verdicts on cases of one year under one law."""
+
+    def __init__(self, system: System, reader: Reader, period: Any) -> None:
+        self.system, self.reader, self.period = system, reader, period
+
+    def verdicts(self, asked: list[_Asked]) -> dict[str, Verdict]:
+        """A verdict on each case, by key."""
+        try:
+            with np.errstate(all="ignore"), _clocked(asked):
+                answers = self._answers(asked)
+                parts = _by_inputs(asked, answers.outcome.unsettled)
+        except Exception as problem:
+            if len(asked) == 1:
+                return {asked[0].case.key: self._told(asked[0], _stopped(problem), 1)}
+            parts = _halves(asked)
+        else:
+            if len(parts) == 1:
+                return self._judged(asked, answers)
+        return {k: v for part in parts for k, v in self.verdicts(part).items()}
+
+    def _answers(self, asked: list[_Asked]) -> _Answers:
+        """What the rules say of the cases; no values where they are to be parted first."""
+        batch = Batch(self.system, [one.people for one in asked])
+        outcome = batch.traced(self._outputs(asked), self.period)
+        settled = len(_by_inputs(asked, outcome.unsettled)) == 1
+        return _Answers(batch, outcome, batch.values(_uncut(outcome)) if settled else {})
+
+    def _outputs(self, asked: list[_Asked]) -> list[str]:
+        """What the cases ask for together, each once."""
+        outputs = (one.output(e, self.reader) for one in asked for e in one.expected)
+        return list(dict.fromkeys(outputs))
+
+    def _judged(self, asked: list[_Asked], answers: _Answers) -> dict[str, Verdict]:
+        """Verdicts by values; what does not pass together is asked again."""
+        outcome = answers.outcome
+        found: dict[str, Verdict] = {}
+        again: list[list[_Asked]] = []
+        cut: list[_Asked] = []
+        for place, one in enumerate(asked):
+            refused = self._refused(one, outcome)
+            if refused:
+                cut.append(one)
+                found[one.case.key] = self._told(one, Verdict(REFUSED, refused), len(asked))
+                continue
+            off = self._off(one, place, answers)
+            found[one.case.key] = self._told(
+                one, Verdict(FAILED if off else PASSED, off), len(asked)
+            )
+            if off and len(asked) > 1:
+                again.append([one])
+        again += _relieved(cut, asked, outcome)
+        for part in again:
+            found |= self.verdicts(part)
+        return found
+
+    def _refused(self, one: _Asked, outcome: Outcome) -> str:
+        """Which refused formulas a case reads, with their reasons."""
+        names = {n for e in one.expected for n in outcome.cut.get(one.output(e, self.reader), ())}
+        return "; ".join(f"{name} {outcome.refused[name]}" for name in sorted(names))[:400]
+
+    def _off(self, one: _Asked, place: int, answers: _Answers) -> str:
+        """The first value that is not as expected, in words."""
+        for expected in one.expected:
+            variable = self.system.variable(expected.variable)
+            rows = answers.batch.rows_of(place, variable.entity)
+            value = answers.values[one.output(expected, self.reader)][rows]
+            if expected.row is not None:
+                value = value[_row_of(expected, one.people, self.reader.entities)]
+            width = np.float32 if variable.kind == "float" else np.float64
+            if not agrees(value, expected.value, one.case, width):
+                where = "" if expected.row is None else f" of {' '.join(expected.row)}"
+                when = self.reader.period(expected.period)
+                return (
+                    f"{expected.variable}{where} in {when} is {shown(value)}, not {expected.value}"
+                )
+        return ""
+
+    def _told(self, one: _Asked, verdict: Verdict, together: int) -> Verdict:
+        return dataclasses.replace(verdict, together=together, seconds=one.seconds)
+
+
+def _row_of(expected: Expected, people: CasePeople, entities: Mapping[str, str]) -> int:
+    assert expected.row is not None
+    plural, name = expected.row
+    entity = next(e for e, p in entities.items() if p == plural)
+    if name not in people.names[entity]:
+        raise BadInputError(f"output of {plural} {name!r}, who is not in the case")
+    return people.names[entity].index(name)
+
+
+def _uncut(outcome: Outcome) -> Outcome:
+    """The outputs that no refused formula touches."""
+    outputs = {n: v for n, v in outcome.outputs.items() if n not in outcome.cut}
+    return dataclasses.replace(outcome, outputs=outputs)
+
+
+def _by_inputs(asked: list[_Asked], names: Iterable[str]) -> list[list[_Asked]]:
+    """Cases by which of some variables they give."""
+    wanted = frozenset(names)
+    parts: dict[frozenset[Any], list[_Asked]] = {}
+    for one in asked:
+        given = frozenset(key for key in one.people.given if key[0] in wanted)
+        parts.setdefault(given, []).append(one)
+    return list(parts.values())
+
+
+def _relieved(cut: list[_Asked], asked: list[_Asked], outcome: Outcome) -> list[list[_Asked]]:
+    """Cases that give some of the refused variables themselves, with those that give the same:
+    their formula is not needed there."""
+    parts = _by_inputs(cut, outcome.refused)
+    able = [part for part in parts if any(k[0] in outcome.refused for k in part[0].people.given)]
+    return [part for part in able if len(part) < len(asked)]
+
+
+def _halves(asked: list[_Asked]) -> list[list[_Asked]]:
+    middle = len(asked) // 2
+    return [part for part in (asked[:middle], asked[middle:]) if part]
+
+
+def _stopped(problem: Exception) -> Verdict:
+    """A refusal by name, or an error that nobody raised on purpose."""
+    text = " ".join(str(problem).split())[:400]
+    if isinstance(problem, PejaxError):
+        return Verdict(REFUSED, text)
+    return Verdict(BROKEN, f"{type(problem).__name__}: {text}")
+
+
+@contextlib.contextmanager
+def _clocked(asked: list[_Asked]) -> Iterator[None]:
+    """The processor's time within the context, in equal parts to the cases."""
+    start = time.process_time()
+    try:
+        yield
+    finally:
+        share = (time.process_time() - start) / len(asked)
+        for one in asked:
+            one.seconds += share

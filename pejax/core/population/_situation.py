@@ -1,0 +1,373 @@
+"""Situations, the form in which the field's web services and tests write people, to `Tables`.
+
+A situation is a mapping of entities by their plurals, of their members by name, and of variables:
+`{"people": {"you": {"age": {"2025": 40}}}, "households": {"home": {"members": ["you"]}}}`. Axes
+vary a variable over copies of everybody.
+"""
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from .._arguments import as_instance, as_whole, number_of, shown
+from .._types import HostColumn
+from .._validate import BadInputError, unknown
+from ._encode import encode
+from ._tables import Tables
+
+_AXES, _PEOPLE = "axes", "people"
+_PARTS = ("name", "count", "min", "max", "index", "period")
+
+
+@runtime_checkable
+class Described(Protocol):
+    """What a situation asks of a country's variable."""
+
+    @property
+    def entity(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def default(self) -> Any: ...
+    @property
+    def vocabulary(self) -> Any: ...
+
+
+@runtime_checkable
+class Rules(Protocol):
+    """What a situation asks of a country: `pejax.engine.System` has it."""
+
+    @property
+    def person(self) -> str: ...
+    @property
+    def groups(self) -> tuple[str, ...]: ...
+    @property
+    def entities(self) -> Mapping[str, Any]: ...
+    def variable(self, name: str) -> Described: ...
+
+
+@runtime_checkable
+class Loadable(Protocol):
+    """A country that is imported when it is needed: `pejax.engine.Country`."""
+
+    def load(self) -> Rules: ...
+
+
+@dataclasses.dataclass
+class _People:
+    """Who is in a situation, and what it says of them.
+
+    Attributes:
+        names: of the rows, by entity.
+        group_of: each person's row, by group.
+        said: by entity and column, the value of each row that has one.
+    """
+
+    names: dict[str, list[str]]
+    group_of: dict[str, list[int]]
+    said: dict[str, dict[str, dict[int, Any]]]
+
+
+def tables_from_situation(situation: Any, given: Rules | Loadable, period: str) -> Tables:
+    """Read a situation; `Population.from_situation` documents it."""
+    rules = given.load() if isinstance(given, Loadable) else given
+    as_instance(rules, Rules, "rules", "Give a country, engine.import_country(...).")
+    if not isinstance(situation, Mapping):
+        raise BadInputError(
+            f"situation is {shown(situation)}. Give a mapping of entities, {{'people': ...}}."
+        )
+    plurals = {entity: _plurals(rules, entity) for entity in (rules.person, *rules.groups)}
+    entity_of = {plural: entity for entity, names in plurals.items() for plural in names}
+    written: dict[str, Mapping[str, Any]] = {}
+    for key, members in situation.items():
+        if key == _AXES:
+            continue
+        if key not in entity_of:
+            raise unknown("entity of a situation", key, [*entity_of, _AXES])
+        written[entity_of[key]] = _mapping(members, f"situation[{key!r}]", "names of rows")
+    people = _people(written, rules, period)
+    copies = _read_axes(situation.get(_AXES), people, rules, period)
+    return _tables(people, rules, copies)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Weight:
+    """The households' weights, for a country that has no variable for them."""
+
+    entity: str
+    kind: str = "float"
+    default: float = 1.0
+    vocabulary: None = None
+
+
+def _variable(rules: Rules, name: str) -> Described:
+    household = _household(rules)
+    return _Weight(household) if name == f"{household}_weight" else rules.variable(name)
+
+
+def _household(rules: Rules) -> str:
+    """The group that carries weights: of a country that has no households, the last."""
+    return "household" if "household" in rules.groups else rules.groups[-1]
+
+
+def _plurals(rules: Rules, entity: str) -> tuple[str, ...]:
+    """The words for many of an entity: the country's own, or the field's."""
+    own = getattr(rules.entities.get(entity), "plural", None) or f"{entity}s"
+    return (own, *({_PEOPLE, f"{entity}s"} - {own})) if entity == rules.person else (own,)
+
+
+def _mapping(given: Any, place: str, of: str) -> Mapping[str, Any]:
+    if not isinstance(given, Mapping):
+        raise BadInputError(f"{place} is {shown(given)}. Give a mapping of {of}.")
+    return given
+
+
+# ---- who there is
+
+
+def _people(written: Mapping[str, Mapping[str, Any]], rules: Rules, period: str) -> _People:
+    persons = written.get(rules.person) or {}
+    if not persons:
+        raise BadInputError("the situation has no people. Give at least one: {'people': {...}}.")
+    people = _People({}, {}, {entity: {} for entity in (rules.person, *rules.groups)})
+    people.names[rules.person] = [str(name) for name in persons]
+    for row, (name, about) in enumerate(persons.items()):
+        place = f"people {name!r}"
+        _note(people, rules, rules.person, row, _mapping(about or {}, place, "variables"), period)
+    for group in rules.groups:
+        if group in written:
+            _read_group(people, rules, group, written[group], period)
+        else:
+            people.names[group] = [group]
+            people.group_of[group] = [0] * len(persons)
+    return people
+
+
+def _read_group(
+    people: _People, rules: Rules, group: str, written: Mapping[str, Any], period: str
+) -> None:
+    """Members and variables of every row of a group."""
+    persons = {name: row for row, name in enumerate(people.names[rules.person])}
+    of: dict[int, int] = {}
+    people.names[group] = [str(name) for name in written]
+    for row, (name, about) in enumerate(written.items()):
+        place = f"{group} {name!r}"
+        said = dict(_mapping(about or {}, place, "members and variables"))
+        for member in _members(said, rules, group, place):
+            if member not in persons:
+                raise unknown(f"member of {place}", member, persons)
+            if persons[member] in of:
+                other = people.names[group][of[persons[member]]]
+                raise BadInputError(
+                    f"{member!r} is a member of {group} {other!r} and of {place}. Leave one of them"
+                )
+            of[persons[member]] = row
+        _note(people, rules, group, row, said, period)
+    alone = [name for name, row in persons.items() if row not in of]
+    if alone:
+        raise BadInputError(
+            f"{alone[0]!r} is a member of no {group}. Name every person in one, or leave out all of"
+            f" them: then everybody is in one {group}"
+        )
+    people.group_of[group] = [of[row] for row in persons.values()]
+
+
+def _members(said: dict[str, Any], rules: Rules, group: str, place: str) -> list[str]:
+    """The people of a group, taken out of what is said of it."""
+    roles = getattr(rules.entities.get(group), "roles", None) or ()
+    names = [getattr(r, "plural", None) or r.key for r in roles] or ["members"]
+    held = {name: said.pop(name) for name in (*names, "members") if name in said}
+    if len(names) > 1 and held:
+        raise BadInputError(
+            f"{place} has the roles {', '.join(names)}: a population keeps no roles. Give "
+            "populations of this country by Population.from_frames"
+        )
+    found: list[str] = []
+    for name, members in held.items():
+        listed = [members] if isinstance(members, str) else members
+        if not isinstance(listed, Sequence):
+            raise BadInputError(f"{place}: {name} is {shown(members)}. Give a list of names.")
+        found += [str(member) for member in listed]
+    return found
+
+
+# ---- what is said of them
+
+
+def _note(
+    people: _People, rules: Rules, entity: str, row: int, about: Mapping[str, Any], period: str
+) -> None:
+    """Keep the values of a row, by column; null is no value."""
+    for name, dated in about.items():
+        place = f"{entity} {people.names[entity][row]!r}, {name}"
+        variable = _variable(rules, str(name))
+        if variable.entity != entity:
+            raise BadInputError(
+                f"{place}: a variable of the {variable.entity}. Move it to one of those"
+            )
+        for when, value in _by_period(dated, period):
+            if value is not None:
+                column = column_name(str(name), when, period)
+                held = people.said[entity].setdefault(column, {})
+                held[row] = read_value(variable, value, place)
+
+
+def _by_period(dated: Any, period: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(dated, Mapping):
+        yield from ((str(when), value) for when, value in dated.items())
+    else:
+        yield period, dated
+
+
+def column_name(variable: str, when: str, period: str) -> str:
+    """The column of a variable's values of some period; those of the situation's own have none.
+
+    >>> column_name("rent", "2025-01", "2025"), column_name("rent", "2025", "2025")
+    ('rent[2025-01]', 'rent')
+    """
+    return variable if when == period else f"{variable}[{when}]"
+
+
+def read_value(variable: Described, value: Any, place: str) -> Any:
+    """A value as a column of the variable holds it.
+
+    Raises:
+        BadInputError: naming the place, for a value of another kind.
+    """
+    kind = variable.kind
+    if kind in ("enum", "str"):
+        names = [m.name for m in variable.vocabulary] if kind == "enum" else None
+        text = value.name if hasattr(value, "name") else value
+        if not isinstance(text, str):
+            raise BadInputError(f"{place} is {shown(value)}. Give a text.")
+        if names is not None and text not in names:
+            raise unknown(f"value of {place}", text, names)
+        return text
+    number = float(value) if isinstance(value, bool | np.bool_) else number_of(value)
+    if number is None or not math.isfinite(number):
+        raise BadInputError(f"{place} is {shown(value)}. Give a number ({kind}), or null.")
+    if kind == "bool":
+        return bool(number)
+    return math.trunc(number) if kind == "int" else number
+
+
+# ---- axes
+
+
+@dataclasses.dataclass(frozen=True)
+class _Axis:
+    """One variable that varies: of one row of its entity, over copies of everybody."""
+
+    entity: str
+    column: str
+    row: int
+    values: HostColumn
+
+
+def _read_axes(given: Any, people: _People, rules: Rules, period: str) -> list[_Axis]:
+    """The axes, each with a value a copy; axes of one list vary together, lists by each other."""
+    if given is None or not len(given):
+        return []
+    groups = [[one] if isinstance(one, Mapping) else list(one) for one in given]
+    counts = [_count(group[0]) for group in groups]
+    steps = np.meshgrid(*(np.arange(count) for count in counts))
+    found: list[_Axis] = []
+    for axes, count, step in zip(groups, counts, steps, strict=True):
+        for axis in axes:
+            found.append(_read_axis(axis, people, rules, period, count, step.ravel()))
+    return found
+
+
+def _count(axis: Any) -> int:
+    about = _mapping(axis, "an axis", "name, count, min and max")
+    count = as_whole("count of an axis")(about.get("count"))
+    if count < 1:
+        raise BadInputError(f"count of an axis is {count}. Give at least 1.")
+    return count
+
+
+def _read_axis(
+    axis: Any, people: _People, rules: Rules, period: str, count: int, step: np.ndarray
+) -> _Axis:
+    about = _mapping(axis, "an axis", "name, count, min and max")
+    for part in about:
+        if part not in _PARTS:
+            raise unknown("part of an axis", part, _PARTS)
+    name = str(about.get("name"))
+    variable = _variable(rules, name)
+    if _count(axis) != count:
+        raise BadInputError(f"axis {name}: count is {about['count']}, that of its list {count}")
+    if variable.kind not in ("float", "int"):
+        raise BadInputError(f"axis {name}: a {variable.kind}. Axes vary numbers")
+    low, high = (read_value(variable, about.get(end), f"axis {name}, {end}") for end in _PARTS[2:4])
+    row = as_whole(f"index of axis {name}")(about.get("index", 0))
+    rows = len(people.names[variable.entity])
+    if not 0 <= row < rows:
+        raise BadInputError(f"axis {name}: index is {row}, of {rows} rows of {variable.entity}")
+    column = column_name(name, str(about.get("period") or period), period)
+    values = low + step * (high - low) / max(count - 1, 1)
+    return _Axis(variable.entity, column, row, values)
+
+
+# ---- tables
+
+
+def _tables(people: _People, rules: Rules, axes: list[_Axis]) -> Tables:
+    copies = len(axes[0].values) if axes else 1
+    household = _household(rules)
+    entities = (rules.person, *rules.groups)
+    rows = {entity: len(people.names[entity]) for entity in entities}
+    groups = (household, *(g for g in rules.groups if g != household))
+    tables = Tables(
+        person=rules.person,
+        household=household,
+        groups=groups,
+        columns={entity: {} for entity in entities},
+        links={g: _copied_link(people.group_of[g], rows[g], copies) for g in groups},
+        ids={entity: np.arange(rows[entity] * copies, dtype=np.int32) for entity in entities},
+        weights=np.ones(rows[household] * copies),
+        weight_name=f"{household}_weight",
+    )
+    for axis in axes:
+        people.said[axis.entity].setdefault(axis.column, {})
+    for entity in entities:
+        for column, said in people.said[entity].items():
+            own = [a for a in axes if (a.entity, a.column) == (entity, column)]
+            values = _values(rules, column, said, rows[entity], copies, own)
+            _place(tables, entity, column, values)
+    return tables
+
+
+def _copied_link(of: list[int], rows: int, copies: int) -> np.ndarray:
+    """Everybody's group in every copy."""
+    return (np.arange(copies)[:, None] * rows + np.asarray(of)).ravel()
+
+
+def _values(
+    rules: Rules, column: str, said: Mapping[int, Any], rows: int, copies: int, axes: list[_Axis]
+) -> HostColumn:
+    """A column in every copy: what was said, else the country's default; axes vary it."""
+    variable = _variable(rules, column.partition("[")[0])
+    default = variable.default
+    default = default.name if variable.kind == "enum" else default
+    one = [said.get(row, default) for row in range(rows)]
+    values = np.tile(np.asarray(one, object), copies).reshape(copies, rows)
+    for axis in axes:
+        values[:, axis.row] = axis.values
+    plain = {"float": float, "int": int, "bool": bool}.get(variable.kind, object)
+    return values.ravel().astype(plain)
+
+
+def _place(tables: Tables, entity: str, column: str, values: HostColumn) -> None:
+    """Keep a column, coded; the weights are one."""
+    if (entity, column) == (tables.household, tables.weight_name):
+        tables.weights = values.astype(float)
+        return
+    coded, vocabulary = encode(values, f"{entity} column {column!r}")
+    tables.columns[entity][column] = coded
+    tables.origin[entity, column] = "given"
+    if vocabulary is not None:
+        tables.vocabularies[entity, column] = vocabulary

@@ -1,0 +1,223 @@
+"""Conformity: a country's own cases against the graph of its rules."""
+
+import textwrap
+
+import pytest
+
+from pejax.conform import Runner, read_cases, sample
+from pejax.core._validate import BadInputError
+from pejax.testing import toy_system
+
+ENTITIES = {"person": "people", "tax_unit": "tax_units", "household": "households"}
+
+
+def runner():
+    """Toyland's."""
+    return Runner(lambda case: toy_system().with_reform(dict(case.law)), ENTITIES)
+
+
+@pytest.fixture
+def judged(tmp_path):
+    """Verdicts on a file of cases, by their names."""
+
+    def judge(text):
+        (tmp_path / "cases.yaml").write_text(textwrap.dedent(text))
+        cases = read_cases(tmp_path)
+        return dict(zip([c.name for c in cases], runner().run(cases), strict=True))
+
+    return judge
+
+
+PASS = """
+- name: flat
+  period: 2025
+  input: {earnings: 28_000, age: 40}
+  output: {income_tax: 4_000}
+- name: flat, several persons
+  period: 2025
+  input: {age: [3, 8, 40]}
+  output: {is_child: [true, true, false]}
+- name: one entity of a kind
+  period: 2025
+  input:
+    person: {age: 30, earnings: "2 * 9_000"}
+    household: {members: person, region: SOUTH, rent: 9_000}
+  output:
+    household: {housing_benefit: 4_200, region: SOUTH}
+    person: {income: 18_000}
+- name: several persons, one alone
+  period: 2025
+  input:
+    people:
+      anna: {age: 40, earnings: {2025: 28_000}}
+      bert: {age: 3}
+      carl: {age: 70, savings: null}
+    tax_units: {first: {members: [anna, bert]}}
+    households: {home: {members: [anna, bert, carl]}}
+  output:
+    tax_units:
+      first: {income_tax: 4_000, child_benefit: 1_740}
+      carl: {income_tax: 0}
+    people: {bert: {is_child: true}}
+- name: a month
+  period: 2025-08
+  input: {age: 5}
+  output: {child_allowance: 150}
+- name: a year made of months that are given
+  period: 2025
+  input:
+    age: 40
+    child_allowance: {2025-01: 100, 2025-02: 20}
+  output:
+    child_allowance: {2025: 120, 2025-02: 20, 2025-03: 0}
+- name: the rest of a year
+  period: 2025
+  input: {child_allowance: {2025-01: 210, 2025: 1_200}}
+  output: {child_allowance: {2025-12: 90}}
+- name: an input in place of a formula
+  period: 2025
+  input: {income: 38_000, age: 40}
+  output: {income_tax: 6_000}
+- name: another parameter
+  period: 2025
+  input: {tax.rate: 0.5, earnings: 28_000, age: 40}
+  output: {income_tax: 10_000}
+- name: another year
+  period: 2026
+  input: {earnings: 29_000, age: 40}
+  output: {income_tax: 4_000}
+- name: a margin
+  period: 2025
+  absolute_error_margin: 5
+  input: {earnings: 28_000, age: 40}
+  output: {income_tax: 4_004}
+- name: a relative margin
+  period: 2025
+  relative_error_margin: 0.01
+  input: {earnings: 28_000, age: 40}
+  output: {income_tax: 4_030}
+"""
+
+
+def test_cases_that_pass(judged):
+    verdicts = judged(PASS)
+    assert {name: v.reason for name, v in verdicts.items() if v.status != "passed"} == {}
+
+
+def test_cases_of_one_year_share_a_batch(judged):
+    """Although they give other variables: what one gives the others compute."""
+    verdicts = judged(PASS)
+    assert verdicts["flat"].together == verdicts["an input in place of a formula"].together > 6
+    assert verdicts["another parameter"].together == 1
+
+
+WRONG = """
+- name: wrong
+  period: 2025
+  input: {earnings: 28_000, age: 40}
+  output: {income_tax: 4_001}
+- name: right
+  period: 2025
+  input: {earnings: 28_000, age: 40}
+  output: {income_tax: 4_000}
+- name: a wrong category
+  period: 2025
+  input: {region: NORTH}
+  output: {region: SOUTH}
+- name: a wrong month
+  period: 2025
+  input: {age: 5}
+  output: {child_allowance: {2025-06: 140, 2025-07: 140}}
+"""
+
+
+def test_values_that_are_off(judged):
+    verdicts = judged(WRONG)
+    assert {n: v.status for n, v in verdicts.items()} == {
+        "wrong": "failed",
+        "right": "passed",
+        "a wrong category": "failed",
+        "a wrong month": "failed",
+    }
+    assert verdicts["wrong"].reason == "income_tax in 2025 is 4000, not 4001"
+    assert verdicts["wrong"].together == 1  # asked again by itself
+    assert verdicts["a wrong month"].reason == "child_allowance in 2025-07 is 150, not 140"
+
+
+REFUSED = """
+- name: no variable
+  period: 2025
+  input: {earninks: 3}
+  output: {income_tax: 4_001}
+- name: no output
+  period: 2025
+  input: {earnings: 3}
+  output: {incme_tax: 4_001}
+- name: two units
+  period: 2025
+  input:
+    people: {anna: {}}
+    tax_units: {a: {members: [anna]}, b: {members: [anna]}}
+  output: {income_tax: 0}
+- name: no number
+  period: 2025
+  input: {earnings: [a]}
+  output: {income_tax: 0}
+- name: no period
+  period: soon
+  input: {earnings: 3}
+  output: {income_tax: 0}
+- name: no parameter
+  period: 2025
+  input: {tax.rat: 0.5}
+  output: {income_tax: 0}
+- name: nobody
+  period: 2025
+  input: {people: {}}
+  output: {income_tax: 0}
+- name: no answer
+  period: 2025
+"""
+
+
+def test_cases_that_cannot_be_asked(judged):
+    verdicts = judged(REFUSED)
+    assert {v.status for v in verdicts.values()} == {"refused"}
+    words = {
+        "no variable": "earninks",
+        "no output": "'incme_tax' is no variable",
+        "two units": "'anna' is no person, or in two of tax_unit",
+        "no number": "earnings is 'a', which is no float",
+        "no period": "period 'soon'",
+        "no parameter": "tax.rat",
+        "nobody": "no persons",
+        "": "no test: it has no output",
+    }
+    for name, word in words.items():
+        assert word in verdicts[name].reason
+
+
+def test_a_file_that_is_no_yaml(tmp_path):
+    (tmp_path / "a.yaml").write_text("- name: [")
+    (tmp_path / "b.yaml").write_text(textwrap.dedent(WRONG))
+    cases = read_cases(tmp_path)
+    verdicts = runner().run(cases)
+    assert verdicts[0].status == "refused"
+    assert "not YAML" in verdicts[0].reason
+    assert len(cases) == len(verdicts) == 5
+
+
+def test_where_there_are_no_tests(tmp_path):
+    with pytest.raises(BadInputError, match=r"no file there ends in .yaml"):
+        read_cases(tmp_path)
+    with pytest.raises(BadInputError, match=r"no tests at .*gov. Give a path below"):
+        read_cases(tmp_path, "gov")
+
+
+def test_a_sample_is_the_same_each_time(tmp_path):
+    (tmp_path / "cases.yaml").write_text(PASS)
+    cases = read_cases(tmp_path)
+    some = sample(cases, 4, seed=1)
+    assert some == sample(cases, 4, seed=1) != sample(cases, 4, seed=2)
+    assert [c.key for c in some] == sorted({c.key for c in some}, key=[c.key for c in cases].index)
+    assert sample(cases, 99, seed=0) == cases
