@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -279,11 +280,11 @@ class SparseCalibrationWeights:
             extra = len(base) - self.n_features
             theta, location = (jnp.pad(x, (0, extra)) for x in (theta, gates.log_alpha))
             optimiser = method.optimiser(self.n_features).init((theta, location))
-            begun = L0State(theta, gates.with_location(location), optimiser)
+            begun = L0State(theta, _located(gates, location), optimiser)
             last = advanced(method, goals_of(problem), method.descent(base, key, begun))
             theta, gates, _ = last.trained
             own = gates.log_alpha[: self.n_features]
-            self._theta, self._gates = theta[: self.n_features], gates.with_location(own)
+            self._theta, self._gates = theta[: self.n_features], _located(gates, own)
         return self
 
     def get_weights(self, deterministic: bool = False) -> Float[np.ndarray, " unit"]:
@@ -326,6 +327,12 @@ class SparseCalibrationWeights:
         operator = as_operator(self._in_units(M))
         _check_features(operator, self.n_features)
         return operator.mv(jnp.asarray(self.get_weights(deterministic=True)))
+
+
+def _located(gates: HardConcrete, location: Float[Array, " item"]) -> HardConcrete:
+    """Gates of the same shape at other locations, of any number: those of units that pad come and
+    go."""
+    return eqx.tree_at(lambda held: held.log_alpha, gates, location)
 
 
 def _check_features(operator: Operator, n_features: int) -> None:

@@ -169,3 +169,21 @@ def test_an_odd_number_of_records_is_no_other_problem(method, monkeypatch):
     assert rounded_up.weights.shape == (1_501,)
     np.testing.assert_array_equal(rounded_up.weights > 0, as_they_are.weights > 0)
     np.testing.assert_allclose(rounded_up.weights, as_they_are.weights, rtol=1e-3)
+
+
+def test_an_odd_number_of_records_by_the_names_of_another_package(monkeypatch):
+    from pejax.calibrate.gradient import _train
+
+    rng = np.random.default_rng(0)
+    X, base = rng.gamma(1.0, 1.0, (3, 1_501)), rng.gamma(2.0, 1.0, 1_501)
+    totals = X @ base * rng.uniform(0.9, 1.1, 3)
+
+    def weights():
+        model = cal.SparseCalibrationWeights(1_501, init_weights=base, seed=0)
+        for _ in range(2):  # it goes on from where it is
+            model.fit(X, totals, lambda_l0=1e-3, epochs=20, loss_type="relative")
+        return model.get_weights(deterministic=True)
+
+    as_they_are = weights()
+    monkeypatch.setattr(_train, "_MANY", 1_000)
+    np.testing.assert_allclose(weights(), as_they_are, rtol=1e-6)
