@@ -64,6 +64,7 @@ class Reader:
         self.system, self.entities = system, dict(entities)
         self.ends = ends or {}
         self._periods: dict[str, Any] = {}
+        self._computed: dict[Key, bool] = {}
 
     def people(self, case: Case) -> CasePeople:
         """Who is in a case.
@@ -89,6 +90,14 @@ class Reader:
             except (ValueError, TypeError) as problem:
                 raise BadInputError(f"period {text!r}: {problem}") from problem
         return self._periods[text]
+
+    def is_computed(self, key: Key) -> bool:
+        """Whether the rules have a formula for a variable in a period."""
+        if key not in self._computed:
+            variable = self.system.variable(key[0])
+            parts = variable.adds or variable.subtracts
+            self._computed[key] = bool(parts) or variable.formula(key[1]) is not None
+        return self._computed[key]
 
     def _in_plural(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
         """One entity of a kind, written by its singular, is one of that name."""

@@ -1,8 +1,8 @@
 """Cases answered by the graph of a country's rules, many at a time.
 
-Cases of one calendar year under the same rules are one batch. What a batch cannot tell apart is
-asked again in smaller ones: cases of which a formula asks what they are given, by that; cases that
-break a batch, by halves; a case whose value is wrong, by itself.
+Cases of one calendar year under the same rules, which replace the same formulas by inputs, are one
+batch. What a batch cannot tell apart is asked again in smaller ones: cases of which a formula asks
+what they are given, by that; cases that break a batch, by halves; a wrong value, by itself.
 """
 
 from __future__ import annotations
@@ -97,17 +97,17 @@ class Runner:
             return {case.key: verdict for case in cases}
         reader = Reader(system, self.entities, self.ends)
         found: dict[str, Verdict] = {}
-        by_year: dict[int, list[_Asked]] = {}
+        kinds: dict[_Kind, list[_Asked]] = {}
         share = (time.process_time() - start) / len(cases)
         for case in cases:
             try:
                 asked = self._asked(case, reader)
-                by_year.setdefault(reader.period(case.period).start.year, []).append(asked)
                 asked.seconds = share
+                kinds.setdefault(_kind_of(asked, reader), []).append(asked)
             except Exception as problem:
                 found[case.key] = _stopped(problem)
-        for year, group in by_year.items():
-            period = reader.period(str(year))
+        for kind, group in kinds.items():
+            period = reader.period(str(kind.year))
             for k in range(0, len(group), _MANY):
                 found |= _Answering(system, reader, period).verdicts(group[k : k + _MANY])
         return found
@@ -118,6 +118,19 @@ class Runner:
         for one in expected:
             reader.period(one.period)
         return _Asked(case, people, expected)
+
+
+class _Kind(NamedTuple):
+    """What cases of one batch have in common: the calendar year, and what they give in the place of
+    formulas. A formula that only some cases replace would be computed for all."""
+
+    year: int
+    replaced: frozenset[Any]
+
+
+def _kind_of(asked: _Asked, reader: Reader) -> _Kind:
+    replaced = (key for key in asked.people.given if reader.is_computed(key))
+    return _Kind(reader.period(asked.case.period).start.year, frozenset(replaced))
 
 
 def grouped(cases: Iterable[Case]) -> list[list[Case]]:

@@ -107,9 +107,32 @@ def test_cases_that_pass(judged):
 def test_cases_of_one_year_share_a_batch(judged):
     """Although they give other variables: what one gives the others compute."""
     verdicts = judged(PASS)
-    assert verdicts["flat"].together == verdicts["an input in place of a formula"].together > 6
+    assert verdicts["flat"].together == verdicts["one entity of a kind"].together > 5
     assert verdicts["another parameter"].together == 1
+    assert verdicts["an input in place of a formula"].together == 1
 
+
+def test_cases_that_give_what_others_compute(judged):
+    """A year that is spread differently: of a month, some rows are given the value."""
+    verdicts = judged(MIXED)
+    assert {v.together for v in verdicts.values()} == {3}
+    assert {name: v.reason for name, v in verdicts.items() if v.status != "passed"} == {}
+
+
+MIXED = """
+- name: this year's rent
+  period: 2025
+  input: {rent: 1_000}
+  output: {housing_benefit: 515}
+- name: next year's rent
+  period: 2025
+  input: {rent: {2025: 1_000, 2026: 2_000}}
+  output: {housing_benefit: 1_000}
+- name: last year's rent
+  period: 2025
+  input: {rent: {2025: 1_000, 2024: 7}, region: SOUTH}
+  output: {housing_benefit: 515}
+"""
 
 WRONG = """
 - name: wrong
