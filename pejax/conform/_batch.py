@@ -75,10 +75,22 @@ class Batch:
         """Where a case's rows of an entity stand."""
         return slice(int(self.first[entity][case]), int(self.first[entity][case + 1]))
 
-    def traced(self, outputs: Sequence[str], period: Any) -> Outcome:
-        """The graph of outputs for these people."""
+    def traced(self, outputs: Sequence[str], period: Any, most_nodes: int | None = None) -> Outcome:
+        """The graph of outputs for these people.
+
+        Raises:
+            GraphTooLarge: it has more than so many nodes.
+        """
         people = People(self.interpreter, None, lambda *_: ())
-        return trace(self.system, outputs, period, self._given, people, forgiving=True)
+        return trace(
+            self.system,
+            outputs,
+            period,
+            self._given,
+            people,
+            forgiving=True,
+            most_nodes=most_nodes,
+        )
 
     def values(self, outcome: Outcome) -> dict[str, np.ndarray]:
         """What a graph gives these people, by output; categories as texts."""

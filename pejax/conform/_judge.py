@@ -25,7 +25,6 @@ def agrees(
         case: for its margins.
         width: in which amounts are compared: float32 for what the source stores as such.
     """
-    value = np.asarray(value)
     if value.dtype.kind not in "fiub":
         return bool(np.all(value.astype(str) == np.asarray(expected).astype(str)))
     if isinstance(expected, str):
@@ -34,6 +33,8 @@ def agrees(
     if absolute is None and relative is None:
         absolute = MARGIN
     wanted = np.asarray(expected).astype(width)
+    if wanted.shape not in ((), (1,), value.shape) and value.shape != (1,):
+        return False
     with np.errstate(invalid="ignore"):
         gap = np.abs(wanted - value.astype(width))
     near = absolute is None or bool((gap <= absolute).all())

@@ -203,14 +203,18 @@ class _Said:
     ) -> None:
         rows = len(self.people.names[variable.entity])
         values = [said.get(row, default_of(variable)) for row in range(rows)]
-        if variable.period == _calendar.ETERNITY:
-            found[variable.name, self.reader.period(_ALL_TIME)] = values
-        elif variable.period == _calendar.MONTH and period.unit == _calendar.YEAR:
-            months = [(variable.name, m) for m in period.get_subperiods(_calendar.MONTH)]
+        name, unit = variable.name, variable.period
+        if unit == _calendar.ETERNITY:
+            found[name, self.reader.period(_ALL_TIME)] = values
+        elif unit == _calendar.MONTH and period.unit == _calendar.YEAR:
+            months = [(name, month) for month in period.get_subperiods(_calendar.MONTH)]
             spread = _held if variable.stock or variable.kind != "float" else _shared
             found.update(spread(values, months, found))
+        elif unit == _calendar.YEAR and period.unit == _calendar.MONTH:
+            # The field stores it for the year that begins in that month.
+            found.setdefault((name, self.reader.period(f"year:{str(period.start)[:7]}")), values)
         else:
-            found[variable.name, period] = values
+            found[name, period] = values
 
 
 def _by_period(dated: Any) -> Iterator[tuple[str, Any]]:

@@ -1,7 +1,8 @@
 """Cases answered by the graph of a country's rules, many at a time.
 
 Cases of one calendar year under the same rules, which replace the same formulas by inputs, are one
-batch. What a batch cannot tell apart is asked again in smaller ones: cases of which a formula asks
+batch; those whose graph would be most of the law are put off, to share one whatever they replace.
+What a batch cannot tell apart is asked again in smaller ones: cases of which a formula asks
 what they are given, by that; cases that break a batch, by halves; a wrong value, by itself.
 """
 
@@ -16,18 +17,26 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..core._validate import BadInputError, PejaxError
-from ..engine.rules._system import System
+from ..engine.rules._system import System, Variable
+from ..engine.tracing._names import names_of
+from ..engine.tracing._reads import GraphTooLarge
 from ..engine.tracing._trace import Outcome
 from ._batch import Batch
 from ._cases import Case, Expected, expected_of
 from ._judge import agrees, shown
-from ._people import CasePeople, Reader
+from ._people import CasePeople, Key, Reader
 
 PASSED, FAILED, REFUSED, BROKEN = "passed", "failed", "refused", "broken"
 """What becomes of a case; `broken` is by an error that nobody raised on purpose."""
 
-_MANY = 300
+LARGE = "large"
+"""A case put off, because its graph is most of the law: it shares one with others of its kind."""
+
+_MANY = 1_000
 """Cases in a batch: more share a trace, but its graph grows with what each of them asks."""
+
+MOST_NODES = 10_000
+"""Graphs are a few thousand nodes for most cases, and fifty thousand and more for the others."""
 
 Rules = tuple[tuple[tuple[str, str], ...], tuple[str, ...]]
 """What a case changes: parameters by path, as texts, and structural reforms."""
@@ -66,6 +75,10 @@ class _Asked:
 class Runner:
     """Answers cases of one country.
 
+    Attributes:
+        large: what made a graph too large: outputs, and the variables that were given instead of
+            being computed. Whoever asks as much and gives no more has a large graph too.
+
     Args:
         rules: the country's rules after the changes of a case.
         entities: plural by entity, the persons first.
@@ -79,15 +92,21 @@ class Runner:
         ends: Mapping[str, str] | None = None,
     ) -> None:
         self.rules, self.entities, self.ends = rules, dict(entities), dict(ends or {})
+        self.large: set[tuple[frozenset[str], frozenset[str]]] = set()
 
-    def run(self, cases: Sequence[Case]) -> list[Verdict]:
-        """A verdict on each case, in their order."""
+    def run(self, cases: Sequence[Case], most_nodes: int | None = None) -> list[Verdict]:
+        """A verdict on each case, in their order.
+
+        Args:
+            most_nodes: how large a graph may become; cases with a larger one are `large`. Without,
+                all cases of a year under the same rules share one, whatever they give.
+        """
         found: dict[str, Verdict] = {c.key: Verdict(REFUSED, c.problem) for c in cases if c.problem}
         for group in grouped([case for case in cases if not case.problem]):
-            found |= self._of_rules(group)
+            found |= self._of_rules(group, most_nodes)
         return [found[case.key] for case in cases]
 
-    def _of_rules(self, cases: Sequence[Case]) -> dict[str, Verdict]:
+    def _of_rules(self, cases: Sequence[Case], most_nodes: int | None) -> dict[str, Verdict]:
         """Verdicts on cases under the same rules."""
         start = time.process_time()
         try:
@@ -103,14 +122,36 @@ class Runner:
             try:
                 asked = self._asked(case, reader)
                 asked.seconds = share
-                kinds.setdefault(_kind_of(asked, reader), []).append(asked)
+                kinds.setdefault(self._kind_of(asked, reader, most_nodes), []).append(asked)
+            except GraphTooLarge:
+                found[case.key] = Verdict(LARGE, seconds=share)
             except Exception as problem:
                 found[case.key] = _stopped(problem)
         for kind, group in kinds.items():
-            period = reader.period(str(kind.year))
             for k in range(0, len(group), _MANY):
-                found |= _Answering(system, reader, period).verdicts(group[k : k + _MANY])
+                part = group[k : k + _MANY]
+                answering = _Answering(system, reader, reader.period(str(kind.year)), most_nodes)
+                try:
+                    found |= answering.verdicts(part)
+                except GraphTooLarge:
+                    self.large.add((_variables(part), _names(kind.replaced)))
+                    found |= {one.case.key: Verdict(LARGE, seconds=one.seconds) for one in part}
         return found
+
+    def _kind_of(self, asked: _Asked, reader: Reader, most_nodes: int | None) -> _Kind:
+        """The batch that a case is of.
+
+        Raises:
+            GraphTooLarge: it is known that its graph would be.
+        """
+        year = reader.period(asked.case.period).start.year
+        if most_nodes is None:
+            return _Kind(year, frozenset())
+        replaced = frozenset(key for key in asked.people.given if reader.is_computed(key))
+        mine, given = _variables([asked]), _names(replaced)
+        if any(outputs <= mine and given <= instead for outputs, instead in self.large):
+            raise GraphTooLarge(f"more than {most_nodes:,} nodes")
+        return _Kind(year, replaced)
 
     def _asked(self, case: Case, reader: Reader) -> _Asked:
         people = reader.people(case)
@@ -128,9 +169,12 @@ class _Kind(NamedTuple):
     replaced: frozenset[Any]
 
 
-def _kind_of(asked: _Asked, reader: Reader) -> _Kind:
-    replaced = (key for key in asked.people.given if reader.is_computed(key))
-    return _Kind(reader.period(asked.case.period).start.year, frozenset(replaced))
+def _variables(asked: Iterable[_Asked]) -> frozenset[str]:
+    return frozenset(e.variable for one in asked for e in one.expected)
+
+
+def _names(keys: Iterable[Key]) -> frozenset[str]:
+    return frozenset(name for name, _ in keys)
 
 
 def grouped(cases: Iterable[Case]) -> list[list[Case]]:
@@ -157,30 +201,29 @@ class _Answers(NamedTuple):
 class _Answering:
     """Verdicts on cases of one year under one law."""
 
-    def __init__(self, system: System, reader: Reader, period: Any) -> None:
+    def __init__(self, system: System, reader: Reader, period: Any, most_nodes: int | None) -> None:
         self.system, self.reader, self.period = system, reader, period
+        self.most_nodes = most_nodes
 
     def verdicts(self, asked: list[_Asked]) -> dict[str, Verdict]:
         """A verdict on each case, by key."""
         try:
             with np.errstate(all="ignore"), _clocked(asked):
                 answers = self._answers(asked)
-                parts = _by_inputs(asked, answers.outcome.unsettled)
+        except GraphTooLarge:
+            raise
         except Exception as problem:
             if len(asked) == 1:
                 return {asked[0].case.key: self._told(asked[0], _stopped(problem), 1)}
             parts = _halves(asked)
-        else:
-            if len(parts) == 1:
-                return self._judged(asked, answers)
-        return {k: v for part in parts for k, v in self.verdicts(part).items()}
+            return {k: v for part in parts for k, v in self.verdicts(part).items()}
+        return self._judged(asked, answers)
 
     def _answers(self, asked: list[_Asked]) -> _Answers:
-        """What the rules say of the cases; no values where they are to be parted first."""
+        """What the rules say of the cases."""
         batch = Batch(self.system, [one.people for one in asked])
-        outcome = batch.traced(self._outputs(asked), self.period)
-        settled = len(_by_inputs(asked, outcome.unsettled)) == 1
-        return _Answers(batch, outcome, batch.values(_uncut(outcome)) if settled else {})
+        outcome = batch.traced(self._outputs(asked), self.period, self.most_nodes)
+        return _Answers(batch, outcome, batch.values(_uncut(outcome)))
 
     def _outputs(self, asked: list[_Asked]) -> list[str]:
         """What the cases ask for together, each once."""
@@ -193,7 +236,11 @@ class _Answering:
         found: dict[str, Verdict] = {}
         again: list[list[_Asked]] = []
         cut: list[_Asked] = []
+        unsettled: list[_Asked] = []
         for place, one in enumerate(asked):
+            if self._unsettled(one, outcome):
+                unsettled.append(one)
+                continue
             refused = self._refused(one, outcome)
             if refused:
                 cut.append(one)
@@ -205,10 +252,16 @@ class _Answering:
             )
             if off and len(asked) > 1:
                 again.append([one])
-        again += _relieved(cut, asked, outcome)
+        names = {name for one in unsettled for name in self._unsettled(one, outcome)}
+        again += [*_by_inputs(unsettled, names), *_relieved(cut, asked, outcome)]
         for part in again:
             found |= self.verdicts(part)
         return found
+
+    def _unsettled(self, one: _Asked, outcome: Outcome) -> frozenset[str]:
+        """The variables by which a case is to be told apart from others before it is judged."""
+        outputs = (one.output(e, self.reader) for e in one.expected)
+        return frozenset().union(*(outcome.unsettled[output] for output in outputs))
 
     def _refused(self, one: _Asked, outcome: Outcome) -> str:
         """Which refused formulas a case reads, with their reasons."""
@@ -222,8 +275,11 @@ class _Answering:
             rows = answers.batch.rows_of(place, variable.entity)
             value = answers.values[one.output(expected, self.reader)][rows]
             if expected.row is not None:
-                value = value[_row_of(expected, one.people, self.reader.entities)]
+                row = _row_of(expected, one.people, self.reader.entities)
+                value = value[row : row + 1]
             width = np.float32 if variable.kind == "float" else np.float64
+            if variable.kind == "enum" and not isinstance(expected.value, str | list):
+                value = _code(variable, value)
             if not agrees(value, expected.value, one.case, width):
                 where = "" if expected.row is None else f" of {' '.join(expected.row)}"
                 when = self.reader.period(expected.period)
@@ -234,6 +290,12 @@ class _Answering:
 
     def _told(self, one: _Asked, verdict: Verdict, together: int) -> Verdict:
         return dataclasses.replace(verdict, together=together, seconds=one.seconds)
+
+
+def _code(variable: Variable, names: np.ndarray) -> np.ndarray:
+    """Categories as their numbers, for a case that asks for these."""
+    code = {name: number for number, name in enumerate(names_of(variable.vocabulary))}
+    return np.array([code[str(name)] for name in names])
 
 
 def _row_of(expected: Expected, people: CasePeople, entities: Mapping[str, str]) -> int:

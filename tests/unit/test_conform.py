@@ -63,6 +63,17 @@ PASS = """
   period: 2025-08
   input: {age: 5}
   output: {child_allowance: 150}
+- name: yearly inputs of a month
+  period: 2025-01
+  input: {earnings: 28_000, age: 5}
+  output: {child_allowance: 140, income_tax: {2025: 4_000}}
+- name: a category by its number
+  period: 2025
+  input:
+    people: {anna: {}}
+    households: {home: {members: anna, region: ISLES}}
+  output:
+    households: {home: {region: 2}}
 - name: a year made of months that are given
   period: 2025
   input:
@@ -109,7 +120,21 @@ def test_cases_of_one_year_share_a_batch(judged):
     verdicts = judged(PASS)
     assert verdicts["flat"].together == verdicts["one entity of a kind"].together > 5
     assert verdicts["another parameter"].together == 1
-    assert verdicts["an input in place of a formula"].together == 1
+    assert verdicts["an input in place of a formula"].together == verdicts["flat"].together
+
+
+def test_graphs_are_kept_small(tmp_path):
+    """Cases that replace a formula have graphs of their own; a large one is put off."""
+    (tmp_path / "cases.yaml").write_text(PASS)
+    cases = read_cases(tmp_path)
+    ours = runner()
+    apart = {c.name: v for c, v in zip(cases, ours.run(cases, most_nodes=10_000), strict=True)}
+    assert {v.status for v in apart.values()} == {"passed"}
+    assert apart["flat"].together > 5
+    assert apart["an input in place of a formula"].together == 1
+    some = ours.run(cases, most_nodes=30)
+    assert {v.status for v in some} == {"passed", "large"}
+    assert ours.large
 
 
 def test_cases_that_give_what_others_compute(judged):

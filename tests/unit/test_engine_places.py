@@ -227,3 +227,45 @@ def test_a_column_from_the_end_and_of_the_selected_rows():
 def test_a_smaller_population_has_its_own_end():
     program = program_of(always_the_last)
     assert (value(program, people(persons=17)) == 17).all()
+
+
+# ---- plain arrays by places that depend on people
+
+
+def a_table(mate):
+    return np.array([3.0, 5.0, 8.0, 1.0])[np.minimum(mate // 300, 3)]
+
+
+def a_table_from_the_end(mate):
+    table = np.asarray([3, 5, 8, 1])
+    return table[-1 - mate % 4] + table[-1]
+
+
+def rows_of_a_table(mate):
+    return np.array([[1.0, 2.0], [4.0, 8.0]])[mate % 2].sum(axis=1)
+
+
+def truth_values(mate):
+    return np.where(np.array([True, False])[mate % 2], mate, 0)
+
+
+def by_search(income):
+    edges, rates = np.array([0.0, 100.0, 600.0]), np.array([0.1, 0.2])
+    bracket = np.clip(np.searchsorted(edges, income, side="right") - 1, 0, len(rates) - 1)
+    beyond = np.minimum(bracket + 1, len(edges) - 1)
+    return rates[bracket] * (income - edges[bracket]) + edges[beyond]
+
+
+@pytest.mark.parametrize(
+    "formula", [a_table, a_table_from_the_end, rows_of_a_table, truth_values, by_search]
+)
+def test_a_plain_array_is_a_table(formula):
+    np.testing.assert_allclose(value(program_of(formula)), expected(formula), rtol=1e-6)
+
+
+def test_a_place_outside_of_a_plain_array_is_refused():
+    def outside(mate):
+        return np.array([3.0, 5.0])[mate // 300]
+
+    with pytest.raises(BadInputError, match="place"):
+        value(program_of(outside))

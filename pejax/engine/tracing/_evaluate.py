@@ -234,6 +234,7 @@ class Simulation(Branching):
 
     def _fresh(self, variable: Variable, key: Key) -> Traced:
         state, (name, period) = self.trace_state, key
+        state.fail_if_too_large()
         frame = (name, period, self._name)
         pending = [p for n, p, branch in state.stack if (n, branch) == (name, self._name)]
         if period in pending:

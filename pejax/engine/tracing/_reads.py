@@ -20,6 +20,14 @@ from ._law_traced import Law
 from ._ledger import Ledger
 from ._stand_in import Numpy
 
+_WHICH = "which rows are given "
+"""Begins the name of a bit that is no branch's."""
+
+
+class GraphTooLarge(RuntimeError):
+    """A trace has grown beyond what was allowed; not an error that a formula is refused for."""
+
+
 Pending = tuple[str, Any, str]  # variable, period, branch: a branch may need what its parent awaits
 
 
@@ -56,6 +64,7 @@ class Trace:
         asked: the variables of which a formula asked whether they are given.
         decisions: what Python asked.
         fresh: the branches and keys of values that are computed on trial.
+        most_nodes: how large the graph may become, if that is limited.
     """
 
     system: System
@@ -77,6 +86,8 @@ class Trace:
 
     decisions: Decisions | None = None
     fresh: list[tuple[Any, Any]] | None = None
+
+    most_nodes: int | None = None
 
     names: dict[str, int] = dataclasses.field(default_factory=dict)
     asked: set[str] = dataclasses.field(default_factory=set)
@@ -128,7 +139,22 @@ class Trace:
     def ask_which(self, names: Iterable[str]) -> None:
         """Note that a formula looks at which inputs there are."""
         partly = {name for name, _ in self.given.some}
-        self.unsettled |= partly.intersection(names) if partly else set()
+        for name in partly.intersection(names) if partly else ():
+            self.unsettled.add(name)
+            self.read(self.named(_WHICH + name))
+
+    def unsettled_in(self, bits: int) -> frozenset[str]:
+        """The variables of which what was read depends on who is given them."""
+        return frozenset(name for name in self.unsettled if bits & self.named(_WHICH + name))
+
+    def fail_if_too_large(self) -> None:
+        """The graph is not larger than it may become.
+
+        Raises:
+            GraphTooLarge: it is.
+        """
+        if self.most_nodes is not None and len(self.graph.nodes) > self.most_nodes:
+            raise GraphTooLarge(f"more than {self.most_nodes:,} nodes")
 
     def read(self, bits: int) -> None:
         """Note what the value that is being computed depends on."""

@@ -16,6 +16,7 @@ from ._array import Traced, Untraceable, has_traced, held, mask_of, to_node
 from ._indexing import fail_unless_within
 from ._names import by_name, is_name, unify
 from ._numpy import HANDLERS, only, stack
+from ._plain import indexable
 from ._reduce import REDUCED_BY, ufunc_reduce
 from ._rows import Repeated, Rows, mask_of_shape, shadow_shape
 
@@ -61,7 +62,8 @@ class Numpy:
 
     def array(self, x: Any, dtype: Any = None, copy: Any = True, **kwargs: Any) -> Any:
         made = self.asarray(x, dtype, **kwargs)
-        return made.copy() if copy and made is held(x) else made
+        own = held(x)
+        return made.copy() if copy and (made is own or getattr(made, "base", None) is own) else made
 
     def asarray(self, x: Any, dtype: Any = None, **kwargs: Any) -> Any:
         if isinstance(x, Repeated):
@@ -70,7 +72,7 @@ class Numpy:
         if not has_traced(x):
             made = np.asarray(x, dtype=dtype, **kwargs)
             shadow_shape(self._graph, made.shape[:1])
-            return made
+            return indexable(made)
         stacked = stack(x, **kwargs)
         return stacked if dtype is None else stacked.astype(dtype, copy=False)
 

@@ -52,8 +52,8 @@ class Outcome:
         static: its values that are none, and `looked`, the days for which they were read.
         evaluated: the periods for which each variable was computed.
         given: the variables that columns gave.
-        asked: those of which formulas asked whether they are given, and `unsettled`, those that
-            only some rows are given.
+        asked: those of which formulas asked whether they are given, and `unsettled`, by output
+            those that only some rows are given.
         refused: the formulas that could not be traced, with the reasons, and `cut`, by output the
             ones that it reads, or itself: where a refusal was not to end the trace.
     """
@@ -68,7 +68,7 @@ class Outcome:
     given: tuple[str, ...]
     period: Any
     asked: frozenset[str] = frozenset()
-    unsettled: frozenset[str] = frozenset()
+    unsettled: Mapping[str, frozenset[str]] = dataclasses.field(default_factory=dict)
     refused: Mapping[str, str] = dataclasses.field(default_factory=dict)
     cut: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
@@ -81,6 +81,7 @@ def trace(
     people: People,
     *,
     forgiving: bool = False,
+    most_nodes: int | None = None,
 ) -> Outcome:
     """Trace `outputs` for a population.
 
@@ -89,9 +90,11 @@ def trace(
         people: the real population, which decides what formulas ask of Python.
         forgiving: whether outputs that no refused formula touches are worth having; then decisions
             are not tried out for other people.
+        most_nodes: how large the graph may become.
 
     Raises:
         UntraceableRule: formulas that cannot be traced, unless `forgiving`.
+        GraphTooLarge: it would become larger.
     """
     entities = (system.person, *system.groups)
     for attempt in range(_ATTEMPTS):
@@ -99,7 +102,8 @@ def trace(
         sizes = dict(zip(entities, primes, strict=True))
         final = attempt == _ATTEMPTS - 1
         try:
-            return _attempt(system, outputs, period, given, sizes, people, final, forgiving)
+            ask = _Question(outputs, period, given, people, forgiving, most_nodes)
+            return _attempt(system, ask, sizes, final)
         except DimensionClash:
             continue
     raise AssertionError("the last attempt refuses formulas instead of raising")
@@ -111,25 +115,28 @@ def _primes(skip: int, count: int) -> list[int]:
     return list(itertools.islice(found, skip, skip + count))
 
 
-def _attempt(
-    system: System,
-    outputs: Sequence[str],
-    period: Any,
-    given: Callable[[Graph], Given],
-    sizes: dict[str, int],
-    people: People,
-    final: bool,
-    forgiving: bool,
-) -> Outcome:
-    graph = Graph(sizes)
-    decisions = Decisions(graph, people)
+@dataclasses.dataclass(frozen=True)
+class _Question:
+    """What is asked of a system, as `trace` has it."""
+
+    outputs: Sequence[str]
+    period: Any
+    given: Callable[[Graph], Given]
+    people: People
+    forgiving: bool
+    most_nodes: int | None
+
+
+def _attempt(system: System, ask: _Question, sizes: dict[str, int], final: bool) -> Outcome:
+    graph, period, forgiving = Graph(sizes), ask.period, ask.forgiving
+    decisions = Decisions(graph, ask.people)
     numpy = Numpy(graph)
     with system.tracing(numpy) as prepare, deciding(decisions):
         state = _state(system, graph, numpy, prepare, period, link_nodes(graph, system))
         state.final, state.decisions = final, None if forgiving else decisions
-        state.given = given(graph)
+        state.given, state.most_nodes = ask.given(graph), ask.most_nodes
         simulation = Simulation(state, state.given.values)
-        results, reads = _results(simulation, outputs, period, forgiving)
+        results, reads = _results(simulation, ask.outputs, period, forgiving)
     if state.refused and not forgiving:
         raise UntraceableRule(state.refused)
     return Outcome(
@@ -143,7 +150,7 @@ def _attempt(
         given=tuple(sorted({name for name, _ in state.given.values})),
         period=period,
         asked=frozenset(state.asked),
-        unsettled=frozenset(state.unsettled),
+        unsettled={name: state.unsettled_in(bits) for name, bits in reads.items()},
         refused=state.refused,
         cut={name: cut for name, bits in reads.items() if (cut := _cut(state, name, bits))},
     )
