@@ -22,13 +22,13 @@ from ..core._arguments import as_switch, as_text, at_least
 from ..core._digest import digest
 from ._cases import Case, read_cases, sample as drawn
 from ._country import Tested, tested
-from ._runner import PASSED, Verdict, rules_of
+from ._runner import LARGE, MOST_NODES, PASSED, Runner, Verdict, rules_of
 from ._source import Source
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_BATCH = 300
+_BATCH, _TOGETHER = 300, 3_000
 _TEXT = 400
 
 
@@ -139,41 +139,64 @@ def conform(
     if sample is not None:
         cases = drawn(cases, at_least(1, "sample")(sample), seed)
     ask_source = as_switch("with_source")(with_source)
-    order = sorted(range(len(cases)), key=lambda i: _neighbours(cases[i]))
-    kept = runs.run(
-        _Computing(place, [cases[i] for i in order], ask_source),
-        len(cases),
-        identity=_identity(place, [cases[i] for i in order], ask_source),
-        out=out,
-        batch=_BATCH,
-        progress=progress,
-    )
-    back = np.argsort(order)
-    columns = {name: values[back] for name, values in kept.columns.items()}
+    job = _Job(place, out, progress)
+    verdicts = job.run(cases, "small", _BATCH, MOST_NODES)
+    large = [case for case in cases if verdicts[case.key].status == LARGE]
+    for key, verdict in job.run(large, "large", _TOGETHER, None).items():
+        seconds = verdicts[key].seconds + verdict.seconds
+        verdicts[key] = dataclasses.replace(verdict, seconds=seconds)
+    source = job.run(cases, "source", _BATCH, None) if ask_source else {}
     return Conformity(
         package=place.country.package,
         version=place.country.version,
         cases=tuple(cases),
-        verdicts=_verdicts(columns, ""),
-        source=_verdicts(columns, "source_") if ask_source else (),
+        verdicts=tuple(verdicts[case.key] for case in cases),
+        source=tuple(source[case.key] for case in cases) if ask_source else (),
     )
 
 
-class _Computing:
-    """Verdicts on cases by number, as columns."""
+class _Job:
+    """One pass over cases after the other, each kept in a folder of its own."""
 
-    def __init__(self, place: Tested, cases: Sequence[Case], ask_source: bool) -> None:
-        self.place, self.cases, self.ask_source = place, list(cases), ask_source
+    def __init__(
+        self,
+        place: Tested,
+        out: str | Path | None,
+        progress: Callable[[runs.Progress], None] | None,
+    ) -> None:
+        self.place, self.out, self.progress = place, out, progress
 
-    def __call__(self, items: np.ndarray) -> dict[str, np.ndarray]:
-        cases = [self.cases[i] for i in items]
-        found = _columns(self._runner.run(cases), "")
-        if self.ask_source:
-            found |= _columns([self._source.verdict(case) for case in cases], "source_")
-        return found
+    def run(
+        self, cases: Sequence[Case], name: str, batch: int, most_nodes: int | None
+    ) -> dict[str, Verdict]:
+        """Verdicts by key, of those that are kept already and of the others.
+
+        Args:
+            name: of the pass: `source`, or one of this library's own.
+        """
+        if not cases:
+            return {}
+        held = sorted(cases, key=_neighbours)
+
+        def compute(items: np.ndarray) -> dict[str, np.ndarray]:
+            some = [held[i] for i in items]
+            if name == "source":
+                return _columns([self._source.verdict(case) for case in some])
+            return _columns(self._runner.run(some, most_nodes))
+
+        identity = _identity(self.place, held, name)
+        kept = runs.run(
+            compute,
+            len(held),
+            identity=identity,
+            out=self.out,
+            batch=batch,
+            progress=self.progress,
+        )
+        return dict(zip([c.key for c in held], _verdicts(kept.columns), strict=True))
 
     @functools.cached_property
-    def _runner(self) -> Any:
+    def _runner(self) -> Runner:
         runner = self.place.runner()
         gc.collect()
         gc.freeze()  # a country's millions of objects live as long as the process
@@ -181,24 +204,22 @@ class _Computing:
 
     @functools.cached_property
     def _source(self) -> Source:
-        runner = self._runner
-        return Source(self.place.system.source, runner.entities, self.place.reforms)
+        entities = self._runner.entities
+        return Source(self.place.system.source, entities, self.place.reforms)
 
 
-def _columns(verdicts: Sequence[Verdict], before: str) -> dict[str, np.ndarray]:
+def _columns(verdicts: Sequence[Verdict]) -> dict[str, np.ndarray]:
     return {
-        f"{before}status": np.array([v.status for v in verdicts], "U10"),
-        f"{before}reason": np.array([v.reason[:_TEXT] for v in verdicts], f"U{_TEXT}"),
-        f"{before}together": np.array([v.together for v in verdicts]),
-        f"{before}seconds": np.array([v.seconds for v in verdicts]),
+        "status": np.array([v.status for v in verdicts], "U10"),
+        "reason": np.array([v.reason[:_TEXT] for v in verdicts], f"U{_TEXT}"),
+        "together": np.array([v.together for v in verdicts]),
+        "seconds": np.array([v.seconds for v in verdicts]),
     }
 
 
-def _verdicts(columns: dict[str, np.ndarray], before: str) -> tuple[Verdict, ...]:
-    held = (
-        columns[f"{before}{name}"].tolist() for name in ("status", "reason", "together", "seconds")
-    )
-    return tuple(Verdict(*row) for row in zip(*held, strict=True))
+def _verdicts(columns: dict[str, np.ndarray]) -> list[Verdict]:
+    held = (columns[name].tolist() for name in ("status", "reason", "together", "seconds"))
+    return [Verdict(*row) for row in zip(*held, strict=True)]
 
 
 def _neighbours(case: Case) -> tuple[Any, ...]:
@@ -206,10 +227,11 @@ def _neighbours(case: Case) -> tuple[Any, ...]:
     return (bool(case.reforms), case.reforms, rules_of(case)[0], case.period[:4], case.key)
 
 
-def _identity(place: Tested, cases: Sequence[Case], ask_source: bool) -> str:
-    """A name for what is computed: the country, this library's own code, and the cases."""
-    facts = [place.country.version, version("pejax"), _code(), ask_source]
-    return f"{place.country.package}-{digest(json.dumps(facts), *map(repr, cases))[:16]}"
+def _identity(place: Tested, cases: Sequence[Case], name: str) -> str:
+    """A name for what is computed: the country, the pass, this library's own code where it answers,
+    and the cases."""
+    facts = [place.country.version, *([] if name == "source" else [version("pejax"), _code()])]
+    return f"{place.country.package}-{name}-{digest(json.dumps(facts), *map(repr, cases))[:16]}"
 
 
 @functools.cache
