@@ -21,7 +21,7 @@ from .. import runs
 from ..core._arguments import as_switch, as_text, at_least
 from ..core._digest import digest
 from ._cases import Case, read_cases, sample as drawn
-from ._country import Tested, tested
+from ._country import Suite, suite_of
 from ._runner import LARGE, MOST_NODES, PASSED, Runner, Verdict, rules_of
 from ._source import Source
 
@@ -82,8 +82,9 @@ class Conformity:
 
         at_least(1, "depth")(depth)
         folders = ["/".join(c.folder.split("/")[:depth]) or "." for c in self.cases]
-        table = pd.crosstab(pd.Index(folders, name="folder"), [v.status for v in self.verdicts])
-        table = table.rename_axis(columns=None).assign(cases=table.sum(axis=1))
+        statuses = pd.Series([v.status for v in self.verdicts])
+        table = pd.crosstab(pd.Series(folders, name="folder"), statuses).rename_axis(columns=None)
+        table["cases"] = table.sum(axis=1)
         table["missed"] = table["cases"] - table.get(PASSED, 0)
         return table.sort_values(["missed", "cases"], ascending=False).reset_index()
 
@@ -103,7 +104,7 @@ class Conformity:
 
 
 def conform(
-    country: str | Tested,
+    country: str | Suite,
     *,
     path: str = "",
     sample: int | None = None,
@@ -134,7 +135,7 @@ def conform(
     >>> found = conform("policyengine_us", path="gov/irs/credits")  # doctest: +SKIP
     >>> found.counts["passed"]  # doctest: +SKIP
     """
-    place = tested(as_text(country, "country")) if isinstance(country, str) else country
+    place = suite_of(as_text(country, "country")) if isinstance(country, str) else country
     cases = read_cases(place.folder, as_text(path, "path"))
     if sample is not None:
         cases = drawn(cases, at_least(1, "sample")(sample), seed)
@@ -160,7 +161,7 @@ class _Job:
 
     def __init__(
         self,
-        place: Tested,
+        place: Suite,
         out: str | Path | None,
         progress: Callable[[runs.Progress], None] | None,
     ) -> None:
@@ -227,7 +228,7 @@ def _neighbours(case: Case) -> tuple[Any, ...]:
     return (bool(case.reforms), case.reforms, rules_of(case)[0], case.period[:4], case.key)
 
 
-def _identity(place: Tested, cases: Sequence[Case], name: str) -> str:
+def _identity(place: Suite, cases: Sequence[Case], name: str) -> str:
     """A name for what is computed: the country, the pass, this library's own code where it answers,
     and the cases."""
     facts = [place.country.version, *([] if name == "source" else [version("pejax"), _code()])]

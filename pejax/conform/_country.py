@@ -20,8 +20,8 @@ _FOLDERS = ("tests/policy", "tests")
 
 
 @dataclasses.dataclass(frozen=True)
-class Tested:
-    """A country and where its tests lie."""
+class Suite:
+    """A country and the folder of the tests that it ships."""
 
     country: Country
     folder: Path
@@ -51,7 +51,7 @@ class Tested:
         return [_class_of(path) for path in case.reforms]
 
 
-def tested(package: str) -> Tested:
+def suite_of(package: str) -> Suite:
     """An installed country package with the tests that it ships.
 
     Raises:
@@ -64,7 +64,7 @@ def tested(package: str) -> Tested:
     home = Path(spec.origin).parent
     for folder in _FOLDERS:
         if (home / folder).is_dir():
-            return Tested(country, home / folder)
+            return Suite(country, home / folder)
     raise BadInputError(f"{package} ships no tests: there is no folder {home / _FOLDERS[-1]}.")
 
 

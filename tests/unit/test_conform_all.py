@@ -1,0 +1,117 @@
+"""All cases of a country: counts, tables, a run that goes on where it was stopped, the page."""
+
+import dataclasses
+import json
+
+import pytest
+from test_conform import PASS, REFUSED, WRONG, runner
+
+from pejax import conform as room, report
+from pejax.conform import Suite, conform
+from pejax.core._validate import BadInputError, MissingExtraError
+from pejax.engine import Country
+
+
+@dataclasses.dataclass(frozen=True)
+class Toyland(Suite):
+    """Toyland with a folder of tests, as an installed package would be."""
+
+    asked: list = dataclasses.field(default_factory=list)
+
+    def runner(self):
+        made = runner()
+        run = made.run
+
+        def noted(cases, most_nodes=None):
+            self.asked.extend(case.key for case in cases)
+            return run(cases, most_nodes)
+
+        made.run = noted
+        return made
+
+
+@pytest.fixture
+def toyland(tmp_path):
+    for name, text in {"tax/a.yaml": PASS, "tax/b.yaml": WRONG, "c.yaml": REFUSED}.items():
+        path = tmp_path / "tests" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return Toyland(Country("toyland", "1"), tmp_path / "tests")
+
+
+def test_counts_and_tables(toyland):
+    found = conform(toyland)
+    cases = len(found.cases)
+    assert found.counts == {"cases": cases, "passed": cases - 11, "failed": 3, "refused": 8}
+    table = found.to_frame()
+    assert table["case"].tolist() == sorted(table["case"], key=[c.key for c in found.cases].index)
+    wrong = table[table["name"] == "wrong"].iloc[0]
+    assert (wrong["status"], wrong["reason"]) == ("failed", "income_tax in 2025 is 4000, not 4001")
+    folders = found.by_folder().set_index("folder")
+    assert folders.loc[".", "missed"] == 8
+    assert folders.loc["tax", "missed"] == 3
+    assert folders["cases"].sum() == cases
+    held = json.loads(json.dumps(found.to_json()))
+    assert held["passed"] == cases - 11
+    assert len(held["rows"]) == cases
+    assert repr(found).startswith(f"Conformity(toyland 1: {cases} cases")
+
+
+def test_what_is_done_is_not_done_again(toyland, tmp_path):
+    seen = []
+    first = conform(toyland, out=tmp_path / "kept", progress=seen.append)
+    assert seen[-1].done == len(first.cases)
+    asked = len(toyland.asked)
+    again = conform(toyland, out=tmp_path / "kept")
+    assert len(toyland.asked) == asked
+    assert again.verdicts == first.verdicts
+    (toyland.folder / "d.yaml").write_text(WRONG)  # other cases are another job
+    assert len(conform(toyland, out=tmp_path / "kept").cases) == len(first.cases) + 4
+
+
+def test_a_stopped_run_goes_on(toyland, tmp_path, monkeypatch):
+    monkeypatch.setattr("pejax.conform._conform._BATCH", 5)
+
+    def stop(progress):
+        if progress.done >= 10:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        conform(toyland, out=tmp_path / "kept", progress=stop)
+    done = len(toyland.asked)
+    found = conform(toyland, out=tmp_path / "kept")
+    assert len(toyland.asked) < done + len(found.cases)
+    assert found.counts == conform(toyland).counts
+
+
+def test_large_graphs_are_asked_together(toyland, monkeypatch):
+    alone = conform(toyland)
+    monkeypatch.setattr("pejax.conform._conform.MOST_NODES", 30)
+    together = conform(toyland)
+    assert together.counts == alone.counts
+    share = {c.name: v.together for c, v in zip(together.cases, together.verdicts, strict=True)}
+    assert share["one entity of a kind"] == share["a month"] > 3
+
+
+def test_a_part_of_the_cases(toyland):
+    assert {c.folder for c in conform(toyland, path="tax").cases} == {"tax"}
+    assert len(conform(toyland, sample=5, seed=1).cases) == 5
+    with pytest.raises(BadInputError, match=r"no tests at .*income. Give a path below"):
+        conform(toyland, path="income")
+
+
+def test_a_country_that_is_not_there():
+    with pytest.raises(MissingExtraError, match="'atlantis' is not installed"):
+        conform("atlantis")
+    with pytest.raises(BadInputError, match="ships no tests"):
+        room.suite_of("typer")
+
+
+def test_the_page(toyland):
+    found = conform(toyland)
+    page = report.conformity_page("Toyland", found.to_frame(), found.by_folder())
+    assert f"{found.counts['passed']} of {len(found.cases)} cases pass" in page
+    assert "income_tax in 2025 is 4000, not 4001" in page.replace("<wbr>", "")
+    assert "<script" not in page
+    good = found.to_frame().query("status == 'passed'")
+    assert "<p>None.</p>" in report.conformity_page("Toyland", good, found.by_folder())
