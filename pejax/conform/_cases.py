@@ -11,6 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from ..core._arguments import as_instance, as_path, as_seed, as_text, at_least, shown
+from ..core._arrays import items_of
 from ..core._validate import BadInputError, require
 
 _ENDINGS = ("*.yaml", "*.yml")
@@ -60,7 +64,7 @@ class Expected:
     row: tuple[str, str] | None = None
 
 
-def read_cases(folder: Path, below: str = "") -> list[Case]:
+def read_cases(folder: str | Path, below: str = "") -> list[Case]:
     """Every case of a folder of tests, in the order of paths; a file that is none is one case with
     a `problem`.
 
@@ -71,14 +75,20 @@ def read_cases(folder: Path, below: str = "") -> list[Case]:
     Raises:
         BadInputError: nothing at `below`, or no test there.
     """
-    place = folder / below
-    if not place.exists():
+    home = as_path(folder, "folder")
+    place = home / as_path(as_text(below, "below") or ".", "below")
+    if not place.exists() or ".." in place.parts:
         raise BadInputError(f"no tests at {place}. Give a path below {folder}.")
     paths = [place] if place.is_file() else sorted(p for e in _ENDINGS for p in place.rglob(e))
-    found = [case for path in paths for case in _of_file(path, str(path.relative_to(folder)))]
+    found = [case for path in paths for case in _of_file(path, _key(path, home))]
     if not found:
         raise BadInputError(f"no tests at {place}: no file there ends in .yaml or .yml.")
     return found
+
+
+def _key(path: Path, home: Path) -> str:
+    """A file's path below the folder of tests; a path from elsewhere as it is."""
+    return path.relative_to(home).as_posix() if path.is_relative_to(home) else path.as_posix()
 
 
 def _of_file(path: Path, key: str) -> Iterator[Case]:
@@ -122,12 +132,13 @@ def _margin(written: Mapping[str, Any], name: str) -> float | None:
 
 def sample(cases: list[Case], many: int, seed: int) -> list[Case]:
     """So many cases, drawn without replacement; all of them if there are no more."""
-    import numpy as np
-
-    if many >= len(cases):
-        return cases
-    drawn = np.random.default_rng(seed).choice(len(cases), many, replace=False)
-    return [cases[i] for i in sorted(drawn)]
+    held = items_of(cases, f"cases is {shown(cases)}. Give a list of cases.")
+    checked = [as_instance(case, Case, f"cases[{i}]", "Give cases.") for i, case in enumerate(held)]
+    many, seed = at_least(1, "many")(many), as_seed("seed")(seed)
+    if many >= len(checked):
+        return checked
+    places = np.random.default_rng(seed).choice(len(checked), many, replace=False)
+    return [checked[i] for i in sorted(places)]
 
 
 def expected_of(

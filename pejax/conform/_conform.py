@@ -18,7 +18,7 @@ import numpy as np
 import pejax
 
 from .. import runs
-from ..core._arguments import as_switch, as_text, at_least
+from ..core._arguments import as_function, as_instance, as_seed, as_switch, as_text, at_least
 from ..core._digest import digest
 from ._cases import Case, read_cases, sample as drawn
 from ._country import Suite, suite_of
@@ -135,11 +135,16 @@ def conform(
     >>> found = conform("policyengine_us", path="gov/irs/credits")  # doctest: +SKIP
     >>> found.counts["passed"]  # doctest: +SKIP
     """
-    place = suite_of(as_text(country, "country")) if isinstance(country, str) else country
-    cases = read_cases(place.folder, as_text(path, "path"))
-    if sample is not None:
-        cases = drawn(cases, at_least(1, "sample")(sample), seed)
+    fix = "Give an installed country package, such as 'policyengine_us'."
+    below, seed = as_text(path, "path"), as_seed("seed")(seed)
+    many = None if sample is None else at_least(1, "sample")(sample)
     ask_source = as_switch("with_source")(with_source)
+    if progress is not None:
+        as_function(progress, "progress")
+    named = suite_of(country) if isinstance(country, str) else country
+    place = as_instance(named, Suite, "country", fix)
+    cases = read_cases(place.folder, below)
+    cases = cases if many is None else drawn(cases, many, seed)
     job = _Job(place, out, progress)
     verdicts = job.run(cases, "small", _BATCH, MOST_NODES)
     large = [case for case in cases if verdicts[case.key].status == LARGE]

@@ -25,6 +25,14 @@ POPULATION = Population.from_frames(TABLES)
 RULES, PROGRAM, TOYS = toy_system(), toy_program(), toy_population()
 
 
+FAMILY = {"people": {"anna": {"age": 40}}, "households": {"home": {"members": ["anna"]}}}
+
+
+def _family(entity, row):
+    """A situation with other things said of one row."""
+    return lambda **said: Population.from_situation({**FAMILY, entity: {row: said}}, RULES, 2025)
+
+
 def _forests(**settings):
     return impute.QRF(**settings).fit(DONORS, ["age"], ["income"])
 
@@ -51,6 +59,16 @@ FACES = {
     "geometric_schedule": (gates.geometric_schedule, {"start": 1.0, "end": 2.0, "epochs": 2}),
     "from_frames": (Population.from_frames, {"frames": TABLES, "weights": "household_weight",
         "person": "person", "household": "household"}),
+    "from_situation": (Population.from_situation, {"situation": FAMILY, "rules": RULES,
+        "period": 2025}),
+    "a person of a situation": (_family("people", "anna"), {"age": 40, "earnings": 3.0,
+        "disabled": True}),
+    "a household of a situation": (_family("households", "home"), {"members": ["anna"],
+        "region": "NORTH", "rent": 3.0}),
+    "an axis": (lambda **axis: Population.from_situation({**FAMILY, "axes": [[axis]]}, RULES, 2025),
+        {"name": "earnings", "count": 2, "min": 0.0, "max": 2.0, "index": 0, "period": None}),
+    "a period": (lambda period, output: engine.compile(RULES, [output], period, TOYS),
+        {"period": "2025-03", "output": "child_allowance[2025-01]"}),
     "with_weights": (POPULATION.with_weights, {"weights": [1.0, 2.0]}),
     "with_columns": (lambda x: POPULATION.with_columns("person", x=x), {"x": [1, 2]}),
     "pad_to": (lambda n: POPULATION.pad_to(min(n, 99) if isinstance(n, int) else n), {"n": 9}),

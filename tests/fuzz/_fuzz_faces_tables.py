@@ -4,18 +4,31 @@ import contextlib
 import functools
 import tempfile
 import unittest.mock
+from pathlib import Path
 
 import jax
 import numpy as np
 import pandas as pd
 
 import pejax
-from pejax import PejaxError, Population, calibrate as cal, datasets, engine, io, report, runs
+from pejax import (
+    PejaxError,
+    Population,
+    calibrate as cal,
+    conform,
+    datasets,
+    engine,
+    io,
+    report,
+    runs,
+)
 from pejax.core._arguments import can_be_key
 from pejax.countries.us import _cps
 from pejax.testing import toy_population, toy_program, toy_system
 
 FOLDER = tempfile.mkdtemp()
+CASES = Path(tempfile.mkdtemp())
+(CASES / "a.yaml").write_text("- {period: 2025, input: {earnings: 3}, output: {income_tax: 0}}")
 PEOPLE = pd.DataFrame(
     {"person_id": [1, 2], "household_id": [7, 8], "age": [40, 9], "name": ["x", "y"]}
 )
@@ -295,6 +308,9 @@ TABLE_FACES = {
     "a quantile": (lambda level, guess: report.quantile_scores(
         _named(level, guess), [1.0, 5.0], [1, 1], [1.0, 2.0], [1, 1]),
         {"level": 0.5, "guess": [1.0, 4.0]}),
+    "conformity_page": (report.conformity_page, {"title": "a", "cases": pd.DataFrame(
+        {"case": ["a[0]"], "status": ["failed"], "reason": ["b"]}), "folders": pd.DataFrame(
+        {"folder": ["."], "cases": [1], "missed": [1]}), "rows": 3}),
     "calibration_page": (report.calibration_page, {"report": FIT, "title": "a"}),
     "imputation_pieces": (report.imputation_pieces, {"curve": CURVE, "by_group": MEANS,
         "scores": SCORES, "distribution": SPREAD, "amount": "a", "group": "b", "rows": "c"}),
@@ -327,6 +343,11 @@ JOB_FACES = {
     "population_total": (datasets.population_total, {"year": 2025}),
     "load_cps": (_read_once(datasets.load_cps), CPS),
     "load_cps_with_report": (_read_once(datasets.load_cps_with_report), CPS),
+    "conform": (_in_a_folder(conform.conform), {"country": "atlantis", "path": "", "sample": None,
+        "seed": 0, "with_source": False, "progress": None}),
+    "read_cases": (conform.read_cases, {"folder": CASES, "below": ""}),
+    "sample of cases": (conform.sample, {"cases": [], "many": 2, "seed": 0}),
+    "suite_of": (conform.suite_of, {"package": "atlantis"}),
     "run": (_in_a_folder(runs.run), {"compute": lambda items: {"double": 2 * items}, "count": 3,
         "identity": "job", "out": None, "batch": 8, "executor": None, "progress": None,
         "on_error": "row"}),

@@ -137,6 +137,14 @@ def test_an_axis_of_one_step_is_its_least_value():
         ),
         ({**FAMILY, "tax_units": {"a": {"members": 3}}}, "tax_unit 'a': members is 3. Give a list"),
         ({**FAMILY, "axes": [[3]]}, "an axis is 3. Give a mapping"),
+        ({**FAMILY, "axes": [3]}, "an axis is 3. Give a list of axes"),
+        ({**FAMILY, "axes": [[]]}, "axes is a list. Give a list of axes"),
+        (with_person(age=2**40), "person 'anna', age is 1099511627776. Give a whole number of 32"),
+        (with_person(age={None: 3}), "a period of a value is None. Give a period"),
+        (
+            {**FAMILY, "axes": 2 * [{"name": "rent", "count": 9_000, "min": 0, "max": 1}]},
+            "the axes make 81,000,000 copies of everybody",
+        ),
         ({**FAMILY, "axes": [[{"name": "rent", "count": 0}]]}, "count of an axis is 0"),
         (
             {**FAMILY, "axes": [[{"name": "rent", "count": 2, "min": 0}]]},

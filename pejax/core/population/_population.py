@@ -119,7 +119,7 @@ class Population(eqx.Module):
         >>> Population.from_situation(family, toy_system(), 2025)
         Population(2 person, 1 household, 1 tax_unit; 2 columns)
         """
-        tables = tables_from_situation(situation, rules, str(period))
+        tables = tables_from_situation(situation, rules, period)
         check(tables)
         return cls.from_tables(tables)
 

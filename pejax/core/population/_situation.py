@@ -12,13 +12,15 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from .._arguments import as_instance, as_whole, number_of, shown
+from .._arguments import as_instance, as_whole, is_whole, number_of, shown
+from .._arrays import items_of
 from .._types import HostColumn
 from .._validate import BadInputError, unknown
 from ._encode import encode
 from ._tables import Tables
 
 _AXES, _PEOPLE = "axes", "people"
+_MOST_COPIES = 10_000_000
 _PARTS = ("name", "count", "min", "max", "index", "period")
 
 
@@ -71,8 +73,9 @@ class _People:
     said: dict[str, dict[str, dict[int, Any]]]
 
 
-def tables_from_situation(situation: Any, given: Rules | Loadable, period: str) -> Tables:
+def tables_from_situation(situation: Any, given: Rules | Loadable, written: int | str) -> Tables:
     """Read a situation; `Population.from_situation` documents it."""
+    period = _as_period(written, "period")
     rules = given.load() if isinstance(given, Loadable) else given
     as_instance(rules, Rules, "rules", "Give a country, engine.import_country(...).")
     if not isinstance(situation, Mapping):
@@ -81,14 +84,14 @@ def tables_from_situation(situation: Any, given: Rules | Loadable, period: str) 
         )
     plurals = {entity: _plurals(rules, entity) for entity in (rules.person, *rules.groups)}
     entity_of = {plural: entity for entity, names in plurals.items() for plural in names}
-    written: dict[str, Mapping[str, Any]] = {}
+    held: dict[str, Mapping[str, Any]] = {}
     for key, members in situation.items():
         if key == _AXES:
             continue
         if key not in entity_of:
             raise unknown("entity of a situation", key, [*entity_of, _AXES])
-        written[entity_of[key]] = _mapping(members, f"situation[{key!r}]", "names of rows")
-    people = _people(written, rules, period)
+        held[entity_of[key]] = _mapping(members, f"situation[{key!r}]", "names of rows")
+    people = _people(held, rules, period)
     copies = _read_axes(situation.get(_AXES), people, rules, period)
     return _tables(people, rules, copies)
 
@@ -215,9 +218,16 @@ def _note(
                 held[row] = read_value(variable, value, place)
 
 
+def _as_period(given: Any, place: str) -> str:
+    """A period as a text: a year may be a number."""
+    if not (is_whole(given) or (isinstance(given, str) and given)):
+        raise BadInputError(f"{place} is {shown(given)}. Give a period, 2025 or '2025-01'.")
+    return str(given)
+
+
 def _by_period(dated: Any, period: str) -> Iterator[tuple[str, Any]]:
     if isinstance(dated, Mapping):
-        yield from ((str(when), value) for when, value in dated.items())
+        yield from ((_as_period(w, "a period of a value"), value) for w, value in dated.items())
     else:
         yield period, dated
 
@@ -251,6 +261,8 @@ def read_value(variable: Described, value: Any, place: str) -> Any:
         raise BadInputError(f"{place} is {shown(value)}. Give a number ({kind}), or null.")
     if kind == "bool":
         return bool(number)
+    if kind == "int" and abs(number) > np.iinfo(np.int32).max:
+        raise BadInputError(f"{place} is {shown(value)}. Give a whole number of 32 bits.")
     return math.trunc(number) if kind == "int" else number
 
 
@@ -269,10 +281,22 @@ class _Axis:
 
 def _read_axes(given: Any, people: _People, rules: Rules, period: str) -> list[_Axis]:
     """The axes, each with a value a copy; axes of one list vary together, lists by each other."""
-    if given is None or not len(given):
+    fix = "Give a list of axes, or of lists of axes that vary together."
+    if given is None:
         return []
-    groups = [[one] if isinstance(one, Mapping) else list(one) for one in given]
+    lists = items_of(given, f"axes is {shown(given)}. {fix}")
+    groups = [
+        [one] if isinstance(one, Mapping) else items_of(one, f"an axis is {shown(one)}. {fix}")
+        for one in lists
+    ]
+    if not all(groups) or not groups:
+        raise BadInputError(f"axes is {shown(given)}. {fix}")
     counts = [_count(group[0]) for group in groups]
+    if math.prod(counts) > _MOST_COPIES:
+        raise BadInputError(
+            f"the axes make {math.prod(counts):,} copies of everybody. Make at most"
+            f" {_MOST_COPIES:,}."
+        )
     steps = np.meshgrid(*(np.arange(count) for count in counts))
     found: list[_Axis] = []
     for axes, count, step in zip(groups, counts, steps, strict=True):
@@ -284,8 +308,8 @@ def _read_axes(given: Any, people: _People, rules: Rules, period: str) -> list[_
 def _count(axis: Any) -> int:
     about = _mapping(axis, "an axis", "name, count, min and max")
     count = as_whole("count of an axis")(about.get("count"))
-    if count < 1:
-        raise BadInputError(f"count of an axis is {count}. Give at least 1.")
+    if not 1 <= count <= _MOST_COPIES:
+        raise BadInputError(f"count of an axis is {count}. Give 1 to {_MOST_COPIES:,}.")
     return count
 
 
@@ -307,7 +331,9 @@ def _read_axis(
     rows = len(people.names[variable.entity])
     if not 0 <= row < rows:
         raise BadInputError(f"axis {name}: index is {row}, of {rows} rows of {variable.entity}")
-    column = column_name(name, str(about.get("period") or period), period)
+    own = about.get("period")
+    when = period if own is None else _as_period(own, f"period of axis {name}")
+    column = column_name(name, when, period)
     values = low + step * (high - low) / max(count - 1, 1)
     return _Axis(variable.entity, column, row, values)
 
