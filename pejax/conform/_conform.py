@@ -28,7 +28,7 @@ from ._source import Source
 if TYPE_CHECKING:
     import pandas as pd
 
-_BATCH, _TOGETHER = 300, 3_000
+_BATCH, _TOGETHER = 300, 500
 _TEXT = 400
 
 
