@@ -3,10 +3,13 @@
 import dataclasses
 import json
 
+import pandas as pd
 import pytest
 from test_conform import PASS, REFUSED, WRONG, runner
+from typer.testing import CliRunner
 
 from pejax import conform as room, report
+from pejax.cli import app
 from pejax.conform import Suite, conform
 from pejax.core._validate import BadInputError, MissingExtraError
 from pejax.engine import Country
@@ -115,3 +118,22 @@ def test_the_page(toyland):
     assert "<script" not in page
     good = found.to_frame().query("status == 'passed'")
     assert "<p>None.</p>" in report.conformity_page("Toyland", good, found.by_folder())
+
+
+def test_the_command(toyland, tmp_path, monkeypatch, cache_settings):
+    monkeypatch.setenv("PEJAX_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("pejax.conform._conform.suite_of", lambda package: toyland)
+    out = tmp_path / "out"
+    done = CliRunner().invoke(app, ["conform", "toyland", "--path", "tax", "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    held = json.loads((out / "conform.json").read_text())
+    assert held["cases"] == len(held["rows"]) == len(pd.read_parquet(out / "cases.parquet"))
+    assert held["failed"] == 3
+    assert json.loads((out / "manifest.json").read_text())["status"] == "completed"
+    assert "cases pass" in (out / "conform.html").read_text()
+
+
+def test_the_command_asks_which_cases(tmp_path):
+    done = CliRunner().invoke(app, ["conform", "toyland", "--out", str(tmp_path / "out")])
+    assert done.exit_code != 0
+    assert "say which cases" in done.output
