@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core._validate import BadInputError
 from ._cases import Case
 from ._people import arithmetic
 
@@ -28,7 +29,7 @@ def agrees(
     if value.dtype.kind not in "fiub":
         return bool(np.all(value.astype(str) == np.asarray(expected).astype(str)))
     if isinstance(expected, str):
-        expected = arithmetic(expected)
+        expected = _number(expected)
     absolute, relative = case.absolute, case.relative
     if absolute is None and relative is None:
         absolute = MARGIN
@@ -39,6 +40,18 @@ def agrees(
         gap = np.abs(wanted - value.astype(width))
     near = absolute is None or bool((gap <= absolute).all())
     return near and (relative is None or bool((gap <= np.abs(relative * wanted)).all()))
+
+
+def _number(text: str) -> float:
+    """A number that is written as a sum.
+
+    Raises:
+        BadInputError: it is no sum of numbers.
+    """
+    try:
+        return arithmetic(text)
+    except (SyntaxError, TypeError, ValueError, KeyError) as problem:
+        raise BadInputError(f"an output is to be {text!r}, but it is a number") from problem
 
 
 def shown(value: Any) -> str:

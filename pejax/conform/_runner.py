@@ -246,11 +246,9 @@ class _Answering:
                 cut.append(one)
                 found[one.case.key] = self._told(one, Verdict(REFUSED, refused), len(asked))
                 continue
-            off = self._off(one, place, answers)
-            found[one.case.key] = self._told(
-                one, Verdict(FAILED if off else PASSED, off), len(asked)
-            )
-            if off and len(asked) > 1:
+            verdict = self._compared(one, place, answers)
+            found[one.case.key] = self._told(one, verdict, len(asked))
+            if verdict.status == FAILED and len(asked) > 1:
                 again.append([one])
         names = {name for one in unsettled for name in self._unsettled(one, outcome)}
         again += [*_by_inputs(unsettled, names), *_relieved(cut, asked, outcome)]
@@ -267,6 +265,14 @@ class _Answering:
         """Which refused formulas a case reads, with their reasons."""
         names = {n for e in one.expected for n in outcome.cut.get(one.output(e, self.reader), ())}
         return "; ".join(f"{name} {outcome.refused[name]}" for name in sorted(names))[:400]
+
+    def _compared(self, one: _Asked, place: int, answers: _Answers) -> Verdict:
+        """Whether the values of a case are as expected, which may be of a form that none has."""
+        try:
+            off = self._off(one, place, answers)
+        except Exception as problem:
+            return _stopped(problem)
+        return Verdict(FAILED if off else PASSED, off)
 
     def _off(self, one: _Asked, place: int, answers: _Answers) -> str:
         """The first value that is not as expected, in words."""

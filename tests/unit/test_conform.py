@@ -219,6 +219,14 @@ REFUSED = """
   period: 2025
   input: {tax.rat: 0.5}
   output: {income_tax: 0}
+- name: a number that is a word
+  period: 2025
+  input: {earnings: 3}
+  output: {income_tax: many}
+- name: somebody else
+  period: 2025
+  input: {people: {anna: {}}}
+  output: {people: {bert: {is_child: true}}}
 - name: nobody
   period: 2025
   input: {people: {}}
@@ -239,6 +247,8 @@ def test_cases_that_cannot_be_asked(judged):
         "no period": "period 'soon'",
         "no parameter": "tax.rat",
         "nobody": "no persons",
+        "a number that is a word": "an output is to be 'many'",
+        "somebody else": "output of people 'bert', who is not in the case",
         "": "no test: it has no output",
     }
     for name, word in words.items():
