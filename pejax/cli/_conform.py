@@ -19,7 +19,7 @@ _OUTSIDE = 3
 def conform(
     task: Work,
     country: Annotated[
-        str, typer.Argument(help="Installed country package, or its extra of pejax: us.")
+        str, typer.Argument(help="Installed country package, or its extra of pejax.")
     ],
     sample: Annotated[
         int | None, typer.Option("--sample", min=1, help="So many cases, drawn by --seed.")
@@ -37,7 +37,7 @@ def conform(
     from .. import conform as room, report
 
     if not (sample or path or every):
-        raise BadInputError("say which cases: --sample N, --path gov/irs, or --all (hours)")
+        raise BadInputError("say which cases: --sample N, --path FOLDER, or --all (hours)")
     with task.run.step("conform"):
         found = room.conform(
             _package(country),

@@ -15,6 +15,7 @@ import numpy as np
 
 from ..core._arguments import as_instance, as_path, as_seed, as_text, at_least, shown
 from ..core._arrays import items_of
+from ..core._countries import country
 from ..core._validate import BadInputError, require
 
 _ENDINGS = ("*.yaml", "*.yml")
@@ -92,7 +93,7 @@ def _key(path: Path, home: Path) -> str:
 
 
 def _of_file(path: Path, key: str) -> Iterator[Case]:
-    yaml = require("yaml", "us")
+    yaml = require("yaml", country().extra)
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)

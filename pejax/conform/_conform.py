@@ -135,7 +135,7 @@ def conform(
     >>> found = conform("policyengine_us", path="gov/irs/credits")  # doctest: +SKIP
     >>> found.counts["passed"]  # doctest: +SKIP
     """
-    fix = "Give an installed country package, such as 'policyengine_us'."
+    fix = "Give the name of an installed country package."
     below, seed = as_text(path, "path"), as_seed("seed")(seed)
     many = None if sample is None else at_least(1, "sample")(sample)
     ask_source = as_switch("with_source")(with_source)
