@@ -41,12 +41,14 @@ class CasePeople:
     Attributes:
         names: of the rows, by entity.
         group_of: each person's row, by group.
+        written: rows that the case itself names, by group; who is in none stands in one after them.
         given: by variable and period, a value a row of the variable's entity.
     """
 
     names: dict[str, list[str]]
     group_of: dict[str, list[int]]
     given: dict[Key, list[Any]]
+    written: dict[str, int] = dataclasses.field(default_factory=dict)
 
 
 class Reader:
@@ -128,7 +130,7 @@ class Reader:
             people.names[group], people.group_of[group] = [group], [0] * len(persons)
             return
         names, of = [str(name) for name in written], {}
-        people.names[group] = names
+        people.names[group], people.written[group] = names, len(names)
         for row, entry in enumerate(written.values()):
             about = dict(entry or {})
             for member in self._members(about, group):
@@ -201,8 +203,7 @@ class _Said:
     def _store(
         self, found: dict[Key, list[Any]], variable: Variable, period: Any, said: dict[int, Any]
     ) -> None:
-        rows = len(self.people.names[variable.entity])
-        values = [said.get(row, default_of(variable)) for row in range(rows)]
+        values = self._of_all(variable, said)
         name, unit = variable.name, variable.period
         if unit == _calendar.ETERNITY:
             found[name, self.reader.period(_ALL_TIME)] = values
@@ -215,6 +216,19 @@ class _Said:
             found.setdefault((name, self.reader.period(f"year:{str(period.start)[:7]}")), values)
         else:
             found[name, period] = values
+
+    def _of_all(self, variable: Variable, said: Mapping[int, Any]) -> list[Any]:
+        """A value a row. What is said of the rows that a case names is said of those after them
+        too, over again: so the field's builder fills them."""
+        rows = len(self.people.names[variable.entity])
+        written = self.people.written.get(variable.entity, rows)
+        values = [said.get(row, default_of(variable)) for row in range(written)]
+        if not written or rows % written:
+            raise BadInputError(
+                f"{variable.name} is given for {written} of {rows} rows of {variable.entity}, over"
+                " which it cannot be spread"
+            )
+        return values * (rows // written)
 
 
 def _by_period(dated: Any) -> Iterator[tuple[str, Any]]:

@@ -67,6 +67,12 @@ PASS = """
   period: 2025-01
   input: {earnings: 28_000, age: 5}
   output: {child_allowance: 140, income_tax: {2025: 4_000}}
+- name: a household without members, whose values are everybody's
+  period: 2025
+  input:
+    people: {anna: {age: 30}}
+    households: {home: {region: SOUTH, rent: 9_000}}
+  output: {housing_benefit: [4_200, 4_200]}
 - name: a category by its number
   period: 2025
   input:
@@ -227,6 +233,12 @@ REFUSED = """
   period: 2025
   input: {people: {anna: {}}}
   output: {people: {bert: {is_child: true}}}
+- name: two households, and one after them
+  period: 2025
+  input:
+    people: {anna: {}, bert: {}, carl: {}}
+    households: {a: {members: anna, rent: 3}, b: {members: bert}}
+  output: {rent: [3, 0, 0]}
 - name: nobody
   period: 2025
   input: {people: {}}
@@ -247,6 +259,7 @@ def test_cases_that_cannot_be_asked(judged):
         "no period": "period 'soon'",
         "no parameter": "tax.rat",
         "nobody": "no persons",
+        "two households, and one after them": "rent is given for 2 of 3 rows of household",
         "a number that is a word": "an output is to be 'many'",
         "somebody else": "output of people 'bert', who is not in the case",
         "": "no test: it has no output",

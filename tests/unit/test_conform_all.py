@@ -45,17 +45,17 @@ def toyland(tmp_path):
 def test_counts_and_tables(toyland):
     found = conform(toyland)
     cases = len(found.cases)
-    assert found.counts == {"cases": cases, "passed": cases - 13, "failed": 3, "refused": 10}
+    assert found.counts == {"cases": cases, "passed": cases - 14, "failed": 3, "refused": 11}
     table = found.to_frame()
     assert table["case"].tolist() == sorted(table["case"], key=[c.key for c in found.cases].index)
     wrong = table[table["name"] == "wrong"].iloc[0]
     assert (wrong["status"], wrong["reason"]) == ("failed", "income_tax in 2025 is 4000, not 4001")
     folders = found.by_folder().set_index("folder")
-    assert folders.loc[".", "missed"] == 10
+    assert folders.loc[".", "missed"] == 11
     assert folders.loc["tax", "missed"] == 3
     assert folders["cases"].sum() == cases
     held = json.loads(json.dumps(found.to_json()))
-    assert held["passed"] == cases - 13
+    assert held["passed"] == cases - 14
     assert len(held["rows"]) == cases
     assert repr(found).startswith(f"Conformity(toyland 1: {cases} cases")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ._array import Untraceable
-from ._reads import BranchName
+from ._reads import BranchName, GivenName
 
 if TYPE_CHECKING:
     from ._evaluate import Simulation
@@ -40,19 +40,21 @@ class Bookkeeping:
     def input_variables(self) -> list[str]:
         """The inputs that a simulation was built with, by the names under which they were given;
         what a formula sets later is not among them."""
-        given = self.trace_state.given
-        self.trace_state.ask_which(given.names)
-        return list(given.names)
+        return [self._given_name(name) for name in self.trace_state.given.names]
 
     @property
     def _user_input_keys(self) -> set[tuple[str, str, Any]]:
         self.trace_state.read(self.trace_state.keys)
-        self.trace_state.ask_which(name for name, _ in self.inputs)
-        return {(name, self._name, period) for name, period in self.inputs}
+        return {(self._given_name(name), self._name, period) for name, period in self.inputs}
 
     @_user_input_keys.setter
     def _user_input_keys(self, keys: Any) -> None:
         """Formulas that delete inputs also rewrite this record; here it follows the inputs."""
+
+    def _given_name(self, name: str) -> str:
+        """The name of an input; of one that only some rows have, it notes who looks for it."""
+        state = self.trace_state
+        return GivenName(name, state) if state.is_given_to_some(name) else name
 
     def known_periods(self, name: str) -> list[Any]:
         """Periods for which an input of `name` is visible on this branch."""

@@ -138,10 +138,13 @@ class Trace:
 
     def ask_which(self, names: Iterable[str]) -> None:
         """Note that a formula looks at which inputs there are."""
-        partly = {name for name, _ in self.given.some}
-        for name in partly.intersection(names) if partly else ():
+        for name in filter(self.is_given_to_some, names):
             self.unsettled.add(name)
             self.read(self.named(_WHICH + name))
+
+    def is_given_to_some(self, name: str) -> bool:
+        """Whether only some rows are given a variable, in some period."""
+        return any(given == name for given, _ in self.given.some)
 
     def unsettled_in(self, bits: int) -> frozenset[str]:
         """The variables of which what was read depends on who is given them."""
@@ -159,6 +162,29 @@ class Trace:
     def read(self, bits: int) -> None:
         """Note what the value that is being computed depends on."""
         self.frames[-1] |= bits
+
+
+class GivenName(str):
+    """The name of an input that only some rows have, which notes that a formula has found it among
+    the inputs. What is no input of anybody's is none for every row."""
+
+    _trace: Trace
+
+    def __new__(cls, name: str, trace: Trace) -> GivenName:
+        self = super().__new__(cls, name)
+        self._trace = trace
+        return self
+
+    def __eq__(self, other: Any) -> bool:
+        if str.__eq__(self, other) is not True:
+            return False
+        self._trace.ask_which([str.__str__(self)])
+        return True
+
+    def __ne__(self, other: Any) -> bool:
+        return not self == other
+
+    __hash__ = str.__hash__
 
 
 class BranchName(str):
