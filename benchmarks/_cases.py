@@ -1,62 +1,20 @@
-"""The tests that a country package ships in YAML, as its users read them.
+"""Cases of a country as populations of yearly columns, for programs as `compile` makes them.
 
-A case is a period, inputs in one of the forms that the source accepts, and outputs with a margin.
-Reading needs no country package; whether a program can say what a case asks is `not_expressible`.
+Whether a program of such columns can be asked what a case asks is `not_expressible`.
 """
 
-import ast
 import dataclasses
 import math
-import operator
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pejax import Population
+from pejax.conform import Case
+from pejax.conform._people import arithmetic
 from pejax.engine import System
-
-MARGIN = 1e-3
-"""The absolute margin of a case that names none."""
-
-_OPERATORS = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.Pow: operator.pow,
-    ast.USub: operator.neg,
-    ast.UAdd: operator.pos,
-}
-
-
-@dataclasses.dataclass(frozen=True)
-class Case:
-    """One test.
-
-    Attributes:
-        key: its file below the folder of tests, and its place there.
-        name: what its author calls it.
-        period: as written.
-        given: inputs as written, without the law's numbers.
-        law: the law's numbers that it changes, by path.
-        expected: outputs as written.
-        reforms: dotted names of structural reforms.
-        absolute: margin, or None.
-        relative: margin, or None.
-    """
-
-    key: str
-    name: str
-    period: str
-    given: dict[str, Any]
-    law: dict[str, Any]
-    expected: dict[str, Any]
-    reforms: tuple[str, ...] = ()
-    absolute: float | None = None
-    relative: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,36 +45,10 @@ class NotExpressible(Exception):
     """A case that no program of yearly columns can be asked."""
 
 
-def read_cases(folder: Path) -> Iterator[Case]:
-    """Every case below a folder, in the order of paths."""
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    for path in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")]):
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=loader)
-        for place, written in enumerate(content if isinstance(content, list) else [content]):
-            yield case_of(f"{path.relative_to(folder)}[{place}]", written)
-
-
-def case_of(key: str, written: Mapping[str, Any]) -> Case:
-    """A case as its file has it."""
-    inputs = written.get("input") or {}
-    reforms = written.get("reforms") or []
-    return Case(
-        key=key,
-        name=str(written.get("name", "")),
-        period=str(written.get("period")),
-        given={k: v for k, v in inputs.items() if "." not in k},
-        law={k: v for k, v in inputs.items() if "." in k},
-        expected=dict(written["output"]),
-        reforms=(reforms,) if isinstance(reforms, str) else tuple(reforms),
-        absolute=written.get("absolute_error_margin"),
-        relative=written.get("relative_error_margin"),
-    )
-
-
 def not_expressible(case: Case) -> str | None:
     """Why a program of yearly columns cannot be asked this case, or None."""
+    if case.problem:
+        return case.problem
     if not re.fullmatch(r"\d{4}", case.period):
         month = re.fullmatch(r"\d{4}-\d{2}", case.period)
         return "monthly period" if month else f"period of another form: {case.period}"
@@ -279,25 +211,6 @@ def _truth(value: Any) -> bool:
     return bool(arithmetic(value) if isinstance(value, str) else value)
 
 
-def arithmetic(text: str) -> float:
-    """The value of a sum such as `12 * 1_500`.
-
-    >>> arithmetic("12 * 1_500 - 1")
-    17999
-    """
-
-    def value(node: ast.AST) -> Any:
-        if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
-            return node.value
-        if isinstance(node, ast.UnaryOp):
-            return _OPERATORS[type(node.op)](value(node.operand))
-        if isinstance(node, ast.BinOp):
-            return _OPERATORS[type(node.op)](value(node.left), value(node.right))
-        raise ValueError(f"{text!r} is not a sum of numbers")
-
-    return value(ast.parse(text, mode="eval").body)
-
-
 # ---- outputs
 
 
@@ -330,28 +243,3 @@ def row_of(expected: Expected, people: People, entities: Mapping[str, str]) -> i
     plural, _, name = expected.row.partition("/")
     entity = next(e for e, p in entities.items() if p == plural)
     return people.ids[entity].index(name)
-
-
-def agrees(value: np.ndarray, expected: Any, case: Case, width: Any = np.float64) -> bool:
-    """Whether a value is what a case expects, within its margins.
-
-    Args:
-        value: of a row, or of all of them; texts for enums.
-        expected: as written.
-        case: for its margins.
-        width: in which amounts are compared: float32 for what the source stores as such.
-    """
-    value = np.asarray(value)
-    if value.dtype.kind not in "fiub":
-        return bool(np.all(value.astype(str) == np.asarray(expected).astype(str)))
-    if isinstance(expected, str):
-        expected = arithmetic(expected)
-    if case.absolute is None and case.relative is None:
-        margins = (MARGIN, None)
-    else:
-        margins = (case.absolute, case.relative)
-    wanted = np.asarray(expected).astype(width)
-    gap = np.abs(wanted - value.astype(width))
-    absolute, relative = margins
-    near = absolute is None or bool((gap <= absolute).all())
-    return near and (relative is None or bool((gap <= np.abs(relative * wanted)).all()))

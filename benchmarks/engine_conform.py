@@ -9,17 +9,18 @@ are counted apart with their reason, and another is drawn in their place.
 import importlib
 import time
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import _cases
 import numpy as np
-from _cases import Case, NotExpressible
-from _engine import PACKAGES, load_country, stage
+from _cases import NotExpressible
+from _engine import PACKAGE, PACKAGES, load_country, stage
 from _harness import write
 from _witness import Work, edited, in_numpy, options, quiet, run_all, same, stamp
 
 from pejax import engine
+from pejax.conform import Case, read_cases, suite_of
+from pejax.conform._judge import agrees
 from pejax.core._validate import PejaxError
 from pejax.engine import System
 
@@ -161,7 +162,7 @@ class Runner:
             row = _cases.row_of(one, people, self.entities)
             value = mine[one.variable] if row is None else mine[one.variable][row]
             width = np.float32 if variables[one.variable].value_type is float else np.float64
-            fails = not _cases.agrees(value, one.value, case, width)
+            fails = not agrees(value, one.value, case, width)
             source = _decoded(theirs.get(one.variable))
             if source is not None and row is not None:
                 source = source[row]
@@ -202,14 +203,6 @@ def _decoded(values: Any) -> np.ndarray | None:
 
 def _shown(values: Any) -> Any:
     return None if values is None else np.asarray(values).tolist()
-
-
-def folder_of_tests() -> Path:
-    """Where the country package keeps its tests."""
-    found = importlib.util.find_spec("policyengine_us")
-    assert found is not None
-    assert found.origin is not None
-    return Path(found.origin).parent / "tests" / "policy"
 
 
 def drawn(cases: list[Case], runner: Runner, many: int, seed: int) -> tuple[list[Case], Counter]:
@@ -262,7 +255,7 @@ def main() -> None:
         quiet()
         runner = Runner(country, country.load())
     with stage("reading the tests that it ships"):
-        cases = list(_cases.read_cases(folder_of_tests()))
+        cases = read_cases(suite_of(PACKAGE).folder)
     chosen, apart = drawn(cases, runner, args.many, args.seed)
     by_key = {case.key: case for case in chosen}
     work = Work(args.work / "cases.jsonl", stamp(args))

@@ -90,6 +90,8 @@ def tables_from_situation(situation: Any, given: Rules | Loadable, written: int 
             continue
         if key not in entity_of:
             raise unknown("entity of a situation", key, [*entity_of, _AXES])
+        if entity_of[key] in held:
+            raise BadInputError(f"situation has {key!r} by another word too. Write it once.")
         held[entity_of[key]] = _mapping(members, f"situation[{key!r}]", "names of rows")
     people = _people(held, rules, period)
     copies = _read_axes(situation.get(_AXES), people, rules, period)
@@ -215,6 +217,8 @@ def _note(
             if value is not None:
                 column = column_name(str(name), when, period)
                 held = people.said[entity].setdefault(column, {})
+                if row in held:
+                    raise BadInputError(f"{place} is given twice for {when}. Leave one of them.")
                 held[row] = read_value(variable, value, place)
 
 
@@ -259,11 +263,11 @@ def read_value(variable: Described, value: Any, place: str) -> Any:
     number = float(value) if isinstance(value, bool | np.bool_) else number_of(value)
     if number is None or not math.isfinite(number):
         raise BadInputError(f"{place} is {shown(value)}. Give a number ({kind}), or null.")
-    if kind == "bool":
-        return bool(number)
-    if kind == "int" and abs(number) > np.iinfo(np.int32).max:
+    if kind == "bool" and number not in (0, 1):
+        raise BadInputError(f"{place} is {shown(value)}. Give true or false.")
+    if kind == "int" and (number != int(number) or abs(number) > np.iinfo(np.int32).max):
         raise BadInputError(f"{place} is {shown(value)}. Give a whole number of 32 bits.")
-    return math.trunc(number) if kind == "int" else number
+    return {"bool": bool, "int": int}.get(kind, float)(number)
 
 
 # ---- axes
@@ -335,6 +339,11 @@ def _read_axis(
     when = period if own is None else _as_period(own, f"period of axis {name}")
     column = column_name(name, when, period)
     values = low + step * (high - low) / max(count - 1, 1)
+    if variable.kind == "int" and (values != np.floor(values)).any():
+        raise BadInputError(
+            f"axis {name}: {count} steps from {low} to {high} are no whole numbers. Give another"
+            " count"
+        )
     return _Axis(variable.entity, column, row, values)
 
 
