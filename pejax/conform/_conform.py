@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import gc
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -243,7 +242,5 @@ def _identity(place: Suite, cases: Sequence[Case], name: str) -> str:
 @functools.cache
 def _code() -> str:
     """A digest of this library's own source: results of other code are not these."""
-    found = hashlib.sha256()
-    for path in sorted(Path(pejax.__file__).parent.rglob("*.py")):
-        found.update(path.read_bytes())
-    return found.hexdigest()[:16]
+    files = sorted(Path(pejax.__file__).parent.rglob("*.py"))
+    return digest(*(path.read_bytes() for path in files))[:16]

@@ -26,7 +26,7 @@ def compiled(**changed):
         ("outputs", b"income_tax", "Give a list of names"),
         ("outputs", ["income_tax", 3], r"outputs\[1\] is 3"),
         ("outputs", [], "give the names of the variables"),
-        ("period", True, "give a year"),
+        ("period", True, "Give a year"),
         ("population", {"person": {}}, "population is a dict. Give a Population"),
         ("dtype", np.array(["float32"]), "dtype is a ndarray; choose"),
         ("dtype", "float16", "choose 'float32' or 'float64'"),

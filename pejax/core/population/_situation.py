@@ -7,8 +7,8 @@ vary a variable over copies of everybody.
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 
@@ -24,6 +24,17 @@ _MOST_COPIES = 10_000_000
 _PARTS = ("name", "count", "min", "max", "index", "period")
 
 
+Value: TypeAlias = str | float | int | bool
+
+
+@runtime_checkable
+class Named(Protocol):
+    """A category, as a member of a country's enum."""
+
+    @property
+    def name(self) -> str: ...
+
+
 @runtime_checkable
 class Described(Protocol):
     """What a situation asks of a country's variable."""
@@ -33,9 +44,9 @@ class Described(Protocol):
     @property
     def kind(self) -> str: ...
     @property
-    def default(self) -> Any: ...
+    def default(self) -> object: ...
     @property
-    def vocabulary(self) -> Any: ...
+    def vocabulary(self) -> Iterable[Named] | None: ...
 
 
 @runtime_checkable
@@ -47,7 +58,7 @@ class Rules(Protocol):
     @property
     def groups(self) -> tuple[str, ...]: ...
     @property
-    def entities(self) -> Mapping[str, Any]: ...
+    def entities(self) -> Mapping[str, object]: ...
     def variable(self, name: str) -> Described: ...
 
 
@@ -70,10 +81,10 @@ class _People:
 
     names: dict[str, list[str]]
     group_of: dict[str, list[int]]
-    said: dict[str, dict[str, dict[int, Any]]]
+    said: dict[str, dict[str, dict[int, Value]]]
 
 
-def tables_from_situation(situation: Any, given: Rules | Loadable, written: int | str) -> Tables:
+def tables_from_situation(situation: object, given: Rules | Loadable, written: int | str) -> Tables:
     """Read a situation; `Population.from_situation` documents it."""
     period = _as_period(written, "period")
     rules = given.load() if isinstance(given, Loadable) else given
@@ -84,7 +95,7 @@ def tables_from_situation(situation: Any, given: Rules | Loadable, written: int 
         )
     plurals = {entity: _plurals(rules, entity) for entity in (rules.person, *rules.groups)}
     entity_of = {plural: entity for entity, names in plurals.items() for plural in names}
-    held: dict[str, Mapping[str, Any]] = {}
+    held: dict[str, Mapping[str, object]] = {}
     for key, members in situation.items():
         if key == _AXES:
             continue
@@ -124,7 +135,7 @@ def _plurals(rules: Rules, entity: str) -> tuple[str, ...]:
     return (own, *({_PEOPLE, f"{entity}s"} - {own})) if entity == rules.person else (own,)
 
 
-def _mapping(given: Any, place: str, of: str) -> Mapping[str, Any]:
+def _mapping(given: object, place: str, of: str) -> Mapping[str, object]:
     if not isinstance(given, Mapping):
         raise BadInputError(f"{place} is {shown(given)}. Give a mapping of {of}.")
     return given
@@ -133,7 +144,7 @@ def _mapping(given: Any, place: str, of: str) -> Mapping[str, Any]:
 # ---- who there is
 
 
-def _people(written: Mapping[str, Mapping[str, Any]], rules: Rules, period: str) -> _People:
+def _people(written: Mapping[str, Mapping[str, object]], rules: Rules, period: str) -> _People:
     persons = written.get(rules.person) or {}
     if not persons:
         raise BadInputError("the situation has no people. Give at least one: {'people': {...}}.")
@@ -152,7 +163,7 @@ def _people(written: Mapping[str, Mapping[str, Any]], rules: Rules, period: str)
 
 
 def _read_group(
-    people: _People, rules: Rules, group: str, written: Mapping[str, Any], period: str
+    people: _People, rules: Rules, group: str, written: Mapping[str, object], period: str
 ) -> None:
     """Members and variables of every row of a group."""
     persons = {name: row for row, name in enumerate(people.names[rules.person])}
@@ -180,10 +191,10 @@ def _read_group(
     people.group_of[group] = [of[row] for row in persons.values()]
 
 
-def _members(said: dict[str, Any], rules: Rules, group: str, place: str) -> list[str]:
+def _members(said: dict[str, object], rules: Rules, group: str, place: str) -> list[str]:
     """The people of a group, taken out of what is said of it."""
     roles = getattr(rules.entities.get(group), "roles", None) or ()
-    names = [getattr(r, "plural", None) or r.key for r in roles] or ["members"]
+    names = [str(getattr(r, "plural", None) or r.key) for r in roles] or ["members"]
     held = {name: said.pop(name) for name in (*names, "members") if name in said}
     if len(names) > 1 and held:
         raise BadInputError(
@@ -203,7 +214,7 @@ def _members(said: dict[str, Any], rules: Rules, group: str, place: str) -> list
 
 
 def _note(
-    people: _People, rules: Rules, entity: str, row: int, about: Mapping[str, Any], period: str
+    people: _People, rules: Rules, entity: str, row: int, about: Mapping[str, object], period: str
 ) -> None:
     """Keep the values of a row, by column; null is no value."""
     for name, dated in about.items():
@@ -222,14 +233,14 @@ def _note(
                 held[row] = read_value(variable, value, place)
 
 
-def _as_period(given: Any, place: str) -> str:
+def _as_period(given: object, place: str) -> str:
     """A period as a text: a year may be a number."""
     if not (is_whole(given) or (isinstance(given, str) and given)):
         raise BadInputError(f"{place} is {shown(given)}. Give a period, 2025 or '2025-01'.")
     return str(given)
 
 
-def _by_period(dated: Any, period: str) -> Iterator[tuple[str, Any]]:
+def _by_period(dated: object, period: str) -> Iterator[tuple[str, object]]:
     if isinstance(dated, Mapping):
         yield from ((_as_period(w, "a period of a value"), value) for w, value in dated.items())
     else:
@@ -245,7 +256,7 @@ def column_name(variable: str, when: str, period: str) -> str:
     return variable if when == period else f"{variable}[{when}]"
 
 
-def read_value(variable: Described, value: Any, place: str) -> Any:
+def read_value(variable: Described, value: object, place: str) -> Value:
     """A value as a column of the variable holds it.
 
     Raises:
@@ -253,11 +264,11 @@ def read_value(variable: Described, value: Any, place: str) -> Any:
     """
     kind = variable.kind
     if kind in ("enum", "str"):
-        names = [m.name for m in variable.vocabulary] if kind == "enum" else None
-        text = value.name if hasattr(value, "name") else value
+        names = [member.name for member in variable.vocabulary or ()]
+        text = getattr(value, "name", value)
         if not isinstance(text, str):
             raise BadInputError(f"{place} is {shown(value)}. Give a text.")
-        if names is not None and text not in names:
+        if kind == "enum" and text not in names:
             raise unknown(f"value of {place}", text, names)
         return text
     number = float(value) if isinstance(value, bool | np.bool_) else number_of(value)
@@ -283,7 +294,7 @@ class _Axis:
     values: HostColumn
 
 
-def _read_axes(given: Any, people: _People, rules: Rules, period: str) -> list[_Axis]:
+def _read_axes(given: object, people: _People, rules: Rules, period: str) -> list[_Axis]:
     """The axes, each with a value a copy; axes of one list vary together, lists by each other."""
     fix = "Give a list of axes, or of lists of axes that vary together."
     if given is None:
@@ -309,7 +320,7 @@ def _read_axes(given: Any, people: _People, rules: Rules, period: str) -> list[_
     return found
 
 
-def _count(axis: Any) -> int:
+def _count(axis: object) -> int:
     about = _mapping(axis, "an axis", "name, count, min and max")
     count = as_whole("count of an axis")(about.get("count"))
     if not 1 <= count <= _MOST_COPIES:
@@ -318,7 +329,7 @@ def _count(axis: Any) -> int:
 
 
 def _read_axis(
-    axis: Any, people: _People, rules: Rules, period: str, count: int, step: np.ndarray
+    axis: object, people: _People, rules: Rules, period: str, count: int, step: np.ndarray
 ) -> _Axis:
     about = _mapping(axis, "an axis", "name, count, min and max")
     for part in about:
@@ -330,7 +341,8 @@ def _read_axis(
         raise BadInputError(f"axis {name}: count is {about['count']}, that of its list {count}")
     if variable.kind not in ("float", "int"):
         raise BadInputError(f"axis {name}: a {variable.kind}. Axes vary numbers")
-    low, high = (read_value(variable, about.get(end), f"axis {name}, {end}") for end in _PARTS[2:4])
+    ends = (read_value(variable, about.get(end), f"axis {name}, {end}") for end in _PARTS[2:4])
+    low, high = map(float, ends)
     row = as_whole(f"index of axis {name}")(about.get("index", 0))
     rows = len(people.names[variable.entity])
     if not 0 <= row < rows:
@@ -341,7 +353,7 @@ def _read_axis(
     values = low + step * (high - low) / max(count - 1, 1)
     if variable.kind == "int" and (values != np.floor(values)).any():
         raise BadInputError(
-            f"axis {name}: {count} steps from {low} to {high} are no whole numbers. Give another"
+            f"axis {name}: {count} steps from {low:g} to {high:g} are no whole numbers. Give another"
             " count"
         )
     return _Axis(variable.entity, column, row, values)
@@ -382,12 +394,12 @@ def _copied_link(of: list[int], rows: int, copies: int) -> np.ndarray:
 
 
 def _values(
-    rules: Rules, column: str, said: Mapping[int, Any], rows: int, copies: int, axes: list[_Axis]
+    rules: Rules, column: str, said: Mapping[int, Value], rows: int, copies: int, axes: list[_Axis]
 ) -> HostColumn:
     """A column in every copy: what was said, else the country's default; axes vary it."""
     variable = _variable(rules, column.partition("[")[0])
     default = variable.default
-    default = default.name if variable.kind == "enum" else default
+    default = getattr(default, "name", default) if variable.kind == "enum" else default
     one = [said.get(row, default) for row in range(rows)]
     values = np.tile(np.asarray(one, object), copies).reshape(copies, rows)
     for axis in axes:
