@@ -353,8 +353,8 @@ def _read_axis(
     values = low + step * (high - low) / max(count - 1, 1)
     if variable.kind == "int" and (values != np.floor(values)).any():
         raise BadInputError(
-            f"axis {name}: {count} steps from {low:g} to {high:g} are no whole numbers. Give another"
-            " count"
+            f"axis {name}: {count} steps from {low:g} to {high:g} are no whole numbers. Give"
+            " another count"
         )
     return _Axis(variable.entity, column, row, values)
 
