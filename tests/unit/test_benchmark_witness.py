@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from pejax import engine
+from pejax.conform._cases import _case_of
+from pejax.conform._judge import agrees
 from pejax.testing import toy_population, toy_system
 
 FOLDER = str(Path(__file__).parents[2] / "benchmarks")
@@ -99,7 +101,7 @@ def test_groups_lie_within_households_and_both_engines_see_the_same(room, asked)
 
 def case(room, **written):
     whole = {"name": "a case", "period": 2025, "input": {}, "output": {"tax": 0}}
-    return room("_cases").case_of("a.yaml[0]", whole | written)
+    return _case_of("a.yaml[0]", whole | written)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +192,7 @@ def test_a_case_says_what_it_expects_in_three_forms(room):
 )
 def test_margins(room, value, expected, margins, passes):
     found = case(room, **margins)
-    assert room("_cases").agrees(np.array([value]), expected, found) is passes
+    assert agrees(np.array([value]), expected, found) is passes
 
 
 # ---- reforms
