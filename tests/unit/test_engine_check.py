@@ -14,7 +14,7 @@ from pejax.engine import SelfCheckError, build_system, compile, input_variable, 
 from pejax.engine.graph import _support
 from pejax.engine.graph._interpret import Interpreter
 from pejax.engine.graph._ir import Graph
-from pejax.engine.running import _check, _emit, _runtime
+from pejax.engine.running import _check, _emit, _executables, _runtime
 from pejax.engine.running._check import Shaken
 from pejax.testing import random_population, toy_program
 
@@ -36,6 +36,18 @@ def wrong_strata(apart, monkeypatch):
         return {i: n & 0b101 for i, n in nonzero.items()}, zero
 
     monkeypatch.setattr("pejax.engine.graph._strata.support", blind)
+
+
+@pytest.fixture
+def otherwise(monkeypatch):
+    """Sets what an operation means in JAX, for programs of this test alone."""
+
+    def set_to(operation, meaning):
+        monkeypatch.setitem(_emit.EMITTERS, operation, meaning)
+
+    _executables._MADE.clear()
+    yield set_to
+    _executables._MADE.clear()
 
 
 def pairs(population, column="region"):
@@ -145,9 +157,9 @@ def test_blocks_are_checked(wrong_strata):
         program(program.parameters, people(households=60).in_household_order())
 
 
-def test_an_operation_that_means_something_else_in_jax(monkeypatch):
+def test_an_operation_that_means_something_else_in_jax(otherwise):
     program = toy_program()
-    monkeypatch.setitem(_emit.EMITTERS, "maximum", _emit.EMITTERS["minimum"])
+    otherwise("maximum", _emit.EMITTERS["minimum"])
     with pytest.raises(SelfCheckError, match="meaning in JAX"):
         program(program.parameters, random_population(jax.random.key(1), 33))
 
@@ -172,7 +184,7 @@ def rounding_system():
     )
 
 
-def test_rows_that_rounding_decides_are_listed(monkeypatch):
+def test_rows_that_rounding_decides_are_listed(otherwise, monkeypatch):
     """What one rounding more or less turns over is told, not refused."""
     rng = np.random.default_rng(0)
     person = pd.DataFrame(
@@ -183,7 +195,7 @@ def test_rows_that_rounding_decides_are_listed(monkeypatch):
     monkeypatch.setattr("pejax.engine.running._sample.MOST", 10_000)
     honest = _emit.EMITTERS["divide"]
     nudge = jnp.float32(1 + 2**-22)
-    monkeypatch.setitem(_emit.EMITTERS, "divide", lambda e, n: honest(e, n) * nudge)
+    otherwise("divide", lambda e, n: honest(e, n) * nudge)
     program = compile(rounding_system(), ["grant"], 2025, population)
     found = np.asarray(program(program.parameters, population)["grant"])
     told = program.report.rounded()
@@ -219,7 +231,7 @@ def test_whole_numbers_that_overflow_are_found_where_they_are_largest(apart):
                 program(program.parameters, rich)
 
 
-def test_a_difference_of_large_amounts_is_no_alarm(apart, monkeypatch):
+def test_a_difference_of_large_amounts_is_no_alarm(apart, otherwise):
     """A marginal rate divides what rounding leaves of two incomes by a small step: whichever way
     one of them is rounded, other roundings reach it."""
 
@@ -243,7 +255,7 @@ def test_a_difference_of_large_amounts_is_no_alarm(apart, monkeypatch):
         value = honest(emitter, node)
         return value * jnp.where(bits[: value.shape[0]], 1 + 2**-22, 1 - 2**-22)
 
-    monkeypatch.setitem(_emit.EMITTERS, "sqrt", nudged)
+    otherwise("sqrt", nudged)
     program = world.program_of("marginal_rate", marginal_rate)
     program(program.parameters, population)
     assert len(program.report.checks[0].rounded) > 100

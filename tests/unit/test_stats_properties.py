@@ -50,7 +50,7 @@ WEIGHTS = st.lists(st.integers(0, 4), min_size=6, max_size=6)
 
 
 def _three(v):
-    return (jnp if isinstance(v, jax.Array) else np).stack([v % 2, v + 1, v % 5], axis=-1)
+    return (jnp if isinstance(v, jax.Array) else np).stack([v % 2, v / 2 + 1, v % 5], axis=-1)
 
 
 def columns(values, weights):
@@ -219,7 +219,7 @@ def difference(function, at, step=1e-6):
 def test_derivatives_are_differences(name, x64):
     statistic = EVERY[name]
     v, w = SOME[0], HEAVY[0]
-    factors = RNG.normal(size=np.shape(statistic(v, w)))
+    factors = np.random.default_rng(3).normal(size=np.shape(statistic(v, w)))
 
     def one(v, w):
         found = jnp.nan_to_num(statistic(v, w))  # of a group without rows
