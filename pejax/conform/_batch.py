@@ -19,7 +19,7 @@ from ..engine.rules._system import System, Variable
 from ..engine.tracing._array import Traced
 from ..engine.tracing._decisions import People
 from ..engine.tracing._names import names_of
-from ..engine.tracing._reads import Given
+from ..engine.tracing._speakers import Given
 from ..engine.tracing._trace import Outcome, trace
 from ._people import CasePeople, Key, default_of
 
@@ -105,15 +105,19 @@ class Batch:
         return Interpreter(self._arrays(), sizes, {}, memory=_DECIDING_MEMORY)
 
     def _given(self, graph: Graph) -> Given:
-        values: dict[Key, Traced] = {}
-        some: dict[Key, Traced] = {}
+        values, some, by_case = {}, {}, {}
         for key, column in self.columns.items():
             values[key] = self._node(graph, key, column)
             if column.given is not None:
-                some[key] = Traced(
-                    graph.input(_mask(column), np.ones(self._shadow(graph, key), bool))
-                )
-        return Given(values, tuple(dict.fromkeys(name for name, _ in values)), some)
+                shadow = np.ones(self._shadow(graph, key), bool)
+                some[key] = Traced(graph.input(_mask(column), shadow))
+                by_case[key] = np.array([key in people.given for people in self.people])
+        case_of = {
+            entity: graph.input(_case(entity), np.zeros(graph.sizes[entity], np.int32))
+            for entity in self.rows
+        }
+        names = tuple(dict.fromkeys(name for name, _ in values))
+        return Given(values, names, some, by_case, case_of)
 
     def _node(self, graph: Graph, key: Key, column: _Column) -> Traced:
         variable = self.system.variable(key[0])
@@ -138,6 +142,8 @@ class Batch:
         found |= {_mask(c): c.given for c in self.columns.values() if c.given is not None}
         for entity, rows in self.rows.items():
             found[f"{entity}.real"] = np.ones(rows, bool)
+            cases = np.arange(len(self.people), dtype=np.int32)
+            found[_case(entity)] = np.repeat(cases, np.diff(self.first[entity]))
         for group in self.system.groups:
             found |= {f"{group}.{part}": v for part, v in self._links(group).items()}
         return found
@@ -156,6 +162,10 @@ class Batch:
 
 def _mask(column: _Column) -> str:
     return f"{column.name}?"
+
+
+def _case(entity: str) -> str:
+    return f"{entity}.case"
 
 
 def _coded(variable: Variable, values: list[Any]) -> tuple[np.ndarray, tuple[str, ...] | None]:

@@ -39,14 +39,14 @@ class Branching(Bookkeeping):
 
     def neutralize(self, name: str) -> None:
         """Give a variable its default on this branch; what was computed from it stays."""
-        self.trace_state.fail_if_on_trial()
+        self.trace_state.act()
         self._keep_what_is_known()
         self.neutralized.add(self.variable(name).name)
         self._override(self.trace_state.bits[name])
 
     def set_input(self, name: str, period: Any, value: Any) -> None:
         """Override a variable on this branch; what was computed from it is forgotten."""
-        self.trace_state.fail_if_on_trial()
+        self.trace_state.act()
         variable = self.variable(name)
         period = self.system.period(period)
         traced = self._cast(variable, value)
@@ -79,7 +79,7 @@ class Branching(Bookkeeping):
     def delete_arrays(self, name: str, period: Any = None) -> None:
         """Forget a variable on this branch. What was computed from it before stays as it is: unlike
         `set_input`, deleting says nothing of other values."""
-        self.trace_state.fail_if_on_trial()
+        self.trace_state.act()
         wanted = None if period is None else self.system.period(period)
         self._keep_what_is_known()
         self._override(self.trace_state.bits[name] | self.trace_state.keys)

@@ -23,6 +23,7 @@ from ._groups import GroupView, PersonView
 from ._holder import Holder, RulesView
 from ._names import code_of, enum_code, in_vocabulary, unify, whole_loops
 from ._reads import Pending, Trace
+from ._speakers import Divided, by_speaker
 
 _MAX_SPIRAL = 10
 _FORMULA_FAILURES = (
@@ -108,15 +109,14 @@ class Simulation(Branching):
     def get_array(self, name: str, period: Any) -> Any:
         key = (name, self.system.period(period))
         self.trace_state.read(self.trace_state.bits[name] | self.reads.get(key, 0))
-        self.trace_state.ask_which([name])
-        return self.inputs.get(key, self.cache.get(key))
+        return self.inputs[key] if self.is_given(key) else self.cache.get(key)
 
     def get_branch(self, name: str = "branch", clone_system: bool = False) -> Simulation:
         name = str.__str__(name)
         self.trace_state.read(self.trace_state.named(name))
         if name == self._name:
             return self
-        self.trace_state.fail_if_on_trial()
+        self.trace_state.act()
         if name not in self.branches:
             branch = Simulation(self.trace_state, self.inputs, name, self)
             branch._rules = RulesView(branch, copied=clone_system)
@@ -279,10 +279,8 @@ class Simulation(Branching):
         if variable.defined_for is not None:
             mask = self.calculate(variable.defined_for, period, map_to=variable.entity) > 0
         try:
-            result = self._compute(variable, period)
-            if result is None:
-                result = self._carried(variable, period)
-            result = self._cast(variable, result)
+            run = self._for_everybody if self.trace_state.given.by_case else self._once
+            result = run(variable, period)
         except DimensionClash as clash:
             if not self.trace_state.final:
                 raise
@@ -292,6 +290,28 @@ class Simulation(Branching):
         except _FORMULA_FAILURES as failure:
             return self._refuse(variable, period, failure)
         return result if mask is None else self._chosen(mask, result, self._default(variable))
+
+    def _for_everybody(self, variable: Variable, period: Any) -> Traced:
+        """A formula's result, each row's for the case that it is of."""
+        state, branches = self.trace_state, dict(self.branches)
+        parts: dict[Any, tuple[np.ndarray, Traced]] = {}
+        try:
+            for cases, result in by_speaker(state, lambda: self._once(variable, period)):
+                same = (result.node.index, result.vocabulary)
+                before = parts[same][0] if same in parts else False
+                parts[same] = cases | before, result
+        except Divided:
+            self.branches = branches
+            with state.for_all_cases():
+                return self._once(variable, period)
+        (_, whole), *others = parts.values()
+        for cases, result in others:
+            whole = self._chosen(state.given.rows_of(cases, variable.entity), result, whole)
+        return whole
+
+    def _once(self, variable: Variable, period: Any) -> Traced:
+        result = self._compute(variable, period)
+        return self._cast(variable, self._carried(variable, period) if result is None else result)
 
     def _refuse(self, variable: Variable, period: Any, failure: Exception) -> Traced:
         """Note why a formula cannot be traced, and go on with the default to find the others."""
@@ -354,10 +374,6 @@ class Simulation(Branching):
             return value
         index = self.law.value
         return value * (index(variable.uprating, period) / index(variable.uprating, earlier))
-
-    def _which(self, key: Key) -> Traced | None:
-        """Which rows are given an input; None for one that all are."""
-        return self.trace_state.some_have(key, self.inputs.get(key))
 
     # ---- values
 

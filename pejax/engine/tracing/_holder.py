@@ -6,10 +6,12 @@ here are theirs.
 
 from __future__ import annotations
 
+from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ._array import Untraceable
-from ._reads import BranchName, GivenName
+from ._array import Traced, Untraceable
+from ._reads import BranchName
+from ._speakers import GivenName, Key
 
 if TYPE_CHECKING:
     from ._evaluate import Simulation
@@ -40,26 +42,36 @@ class Bookkeeping:
     def input_variables(self) -> list[str]:
         """The inputs that a simulation was built with, by the names under which they were given;
         what a formula sets later is not among them."""
-        return [self._given_name(name) for name in self.trace_state.given.names]
+        given = self.trace_state.given
+        return [self._said_to_be(name, given.keys_of(name), given.some) for name in given.names]
 
     @property
     def _user_input_keys(self) -> set[tuple[str, str, Any]]:
         self.trace_state.read(self.trace_state.keys)
-        return {(self._given_name(name), self._name, period) for name, period in self.inputs}
+        some = {key for key in self.inputs if self._which(key) is not None}
+        return {(self._said_to_be(k[0], [k], some), self._name, k[1]) for k in self.inputs}
 
     @_user_input_keys.setter
     def _user_input_keys(self, keys: Any) -> None:
         """Formulas that delete inputs also rewrite this record; here it follows the inputs."""
 
-    def _given_name(self, name: str) -> str:
-        """The name of an input; of one that only some rows have, it notes who looks for it."""
-        state = self.trace_state
-        return GivenName(name, state) if state.is_given_to_some(name) else name
+    def _said_to_be(self, name: str, keys: Sequence[Key], some: Container[Key]) -> str:
+        """The name of an input that is given for some periods; if only some cases have it, one that
+        notes who looks for it."""
+        whole = not keys or any(key not in some for key in keys)
+        return name if whole else GivenName(name, self.trace_state, keys)
+
+    def _which(self, key: Key) -> Traced | None:
+        """Which rows are given an input; None for one that all are."""
+        return self.trace_state.some_have(key, self.inputs.get(key))
+
+    def is_given(self, key: Key) -> bool:
+        """Whether an input is given; of one that only some cases have, the one that asks."""
+        return key in self.inputs and (self._which(key) is None or self.trace_state.gives([key]))
 
     def known_periods(self, name: str) -> list[Any]:
         """Periods for which an input of `name` is visible on this branch."""
-        self.trace_state.ask_which([name])
-        return self.periods_given(name)
+        return [p for p in self.periods_given(name) if self.is_given((name, p))]
 
     def periods_given(self, name: str) -> list[Any]:
         """The same where it is no matter which rows are given it."""
@@ -101,13 +113,13 @@ class Holder:
         branch, state = self.simulation, self.simulation.trace_state
         wanted = str.__str__(branch_name)
         state.read(state.named(wanted) | state.bits[self.name])
-        state.ask_which([self.name])
         while branch is not None and branch._name != wanted:
             branch = branch.parent_branch
         if branch is None:
             return None, None
         key = (self.name, branch.system.period(period))
-        return branch.inputs.get(key), branch.cache.get(key)
+        given = branch.inputs[key] if branch.is_given(key) else None
+        return given, branch.cache.get(key)
 
     def _get_array_from_storage(self, period: Any, branch_name: str = "default") -> Any:
         given, computed = self._stored_on(period, branch_name)

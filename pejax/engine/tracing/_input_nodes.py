@@ -16,7 +16,7 @@ from ..rules._system import System, Variable
 from ._array import Traced
 from ._groups import Links
 from ._names import names_of
-from ._reads import Given
+from ._speakers import Given
 
 _EXAMPLE = {_calendar.MONTH: "2025-01", _calendar.YEAR: "2025"}
 _FIRST_YEAR, _LAST_YEAR = 1900, 2200

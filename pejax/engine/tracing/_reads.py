@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from ..graph._ir import Graph
@@ -18,6 +18,7 @@ from ._decisions import Decisions
 from ._groups import Links
 from ._law_traced import Law
 from ._ledger import Ledger
+from ._speakers import Given, Speaker
 from ._stand_in import Numpy
 
 _WHICH = "which rows are given "
@@ -31,22 +32,6 @@ class GraphTooLarge(RuntimeError):
 Pending = tuple[str, Any, str]  # variable, period, branch: a branch may need what its parent awaits
 
 
-@dataclasses.dataclass(frozen=True)
-class Given:
-    """What a trace is given.
-
-    Attributes:
-        values: inputs, by variable and period.
-        names: of the variables, as the population has them.
-        some: by variable and period, for inputs that only some rows have: which do. The others have
-            what the formula gives.
-    """
-
-    values: Mapping[tuple[str, Any], Traced]
-    names: tuple[str, ...] = ()
-    some: Mapping[tuple[str, Any], Traced] = dataclasses.field(default_factory=dict)
-
-
 @dataclasses.dataclass
 class Trace:
     """What one trace shares among its branches.
@@ -58,8 +43,9 @@ class Trace:
         final: whether there are no other shadow sizes to try.
         refused: why formulas could not be traced.
         given: the population's inputs.
-        unsettled: variables that only some rows are given and of which a formula asked whether they
-            are: the answer is another for other rows.
+        speaker: the case that a formula runs for.
+        unsettled: variables that only some cases give and of which a formula asked whether they
+            are given, although it cannot run for each case: the answer is another for others.
         before: its simulation under the law before a reform.
         asked: the variables of which a formula asked whether they are given.
         decisions: what Python asked.
@@ -81,6 +67,7 @@ class Trace:
     evaluated: dict[str, set[str]] = dataclasses.field(default_factory=dict)
     refused: dict[str, str] = dataclasses.field(default_factory=dict)
     given: Given = dataclasses.field(default_factory=lambda: Given({}))
+    speaker: Speaker | None = None
     unsettled: set[str] = dataclasses.field(default_factory=set)
     before: Any = None
 
@@ -123,28 +110,47 @@ class Trace:
                 branch.reads.pop(key, None)
             self.fresh = None
 
-    def fail_if_on_trial(self) -> None:
-        """A trial is to leave no branch behind.
+    def act(self) -> None:
+        """Note that a formula does something that stays behind.
 
         Raises:
-            Untraceable: the formula wants one.
+            Untraceable: it is on trial, which is to leave nothing.
+            Divided: it runs for some of the cases.
         """
         if self.fresh is not None:
             raise Untraceable("a branch on trial")
+        if self.speaker is not None:
+            self.speaker.acted = True
+            self.speaker.fail_if_divided()
+
+    @contextlib.contextmanager
+    def for_all_cases(self) -> Iterator[None]:
+        """Within the context a formula runs for all cases at once, and asks for nobody's inputs."""
+        outer, self.speaker = self.speaker, None
+        try:
+            yield
+        finally:
+            self.speaker = outer
 
     def some_have(self, key: tuple[str, Any], value: Traced | None) -> Traced | None:
         """Which rows are given an input; None for one that all are, or that a branch has set."""
         return self.given.some.get(key) if value is self.given.values.get(key) else None
 
-    def ask_which(self, names: Iterable[str]) -> None:
-        """Note that a formula looks at which inputs there are."""
-        for name in filter(self.is_given_to_some, names):
-            self.unsettled.add(name)
-            self.read(self.named(_WHICH + name))
+    def gives(self, keys: Collection[tuple[str, Any]]) -> bool:
+        """Whether the case that a formula runs for gives any of some inputs that only some cases
+        have; where it runs for all of them, the answer is noted as unsettled.
 
-    def is_given_to_some(self, name: str) -> bool:
-        """Whether only some rows are given a variable, in some period."""
-        return any(given == name for given, _ in self.given.some)
+        Raises:
+            Divided: it has left something behind before.
+        """
+        if self.speaker is None:
+            for name in dict.fromkeys(name for name, _ in keys):
+                self.unsettled.add(name)
+                self.read(self.named(_WHICH + name))
+            return True
+        self.speaker.asked.update(keys)
+        self.speaker.fail_if_divided()
+        return any(self.given.by_case[key][self.speaker.case] for key in keys)
 
     def unsettled_in(self, bits: int) -> frozenset[str]:
         """The variables of which what was read depends on who is given them."""
@@ -162,29 +168,6 @@ class Trace:
     def read(self, bits: int) -> None:
         """Note what the value that is being computed depends on."""
         self.frames[-1] |= bits
-
-
-class GivenName(str):
-    """The name of an input that only some rows have, which notes that a formula has found it among
-    the inputs. What is no input of anybody's is none for every row."""
-
-    _trace: Trace
-
-    def __new__(cls, name: str, trace: Trace) -> GivenName:
-        self = super().__new__(cls, name)
-        self._trace = trace
-        return self
-
-    def __eq__(self, other: Any) -> bool:
-        if str.__eq__(self, other) is not True:
-            return False
-        self._trace.ask_which([str.__str__(self)])
-        return True
-
-    def __ne__(self, other: Any) -> bool:
-        return not self == other
-
-    __hash__ = str.__hash__
 
 
 class BranchName(str):

@@ -20,7 +20,8 @@ from ._groups import Links
 from ._input_nodes import link_nodes
 from ._law_traced import Law, instant_reader
 from ._ledger import Leaf, Ledger
-from ._reads import Given, Trace
+from ._reads import Trace
+from ._speakers import Given
 from ._stand_in import Numpy
 
 _ATTEMPTS = 4

@@ -1,0 +1,142 @@
+"""Who gives an input, where one trace serves several cases that give different ones.
+
+A formula that asks whether an input is given has no one answer then. It runs for the first case,
+which speaks for all that give the same of what it asked for, then for the first of the others, and
+so on; each row has the result of its case. A formula that besides opens branches, or changes what a
+simulation holds, runs once for everybody, and what it asked is noted as unsettled.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..graph._node import Node
+from ._array import Traced
+
+if TYPE_CHECKING:
+    from ._reads import Trace
+
+Key = tuple[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Given:
+    """What a trace is given.
+
+    Attributes:
+        values: inputs, by variable and period.
+        names: of the variables, as the population has them.
+        some: by variable and period, for inputs that only some rows have: which do. The others have
+            what the formula gives.
+        by_case: the same by case, and `case_of`, by entity, the case that each row is of.
+    """
+
+    values: Mapping[Key, Traced]
+    names: tuple[str, ...] = ()
+    some: Mapping[Key, Traced] = dataclasses.field(default_factory=dict)
+    by_case: Mapping[Key, np.ndarray] = dataclasses.field(default_factory=dict)
+    case_of: Mapping[str, Node] = dataclasses.field(default_factory=dict)
+
+    @property
+    def cases(self) -> int:
+        """How many there are."""
+        return len(next(iter(self.by_case.values()))) if self.by_case else 1
+
+    def keys_of(self, name: str) -> list[Key]:
+        """The inputs of a variable."""
+        return [key for key in self.values if key[0] == name]
+
+    def like(self, case: int, keys: Iterable[Key]) -> np.ndarray:
+        """The cases that give those of some inputs that one of them gives."""
+        found = np.ones(self.cases, bool)
+        for key in keys:
+            found &= self.by_case[key] == self.by_case[key][case]
+        return found
+
+    def rows_of(self, cases: np.ndarray, entity: str) -> Traced:
+        """Which rows of an entity are of some cases."""
+        node = self.case_of[entity]
+        table = np.zeros(_length_beside(len(cases), node.graph.sizes.values()), bool)
+        table[: len(cases)] = cases
+        return Traced(node.graph.apply("take", table, node))
+
+
+def _length_beside(least: int, shadows: Collection[int]) -> int:
+    """A length that no column of a trace has."""
+    return next(n for n in range(least, least + len(shadows) + 1) if n not in shadows)
+
+
+@dataclasses.dataclass
+class Speaker:
+    """The case that a formula runs for.
+
+    Attributes:
+        asked: inputs of which the formula asked whether they are given, and only some cases do.
+        acted: whether it did something that stays behind.
+    """
+
+    case: int
+    asked: set[Key] = dataclasses.field(default_factory=set)
+    acted: bool = False
+
+    def fail_if_divided(self) -> None:
+        """What stays behind is of all cases.
+
+        Raises:
+            Divided: it would be of some.
+        """
+        if self.acted and self.asked:
+            raise Divided
+
+
+class Divided(BaseException):
+    """A formula leaves something behind that is not of all cases; no error, and formulas that
+    expect errors are not to see it."""
+
+
+def by_speaker(state: Trace, run: Callable[[], Traced]) -> Iterator[tuple[np.ndarray, Traced]]:
+    """What a formula gives: the cases that one of them speaks for, with its result, until there is
+    none left.
+
+    Raises:
+        Divided: it cannot be run for some of the cases.
+    """
+    outer, left = state.speaker, np.ones(state.given.cases, bool)
+    while left.any():
+        state.speaker = speaker = Speaker(int(left.argmax()))
+        try:
+            result = run()
+        except Exception:
+            if speaker.asked or not left.all():
+                raise Divided from None
+            raise
+        finally:
+            state.speaker = outer
+        same = left & state.given.like(speaker.case, speaker.asked)
+        yield same, result
+        left &= ~same
+
+
+class GivenName(str):
+    """The name of an input that only some cases have, which notes that a formula has found it among
+    the inputs. What is no input of anybody's is none for every row."""
+
+    _trace: Trace
+    _keys: tuple[Key, ...]
+
+    def __new__(cls, name: str, trace: Trace, keys: Iterable[Key]) -> GivenName:
+        self = super().__new__(cls, name)
+        self._trace, self._keys = trace, tuple(keys)
+        return self
+
+    def __eq__(self, other: Any) -> bool:
+        return str.__eq__(self, other) is True and self._trace.gives(self._keys)
+
+    def __ne__(self, other: Any) -> bool:
+        return not self == other
+
+    __hash__ = str.__hash__

@@ -1,0 +1,158 @@
+"""Cases of one batch that give different inputs, under formulas that ask which inputs there are."""
+
+import numpy as np
+import pytest
+from _engine_rules import system
+
+from pejax.conform import Case, Runner
+from pejax.conform._batch import Batch
+from pejax.conform._people import Reader
+from pejax.engine import input_variable, rule
+
+ENTITIES = {"person": "people", "tax_unit": "tax_units", "household": "households"}
+INPUTS = tuple(input_variable(name, entity="person") for name in ("income", "rent", "gift"))
+GIVEN = [
+    {"income": 10},
+    {"income": 20, "rent": 1},
+    {"income": [30, 31], "rent": [0, 2], "gift": [5, 5]},
+    {"income": 40, "gift": 6},
+    {"income": 50, "rent": {2024: 7}},
+    {"rent": 3, "gift": {2023: 4, 2024: 5}},
+    {"income": 60},
+]
+CASES = [Case(str(i), period="2025", given=given) for i, given in enumerate(GIVEN)]
+
+
+def years(simulation, name):
+    return [p.start.year for p in simulation.get_holder(name).get_known_periods()]
+
+
+def stored(simulation, name, period):
+    array = simulation.get_array(name, period)
+    return -1 if array is None else array
+
+
+def own_keys(simulation, name, period):
+    return (name, simulation.branch_name, period) in simulation._user_input_keys
+
+
+ASKED = {
+    "names": lambda s, period: "rent" in s.input_variables,
+    "a set of names": lambda s, period: len({"rent", "gift"} & set(s.input_variables)),
+    "keys": lambda s, period: any(k[0] == "rent" for k in s._user_input_keys),
+    "a key": lambda s, period: own_keys(s, "gift", period),
+    "periods": lambda s, period: period in s.known_periods("rent"),
+    "the latest": lambda s, period: max(years(s, "rent"), default=0),
+    "the first of two": lambda s, period: min(years(s, "rent") + years(s, "gift"), default=0),
+    "one, then another": lambda s, period: (
+        own_keys(s, "gift", period) and max(years(s, "rent"), default=5)
+    ),
+    "what is stored": lambda s, period: stored(s, "rent", period),
+    "of two": lambda s, period: stored(s, "rent", period) + 10 * stored(s, "gift", period),
+}
+
+
+def asking(asked, name="answer"):
+    def formula(person, income, period):
+        return income + 1e3 * asked(person.simulation, period)
+
+    return rule(entity="person", name=name)(formula)
+
+
+def answers(rules, output, cases):
+    """What each of some cases gives, asked together, and the outcome of their trace."""
+    made = system(*rules, inputs=INPUTS)
+    reader = Reader(made, ENTITIES)
+    batch = Batch(made, [reader.people(case) for case in cases])
+    outcome = batch.traced([output], reader.period("2025"))
+    assert outcome.refused == {}
+    values = batch.values(outcome)[output]
+    return [values[batch.rows_of(i, "person")].tolist() for i in range(len(cases))], outcome
+
+
+def alone(rules, output):
+    return [answers(rules, output, [case])[0][0] for case in CASES]
+
+
+@pytest.mark.parametrize("asked", ASKED.values(), ids=ASKED)
+def test_each_case_has_the_answer_that_it_has_alone(asked):
+    together, outcome = answers([asking(asked)], "answer", CASES)
+    assert together == alone([asking(asked)], "answer")
+    assert len({tuple(value) for value in together}) > 2
+    assert outcome.unsettled == {"answer": frozenset()}
+
+
+@pytest.mark.parametrize("asked", ASKED.values(), ids=ASKED)
+def test_what_reads_the_answer_needs_not_be_run_for_each_case(asked):
+    runs = []
+
+    @rule(entity="household")
+    def total(answer):
+        runs.append(1)
+        return 2 * answer
+
+    rules = [asking(asked), total]
+    expected = [2 * sum(value) for value in alone(rules[:1], "answer")]
+    runs.clear()
+    outcome = answers(rules, "answer", CASES)[1]
+    made = system(*rules, inputs=INPUTS)
+    reader = Reader(made, ENTITIES)
+    batch = Batch(made, [reader.people(case) for case in CASES])
+    outcome = batch.traced(["total"], reader.period("2025"))
+    values = batch.values(outcome)["total"]
+    assert [values[batch.rows_of(i, "household")].sum() for i in range(len(CASES))] == expected
+    assert len(runs) == 1 and outcome.unsettled == {"total": frozenset()}
+
+
+def test_on_a_branch_that_has_its_own_inputs():
+    """What a branch sets is given to everybody there, and what it deletes to nobody."""
+
+    @rule(entity="person")
+    def total(person, income, period):
+        other = person.simulation.get_branch("other")
+        other.set_input("rent", period, income)
+        other.delete_arrays("gift")
+        return person("answer", period) + 1e6 * other.calculate("answer", period)
+
+    rules = [asking(ASKED["of two"]), total]
+    together, outcome = answers(rules, "total", CASES)
+    assert together == alone(rules, "total")
+    assert outcome.unsettled == {"total": frozenset()}
+
+
+def deleting(person, income, period):
+    """The income of a branch that keeps nothing but what is given."""
+    simulation = person.simulation
+    branch = simulation.get_branch("bare")
+    for name in ("rent", "gift", "doubled"):
+        if name not in set(simulation.input_variables):
+            branch.delete_arrays(name)
+    branch.set_input("income", period, income + 1)
+    found = branch.calculate("doubled", period)
+    del simulation.branches["bare"]
+    return found
+
+
+def doubled(income, rent):
+    return 2 * income + rent
+
+
+def refusing(person, income, period):
+    """A formula that cannot be traced for who gives a rent."""
+    if "rent" in person.simulation.input_variables:
+        return np.unique(income)
+    return income
+
+
+@pytest.mark.parametrize("formula", [deleting, refusing])
+def test_what_cannot_be_run_for_each_case_is_asked_apart(formula):
+    """By who gives what was asked: it leaves a branch behind, or cannot be traced for some."""
+    rules = [rule(entity="person", name=f.__name__)(f) for f in (doubled, formula)]
+    made, output = system(*rules, inputs=INPUTS), formula.__name__
+    run = Runner(lambda case: made, ENTITIES)
+    wrong = [Case(c.key, "", c.period, c.given, {}, {output: -1}) for c in CASES]
+    told = [(v.status, v.reason) for v in run.run(wrong)]
+    apart = [verdict for case in wrong for verdict in run.run([case])]
+    assert told == [(v.status, v.reason) for v in apart]
+    statuses = {"failed"} if formula is deleting else {"failed", "refused"}
+    assert {status for status, _ in told} == statuses
