@@ -44,7 +44,8 @@ settings.register_profile("same every time", derandomize=True, deadline=None)
 settings.load_profile("same every time")
 
 _MANY_MAPS = 20_000  # of the 65,530 that Linux grants a process by default
-_MUCH_MEMORY = 1_200_000_000
+_MUCH_MEMORY, _MUCH_GROWTH = 1_200_000_000, 600_000_000
+_MOST = {"before": _MUCH_MEMORY}  # what was held when compiled programs went last
 
 
 def pytest_addoption(parser):
@@ -112,11 +113,28 @@ def tidy():
     yield
     if "policyengine_us" in sys.modules and not gc.get_freeze_count():
         gc.freeze()
-    maps, pages = Path("/proc/self/maps"), Path("/proc/self/statm")
-    if not maps.exists():
-        return
-    large = int(pages.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") > _MUCH_MEMORY
-    if large or len(maps.read_bytes().splitlines()) > _MANY_MAPS:
+    maps = Path("/proc/self/maps")
+    if _memory() > _MUCH_MEMORY:
+        _lighten()
+    elif maps.exists() and len(maps.read_bytes().splitlines()) > _MANY_MAPS:
         jax.clear_caches()
-    if large:
-        reclaim()
+
+
+@pytest.fixture(autouse=True)
+def light():
+    """Between the tests of a file too, when much has come since compiled programs went last."""
+    yield
+    if _memory() > _MOST["before"] + _MUCH_GROWTH:
+        _lighten()
+
+
+def _memory():
+    """Bytes that this process holds, 0 where the system does not say."""
+    pages = Path("/proc/self/statm")
+    return int(pages.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if pages.exists() else 0
+
+
+def _lighten():
+    jax.clear_caches()
+    reclaim()
+    _MOST["before"] = max(_memory(), _MUCH_MEMORY)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ..core._validate import BadInputError
 from ..engine import Country, System, import_country
+from ..engine.importer import with_parameters
 from ._cases import Case
 from ._runner import Runner
 
@@ -25,6 +26,9 @@ class Suite:
 
     country: Country
     folder: Path
+    _last: dict[tuple[str, ...], System] = dataclasses.field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     @functools.cached_property
     def system(self) -> System:
@@ -39,12 +43,19 @@ class Suite:
 
     def _rules(self, case: Case) -> System:
         """The country's rules after the changes of a case."""
-        country = self.country
-        if case.law:
-            country = country.with_reform({path: {SINCE: v} for path, v in case.law.items()})
-        if case.reforms:
-            country = country.with_structure(*self.reforms(case))
-        return country.load()
+        system = self._structured(case)
+        if not case.law:
+            return system
+        return with_parameters(system, {path: {SINCE: v} for path, v in case.law.items()})
+
+    def _structured(self, case: Case) -> System:
+        """After its structural reforms; the last ones are kept, for cases beside each other."""
+        if not case.reforms:
+            return self.system
+        if case.reforms not in self._last:
+            self._last.clear()
+            self._last[case.reforms] = self.country.with_structure(*self.reforms(case)).load()
+        return self._last[case.reforms]
 
     def reforms(self, case: Case) -> list[type]:
         """The classes of a case's structural reforms."""

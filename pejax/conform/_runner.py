@@ -35,8 +35,12 @@ LARGE = "large"
 _MANY = 1_000
 """Cases in a batch: more share a trace, but its graph grows with what each of them asks."""
 
-MOST_NODES = 10_000
-"""Graphs are a few thousand nodes for most cases, and fifty thousand and more for the others."""
+MOST_NODES = 3_000
+"""Nine of ten small graphs are smaller, and the large ones are fifty thousand nodes and more. It
+takes a second to see that one is large."""
+
+_TRIES = 2
+"""Sets of inputs with which outputs are tried before their graphs are taken to be large."""
 
 Rules = tuple[tuple[tuple[str, str], ...], tuple[str, ...]]
 """What a case changes: parameters by path, as texts, and structural reforms."""
@@ -76,8 +80,9 @@ class Runner:
     """Answers cases of one country.
 
     Attributes:
-        large: what made a graph too large: outputs, and the variables that were given instead of
-            being computed. Whoever asks as much and gives no more has a large graph too.
+        large: what made a graph too large: by outputs, the variables that were given instead of
+            being computed. Whoever asks as much and gives no more has a large graph too, and what
+            was large with several sets of inputs is not tried with another.
 
     Args:
         rules: the country's rules after the changes of a case.
@@ -92,7 +97,7 @@ class Runner:
         ends: Mapping[str, str] | None = None,
     ) -> None:
         self.rules, self.entities, self.ends = rules, dict(entities), dict(ends or {})
-        self.large: set[tuple[frozenset[str], frozenset[str]]] = set()
+        self.large: dict[frozenset[str], list[frozenset[str]]] = {}
 
     def run(self, cases: Sequence[Case], most_nodes: int | None = None) -> list[Verdict]:
         """A verdict on each case, in their order.
@@ -134,7 +139,7 @@ class Runner:
                 try:
                     found |= answering.verdicts(part)
                 except GraphTooLarge:
-                    self.large.add((_variables(part), _names(kind.replaced)))
+                    self.large.setdefault(_variables(part), []).append(_names(kind.replaced))
                     found |= {one.case.key: Verdict(LARGE, seconds=one.seconds) for one in part}
         return found
 
@@ -148,10 +153,17 @@ class Runner:
         if most_nodes is None:
             return _Kind(year, frozenset())
         replaced = frozenset(key for key in asked.people.given if reader.is_computed(key))
-        mine, given = _variables([asked]), _names(replaced)
-        if any(outputs <= mine and given <= instead for outputs, instead in self.large):
+        if self._is_large(_variables([asked]), _names(replaced)):
             raise GraphTooLarge(f"more than {most_nodes:,} nodes")
         return _Kind(year, replaced)
+
+    def _is_large(self, outputs: frozenset[str], given: frozenset[str]) -> bool:
+        """Whether a graph is taken to be too large by what was seen before."""
+        return any(
+            len(instead) >= _TRIES or any(given <= one for one in instead)
+            for large, instead in self.large.items()
+            if large <= outputs
+        )
 
     def _asked(self, case: Case, reader: Reader) -> _Asked:
         people = reader.people(case)

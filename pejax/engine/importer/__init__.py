@@ -4,7 +4,11 @@
 policyengine_us takes about a minute, which a program that is already saved need not pay.
 """
 
-from ._country import Country as Country, import_country as import_country
+from ._country import (
+    Country as Country,
+    import_country as import_country,
+    with_parameters as with_parameters,
+)
 from ._source import (
     clear_caches as clear_caches,
     differences as differences,

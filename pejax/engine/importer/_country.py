@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import enum
 import functools
@@ -9,7 +10,8 @@ import importlib
 import importlib.metadata
 import importlib.util
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import types
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ...core._arguments import as_text, shown
@@ -209,6 +211,24 @@ def _ready(package: str, version: str, source: Any, start: str = "") -> System:
     )
 
 
+def with_parameters(system: System, reform: Mapping[str, Any]) -> System:
+    """The same formulas under other parameters.
+
+    `System.with_reform` also makes the structural reforms that the country switches on by such
+    parameters; the field's test runner does not.
+    """
+    written = dataclasses.replace(system, restructured=_as_written).with_reform(reform)
+    return dataclasses.replace(written, restructured=system.restructured)
+
+
+def _as_written(written: System) -> System:
+    """Formulas that compute under changed rules have the reforms too."""
+    before = written.before or written
+    return dataclasses.replace(
+        written, clone=lambda: reformed_source(before.clone(), written.reforms)[0]
+    )
+
+
 def _restructured(base: System, own: OwnReforms | None, written: System) -> System:
     """The rules after reforms of the law: what the country itself makes of such a law."""
     reforms = written.reforms
@@ -277,15 +297,26 @@ def _clone(source: Any) -> Any:
     """A copy of the country's own object, for a formula that computes under changed rules.
 
     The values at instants, half of the package's memory, stay those of the original: a parameter
-    that is changed gets new ones.
+    that is changed gets new ones. So do the descriptions of parameters, which take most of the time
+    to copy and which nobody changes one by one.
     """
     value = importlib.import_module("policyengine_core.parameters").ParameterAtInstant
-    cloned = value.clone
-    value.clone = lambda self: self
-    try:
+    with _replaced(value, "clone", lambda self: self), contextlib.ExitStack() as stack:
+        for name in ("parameter", "parameter_node", "parameter_scale"):
+            module = importlib.import_module(f"policyengine_core.parameters.{name}")
+            stack.enter_context(_replaced(module, "copy", types.SimpleNamespace(deepcopy=dict)))
         return source.clone()
+
+
+@contextlib.contextmanager
+def _replaced(owner: Any, name: str, other: Any) -> Iterator[None]:
+    """Within the context an attribute is another."""
+    own = getattr(owner, name)
+    setattr(owner, name, other)
+    try:
+        yield
     finally:
-        value.clone = cloned
+        setattr(owner, name, own)
 
 
 def _source_system(package: str) -> Any:

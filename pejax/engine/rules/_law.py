@@ -9,6 +9,7 @@ from __future__ import annotations
 import bisect
 import dataclasses
 import datetime
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -55,7 +56,11 @@ class LawParameter:
         return self.entries[self._place(instant) + 1 :]
 
     def _place(self, instant: str) -> int:
-        return bisect.bisect_right([s for s, _ in self.entries], instant) - 1
+        return bisect.bisect_right(self._starts, instant) - 1
+
+    @functools.cached_property
+    def _starts(self) -> list[str]:
+        return [start for start, _ in self.entries]
 
     def edited(self, edits: tuple[Edit, ...]) -> LawParameter:
         """The parameter with dated values laid over it, in order."""

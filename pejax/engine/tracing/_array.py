@@ -345,6 +345,8 @@ class Traced(InPlace, NDArrayOperatorsMixin):
 
 def to_node(graph: Graph, x: Any) -> Any:
     """The node of a traced value, the value itself otherwise (lists become stacks)."""
+    if type(x) is Traced:
+        return x.node
     if isinstance(found := held(x), Traced):
         return found.node
     if isinstance(x, list | tuple) and has_traced(x):
@@ -360,13 +362,15 @@ def to_node(graph: Graph, x: Any) -> Any:
 
 def held(x: Any) -> Any:
     """The traced array that `x` stands for, else `x` itself."""
+    if type(x) is Traced:  # `isinstance` would ask what it stands in for, a million times a law
+        return x
     found = getattr(x, "traced", None)
     return found if isinstance(found, Traced) else x
 
 
 def has_traced(x: Any) -> bool:
     """Whether a traced value is in `x`, however deep."""
-    if isinstance(x, Traced | _rows.Rows):
+    if type(x) is Traced or isinstance(x, Traced | _rows.Rows):
         return True
     return isinstance(x, list | tuple) and any(has_traced(i) for i in x)
 
@@ -390,8 +394,10 @@ def mask_of(args: Any) -> Node | None:
     """
     found = None
     for a in map(held, args):
-        nested = mask_of(a) if isinstance(a, list | tuple) else None
-        mask = a.mask if isinstance(a, Traced) else nested
+        if type(a) is Traced or isinstance(a, Traced):
+            mask = a.mask
+        else:
+            mask = mask_of(a) if isinstance(a, list | tuple) else None
         if mask is not None and mask is not found:
             if found is not None:
                 raise Untraceable("operands with different selections of rows")

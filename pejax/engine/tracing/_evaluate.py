@@ -56,6 +56,7 @@ class Simulation(Branching):
         self.system = trace.system if parent is None else parent.system
         self.law = trace.law if parent is None else parent.law
         self.own_law = False
+        self.abolished = {} if parent is None else parent.abolished
         self.neutralized = set() if parent is None else set(parent.neutralized)
         self.graph = trace.graph
         self.numpy = trace.numpy
@@ -88,7 +89,7 @@ class Simulation(Branching):
             raise Untraceable("other rules outside of a branch")
         self.system = self.system.of_source(getattr(source, "source", source))
         self.law = self.trace_state.law.of(self.system.law)
-        self.own_law = True
+        self.own_law, self.abolished = True, {}
 
     @property
     def baseline(self) -> Simulation | None:
@@ -98,6 +99,7 @@ class Simulation(Branching):
         if before is not None and state.before is None:
             state.before = Simulation(state, state.given.values, "baseline")
             state.before.system, state.before.law = before, state.law.of(before.law)
+            state.before.abolished = {}
         return state.before
 
     def get_holder(self, name: str) -> Holder:
@@ -211,10 +213,16 @@ class Simulation(Branching):
 
     def _is_abolished(self, name: str, period: Any) -> bool:
         """Whether the law switches the variable off."""
+        key = (name, str(period.start))
+        if key not in self.abolished:
+            self.abolished[key] = self._is_switched_off(*key)
+        return self.abolished[key]
+
+    def _is_switched_off(self, name: str, day: str) -> bool:
         switch = self.system.abolition(name)
-        if switch is None or switch.at(str(period.start)) is None:
+        if switch is None or switch.at(day) is None:
             return False
-        return bool(self.trace_state.ledger.read(switch, str(period.start)))
+        return bool(self.trace_state.ledger.read(switch, day))
 
     def _other_period(self, variable: Variable, period: Any) -> Traced | None:
         """A monthly variable asked for a year, or a yearly one for a month."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..graph._ir import Graph
+from ..graph._node import Node
 from ..rules._law import FOR_GOOD, LawNode, LawParameter, day_before, next_day
 from ..rules._reform import EVER
 from ._array import Traced
@@ -63,9 +64,16 @@ class Ledger:
         self.static: dict[str, Any] = {}
         self.looked: dict[str, set[str]] = {}
         self.empty: dict[str, dict[str, str]] = {}
+        self._found: dict[str, Any] = {}
+        self._numbers: dict[tuple[int, str], tuple[LawParameter, Leaf, Node]] = {}
 
     def read(self, parameter: LawParameter, instant: str) -> Any:
         """The value in force: traced if it is a number."""
+        key = (id(parameter), instant)
+        if key in self._numbers:  # which holds the parameter: no other one has its id
+            _, leaf, node = self._numbers[key]
+            self.leaves.setdefault(leaf.key, leaf)  # the end of a trial has taken it out
+            return Traced(node)
         value = parameter.at(instant)
         if value is None:
             raise self.not_in_force(parameter, instant)
@@ -75,7 +83,9 @@ class Ledger:
         leaf = self._leaf(parameter, instant, float(value))
         if isinstance(value, int):
             self.graph.integers.add(leaf.key)
-        return Traced(self.graph.parameter(leaf.key, leaf.value))
+        node = self.graph.parameter(leaf.key, leaf.value)
+        self._numbers[key] = parameter, leaf, node
+        return Traced(node)
 
     def absent(self, node: LawNode, name: str, instant: str) -> Exception:
         """The country's own error, which formulas may catch."""
@@ -132,7 +142,7 @@ class Ledger:
     def _pinned(self, parameter: LawParameter, value: float) -> Leaf:
         """A number of other rules, dated by when the law in force has it: a reform of all those
         days would have been copied, one of other days would not."""
-        current: Any = self.law.find(parameter.path)
+        current = self._in_force(parameter.path)
         spans = [(s, current.stop(s)) for s, v in current.entries if v == value and s < self.first]
         start = max(spans[0][0], _PINNED_SINCE) if spans else EVER
         stop = min(spans[-1][1] if spans else FOR_GOOD, day_before(self.first))
@@ -144,7 +154,13 @@ class Ledger:
 
     def _is_of_other_rules(self, parameter: LawParameter, instant: str, value: float) -> bool:
         """Whether other rules than those in force have set this value, or an end to it."""
-        current: Any = self.law.find(parameter.path)
+        current = self._in_force(parameter.path)
         if current is parameter or current.entries == parameter.entries:
             return False
         return current.at(instant) != value or current.after(instant) != parameter.after(instant)
+
+    def _in_force(self, path: str) -> Any:
+        """A parameter of the law in force."""
+        if path not in self._found:
+            self._found[path] = self.law.find(path)
+        return self._found[path]
