@@ -368,3 +368,47 @@ def test_a_count_that_is_more_than_a_bound_is_decided_anew(formula):
     again = program_of(formula, smaller)
     assert value(own, smaller) == value(again, smaller)
     assert value(own, people((CA, NY), members=2)) == value(again, smaller)[:2]
+
+
+BY_INCOME = {"brackets": [{"threshold": 0, "rate": 0.1}, {"threshold": 20, "rate": {2020: 0.2}}]}
+READ = {
+    "a number": lambda params, x, tenure: params.there * (x > 0),
+    "a scale": lambda params, x, tenure: params.scale.calc(x),
+    "a table": lambda params, x, tenure: x * params.table[tenure],
+    "a truth": lambda params, x, tenure: x + params.holds,
+}
+
+
+@pytest.mark.parametrize("read", READ.values(), ids=READ)
+def test_what_only_a_trial_has_read_is_read_again_by_who_comes_next(read):
+    """A trial leaves no note of what it read: a value that were remembered would be a number of the
+    program that no reform reaches."""
+
+    def asked(household, period, tenure, params):
+        total = 0.0
+        for place in range(int(household.nb_persons().max())):
+            visited = household.value_nth_person(place, household.members("income", period))
+            total = total + (read(params, visited, tenure) if place >= 4 else visited)
+        return total
+
+    def later(household, tenure, params):
+        return read(params, household.nb_persons() * 8.0, tenure)
+
+    law = {**LAW, "scale": BY_INCOME, "table": {"OWNED": 3.0, "RENTED": 4.0}, "holds": True}
+    rules = build_system(
+        "states", entities=("person", "household"), parameters=law, inputs=INPUTS,
+        rules=[rule(entity="household", name=f.__name__)(f) for f in (asked, later)],
+    )  # fmt: skip
+    first, alone = (compile(rules, o, 2025, people()) for o in (["asked", "later"], ["later"]))
+    assert set(first.parameters.paths()) == set(alone.parameters.paths())
+    assert first.index.static == alone.index.static
+    assert value_of(first, "later") == value_of(alone, "later")
+    for path in first.parameters.paths():
+        more = 1.1 * float(first.parameters[path]) + 0.01
+        moved = [p.parameters.with_reform({path: more}) for p in (first, alone)]
+        assert value_of(first, "later", moved[0]) == value_of(alone, "later", moved[1])
+
+
+def value_of(program, name, parameters=None):
+    given = program.parameters if parameters is None else parameters
+    return np.asarray(program(given, people())[name]).tolist()

@@ -213,9 +213,9 @@ class Simulation(Branching):
 
     def _is_abolished(self, name: str, period: Any) -> bool:
         """Whether the law switches the variable off."""
-        key = (name, str(period.start))
+        key = (name, str(period.start), self.trace_state.ledger.epoch)
         if key not in self.abolished:
-            self.abolished[key] = self._is_switched_off(*key)
+            self.abolished[key] = self._is_switched_off(*key[:2])
         return self.abolished[key]
 
     def _is_switched_off(self, name: str, day: str) -> bool:

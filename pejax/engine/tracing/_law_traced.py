@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
+from ..graph._ir import Graph
 from ..graph._node import Node
 from ..rules._law import LawNode, LawParameter, LawScale
 from ._array import Traced, Untraceable, to_node
@@ -125,6 +127,13 @@ class NodeAt:
         self._node, self._instant, self._ledger = node, instant, ledger
         self._name = node.path
         self._views: dict[str, Any] = {}
+        self._tables: dict[bool, _Cells] = {}
+        self._epoch = ledger.epoch
+
+    @functools.cached_property
+    def _present(self) -> list[str]:
+        """The children that there are at the instant."""
+        return [name for name in self._node.children if self._has(name)]
 
     def _has(self, name: str) -> bool:
         child = self._node.children.get(name)
@@ -133,11 +142,17 @@ class NodeAt:
         return child is not None
 
     def _child(self, name: str) -> Any:
+        self._forget_what_is_not_noted()
         if name not in self._views:
             if not self._has(name):
                 raise self._ledger.absent(self._node, name, self._instant)
             self._views[name] = view(self._node.children[name], self._instant, self._ledger)
         return self._views[name]
+
+    def _forget_what_is_not_noted(self) -> None:
+        """What was read on a trial has left no note: it is to be read again."""
+        if self._epoch != self._ledger.epoch:
+            self._views, self._tables, self._epoch = {}, {}, self._ledger.epoch
 
     @property
     def _children(self) -> dict[str, Any]:
@@ -149,22 +164,32 @@ class NodeAt:
         return self._child(name)
 
     def __iter__(self) -> Iterator[str]:
-        return iter([name for name in self._node.children if self._has(name)])
+        return iter(self._present)
 
     def __contains__(self, name: str) -> bool:
         return self._has(name)
 
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, Traced):
-            grid = np.empty((), object)
-            grid[()] = self
-            return TableAt(grid, ())[key]
+            return self._looked_up(key)
         if isinstance(key, np.ndarray) and key.ndim:
             key = _one_name(self._name, key)
         name = key.name if isinstance(key, enum.Enum) else str(key)
         if not self._has(name):
             raise KeyError(name)
         return self._child(name)
+
+    def _looked_up(self, key: Traced) -> Any:
+        """The child that each row names, as `TableAt` has it; the table is made once."""
+        self._forget_what_is_not_noted()
+        pick, gaps = _pick(key, self._present)
+        if gaps not in self._tables:
+            held = [*map(self._child, self._present), *([None] if gaps else [])]
+            cells = np.empty(len(held), object)
+            for place, child in enumerate(held):  # numpy would make arrays of traced values
+                cells[place] = child
+            self._tables[gaps] = _Cells(cells)
+        return self._tables[gaps].at((pick,), key.mask)
 
 
 class TableAt:
@@ -183,7 +208,7 @@ class TableAt:
         for at in np.ndindex(*self._grid.shape):
             node: Any = self._grid[at]
             cells[at] = None if node is None else step(node)
-        return _table(cells, self._picks, None)
+        return _Cells(cells).at(self._picks, None)
 
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, np.ndarray) and not isinstance(key, Traced):
@@ -198,7 +223,7 @@ class TableAt:
             for place, name in enumerate(names):
                 has = node is not None and node._has(name)
                 cells[(*at, place)] = node._child(name) if has and node is not None else None
-        return _table(cells, (*self._picks, pick), key.mask)
+        return _Cells(cells).at((*self._picks, pick), key.mask)
 
     def _names(self) -> list[str]:
         return list(
@@ -253,20 +278,33 @@ def _is_number(text: str) -> bool:
     return text.lstrip("-").replace(".", "", 1).isdigit()
 
 
-def _table(cells: np.ndarray, picks: tuple[Node, ...], mask: Node | None) -> Any:
-    """A grid of views: a further `TableAt`, or the gathered numbers."""
-    present = [c for c in cells.ravel() if c is not None]
-    if present and isinstance(present[0], NodeAt):
-        return TableAt(cells, picks)
-    if present and isinstance(present[0], ScaleAt):
-        raise Untraceable("a scale chosen by an array")
-    if any(is_name(c) for c in present):
-        raise Untraceable("a text parameter chosen by an array")
-    graph = picks[0].graph
-    numbers = [np.nan if c is None else to_node(graph, c) for c in cells.ravel()]
-    traced = any(isinstance(n, Node) for n in numbers)
-    table = graph.apply("pack", *numbers) if traced else graph.constant(np.array(numbers, float))
-    flat: Any = 0
-    for length, pick in zip(cells.shape, picks, strict=True):
-        flat = graph.apply("add", graph.apply("multiply", flat, length), pick)
-    return Traced(graph.apply("take", table, flat), mask=mask)
+class _Cells:
+    """A grid of views, None where there is none."""
+
+    def __init__(self, cells: np.ndarray) -> None:
+        self.cells = cells
+        self._packed: Node | None = None
+
+    def at(self, picks: tuple[Node, ...], mask: Node | None) -> Any:
+        """Those that arrays of places pick: a further `TableAt`, or the gathered numbers."""
+        graph = picks[0].graph
+        if self._packed is None:
+            present = [c for c in self.cells.ravel() if c is not None]
+            if present and isinstance(present[0], NodeAt):
+                return TableAt(self.cells, picks)
+            if present and isinstance(present[0], ScaleAt):
+                raise Untraceable("a scale chosen by an array")
+            if any(is_name(c) for c in present):
+                raise Untraceable("a text parameter chosen by an array")
+            self._packed = self._pack(graph)
+        flat: Any = 0
+        for length, pick in zip(self.cells.shape, picks, strict=True):
+            flat = graph.apply("add", graph.apply("multiply", flat, length), pick)
+        return Traced(graph.apply("take", self._packed, flat), mask=mask)
+
+    def _pack(self, graph: Graph) -> Node:
+        """The numbers side by side, NaN where there is none."""
+        numbers = [np.nan if c is None else to_node(graph, c) for c in self.cells.ravel()]
+        if any(isinstance(n, Node) for n in numbers):
+            return graph.apply("pack", *numbers)
+        return graph.constant(np.array(numbers, float))

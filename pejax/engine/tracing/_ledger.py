@@ -39,7 +39,8 @@ class Leaf:
 
 class Ledger:
     """Collects every parameter that a trace reads; `looked`, when it read a static value; `empty`,
-    by variable the lists without an entry that it read, and when.
+    by variable the lists without an entry that it read, and when; `epoch` counts the trials
+    that read what had not been read before: what they read is not among the leaves.
 
     Args:
         graph: where its nodes live.
@@ -64,6 +65,7 @@ class Ledger:
         self.static: dict[str, Any] = {}
         self.looked: dict[str, set[str]] = {}
         self.empty: dict[str, dict[str, str]] = {}
+        self.epoch = 0
         self._found: dict[str, Any] = {}
         self._numbers: dict[tuple[int, str], tuple[LawParameter, Leaf, Node]] = {}
 
@@ -72,7 +74,7 @@ class Ledger:
         key = (id(parameter), instant)
         if key in self._numbers:  # which holds the parameter: no other one has its id
             _, leaf, node = self._numbers[key]
-            self.leaves.setdefault(leaf.key, leaf)  # the end of a trial has taken it out
+            self.leaves.setdefault(leaf.key, leaf)  # a trial leaves none
             return Traced(node)
         value = parameter.at(instant)
         if value is None:
@@ -86,6 +88,11 @@ class Ledger:
         node = self.graph.parameter(leaf.key, leaf.value)
         self._numbers[key] = parameter, leaf, node
         return Traced(node)
+
+    def put_back(self, leaves: dict[str, Leaf], static: dict[str, Any]) -> None:
+        """What had been read before a trial."""
+        self.epoch += (len(self.leaves), len(self.static)) != (len(leaves), len(static))
+        self.leaves, self.static = leaves, static
 
     def absent(self, node: LawNode, name: str, instant: str) -> Exception:
         """The country's own error, which formulas may catch."""

@@ -104,7 +104,8 @@ class Trace:
             yield
         finally:
             self.frames[-1] = frame
-            self.refused, self.asked, ledger.leaves, ledger.static = kept
+            self.refused, self.asked, *read = kept
+            ledger.put_back(*read)
             for branch, key in self.fresh:
                 branch.cache.pop(key, None)
                 branch.reads.pop(key, None)
