@@ -1,5 +1,6 @@
 """`pejax conform`: a country's own tests, asked of the graph of its rules."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -31,6 +32,10 @@ def conform(
     with_source: Annotated[
         bool, typer.Option("--with-source", help="Ask the source engine too: seconds a case.")
     ] = False,
+    before: Annotated[
+        Path | None,
+        typer.Option("--before", help="conform.json of an earlier run: say what changed."),
+    ] = None,
     seed: Seed = 0,
 ) -> None:
     """Ask a country's own tests of its law; an interrupted run goes on where it stopped."""
@@ -38,6 +43,8 @@ def conform(
 
     if not (sample or path or every):
         raise BadInputError("say which cases: --sample N, --path FOLDER, or --all (hours)")
+    if before is not None:
+        room.changes(before, before)  # a file that is none is told at once, not after hours
     with task.run.step("conform"):
         found = room.conform(
             _package(country),
@@ -52,8 +59,15 @@ def conform(
     cases, folders = found.to_frame(), found.by_folder(_OUTSIDE)
     task.write("cases", cases)
     write_json(task.run.out / "conform.json", found.to_json())
+    changed = None if before is None else room.changes(before, found)
+    if changed is not None:
+        task.write("changes", changed)
+        task.display.table(changed[["change", "case", "before", "after"]])
     title = f"{found.package} {found.version}: its own tests"
-    page = write_text(task.run.out / "conform.html", report.conformity_page(title, cases, folders))
+    page = write_text(
+        task.run.out / "conform.html",
+        report.conformity_page(title, cases, folders, changes=changed),
+    )
     task.display.table(folders)
     task.display.say(f"{page}: {found!r}")
 

@@ -12,10 +12,15 @@ if TYPE_CHECKING:
 _SHOWN = 20
 _CASES = ("case", "status", "reason")
 _FOLDERS = ("folder", "cases", "missed")
+_CHANGES = ("case", "change", "before", "after", "reason_after")
 
 
 def conformity_page(
-    title: str, cases: "pd.DataFrame", folders: "pd.DataFrame", rows: int = 500
+    title: str,
+    cases: "pd.DataFrame",
+    folders: "pd.DataFrame",
+    rows: int = 500,
+    changes: "pd.DataFrame | None" = None,
 ) -> str:
     """What became of a country's cases, as a page.
 
@@ -24,7 +29,9 @@ def conformity_page(
         cases: one row a case, with its `status` and `reason`, and what the `source` says where it
             was asked.
         folders: one row a folder, with its `cases` and those that are `missed`.
-        rows: the most missed cases to list.
+        rows: the most missed cases to list, and the most that changed.
+        changes: those of which something else became than in an earlier run, as
+            `conform.changes` has them.
 
     Raises:
         BadInputError: a table without one of these columns.
@@ -45,9 +52,19 @@ def conformity_page(
         numbers["of those that the source passes"] = f"{both:,} of {int(theirs.sum()):,}"
     lead = f"{passed:,} of {len(cases):,} cases pass."
     sections = [Section("Cases", [facts({str(k): v for k, v in numbers.items()})])]
+    if changes is not None:
+        check_table(changes, "changes", _CHANGES)
+        sections.append(Section("Since the run before", _changed(changes, rows)))
     sections.append(Section("By folder", _by_folder(folders)))
     sections.append(Section("Cases that are missed", _missed(cases, rows)))
     return page(title, lead, sections, figures=False)
+
+
+def _changed(changes: "pd.DataFrame", rows: int) -> list[str]:
+    if not len(changes):
+        return [paragraph("Every case is what it was.")]
+    counts = {str(k): f"{n:,}" for k, n in changes["change"].value_counts().items()}
+    return [facts(counts), table(changes[list(_CHANGES)], rows=rows)]
 
 
 def _by_folder(folders: "pd.DataFrame") -> list[str]:

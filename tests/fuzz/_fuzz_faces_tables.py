@@ -29,6 +29,9 @@ from pejax.testing import toy_population, toy_program, toy_system
 FOLDER = tempfile.mkdtemp()
 CASES = Path(tempfile.mkdtemp())
 (CASES / "a.yaml").write_text("- {period: 2025, input: {earnings: 3}, output: {income_tax: 0}}")
+(CASES / "conform.json").write_text(
+    '{"rows": [{"case": "a.yaml[0]", "name": "", "status": "passed", "reason": ""}]}'
+)
 PEOPLE = pd.DataFrame(
     {"person_id": [1, 2], "household_id": [7, 8], "age": [40, 9], "name": ["x", "y"]}
 )
@@ -310,7 +313,7 @@ TABLE_FACES = {
         {"level": 0.5, "guess": [1.0, 4.0]}),
     "conformity_page": (report.conformity_page, {"title": "a", "cases": pd.DataFrame(
         {"case": ["a[0]"], "status": ["failed"], "reason": ["b"]}), "folders": pd.DataFrame(
-        {"folder": ["."], "cases": [1], "missed": [1]}), "rows": 3}),
+        {"folder": ["."], "cases": [1], "missed": [1]}), "rows": 3, "changes": None}),
     "calibration_page": (report.calibration_page, {"report": FIT, "title": "a"}),
     "imputation_pieces": (report.imputation_pieces, {"curve": CURVE, "by_group": MEANS,
         "scores": SCORES, "distribution": SPREAD, "amount": "a", "group": "b", "rows": "c"}),
@@ -348,6 +351,8 @@ JOB_FACES = {
     "read_cases": (conform.read_cases, {"folder": CASES, "below": ""}),
     "sample of cases": (conform.sample, {"cases": [], "many": 2, "seed": 0}),
     "suite_of": (conform.suite_of, {"package": "atlantis"}),
+    "changes of cases": (conform.changes, {"before": CASES / "conform.json",
+        "after": CASES / "conform.json"}),
     "run": (_in_a_folder(runs.run), {"compute": lambda items: {"double": 2 * items}, "count": 3,
         "identity": "job", "out": None, "batch": 8, "executor": None, "progress": None,
         "on_error": "row"}),

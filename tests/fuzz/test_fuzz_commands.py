@@ -22,7 +22,7 @@ PLAIN = {
     "sweep": (["reforms.json"], LAW | {"--statistic": "income_tax", "--executor": "local",
         "--workers": "1", "--batch": "2"}),
     "compile": (["income_tax"], {"--country": "atlantis", "--population": "people.npz"}),
-    "conform": (["atlantis"], {"--sample": "2", "--path": "gov"}),
+    "conform": (["atlantis"], {"--sample": "2", "--path": "gov", "--before": "list.json"}),
     "calibrate": (["income_tax"], LAW | {"--targets": "targets.csv", "--sums": "keep",
         "--only": "all", "--method": "entropy"}),
     "impute": ([], {"--donor": "donors.csv", "--receiver": "donors.csv", "--targets": "rent",

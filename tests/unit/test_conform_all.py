@@ -137,3 +137,93 @@ def test_the_command_asks_which_cases(tmp_path):
     done = CliRunner().invoke(app, ["conform", "toyland", "--out", str(tmp_path / "out")])
     assert done.exit_code != 0
     assert "say which cases" in done.output
+
+
+RELEASED = """
+- name: written before the others
+  period: 2025
+  input: {earnings: 28_000, age: 40}
+  output: {income_tax: 4_000}
+- name: wrong
+  period: 2025
+  input: {earnings: 28_000, age: 40}
+  output: {income_tax: 4_000}
+- name: right
+  period: 2025
+  input: {earnings: 28_000, age: 40}
+  output: {income_tax: 3_999}
+- name: a wrong category
+  period: 2025
+  input: {region: NORTH}
+  output: {region: ISLES}
+"""
+
+
+@pytest.fixture
+def released(toyland):
+    """Runs on a release and on the next, whose tests differ in one file."""
+    first = conform(toyland, path="tax")
+    (toyland.folder / "tax/b.yaml").write_text(RELEASED)
+    return first, conform(toyland, path="tax")
+
+
+def test_what_a_new_release_changes(released, tmp_path):
+    """Cases are known by their names, whatever was written before them."""
+    first, second = released
+    table = room.changes(first, second)
+    assert dict(zip(table["name"], table["change"], strict=True)) == {
+        "right": "newly missed",
+        "a wrong category": "missed otherwise",
+        "written before the others": "new",
+        "a wrong month": "gone",
+        "wrong": "newly passed",
+    }
+    row = table.iloc[0]
+    assert (row["before"], row["after"]) == ("passed", "failed")
+    assert row["reason_after"] == "income_tax in 2025 is 4000, not 3999"
+    assert len(room.changes(second, second)) == 0
+    for name, found in (("a", first), ("b", second)):
+        (tmp_path / f"{name}.json").write_text(json.dumps(found.to_json()))
+    kept = room.changes(tmp_path / "a.json", str(tmp_path / "b.json"))
+    pd.testing.assert_frame_equal(kept, table)
+    page = report.conformity_page("T", second.to_frame(), second.by_folder(), changes=table)
+    assert "newly missed" in page
+    same = report.conformity_page("T", second.to_frame(), second.by_folder(), changes=table[:0])
+    assert "Every case is what it was." in same
+
+
+def test_names_that_are_there_twice_are_counted(tmp_path):
+    rows = [{"case": f"a.yaml[{i}]", "name": "", "status": "passed", "reason": ""} for i in (0, 1)]
+    after = [rows[0], {**rows[1], "status": "failed"}]
+    for name, held in (("before", rows), ("after", after)):
+        (tmp_path / f"{name}.json").write_text(json.dumps({"rows": held}))
+    table = room.changes(tmp_path / "before.json", tmp_path / "after.json")
+    assert table[["case", "change"]].to_dict("records") == [
+        {"case": "a.yaml[1]", "change": "newly missed"}
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"rows": [{"case": "a"}]}', "\x00"])
+def test_a_file_that_is_no_run(toyland, tmp_path, text):
+    path = tmp_path / "conform.json"
+    path.write_text(text)
+    with pytest.raises(BadInputError, match=r"before: .* is no conform.json"):
+        room.changes(path, conform(toyland, path="tax"))
+    with pytest.raises(BadInputError, match="there is no file"):
+        room.changes(tmp_path / "none.json", path)
+
+
+def test_the_command_says_what_changed(toyland, tmp_path, monkeypatch, cache_settings):
+    monkeypatch.setenv("PEJAX_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("pejax.conform._conform.suite_of", lambda package: toyland)
+    run = ["conform", "toyland", "--path", "tax", "--out"]
+    assert CliRunner().invoke(app, [*run, str(tmp_path / "a")]).exit_code == 0
+    (toyland.folder / "tax/b.yaml").write_text(RELEASED)
+    before = str(tmp_path / "a" / "conform.json")
+    done = CliRunner().invoke(app, [*run, str(tmp_path / "b"), "--before", before])
+    assert done.exit_code == 0, done.output
+    assert len(pd.read_parquet(tmp_path / "b" / "changes.parquet")) == 5
+    assert "newly missed" in (tmp_path / "b" / "conform.html").read_text()
+    wrong = CliRunner().invoke(app, [*run, str(tmp_path / "c"), "--before", str(tmp_path / "no")])
+    assert wrong.exit_code != 0
+    assert "there is no file" in wrong.output
