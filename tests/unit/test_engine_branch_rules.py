@@ -166,6 +166,36 @@ def test_the_values_of_a_series_are_newest_first():
     np.testing.assert_allclose(run("newest", newest, law=law), 3.0)
 
 
+def test_a_series_has_no_value_before_its_first():
+    """Which formulas ask for, as a node of the law would refuse to answer."""
+
+    @rule(entity="person")
+    def held(income, period, parameters):
+        rate = parameters.tax.rate
+        values = [rate(when) for when in ("2019-12-31", "2021-01-01")]
+        first = rate.values_list[-1].value
+        return income * sum(first if value is None else value for value in values)
+
+    law = {"tax": {"rate": {2020: 0.25, 2025: 0.5}}}
+    np.testing.assert_allclose(run("held", held, law=law), INCOME / 2)
+
+
+@pytest.mark.parametrize(
+    "scale",
+    [
+        {"brackets": [{"threshold": 0, "rate": {2030: 0.1}}]},
+        {"brackets": [{"threshold": 0, "amount": {2030: 7}}]},
+        {"type": "single_amount", "brackets": [{"threshold": 0, "amount": {2030: 7}}]},
+    ],
+)
+def test_a_scale_before_its_first_bracket_is_nothing(scale):
+    @rule(entity="person")
+    def credit(income, params):
+        return 1.0 + params.scale.calc(income)
+
+    np.testing.assert_allclose(run("credit", credit, law={"scale": scale}), np.ones(len(INCOME)))
+
+
 def _last_rate_below(limit):
     @rule(entity="person")
     def levy(income, period, parameters):

@@ -114,10 +114,14 @@ class Series:
         return copy
 
     def __call__(self, period: Any) -> Any:
+        """The value in force, None before the first."""
         entries = tuple((e.instant_str, e.value) for e in reversed(self._entries))
-        own = self._parameter
+        own, instant = self._parameter, self._instant_of(period)
         edited = own if entries == own.entries else dataclasses.replace(own, entries=entries)
-        return self._ledger.read(edited, self._instant_of(period))
+        if edited.at(instant) is None:
+            self._ledger.fixed(own, "a series", instant)
+            return None
+        return self._ledger.read(edited, instant)
 
 
 class NodeAt:

@@ -66,7 +66,9 @@ class ScaleAt:
             raise Untraceable("a scale with a rounded base")
         base = self._graph.constant(to_node(self._graph, tax_base))
         scaled = [self._times(t, factor) for t in self.thresholds]
-        if self.kind == "rate":
+        if not scaled:  # no bracket is in force yet
+            result = self._graph.broadcast(0 if self.kind == "single" else 0.0, base.shape)
+        elif self.kind == "rate":
             result = self._marginal(base, scaled)
         elif self.kind == "amount":
             result = self._cumulative(base, scaled)
