@@ -217,8 +217,13 @@ class _Answering:
         self.system, self.reader, self.period = system, reader, period
         self.most_nodes = most_nodes
 
-    def verdicts(self, asked: list[_Asked]) -> dict[str, Verdict]:
-        """A verdict on each case, by key."""
+    def verdicts(self, asked: list[_Asked], patient: bool = True) -> dict[str, Verdict]:
+        """A verdict on each case, by key.
+
+        Args:
+            patient: whether those that read a refused formula are asked again without the others,
+                who may be the ones for whom it cannot be traced.
+        """
         try:
             with np.errstate(all="ignore"), _clocked(asked):
                 answers = self._answers(asked)
@@ -229,7 +234,7 @@ class _Answering:
                 return {asked[0].case.key: self._told(asked[0], _stopped(problem), 1)}
             parts = _halves(asked)
             return {k: v for part in parts for k, v in self.verdicts(part).items()}
-        return self._judged(asked, answers)
+        return self._judged(asked, answers, patient)
 
     def _answers(self, asked: list[_Asked]) -> _Answers:
         """What the rules say of the cases."""
@@ -242,7 +247,7 @@ class _Answering:
         outputs = (one.output(e, self.reader) for one in asked for e in one.expected)
         return list(dict.fromkeys(outputs))
 
-    def _judged(self, asked: list[_Asked], answers: _Answers) -> dict[str, Verdict]:
+    def _judged(self, asked: list[_Asked], answers: _Answers, patient: bool) -> dict[str, Verdict]:
         """Verdicts by values; what does not pass together is asked again."""
         outcome = answers.outcome
         found: dict[str, Verdict] = {}
@@ -263,9 +268,23 @@ class _Answering:
             if verdict.status == FAILED and len(asked) > 1:
                 again.append([one])
         names = {name for one in unsettled for name in self._unsettled(one, outcome)}
-        again += [*_by_inputs(unsettled, names), *_relieved(cut, asked, outcome)]
-        for part in again:
+        relieved = _relieved(cut, asked, outcome)
+        for part in [*again, *_by_inputs(unsettled, names), *relieved]:
             found |= self.verdicts(part)
+        if patient and len(asked) > 1:
+            elsewhere = {one.case.key for part in relieved for one in part}
+            found |= self._apart([one for one in cut if one.case.key not in elsewhere])
+        return found
+
+    def _apart(self, cut: list[_Asked]) -> dict[str, Verdict]:
+        """Verdicts on cases that read a refused formula, in halves for as long as that helps some
+        of them."""
+        parts = _halves(cut)
+        found = {k: v for part in parts for k, v in self.verdicts(part, patient=False).items()}
+        left = [[one for one in part if found[one.case.key].status == REFUSED] for part in parts]
+        if sum(map(len, left)) < len(cut):
+            for part in left:
+                found |= self._apart(part) if len(part) > 1 else {}
         return found
 
     def _unsettled(self, one: _Asked, outcome: Outcome) -> frozenset[str]:

@@ -93,8 +93,6 @@ def test_what_reads_the_answer_needs_not_be_run_for_each_case(asked):
 
     rules = [asking(asked), total]
     expected = [2 * sum(value) for value in alone(rules[:1], "answer")]
-    runs.clear()
-    outcome = answers(rules, "answer", CASES)[1]
     made = system(*rules, inputs=INPUTS)
     reader = Reader(made, ENTITIES)
     batch = Batch(made, [reader.people(case) for case in CASES])
@@ -156,3 +154,28 @@ def test_what_cannot_be_run_for_each_case_is_asked_apart(formula):
     assert told == [(v.status, v.reason) for v in apart]
     statuses = {"failed"} if formula is deleting else {"failed", "refused"}
     assert {status for status, _ in told} == statuses
+
+
+@rule(entity="person")
+def picky(income, rent):
+    """A formula that cannot be traced for people of whom anybody pays this rent."""
+    if (rent == 3).any():
+        return np.unique(income)
+    return income
+
+
+@rule(entity="person")
+def never(income):
+    return np.unique(income)
+
+
+def test_who_makes_a_formula_fail_fails_alone():
+    """The others who read it are asked without the one; if that helps nobody, not again."""
+    made = system(picky, never, inputs=INPUTS)
+    run = Runner(lambda case: made, ENTITIES)
+    wanted = [{"picky": c.given.get("income", 0)} for c in CASES]
+    asked = [Case(c.key, "", c.period, c.given, {}, w) for c, w in zip(CASES, wanted, strict=True)]
+    assert [v.status for v in run.run(asked)].count("refused") == 1
+    assert run.run(asked)[5].status == "refused"
+    hopeless = [Case(c.key, "", c.period, c.given, {}, {"never": 1}) for c in CASES]
+    assert {v.status for v in run.run(hopeless)} == {"refused"}
