@@ -12,7 +12,8 @@ import dataclasses
 import functools
 import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import jax
@@ -89,7 +90,9 @@ class Checker:
     """
 
     checks: list[Check]
-    seen: dict[Any, frozenset[tuple[int, int]]] = dataclasses.field(default_factory=dict)
+    seen: MutableMapping[Any, dict[Any, frozenset[tuple[int, int]]]] = dataclasses.field(
+        default_factory=weakref.WeakKeyDictionary
+    )
     busy: bool = False
 
     def __call__(self, evaluation: Evaluation, theta: Any, moved: Sequence[Any]) -> None:
@@ -101,8 +104,8 @@ class Checker:
         if self.busy or not evaluation.runtime.roots:
             return
         start = time.perf_counter()
-        key = (id(evaluation.runtime), evaluation.made_for)
-        seen = self.seen.get(key, frozenset())
+        of_runtime, key = self.seen.setdefault(evaluation.runtime, {}), evaluation.made_for
+        seen = of_runtime.get(key, frozenset())
         sample = sample_of(
             evaluation.population, evaluation.extent, evaluation.runtime.strata, seen
         )
@@ -113,7 +116,7 @@ class Checker:
             count, rounded = _compared(evaluation, theta, moved, sample)
         finally:
             self.busy = False
-        self.seen[key] = seen | sample.kinds
+        of_runtime[key] = seen | sample.kinds
         households = sample.counts[evaluation.population.schema.household]
         seconds = time.perf_counter() - start
         self.checks.append(Check(households, len(sample.kinds), count, seconds, rounded))
