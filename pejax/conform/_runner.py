@@ -42,6 +42,9 @@ takes a second to see that one is large."""
 _TRIES = 2
 """Sets of inputs with which outputs are tried before their graphs are taken to be large."""
 
+_FEW = 16
+"""Cases that are refused together, of whom one or two may be why: they are asked in quarters."""
+
 Rules = tuple[tuple[tuple[str, str], ...], tuple[str, ...]]
 """What a case changes: parameters by path, as texts, and structural reforms."""
 
@@ -276,15 +279,20 @@ class _Answering:
             found |= self._apart([one for one in cut if one.case.key not in elsewhere])
         return found
 
-    def _apart(self, cut: list[_Asked]) -> dict[str, Verdict]:
+    def _apart(self, cut: list[_Asked], last: bool = False) -> dict[str, Verdict]:
         """Verdicts on cases that read a refused formula, in halves for as long as that helps some
-        of them."""
+        of them, and of a few cases in quarters.
+
+        Args:
+            last: whether these are halves of cases whose halves were all refused.
+        """
         parts = _halves(cut)
         found = {k: v for part in parts for k, v in self.verdicts(part, patient=False).items()}
         left = [[one for one in part if found[one.case.key].status == REFUSED] for part in parts]
-        if sum(map(len, left)) < len(cut):
+        helped = sum(map(len, left)) < len(cut)
+        if helped or (len(cut) <= _FEW and not last):
             for part in left:
-                found |= self._apart(part) if len(part) > 1 else {}
+                found |= self._apart(part, not helped) if len(part) > 1 else {}
         return found
 
     def _unsettled(self, one: _Asked, outcome: Outcome) -> frozenset[str]:

@@ -179,3 +179,112 @@ def test_who_makes_a_formula_fail_fails_alone():
     assert run.run(asked)[5].status == "refused"
     hopeless = [Case(c.key, "", c.period, c.given, {}, {"never": 1}) for c in CASES]
     assert {v.status for v in run.run(hopeless)} == {"refused"}
+
+
+# ---- what others have done before
+
+
+def looks_for_what_is_stored(person, income, period):
+    """It computes what it does not find, for a class of cases before the other."""
+    simulation = person.simulation
+    asked = "gift" in simulation.input_variables
+    found = simulation.get_array("doubled", period)
+    made = simulation.calculate("doubled", period) + 100 if found is None else found
+    return made + 0 * asked
+
+
+def hides_what_stops_it(person, income, period):
+    simulation = person.simulation
+    branch, given = simulation.get_branch("own"), False
+    branch.set_input("income", period, 2 * income)
+    try:  # noqa: SIM105
+        given = "rent" in simulation.input_variables
+    except:  # noqa: E722 - as formulas of country packages have it
+        pass
+    return 0 * income + (1000 if given else branch.calculate("income", period))
+
+
+def changes_a_branch_that_others_see(person, income, period):
+    branch = person.simulation.get_branch("kept")
+    branch.set_input("income", period, branch.calculate("income", period) + 1)
+    asked = "rent" in person.simulation.input_variables
+    return branch.calculate("income", period) + 0 * asked
+
+
+def keeps_what_only_some_have(person, income, period):
+    asked = "rent" in person.simulation.input_variables
+    branch = person.simulation.get_branch("kept")
+    branch.set_input("income", period, income + (100 if asked else 1))
+    return income
+
+
+BEFORE = (
+    looks_for_what_is_stored,
+    hides_what_stops_it,
+    changes_a_branch_that_others_see,
+    keeps_what_only_some_have,
+)
+
+
+@pytest.mark.parametrize("formula", BEFORE)
+def test_nobody_has_an_answer_that_hangs_on_others(formula):
+    """What cannot be told apart in one trace is told to be so, also by who reads it later."""
+
+    @rule(entity="person")
+    def opened(person, income, period):
+        person.simulation.get_branch("kept").set_input("gift", period, income)
+        return income
+
+    @rule(entity="person")
+    def total(person, income, period):
+        first = person("opened", period) + person("asked", period)
+        kept = person.simulation.get_branch("kept").calculate("income", period)
+        return first + 1e3 * kept
+
+    rules = [rule(entity="person")(doubled), rule(entity="person", name="asked")(formula)]
+    rules += [opened, total]
+    made = system(*rules, inputs=INPUTS)
+    run = Runner(lambda case: made, ENTITIES)
+    wrong = [Case(c.key, "", c.period, c.given, {}, {"total": -1}) for c in CASES]
+    right = alone(rules, "total")
+    asked = [
+        Case(c.key, "", c.period, c.given, {}, {"total": value})
+        for c, value in zip(CASES, right, strict=True)
+    ]
+    assert {v.status for v in run.run(asked)} == {"passed"}
+    assert {v.status for v in run.run(wrong)} == {"failed"}
+    together, outcome = answers(rules, "total", CASES)
+    assert together == right or outcome.unsettled["total"]
+
+
+def test_formulas_that_ask_in_a_circle_end():
+    """Each is run once: that they need themselves is no failure of one of them."""
+    names = [f"round_{i}" for i in range(12)]
+
+    def asks(after):
+        def formula(person, period):
+            found = "rent" in person.simulation.input_variables
+            return person(after, period) + found
+
+        return formula
+
+    pairs = zip(names, [*names[1:], names[0]], strict=True)
+    rules = [rule(entity="person", name=name)(asks(after)) for name, after in pairs]
+    made = system(*rules, inputs=INPUTS)
+    wanted = [Case(c.key, "", c.period, c.given, {}, {names[0]: 1}) for c in CASES]
+    found = Runner(lambda case: made, ENTITIES).run(wanted)
+    assert {v.status for v in found} == {"refused"}
+    assert all("needs itself" in v.reason for v in found)
+
+
+def test_one_or_two_who_make_a_formula_fail():
+    """Whichever halves they are in."""
+    made = system(picky, inputs=INPUTS)
+    run = Runner(lambda case: made, ENTITIES)
+    for rents in ([3, 0, 0, 3], [3, 0, 0, 0, 0, 3, 0, 0], [0, 3, 3, 0, 0]):
+        asked = [
+            Case(str(i), "", "2025", {"income": 1, "rent": rent}, {}, {"picky": 1})
+            for i, rent in enumerate(rents)
+        ]
+        statuses = [v.status for v in run.run(asked)]
+        assert statuses == ["refused" if rent == 3 else "passed" for rent in rents]

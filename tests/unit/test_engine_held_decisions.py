@@ -8,7 +8,14 @@ import pandas as pd
 import pytest
 
 from pejax import Population
-from pejax.engine import GuardMovedError, build_system, compile, input_variable, rule
+from pejax.engine import (
+    GuardMovedError,
+    ReformWarning,
+    build_system,
+    compile,
+    input_variable,
+    rule,
+)
 from pejax.engine.tracing._decisions import AT_MOST, OF_SOME
 
 
@@ -412,3 +419,30 @@ def test_what_only_a_trial_has_read_is_read_again_by_who_comes_next(read):
 def value_of(program, name, parameters=None):
     given = program.parameters if parameters is None else parameters
     return np.asarray(program(given, people())[name]).tolist()
+
+
+def test_a_number_of_other_rules_that_a_trial_has_read_stays_that_number():
+    """Two numbers of the law before a reform have one name until both are read."""
+
+    def before(household, day):
+        return household.simulation.baseline.tax_benefit_system.parameters(day).dated
+
+    def asked(household, period):
+        total = 0.0
+        for place in range(int(household.nb_persons().max())):
+            visited = household.value_nth_person(place, household.members("income", period))
+            total = total + (before(household, "2025-01-01") * visited if place >= 4 else visited)
+        return total
+
+    def later(household):
+        nothing = household.nb_persons() * 0.0
+        return nothing + before(household, "2025-07-01") * 1000 + before(household, "2025-01-01")
+
+    law = {"dated": {"2020-01-01": 0.1, "2025-01-01": 0.5, "2025-07-01": 0.7}}
+    rules = build_system(
+        "states", entities=("person", "household"), parameters=law, inputs=INPUTS,
+        rules=[rule(entity="household", name=f.__name__)(f) for f in (asked, later)],
+    ).with_reform({"dated": {"2025-01-01": 9.0}})  # fmt: skip
+    with pytest.warns(ReformWarning, match="change nothing"):
+        program = compile(rules, ["asked", "later"], 2025, people())
+    np.testing.assert_allclose(value_of(program, "later"), 700.5)

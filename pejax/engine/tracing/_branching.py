@@ -32,6 +32,7 @@ class Branching(Bookkeeping):
     parent_branch: Any
     neutralized: set[str]
     overridden: int
+    marks: int
     own_law: bool
     keeps: bool
     variable: Callable[[str], Variable]
@@ -39,14 +40,14 @@ class Branching(Bookkeeping):
 
     def neutralize(self, name: str) -> None:
         """Give a variable its default on this branch; what was computed from it stays."""
-        self.trace_state.act()
+        self.trace_state.act(self)
         self._keep_what_is_known()
         self.neutralized.add(self.variable(name).name)
         self._override(self.trace_state.bits[name])
 
     def set_input(self, name: str, period: Any, value: Any) -> None:
         """Override a variable on this branch; what was computed from it is forgotten."""
-        self.trace_state.act()
+        self.trace_state.act(self)
         variable = self.variable(name)
         period = self.system.period(period)
         traced = self._cast(variable, value)
@@ -79,7 +80,7 @@ class Branching(Bookkeeping):
     def delete_arrays(self, name: str, period: Any = None) -> None:
         """Forget a variable on this branch. What was computed from it before stays as it is: unlike
         `set_input`, deleting says nothing of other values."""
-        self.trace_state.act()
+        self.trace_state.act(self)
         wanted = None if period is None else self.system.period(period)
         self._keep_what_is_known()
         self._override(self.trace_state.bits[name] | self.trace_state.keys)

@@ -67,6 +67,7 @@ class Simulation(Branching):
         self.reads: dict[Key, int] = {}
         self.branches: dict[str, Simulation] = {}
         self.overridden = 0
+        self.marks = 0 if parent is None else parent.marks
         self.keeps = False
         if parent is not None:
             self.overridden = trace.name | trace.named(branch_name) | trace.named(parent._name)
@@ -111,7 +112,7 @@ class Simulation(Branching):
     def get_array(self, name: str, period: Any) -> Any:
         key = (name, self.system.period(period))
         self.trace_state.read(self.trace_state.bits[name] | self.reads.get(key, 0))
-        return self.inputs[key] if self.is_given(key) else self.cache.get(key)
+        return self.inputs[key] if self.is_given(key) else self.computed_before(key)
 
     def get_branch(self, name: str = "branch", clone_system: bool = False) -> Simulation:
         name = str.__str__(name)
@@ -122,6 +123,8 @@ class Simulation(Branching):
         if name not in self.branches:
             branch = Simulation(self.trace_state, self.inputs, name, self)
             branch._rules = RulesView(branch, copied=clone_system)
+            if self.trace_state.speaker is not None:
+                self.trace_state.speaker.made.append(branch)
             self.branches[name] = branch
         return self.branches[name]
 
@@ -179,6 +182,7 @@ class Simulation(Branching):
 
     def _value(self, name: str, period: Any) -> Traced:
         state = self.trace_state
+        state.frames[-1] |= self.marks
         variable = self.variable(name)
         always = self.system.period("ETERNITY")
         if variable.period == _calendar.ETERNITY and (name, always) in self.inputs:
@@ -303,15 +307,19 @@ class Simulation(Branching):
         """A formula's result, each row's for the case that it is of."""
         state, branches = self.trace_state, dict(self.branches)
         parts: dict[Any, tuple[np.ndarray, Traced]] = {}
+
+        def run() -> Traced:
+            return self._once(variable, period)
+
         try:
-            for cases, result in by_speaker(state, lambda: self._once(variable, period)):
+            for cases, result in by_speaker(state, run, _FORMULA_FAILURES):
                 same = (result.node.index, result.vocabulary)
                 before = parts[same][0] if same in parts else False
                 parts[same] = cases | before, result
         except Divided:
             self.branches = branches
             with state.for_all_cases():
-                return self._once(variable, period)
+                return run()
         (_, whole), *others = parts.values()
         for cases, result in others:
             whole = self._chosen(state.given.rows_of(cases, variable.entity), result, whole)

@@ -33,6 +33,7 @@ class Bookkeeping:
     trace_state: Trace
     parent_branch: Any
     inputs: dict[tuple[str, Any], Any]
+    cache: dict[tuple[str, Any], Any]
 
     @property
     def branch_name(self) -> BranchName:
@@ -68,6 +69,14 @@ class Bookkeeping:
     def is_given(self, key: Key) -> bool:
         """Whether an input is given; of one that only some cases have, the one that asks."""
         return key in self.inputs and (self._which(key) is None or self.trace_state.gives([key]))
+
+    def computed_before(self, key: Key) -> Any:
+        """The value that this branch has computed, if it has. Alone, a case might not have had it
+        by then: other cases' formulas have run too."""
+        found = self.cache.get(key)
+        if found is not None:
+            self.trace_state.leave_unsettled(self.trace_state.given.by_case)
+        return found
 
     def known_periods(self, name: str) -> list[Any]:
         """Periods for which an input of `name` is visible on this branch."""
@@ -119,7 +128,7 @@ class Holder:
             return None, None
         key = (self.name, branch.system.period(period))
         given = branch.inputs[key] if branch.is_given(key) else None
-        return given, branch.cache.get(key)
+        return given, branch.computed_before(key)
 
     def _get_array_from_storage(self, period: Any, branch_name: str = "default") -> Any:
         given, computed = self._stored_on(period, branch_name)

@@ -74,8 +74,9 @@ class Ledger:
         key = (id(parameter), instant)
         if key in self._numbers:  # which holds the parameter: no other one has its id
             _, leaf, node = self._numbers[key]
-            self.leaves.setdefault(leaf.key, leaf)  # a trial leaves none
-            return Traced(node)
+            # A trial leaves no leaf behind; by now its name may be that of another value.
+            if self.leaves.setdefault(leaf.key, leaf).value == leaf.value:
+                return Traced(node)
         value = parameter.at(instant)
         if value is None:
             raise self.not_in_force(parameter, instant)

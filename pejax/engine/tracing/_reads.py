@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from ..graph._ir import Graph
@@ -45,7 +45,8 @@ class Trace:
         given: the population's inputs.
         speaker: the case that a formula runs for.
         unsettled: variables that only some cases give and of which a formula asked whether they
-            are given, although it cannot run for each case: the answer is another for others.
+            are given, although it cannot run for each case: the answer is another for others;
+            `which`, the bits of these.
         before: its simulation under the law before a reform.
         asked: the variables of which a formula asked whether they are given.
         decisions: what Python asked.
@@ -69,6 +70,7 @@ class Trace:
     given: Given = dataclasses.field(default_factory=lambda: Given({}))
     speaker: Speaker | None = None
     unsettled: set[str] = dataclasses.field(default_factory=set)
+    which: int = 0
     before: Any = None
 
     decisions: Decisions | None = None
@@ -111,18 +113,19 @@ class Trace:
                 branch.reads.pop(key, None)
             self.fresh = None
 
-    def act(self) -> None:
-        """Note that a formula does something that stays behind.
+    def act(self, on: Any = None) -> None:
+        """Note that a formula opens a branch, or changes one.
 
         Raises:
             Untraceable: it is on trial, which is to leave nothing.
-            Divided: it runs for some of the cases.
+            Divided: it runs for some of the cases, or would change twice what others see.
         """
         if self.fresh is not None:
             raise Untraceable("a branch on trial")
         if self.speaker is not None:
-            self.speaker.acted = True
-            self.speaker.fail_if_divided()
+            self.speaker.act(on)
+        if on is not None:
+            on.marks |= self.frames[-1] & self.which
 
     @contextlib.contextmanager
     def for_all_cases(self) -> Iterator[None]:
@@ -145,13 +148,19 @@ class Trace:
             Divided: it has left something behind before.
         """
         if self.speaker is None:
-            for name in dict.fromkeys(name for name, _ in keys):
-                self.unsettled.add(name)
-                self.read(self.named(_WHICH + name))
+            self.leave_unsettled(keys)
             return True
         self.speaker.asked.update(keys)
         self.speaker.fail_if_divided()
         return any(self.given.by_case[key][self.speaker.case] for key in keys)
+
+    def leave_unsettled(self, keys: Iterable[tuple[str, Any]]) -> None:
+        """Note that the value being computed depends on which cases give some inputs."""
+        for name in dict.fromkeys(name for name, _ in keys):
+            bit = self.named(_WHICH + name)
+            self.unsettled.add(name)
+            self.which |= bit
+            self.read(bit)
 
     def unsettled_in(self, bits: int) -> frozenset[str]:
         """The variables of which what was read depends on who is given them."""

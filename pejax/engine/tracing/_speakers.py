@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...core._validate import PejaxError
+from ..graph._ir import DimensionClash
 from ..graph._node import Node
 from ._array import Traced
 
@@ -77,11 +79,25 @@ class Speaker:
     Attributes:
         asked: inputs of which the formula asked whether they are given, and only some cases do.
         acted: whether it did something that stays behind.
+        made: the branches that it has opened itself.
     """
 
     case: int
     asked: set[Key] = dataclasses.field(default_factory=set)
     acted: bool = False
+    made: list[Any] = dataclasses.field(default_factory=list)
+
+    def act(self, on: Any = None) -> None:
+        """Note that the formula opens a branch, or changes one.
+
+        Raises:
+            Divided: one that others see, which a second run would change again; or what stays
+                behind would be of some cases.
+        """
+        self.acted = True
+        if on is not None and not any(on is one for one in self.made):
+            raise Divided
+        self.fail_if_divided()
 
     def fail_if_divided(self) -> None:
         """What stays behind is of all cases.
@@ -98,9 +114,14 @@ class Divided(BaseException):
     expect errors are not to see it."""
 
 
-def by_speaker(state: Trace, run: Callable[[], Traced]) -> Iterator[tuple[np.ndarray, Traced]]:
+def by_speaker(
+    state: Trace, run: Callable[[], Traced], failures: tuple[type[Exception], ...]
+) -> Iterator[tuple[np.ndarray, Traced]]:
     """What a formula gives: the cases that one of them speaks for, with its result, until there is
     none left.
+
+    Args:
+        failures: what a formula raises that cannot be traced.
 
     Raises:
         Divided: it cannot be run for some of the cases.
@@ -110,7 +131,10 @@ def by_speaker(state: Trace, run: Callable[[], Traced]) -> Iterator[tuple[np.nda
         state.speaker = speaker = Speaker(int(left.argmax()))
         try:
             result = run()
-        except Exception:
+            speaker.fail_if_divided()  # a formula's own `except:` may have caught it
+        except (DimensionClash, PejaxError):  # of the trace, not of this formula
+            raise
+        except failures:
             if speaker.asked or not left.all():
                 raise Divided from None
             raise
