@@ -28,6 +28,7 @@ class Branching(Bookkeeping):
     inputs: dict[Key, Traced]
     cache: dict[Key, Traced]
     reads: dict[Key, int]
+    conditional: set[Key]
     branches: dict[str, Any]
     parent_branch: Any
     neutralized: set[str]
@@ -95,6 +96,8 @@ class Branching(Bookkeeping):
         self.keeps = True
         for key, owner in self._visible().items():
             self.cache[key], self.reads[key] = owner.cache[key], owner.reads[key]
+            if key in owner.conditional:
+                self.conditional.add(key)
 
     def _visible(self) -> dict[Key, Any]:
         """The branch that holds each value which `_remembered` finds."""
@@ -116,6 +119,8 @@ class Branching(Bookkeeping):
         while branch is not None:
             if key in branch.cache and not branch.reads[key] & touched:
                 self.trace_state.frames[-1] |= branch.reads[key]
+                if key in branch.conditional and not self.trace_state.is_divided:
+                    branch.conditional.discard(key)  # now it is computed for everybody
                 return branch.cache[key]
             touched |= branch.overridden
             branch = branch.parent_branch

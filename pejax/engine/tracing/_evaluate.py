@@ -65,6 +65,7 @@ class Simulation(Branching):
         self.inputs: dict[Key, Traced] = dict(inputs)
         self.cache: dict[Key, Traced] = {}
         self.reads: dict[Key, int] = {}
+        self.conditional: set[Key] = set()
         self.branches: dict[str, Simulation] = {}
         self.overridden = 0
         self.marks = 0 if parent is None else parent.marks
@@ -267,6 +268,8 @@ class Simulation(Branching):
         result.owner = name
         owner = self._owner(reads)
         owner.cache[key], owner.reads[key] = result, reads
+        if state.given.by_case:
+            (owner.conditional.add if state.is_divided else owner.conditional.discard)(key)
         if state.fresh is None:
             state.evaluated.setdefault(name, set()).add(str(period))
         else:

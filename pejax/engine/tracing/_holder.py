@@ -34,6 +34,7 @@ class Bookkeeping:
     parent_branch: Any
     inputs: dict[tuple[str, Any], Any]
     cache: dict[tuple[str, Any], Any]
+    conditional: set[tuple[str, Any]]
 
     @property
     def branch_name(self) -> BranchName:
@@ -71,10 +72,10 @@ class Bookkeeping:
         return key in self.inputs and (self._which(key) is None or self.trace_state.gives([key]))
 
     def computed_before(self, key: Key) -> Any:
-        """The value that this branch has computed, if it has. Alone, a case might not have had it
-        by then: other cases' formulas have run too."""
+        """The value that this branch has computed, if it has. One that was computed for some cases
+        only is perhaps not there for others."""
         found = self.cache.get(key)
-        if found is not None:
+        if found is not None and key in self.conditional:
             self.trace_state.leave_unsettled(self.trace_state.given.by_case)
         return found
 

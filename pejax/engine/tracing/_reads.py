@@ -46,7 +46,7 @@ class Trace:
         speaker: the case that a formula runs for.
         unsettled: variables that only some cases give and of which a formula asked whether they
             are given, although it cannot run for each case: the answer is another for others;
-            `which`, the bits of these.
+            `which`, the bits of these; `divided`, whether a formula further up ran for some.
         before: its simulation under the law before a reform.
         asked: the variables of which a formula asked whether they are given.
         decisions: what Python asked.
@@ -71,6 +71,7 @@ class Trace:
     speaker: Speaker | None = None
     unsettled: set[str] = dataclasses.field(default_factory=set)
     which: int = 0
+    divided: bool = False
     before: Any = None
 
     decisions: Decisions | None = None
@@ -130,11 +131,20 @@ class Trace:
     @contextlib.contextmanager
     def for_all_cases(self) -> Iterator[None]:
         """Within the context a formula runs for all cases at once, and asks for nobody's inputs."""
-        outer, self.speaker = self.speaker, None
+        outer, divided = self.speaker, self.divided
+        self.divided, self.speaker = self.is_divided, None
         try:
             yield
         finally:
-            self.speaker = outer
+            self.speaker, self.divided = outer, divided
+
+    @property
+    def is_divided(self) -> bool:
+        """Whether what is computed now is perhaps for some of the cases: a formula further up has
+        asked what they are given, or has read what hangs on it."""
+        if self.divided or (self.speaker is not None and self.speaker.is_divided):
+            return True
+        return bool(self.which) and any(frame & self.which for frame in self.frames)
 
     def some_have(self, key: tuple[str, Any], value: Traced | None) -> Traced | None:
         """Which rows are given an input; None for one that all are, or that a branch has set."""

@@ -80,9 +80,11 @@ class Speaker:
         asked: inputs of which the formula asked whether they are given, and only some cases do.
         acted: whether it did something that stays behind.
         made: the branches that it has opened itself.
+        outer: the case that the formula further up runs for, which asked for this one's result.
     """
 
     case: int
+    outer: Speaker | None = None
     asked: set[Key] = dataclasses.field(default_factory=set)
     acted: bool = False
     made: list[Any] = dataclasses.field(default_factory=list)
@@ -98,6 +100,11 @@ class Speaker:
         if on is not None and not any(on is one for one in self.made):
             raise Divided
         self.fail_if_divided()
+
+    @property
+    def is_divided(self) -> bool:
+        """Whether what is computed now is for some of the cases, by what was asked before."""
+        return bool(self.asked) or (self.outer is not None and self.outer.is_divided)
 
     def fail_if_divided(self) -> None:
         """What stays behind is of all cases.
@@ -128,7 +135,7 @@ def by_speaker(
     """
     outer, left = state.speaker, np.ones(state.given.cases, bool)
     while left.any():
-        state.speaker = speaker = Speaker(int(left.argmax()))
+        state.speaker = speaker = Speaker(int(left.argmax()), outer)
         try:
             result = run()
             speaker.fail_if_divided()  # a formula's own `except:` may have caught it
