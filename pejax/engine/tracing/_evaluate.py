@@ -23,7 +23,7 @@ from ._groups import GroupView, PersonView
 from ._holder import Holder, RulesView
 from ._names import code_of, enum_code, in_vocabulary, unify, whole_loops
 from ._reads import Pending, Trace
-from ._speakers import Divided, by_speaker
+from ._speakers import for_everybody
 
 _MAX_SPIRAL = 10
 _FORMULA_FAILURES = (
@@ -308,25 +308,8 @@ class Simulation(Branching):
 
     def _for_everybody(self, variable: Variable, period: Any) -> Traced:
         """A formula's result, each row's for the case that it is of."""
-        state, branches = self.trace_state, dict(self.branches)
-        parts: dict[Any, tuple[np.ndarray, Traced]] = {}
-
-        def run() -> Traced:
-            return self._once(variable, period)
-
-        try:
-            for cases, result in by_speaker(state, run, _FORMULA_FAILURES):
-                same = (result.node.index, result.vocabulary)
-                before = parts[same][0] if same in parts else False
-                parts[same] = cases | before, result
-        except Divided:
-            self.branches = branches
-            with state.for_all_cases():
-                return run()
-        (_, whole), *others = parts.values()
-        for cases, result in others:
-            whole = self._chosen(state.given.rows_of(cases, variable.entity), result, whole)
-        return whole
+        entity = variable.entity
+        return for_everybody(self, entity, lambda: self._once(variable, period), _FORMULA_FAILURES)
 
     def _once(self, variable: Variable, period: Any) -> Traced:
         result = self._compute(variable, period)

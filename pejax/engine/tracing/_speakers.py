@@ -20,6 +20,7 @@ from ..graph._node import Node
 from ._array import Traced
 
 if TYPE_CHECKING:
+    from ._evaluate import Simulation
     from ._reads import Trace
 
 Key = tuple[str, Any]
@@ -150,6 +151,35 @@ def by_speaker(
         same = left & state.given.like(speaker.case, speaker.asked)
         yield same, result
         left &= ~same
+
+
+def for_everybody(
+    simulation: Simulation,
+    entity: str,
+    run: Callable[[], Traced],
+    failures: tuple[type[Exception], ...],
+) -> Traced:
+    """A formula's result, each row's for the case that it is of.
+
+    Args:
+        entity: whose rows it has.
+        failures: what a formula raises that cannot be traced.
+    """
+    state, branches = simulation.trace_state, dict(simulation.branches)
+    parts: dict[Any, tuple[np.ndarray, Traced]] = {}
+    try:
+        for cases, result in by_speaker(state, run, failures):
+            same = (result.node.index, result.vocabulary)
+            before = parts[same][0] if same in parts else False
+            parts[same] = cases | before, result
+    except Divided:
+        simulation.branches = branches
+        with state.for_all_cases():
+            return run()
+    (_, whole), *others = parts.values()
+    for cases, result in others:
+        whole = simulation._chosen(state.given.rows_of(cases, entity), result, whole)
+    return whole
 
 
 class GivenName(str):
