@@ -148,6 +148,17 @@ def test_a_reform_that_empties_a_list_says_which_and_when():
     assert values(kept, kept.parameters)["gains"].tolist() == (2 * INCOME).tolist()
 
 
+def test_each_formula_that_reads_an_empty_list_says_so():
+    @rule(entity="person")
+    def others(person, period, parameters):
+        return np.maximum(total_of(parameters(period).sources, person, period), 1.0)
+
+    both = system_of(gains, others, law={"sources": [], "floor": 0.0})
+    with pytest.raises(UntraceableRule) as raised:
+        compile(both, ["gains", "others"], 2025, people())
+    assert all("The list sources is empty" in raised.value.refused[n] for n in ("gains", "others"))
+
+
 @pytest.mark.parametrize("path", ["sources", "floor"])
 def test_a_reform_that_takes_a_value_out_says_which_and_when(path):
     gone = GAINS.with_reform({path: {"2024-07-01": None}})

@@ -150,7 +150,10 @@ class NodeAt:
         if name not in self._views:
             if not self._has(name):
                 raise self._ledger.absent(self._node, name, self._instant)
-            self._views[name] = view(self._node.children[name], self._instant, self._ledger)
+            found = view(self._node.children[name], self._instant, self._ledger)
+            if isinstance(found, list | tuple):  # each formula that reads one notes it anew
+                return found
+            self._views[name] = found
         return self._views[name]
 
     def _forget_what_is_not_noted(self) -> None:
