@@ -211,6 +211,15 @@ def changes_a_branch_that_others_see(person, income, period):
     return branch.calculate("income", period) + 0 * asked
 
 
+def hides_that_a_branch_cannot_be_changed_yet(person, income, period):
+    branch = person.simulation.get_branch("kept")
+    try:  # noqa: SIM105
+        branch.set_input("income", period, income + 5)
+    except:  # noqa: E722
+        pass
+    return branch.calculate("income", period)
+
+
 def keeps_what_only_some_have(person, income, period):
     asked = "rent" in person.simulation.input_variables
     branch = person.simulation.get_branch("kept")
@@ -222,6 +231,7 @@ BEFORE = (
     looks_for_what_is_stored,
     hides_what_stops_it,
     changes_a_branch_that_others_see,
+    hides_that_a_branch_cannot_be_changed_yet,
     keeps_what_only_some_have,
 )
 

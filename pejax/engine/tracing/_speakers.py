@@ -80,6 +80,7 @@ class Speaker:
     Attributes:
         asked: inputs of which the formula asked whether they are given, and only some cases do.
         acted: whether it did something that stays behind.
+        stopped: whether it was to run no further.
         made: the branches that it has opened itself.
         outer: the case that the formula further up runs for, which asked for this one's result.
     """
@@ -88,6 +89,7 @@ class Speaker:
     outer: Speaker | None = None
     asked: set[Key] = dataclasses.field(default_factory=set)
     acted: bool = False
+    stopped: bool = False
     made: list[Any] = dataclasses.field(default_factory=list)
 
     def act(self, on: Any = None) -> None:
@@ -98,8 +100,7 @@ class Speaker:
                 behind would be of some cases.
         """
         self.acted = True
-        if on is not None and not any(on is one for one in self.made):
-            raise Divided
+        self.stopped |= on is not None and not any(on is one for one in self.made)
         self.fail_if_divided()
 
     @property
@@ -113,7 +114,8 @@ class Speaker:
         Raises:
             Divided: it would be of some.
         """
-        if self.acted and self.asked:
+        self.stopped = self.stopped or (self.acted and bool(self.asked))
+        if self.stopped:
             raise Divided
 
 
