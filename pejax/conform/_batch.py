@@ -18,6 +18,7 @@ from ..engine.graph._ir import Graph
 from ..engine.rules._system import System, Variable
 from ..engine.tracing._array import Traced
 from ..engine.tracing._decisions import People
+from ..engine.tracing._laws import LAW, Laws
 from ..engine.tracing._names import names_of
 from ..engine.tracing._speakers import Given
 from ..engine.tracing._trace import Outcome, trace
@@ -44,10 +45,13 @@ class Batch:
     Args:
         system: the rules.
         people: who is in each case.
+        laws: those that they are asked under, where these are not all the law of the rules.
     """
 
-    def __init__(self, system: System, people: Sequence[CasePeople]) -> None:
-        self.system, self.people = system, list(people)
+    def __init__(
+        self, system: System, people: Sequence[CasePeople], laws: Laws | None = None
+    ) -> None:
+        self.system, self.people, self.laws = system, list(people), laws
         entities = (system.person, *system.groups)
         counts = {e: np.array([len(p.names[e]) for p in self.people]) for e in entities}
         self.first = {e: np.concatenate([[0], np.cumsum(n)]) for e, n in counts.items()}
@@ -105,7 +109,9 @@ class Batch:
         return Interpreter(self._arrays(), sizes, {}, memory=_DECIDING_MEMORY)
 
     def _given(self, graph: Graph) -> Given:
-        values, some, by_case = {}, {}, {}
+        laws = self.laws
+        values, some = {}, {}
+        by_case = {} if laws is None else {(p, LAW): kinds for p, kinds in laws.kinds.items()}
         for key, column in self.columns.items():
             values[key] = self._node(graph, key, column)
             if column.given is not None:
@@ -117,7 +123,7 @@ class Batch:
             for entity in self.rows
         }
         names = tuple(dict.fromkeys(name for name, _ in values))
-        return Given(values, names, some, by_case, case_of)
+        return Given(values, names, some, by_case, case_of, laws)
 
     def _node(self, graph: Graph, key: Key, column: _Column) -> Traced:
         variable = self.system.variable(key[0])

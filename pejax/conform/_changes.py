@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..core._arguments import as_path, shown
 from ..core._validate import BadInputError
 from ._conform import Conformity
-from ._runner import PASSED
+from ._judge import PASSED
 
 if TYPE_CHECKING:
     import pandas as pd

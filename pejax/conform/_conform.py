@@ -19,9 +19,11 @@ import pejax
 from .. import runs
 from ..core._arguments import as_function, as_instance, as_seed, as_switch, as_text, at_least
 from ..core._digest import digest
+from ._answering import law_of
 from ._cases import Case, read_cases, sample as drawn
 from ._country import Suite, suite_of
-from ._runner import LARGE, MOST_NODES, PASSED, Runner, Verdict, rules_of
+from ._judge import LARGE, PASSED, Verdict
+from ._runner import MOST_NODES, Runner
 from ._source import Source
 
 if TYPE_CHECKING:
@@ -229,7 +231,8 @@ def _verdicts(columns: dict[str, np.ndarray]) -> list[Verdict]:
 
 def _neighbours(case: Case) -> tuple[Any, ...]:
     """What sorts cases so that those which share a graph are beside each other."""
-    return (bool(case.reforms), case.reforms, rules_of(case)[0], case.period[:4], case.key)
+    law = law_of(case)
+    return (bool(case.reforms), case.reforms, case.period[:4], bool(law), law, case.key)
 
 
 def _identity(place: Suite, cases: Sequence[Case], name: str) -> str:

@@ -1,18 +1,50 @@
-"""Whether a value is what a case expects, within its margins."""
+"""What becomes of a case: whether a value is what it expects, within its margins."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
 import numpy as np
 
-from ..core._validate import BadInputError
+from ..core._validate import BadInputError, PejaxError
 from ._cases import Case
 from ._people import arithmetic
 
+PASSED, FAILED, REFUSED, BROKEN = "passed", "failed", "refused", "broken"
+"""What becomes of a case; `broken` is by an error that nobody raised on purpose."""
+
+LARGE = "large"
+"""A case put off, because its graph is most of the law: it shares one with others of its kind."""
+
 MARGIN = 1e-3
 """The absolute margin of a case that names none, as the field's runner has it."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """What became of a case.
+
+    Attributes:
+        status: `passed`, `failed`, `refused` or `broken`.
+        reason: why it did not pass: the first value that is off, or what was refused.
+        together: cases in the batch that decided it.
+        seconds: its share of the time of its batches.
+    """
+
+    status: str
+    reason: str = ""
+    together: int = 0
+    seconds: float = 0.0
+
+
+def stopped(problem: Exception) -> Verdict:
+    """A refusal by name, or an error that nobody raised on purpose."""
+    text = " ".join(str(problem).split())[:400]
+    if isinstance(problem, PejaxError):
+        return Verdict(REFUSED, text)
+    return Verdict(BROKEN, f"{type(problem).__name__}: {text}")
 
 
 def agrees(

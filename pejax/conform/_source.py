@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from ._cases import Case, Expected, expected_of
-from ._judge import shown
-from ._runner import BROKEN, FAILED, PASSED, Verdict
+from ._judge import BROKEN, FAILED, PASSED, Verdict, shown
 
 _FIRST, _YEARS = 2000, 40
 """For which years a case changes a parameter, as the field's runner has it."""

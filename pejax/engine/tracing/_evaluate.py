@@ -89,6 +89,7 @@ class Simulation(Branching):
         """Compute under other rules from here on: a branch that pins the law of another year."""
         if self.parent_branch is None:
             raise Untraceable("other rules outside of a branch")
+        self.trace_state.leave_law_unsettled()
         self.system = self.system.of_source(getattr(source, "source", source))
         self.law = self.trace_state.law.of(self.system.law)
         self.own_law, self.abolished = True, {}
@@ -98,6 +99,7 @@ class Simulation(Branching):
         """The same people under the law before the reforms that are written into it; formulas
         that describe a response compare with it."""
         state, before = self.trace_state, self.trace_state.system.before
+        state.leave_law_unsettled()
         if before is not None and state.before is None:
             state.before = Simulation(state, state.given.values, "baseline")
             state.before.system, state.before.law = before, state.law.of(before.law)

@@ -168,6 +168,7 @@ class RulesView:
         return system if system.source is None else system.source
 
     def clone(self) -> Any:
+        self._simulation.trace_state.leave_law_unsettled()
         return self._simulation.system.clone()
 
     def neutralize_variable(self, name: str) -> None:

@@ -62,6 +62,7 @@ class Law:
         if name.startswith("_") or name not in self._node.children:
             raise AttributeError(name)
         child = self._node.children[name]
+        self._ledger.note(child.path)
         if isinstance(child, LawParameter):
             return Series(child, self._ledger, self._instant_of)
         return Law(child, self._ledger, self._instant_of)  # type: ignore[arg-type]
@@ -72,6 +73,7 @@ class Law:
 
     def value(self, path: str, period: Any) -> Any:
         """The traced value at a dotted path."""
+        self._ledger.note(path)
         return view(self._node.find(path), self._instant_of(period), self._ledger)
 
 
@@ -133,19 +135,27 @@ class NodeAt:
         self._views: dict[str, Any] = {}
         self._tables: dict[bool, _Cells] = {}
         self._epoch = ledger.epoch
+        self._differing = ledger.differing.get(node.path, frozenset())
 
     @functools.cached_property
     def _present(self) -> list[str]:
         """The children that there are at the instant."""
         return [name for name in self._node.children if self._has(name)]
 
+    def _note(self, *names: str) -> None:
+        """Note that children are about to be looked at which are not the same in all laws."""
+        for name in self._differing.intersection(names):
+            self._ledger.note(self._node.children[name].path)
+
     def _has(self, name: str) -> bool:
+        self._note(name)
         child = self._node.children.get(name)
         if isinstance(child, LawParameter):
             return child.at(self._instant) is not None
         return child is not None
 
     def _child(self, name: str) -> Any:
+        self._note(name)
         self._forget_what_is_not_noted()
         if name not in self._views:
             if not self._has(name):
@@ -171,6 +181,7 @@ class NodeAt:
         return self._child(name)
 
     def __iter__(self) -> Iterator[str]:
+        self._note(*self._differing)
         return iter(self._present)
 
     def __contains__(self, name: str) -> bool:
@@ -188,6 +199,7 @@ class NodeAt:
 
     def _looked_up(self, key: Traced) -> Any:
         """The child that each row names, as `TableAt` has it; the table is made once."""
+        self._note(*self._differing)
         self._forget_what_is_not_noted()
         pick, gaps = _pick(key, self._present)
         if gaps not in self._tables:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..graph._ir import Graph
@@ -40,7 +40,9 @@ class Leaf:
 class Ledger:
     """Collects every parameter that a trace reads; `looked`, when it read a static value; `empty`,
     by variable the lists without an entry that it read, and when; `epoch` counts the trials
-    that read what had not been read before: what they read is not among the leaves.
+    that read what had not been read before: what they read is not among the leaves. Where cases
+    are asked under different laws, `differing` has by branch the names below it of what is not the
+    same in all of them, and `ask` is called with its path before it is read.
 
     Args:
         graph: where its nodes live.
@@ -66,6 +68,8 @@ class Ledger:
         self.looked: dict[str, set[str]] = {}
         self.empty: dict[str, dict[str, str]] = {}
         self.epoch = 0
+        self.differing: Mapping[str, frozenset[str]] = {}
+        self.ask: Callable[[str], None] = lambda path: None
         self._found: dict[str, Any] = {}
         self._numbers: dict[tuple[int, str], tuple[LawParameter, Leaf, Node]] = {}
 
@@ -89,6 +93,13 @@ class Ledger:
         node = self.graph.parameter(leaf.key, leaf.value)
         self._numbers[key] = parameter, leaf, node
         return Traced(node)
+
+    def note(self, path: str) -> None:
+        """Note that a parameter or scale, or part of one, is about to be read."""
+        if self.differing:
+            branch, _, name = path.partition("[")[0].rpartition(".")
+            if name in self.differing.get(branch, ()):
+                self.ask(f"{branch}.{name}" if branch else name)
 
     def put_back(self, leaves: dict[str, Leaf], static: dict[str, Any]) -> None:
         """What had been read before a trial."""

@@ -17,8 +17,9 @@ from ._array import Traced, Untraceable
 from ._decisions import Decisions
 from ._groups import Links
 from ._law_traced import Law
+from ._laws import LAW, Laws, LawsInTurn
 from ._ledger import Ledger
-from ._speakers import Given, Speaker
+from ._speakers import Given, Key, Speaker
 from ._stand_in import Numpy
 
 _WHICH = "which rows are given "
@@ -60,7 +61,7 @@ class Trace:
     ledger: Ledger
     numpy: Numpy
     prepare: Callable[..., Any]
-    law: Law
+    law: Law | LawsInTurn
     bits: dict[str, int]
     final: bool = False
     stack: list[Pending] = dataclasses.field(default_factory=list)
@@ -146,26 +147,46 @@ class Trace:
             return True
         return bool(self.which) and any(frame & self.which for frame in self.frames)
 
-    def some_have(self, key: tuple[str, Any], value: Traced | None) -> Traced | None:
+    def some_have(self, key: Key, value: Traced | None) -> Traced | None:
         """Which rows are given an input; None for one that all are, or that a branch has set."""
         return self.given.some.get(key) if value is self.given.values.get(key) else None
 
-    def gives(self, keys: Collection[tuple[str, Any]]) -> bool:
+    def gives(self, keys: Collection[Key]) -> bool:
         """Whether the case that a formula runs for gives any of some inputs that only some cases
         have; where it runs for all of them, the answer is noted as unsettled.
 
         Raises:
             Divided: it has left something behind before.
         """
+        speaker = self._speaker_for(keys)
+        return speaker is None or any(self.given.by_case[key][speaker.case] for key in keys)
+
+    def _speaker_for(self, keys: Collection[Key]) -> Speaker | None:
+        """The case that a formula runs for, which now asks what not all have alike; None where it
+        runs for all of them, which leaves the answer unsettled."""
         if self.speaker is None:
             self.leave_unsettled(keys)
-            return True
-        self.speaker.asked.update(keys)
-        self.speaker.fail_if_divided()
-        return any(self.given.by_case[key][self.speaker.case] for key in keys)
+        else:
+            self.speaker.asked.update(keys)
+            self.speaker.fail_if_divided()
+        return self.speaker
 
-    def leave_unsettled(self, keys: Iterable[tuple[str, Any]]) -> None:
-        """Note that the value being computed depends on which cases give some inputs."""
+    def take_in_turn(self, laws: Laws) -> None:
+        """Read the law of the case that a formula runs for; where it runs for all, the first's."""
+        own, read_at = self.law, laws.of_case
+        trees = [own.of(tree) for tree in laws.trees]
+        self.law = LawsInTurn(trees, lambda: read_at[self.speaker.case if self.speaker else 0])
+        self.ledger.differing = laws.differing
+        self.ledger.ask = lambda path: self._speaker_for([(path, LAW)]) and None
+
+    def leave_law_unsettled(self) -> None:
+        """Note that the value being computed depends on which law it is, as a whole."""
+        if self.given.laws is not None:
+            self.leave_unsettled((path, LAW) for path in self.given.laws.kinds)
+
+    def leave_unsettled(self, keys: Iterable[Key]) -> None:
+        """Note that the value being computed depends on which cases have something: an input, or
+        a law of their own."""
         for name in dict.fromkeys(name for name, _ in keys):
             bit = self.named(_WHICH + name)
             self.unsettled.add(name)
@@ -173,7 +194,8 @@ class Trace:
             self.read(bit)
 
     def unsettled_in(self, bits: int) -> frozenset[str]:
-        """The variables of which what was read depends on who is given them."""
+        """The variables of which what was read depends on who is given them, and the paths of the
+        law of which it depends on who has which."""
         return frozenset(name for name in self.unsettled if bits & self.named(_WHICH + name))
 
     def fail_if_too_large(self) -> None:

@@ -21,6 +21,7 @@ from ._array import Traced
 
 if TYPE_CHECKING:
     from ._evaluate import Simulation
+    from ._laws import Laws
     from ._reads import Trace
 
 Key = tuple[str, Any]
@@ -36,6 +37,7 @@ class Given:
         some: by variable and period, for inputs that only some rows have: which do. The others have
             what the formula gives.
         by_case: the same by case, and `case_of`, by entity, the case that each row is of.
+        laws: those that the cases are asked under, where they are not all one.
     """
 
     values: Mapping[Key, Traced]
@@ -43,6 +45,7 @@ class Given:
     some: Mapping[Key, Traced] = dataclasses.field(default_factory=dict)
     by_case: Mapping[Key, np.ndarray] = dataclasses.field(default_factory=dict)
     case_of: Mapping[str, Node] = dataclasses.field(default_factory=dict)
+    laws: Laws | None = None
 
     @property
     def cases(self) -> int:

@@ -136,6 +136,8 @@ def _attempt(system: System, ask: _Question, sizes: dict[str, int], final: bool)
         state = _state(system, graph, numpy, prepare, period, link_nodes(graph, system))
         state.final, state.decisions = final, None if forgiving else decisions
         state.given, state.most_nodes = ask.given(graph), ask.most_nodes
+        if state.given.laws is not None:
+            state.take_in_turn(state.given.laws)
         simulation = Simulation(state, state.given.values)
         results, reads = _results(simulation, ask.outputs, period, forgiving)
     if state.refused and not forgiving:
