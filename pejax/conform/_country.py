@@ -42,11 +42,13 @@ class Suite:
         return Runner(self._rules, {e.key: e.plural for e in entities}, ends)
 
     def _rules(self, case: Case) -> System:
-        """The country's rules after the changes of a case."""
-        system = self._structured(case)
+        """The country's rules after the changes of a case. As the field's runner has it, they are
+        no reform of other rules: formulas that compare with those before find none."""
+        system = dataclasses.replace(self._structured(case), before=None)
         if not case.law:
             return system
-        return with_parameters(system, {path: {SINCE: v} for path, v in case.law.items()})
+        changed = with_parameters(system, {path: {SINCE: v} for path, v in case.law.items()})
+        return dataclasses.replace(changed, before=None)
 
     def _structured(self, case: Case) -> System:
         """After its structural reforms; the last ones are kept, for cases beside each other."""

@@ -2,6 +2,7 @@
 
 import dataclasses
 import enum
+import types
 
 import numpy as np
 import pytest
@@ -94,15 +95,15 @@ READS = {
     "a series": lambda person, period, law: newest(law.rate),
     "a number at a date": lambda person, period, law: law.deep.b(period).x,
     "a dated number": lambda person, period, law: law.rate(period),
-    "the rules' own": lambda person, period, law: person.simulation.tax_benefit_system.parameters(
-        period
-    ).rate,
+    "the rules' own": lambda person, period, law: (
+        person.simulation.tax_benefit_system.parameters(period).rate
+    ),
     "by a text": lambda person, period, law: person.simulation.law.value("deep.b.x", period),
     "through another": lambda person, period, law: 100 * person("levy", period) + law(period).rate,
 }
 LEFT = {
     "in a branch": lambda person, period, law: in_branch(person, period) * law(period).rate,
-    "a reform": lambda person, period, law: 1.0 if person.simulation.baseline is None else 0.0,
+    "rules to be changed": lambda person, period, law: cloned_rate(person, period),
 }
 
 
@@ -110,6 +111,10 @@ def in_branch(person, period):
     branch = person.simulation.get_branch("other")
     branch.set_input("income", period, person("income", period) + 1)
     return branch.calculate("levy", period)
+
+
+def cloned_rate(person, period):
+    return person.simulation.tax_benefit_system.clone()(period).rate
 
 
 def rules(read):
@@ -125,7 +130,13 @@ def rules(read):
 
 
 def under(made, case):
-    return made.with_reform(dict(case.law)) if case.law else made
+    changed = made.with_reform(dict(case.law)) if case.law else made
+    law = law_at(changed)
+    return dataclasses.replace(changed, before=None, clone=lambda: law)
+
+
+def law_at(made):
+    return lambda period: types.SimpleNamespace(rate=made.law.find("rate").at("2025-01-01"))
 
 
 def traced(made, cases, laws=None):
@@ -147,7 +158,7 @@ def together(made):
     trees = [under(made, of_law[law]).law for law in laws]
     changes = [of_law[law].law for law in laws]
     of_case = [laws.index(law_of(case)) for case in CASES]
-    return traced(made, CASES, Laws.of_changes(trees, changes, of_case))
+    return traced(under(made, CASES[0]), CASES, Laws.of_changes(trees, changes, of_case))
 
 
 @pytest.mark.parametrize("read", READS.values(), ids=READS)

@@ -99,7 +99,6 @@ class Simulation(Branching):
         """The same people under the law before the reforms that are written into it; formulas
         that describe a response compare with it."""
         state, before = self.trace_state, self.trace_state.system.before
-        state.leave_law_unsettled()
         if before is not None and state.before is None:
             state.before = Simulation(state, state.given.values, "baseline")
             state.before.system, state.before.law = before, state.law.of(before.law)
