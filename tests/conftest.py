@@ -16,6 +16,8 @@ os.environ.setdefault(
     * version("jaxlib").startswith("0.10."),
 )
 
+os.environ.pop("JAX_COMPILATION_CACHE_DIR", None)  # where other runs have left what they compiled
+
 import jax
 import jaxtyping
 import pytest
@@ -90,9 +92,18 @@ def key():
     return jax.random.key(0)
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True, scope="session")
+def no_cache_of_the_user(tmp_path_factory):
+    """Nothing is read from what earlier runs have left, and nothing is left to later ones."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PEJAX_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(autouse=True)
 def cache_settings():
-    """JAX's settings of its compile cache come back after the test."""
+    """JAX's settings of its compile cache come back after the test: a command sets them, and the
+    next test would run what another has compiled."""
     names = (
         "jax_compilation_cache_dir",
         "jax_persistent_cache_min_compile_time_secs",

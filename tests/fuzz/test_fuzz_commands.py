@@ -56,7 +56,7 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture
-def command(folder, tmp_path, monkeypatch, cache_settings):
+def command(folder, tmp_path, monkeypatch):
     """Runs a command where the files are, with a cache of its own."""
     monkeypatch.setenv("PEJAX_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)

@@ -44,7 +44,7 @@ def toy(tmp_path_factory):
 
 
 @pytest.fixture
-def pejax(tmp_path, monkeypatch, cache_settings):
+def pejax(tmp_path, monkeypatch):
     """Runs a command in a folder and a cache of its own."""
     monkeypatch.setenv("PEJAX_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)

@@ -35,7 +35,7 @@ def toy(tmp_path_factory):
 
 
 @pytest.fixture
-def pejax(toy, tmp_path, monkeypatch, cache_settings):
+def pejax(toy, tmp_path, monkeypatch):
     """Runs a command on the toy people, in a folder of its own."""
     monkeypatch.setenv("PEJAX_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)

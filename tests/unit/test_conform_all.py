@@ -120,7 +120,7 @@ def test_the_page(toyland):
     assert "<p>None.</p>" in report.conformity_page("Toyland", good, found.by_folder())
 
 
-def test_the_command(toyland, tmp_path, monkeypatch, cache_settings):
+def test_the_command(toyland, tmp_path, monkeypatch):
     monkeypatch.setenv("PEJAX_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("pejax.conform._conform.suite_of", lambda package: toyland)
     out = tmp_path / "out"
@@ -213,7 +213,7 @@ def test_a_file_that_is_no_run(toyland, tmp_path, text):
         room.changes(tmp_path / "none.json", path)
 
 
-def test_the_command_says_what_changed(toyland, tmp_path, monkeypatch, cache_settings):
+def test_the_command_says_what_changed(toyland, tmp_path, monkeypatch):
     monkeypatch.setenv("PEJAX_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("pejax.conform._conform.suite_of", lambda package: toyland)
     run = ["conform", "toyland", "--path", "tax", "--out"]

@@ -32,7 +32,7 @@ _executables._store.Store.compile = never
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch, cache_settings):
+def folder(tmp_path, monkeypatch):
     """An empty folder for JAX's cache, and a process that has compiled nothing yet."""
     monkeypatch.setattr(_executables, "_MADE", {})
     jax.config.update("jax_compilation_cache_dir", str(tmp_path))

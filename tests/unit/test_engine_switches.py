@@ -236,7 +236,7 @@ def test_a_branch_keeps_what_was_computed_before_something_was_deleted(country, 
     ids=str,
 )
 def test_a_command_compiles_again_where_numbers_do_not_do(
-    country, program, people, reform, cache_settings, monkeypatch, tmp_path
+    country, program, people, reform, monkeypatch, tmp_path
 ):
     """It refused, and asked for a program to be written."""
     monkeypatch.setenv("PEJAX_CACHE", str(tmp_path))

@@ -33,7 +33,7 @@ pytestmark = [
 
 
 @pytest.fixture
-def own_cache(tmp_path, monkeypatch, cache_settings):
+def own_cache(tmp_path, monkeypatch):
     """A folder and caches of the test's own."""
     monkeypatch.setenv("PEJAX_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
