@@ -36,6 +36,9 @@ def conform(
         Path | None,
         typer.Option("--before", help="conform.json of an earlier run: say what changed."),
     ] = None,
+    jobs: Annotated[
+        int, typer.Option("--jobs", min=1, help="Processes that ask; each imports the country.")
+    ] = 1,
     seed: Seed = 0,
 ) -> None:
     """Ask a country's own tests of its law; an interrupted run goes on where it stopped."""
@@ -53,6 +56,7 @@ def conform(
             seed=seed,
             with_source=with_source,
             out=task.run.out / "shards",
+            jobs=jobs,
             progress=lambda made: task.display.progress(f"conform: {made}"),
         )
     task.run.note(counts=found.counts, country={found.package: found.version})

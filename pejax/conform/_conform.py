@@ -113,6 +113,7 @@ def conform(
     with_source: bool = False,
     out: str | Path | None = None,
     progress: Callable[[runs.Progress], None] | None = None,
+    jobs: int = 1,
 ) -> Conformity:
     """Ask a country's own tests of the graph of its rules.
 
@@ -125,6 +126,7 @@ def conform(
             itself. That takes seconds a case.
         out: a folder in which results are kept as they come; the same call goes on from there.
         progress: called after each part.
+        jobs: processes that ask, each of which imports the country and takes the memory for it.
 
     Returns:
         A `Conformity`.
@@ -146,7 +148,7 @@ def conform(
     place = as_instance(named, Suite, "country", fix)
     cases = read_cases(place.folder, below)
     cases = cases if many is None else drawn(cases, many, seed)
-    job = _Job(place, out, progress)
+    job = _Job(place, out, progress, at_least(1, "jobs")(jobs))
     verdicts = job.run(cases, "small", _BATCH, MOST_NODES)
     large = [case for case in cases if verdicts[case.key].status == LARGE]
     for key, verdict in job.run(large, "large", _TOGETHER, None).items():
@@ -162,45 +164,29 @@ def conform(
     )
 
 
-class _Job:
-    """One pass over cases after the other, each kept in a folder of its own."""
+@dataclasses.dataclass(frozen=True)
+class _Pass:
+    """One pass over cases: what a job computes, here or in another process.
 
-    def __init__(
-        self,
-        place: Suite,
-        out: str | Path | None,
-        progress: Callable[[runs.Progress], None] | None,
-    ) -> None:
-        self.place, self.out, self.progress = place, out, progress
+    Attributes:
+        held: the cases, by number.
+        name: `source`, or one of this library's own.
+        most_nodes: how large a graph may become.
+    """
 
-    def run(
-        self, cases: Sequence[Case], name: str, batch: int, most_nodes: int | None
-    ) -> dict[str, Verdict]:
-        """Verdicts by key, of those that are kept already and of the others.
+    place: Suite
+    held: Sequence[Case]
+    name: str
+    most_nodes: int | None
 
-        Args:
-            name: of the pass: `source`, or one of this library's own.
-        """
-        if not cases:
-            return {}
-        held = sorted(cases, key=_neighbours)
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Pass, (self.place, self.held, self.name, self.most_nodes)
 
-        def compute(items: np.ndarray) -> dict[str, np.ndarray]:
-            some = [held[i] for i in items]
-            if name == "source":
-                return _columns([self._source.verdict(case) for case in some])
-            return _columns(self._runner.run(some, most_nodes))
-
-        identity = _identity(self.place, held, name)
-        kept = runs.run(
-            compute,
-            len(held),
-            identity=identity,
-            out=self.out,
-            batch=batch,
-            progress=self.progress,
-        )
-        return dict(zip([c.key for c in held], _verdicts(kept.columns), strict=True))
+    def __call__(self, items: np.ndarray) -> dict[str, np.ndarray]:
+        some = [self.held[i] for i in items]
+        if self.name == "source":
+            return _columns([self._source.verdict(case) for case in some])
+        return _columns(self._runner.run(some, self.most_nodes))
 
     @functools.cached_property
     def _runner(self) -> Runner:
@@ -211,8 +197,42 @@ class _Job:
 
     @functools.cached_property
     def _source(self) -> Source:
-        entities = self._runner.entities
-        return Source(self.place.system.source, entities, self.place.reforms)
+        source = self.place.system.source
+        return Source(source, self._runner.entities, self.place.reforms)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Job:
+    """One pass over cases after the other, each kept in a folder of its own.
+
+    Attributes:
+        out: the folder of all passes.
+        progress: called after each part.
+        jobs: processes that compute.
+    """
+
+    place: Suite
+    out: str | Path | None
+    progress: Callable[[runs.Progress], None] | None
+    jobs: int
+
+    def run(
+        self, cases: Sequence[Case], name: str, batch: int, most_nodes: int | None
+    ) -> dict[str, Verdict]:
+        """Verdicts by key, of those that are kept already and of the others."""
+        if not cases:
+            return {}
+        held = sorted(cases, key=_neighbours)
+        kept = runs.run(
+            _Pass(self.place, held, name, most_nodes),
+            len(held),
+            identity=_identity(self.place, held, name),
+            out=self.out,
+            batch=batch,
+            executor=runs.Processes(self.jobs) if self.jobs > 1 else None,
+            progress=self.progress,
+        )
+        return dict(zip([c.key for c in held], _verdicts(kept.columns), strict=True))
 
 
 def _columns(verdicts: Sequence[Verdict]) -> dict[str, np.ndarray]:

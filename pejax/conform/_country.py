@@ -7,6 +7,7 @@ import functools
 import importlib
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 from ..core._validate import BadInputError
 from ..engine import Country, System, import_country
@@ -29,6 +30,10 @@ class Suite:
     _last: dict[tuple[str, ...], System] = dataclasses.field(
         default_factory=dict, repr=False, compare=False
     )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process loads the country itself."""
+        return type(self), (self.country, self.folder)
 
     @functools.cached_property
     def system(self) -> System:

@@ -87,6 +87,14 @@ def test_a_stopped_run_goes_on(toyland, tmp_path, monkeypatch):
     assert found.counts == conform(toyland).counts
 
 
+def test_other_processes_say_the_same(toyland):
+    here, elsewhere = conform(toyland), conform(toyland, jobs=2)
+    said = [
+        [(v.status, v.reason, v.together) for v in found.verdicts] for found in (here, elsewhere)
+    ]
+    assert said[0] == said[1]
+
+
 def test_large_graphs_are_asked_together(toyland, monkeypatch):
     alone = conform(toyland)
     monkeypatch.setattr("pejax.conform._conform.MOST_NODES", 30)
