@@ -7,6 +7,7 @@ given. So one trace serves every case under the same rules.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 from ..core.population._tables import positions
 from ..engine.graph._interpret import Interpreter
 from ..engine.graph._ir import Graph
+from ..engine.graph._node import Node
 from ..engine.rules._system import System, Variable
 from ..engine.tracing._array import Traced
 from ..engine.tracing._decisions import People
@@ -110,6 +112,7 @@ class Batch:
 
     def _given(self, graph: Graph) -> Given:
         laws = self.laws
+        graph.beside = self._beside
         values, some = {}, {}
         by_case = {} if laws is None else {(p, LAW): kinds for p, kinds in laws.kinds.items()}
         for key, column in self.columns.items():
@@ -124,6 +127,21 @@ class Batch:
         }
         names = tuple(dict.fromkeys(name for name, _ in values))
         return Given(values, names, some, by_case, case_of, laws)
+
+    def _beside(self, graph: Graph, one: str, other: str) -> Node | None:
+        """The rows of one entity beside those of another, as each case alone has them: numpy
+        repeats a single row, and sets as many beside as many."""
+        few, many = np.diff(self.first[one]), np.diff(self.first[other])
+        if not ((few == 1) | (few == many)).all():
+            return None
+        return graph.input(_place(one, other), np.zeros(graph.sizes[other], np.int32))
+
+    def _places(self, one: str, other: str) -> np.ndarray:
+        """What `_beside` names."""
+        few, many = np.diff(self.first[one]), np.diff(self.first[other])
+        own = np.arange(self.rows[other]) - np.repeat(self.first[other][:-1], many)
+        first, alike = np.repeat(self.first[one][:-1], many), np.repeat(few == many, many)
+        return (first + own * alike).astype(np.int32)
 
     def _node(self, graph: Graph, key: Key, column: _Column) -> Traced:
         variable = self.system.variable(key[0])
@@ -150,6 +168,8 @@ class Batch:
             found[f"{entity}.real"] = np.ones(rows, bool)
             cases = np.arange(len(self.people), dtype=np.int32)
             found[_case(entity)] = np.repeat(cases, np.diff(self.first[entity]))
+        pairs = itertools.permutations(self.rows, 2)
+        found |= {_place(one, other): self._places(one, other) for one, other in pairs}
         for group in self.system.groups:
             found |= {f"{group}.{part}": v for part, v in self._links(group).items()}
         return found
@@ -168,6 +188,10 @@ class Batch:
 
 def _mask(column: _Column) -> str:
     return f"{column.name}?"
+
+
+def _place(one: str, other: str) -> str:
+    return f"{one} beside {other}"
 
 
 def _case(entity: str) -> str:

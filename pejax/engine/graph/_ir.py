@@ -23,6 +23,9 @@ from ._node import Attrs, Node, literal_of, scalar_of
 from ._ops import OPS, apply, index_key, is_weak, neutral
 from ._trend import Trend, trend_of
 
+Beside = Callable[["Graph", str, str], Node | None]
+"""From two entities, the rows of the one that stand beside those of the other; None if none do."""
+
 
 class DimensionClash(Exception):
     """A length that is no entity's coincides with a shadow size, or two joined lengths do."""
@@ -37,6 +40,7 @@ class Graph:
         self.joined: dict[int, tuple[str, ...]] = {}  # lengths of columns put one after the other
         self.things: dict[str, int] = {}  # columns that may rise, by name, as bits of a trend
         self.integers: set[str] = set()  # parameters that are written without a fraction
+        self.beside: Beside | None = None  # rows of one entity next to another's, if they may be
         self.nodes: list[Node] = []
         self.origin: list[str] = []
         self.looped: Any = None  # the text over whose rows a formula loops in Python
@@ -85,7 +89,7 @@ class Graph:
         static = tuple(sorted(attrs.items()))
         key = (op, tuple(n.index for n in nodes), static)
         if (known := self._table.get(key)) is None:
-            known = self._uniform(op, nodes, attrs)
+            known = self._next_to_each_other(op, nodes, attrs) or self._uniform(op, nodes, attrs)
             if known is None:
                 shadow = apply(op, [n.shadow for n in nodes], dict(static))
                 self._fail_if_coincident(op, nodes, attrs, shadow)
@@ -98,6 +102,10 @@ class Graph:
     def broadcast(self, x: Any, shape: tuple[int, ...]) -> Node:
         node = self.constant(x)
         shape = tuple(int(n) for n in shape)
+        if self.beside is not None and len(shape) == node.ndim == 1 and node.shape != shape:
+            whose = [e for rows in (*node.shape, *shape) for e in self.entities(rows)]
+            if len(whose) == 2 and (place := self.beside(self, whose[0], whose[1])) is not None:
+                return self.apply("take", node, place)
         return node if node.shape == shape else self.apply("broadcast", node, shape=shape)
 
     def astype(self, x: Any, dtype: Any) -> Node:
@@ -164,6 +172,24 @@ class Graph:
             said |= self.joined.keys()
         if lengths - said - {n for node in nodes for n in node.shape}:
             raise DimensionClash(f"{op} gives {min(lengths)} rows")
+
+    def _next_to_each_other(
+        self, op: str, nodes: tuple[Node, ...], attrs: dict[str, Any]
+    ) -> Node | None:
+        """An operation on columns of several entities, where their rows may stand side by side."""
+        if self.beside is None or op not in OPS or not OPS[op].elementwise:
+            return None
+        own = [self.entity_of.get(n.shape[0]) if n.ndim == 1 else None for n in nodes]
+        whose = list(dict.fromkeys(entity for entity in own if entity is not None))
+        for target in whose if len(whose) > 1 else ():
+            places = {e: self.beside(self, e, target) for e in whose if e != target}
+            if all(place is not None for place in places.values()):
+                there = [
+                    self.apply("take", n, places[e]) if e in places else n
+                    for n, e in zip(nodes, own, strict=True)
+                ]
+                return self.apply(op, *there, **attrs)
+        return None
 
     def _uniform(self, op: str, nodes: tuple[Node, ...], attrs: dict[str, Any]) -> Node | None:
         """Compute on one row what is the same on every row."""

@@ -108,14 +108,23 @@ def own_reforms(package: str, start: str = "") -> OwnReforms | None:
     create = getattr(module, _FUNCTION, None)
     if create is None:
         return None
-    arguments = inspect.signature(module.CountryTaxBenefitSystem).parameters
-    known = arguments["start_instant"].default if "start_instant" in arguments else ""
+    known = _day_of(module)
     if not (start or known):
         raise BadInputError(
             f"{package} switches structural reforms on by parameters, but does not say on which "
             f"day it looks at them. Give it: import_country({package!r}, start_instant=...)"
         )
     return OwnReforms(create, str(start or known))
+
+
+def _day_of(module: Any) -> str:
+    """The day on which a package looks at its own reforms: that of its rules, else the first of the
+    year for which its simulation takes inputs; empty where it says neither."""
+    arguments = inspect.signature(module.CountryTaxBenefitSystem).parameters
+    if "start_instant" in arguments:
+        return str(arguments["start_instant"].default)
+    year = getattr(getattr(module, "Simulation", None), "default_input_period", None)
+    return "" if year is None else f"{year}-01-01"
 
 
 def is_switched(own: OwnReforms, base: System, written: System) -> bool:
