@@ -65,6 +65,8 @@ class ScaleAt:
         if round_base_decimals is not None:
             raise Untraceable("a scale with a rounded base")
         base = self._graph.constant(to_node(self._graph, tax_base))
+        if self.kind in ("rate", "amount"):  # whose thresholds are an array of these
+            base = self._graph.astype(base, np.float64)
         scaled = [self._times(t, factor) for t in self.thresholds]
         if not scaled:  # no bracket is in force yet
             result = self._graph.broadcast(0 if self.kind == "single" else 0.0, base.shape)
