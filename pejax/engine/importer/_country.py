@@ -404,6 +404,7 @@ def _parameter(source: Any) -> LawParameter:
         label=str(meta.get("label") or source.description or ""),
         unit=str(meta.get("unit") or ""),
         reference=_reference(meta.get("reference")),
+        notes={v.instant_str: v.metadata for v in source.values_list if v.metadata},
     )
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from ..tracing._array import Traced, to_node
 from ..tracing._groups import Projector
+from ..tracing._law_traced import Law, Series
 from ..tracing._names import code_of
 from ..tracing._rebind import Rebinder
 from ..tracing._stand_in import Numpy
@@ -28,13 +29,29 @@ def tracing(numpy: Numpy) -> Iterator[Callable[..., Any]]:
     """Within the context, enums and periods accept traced values; yields what rebinds formulas."""
     enums = importlib.import_module("policyengine_core.enums")
     periods = importlib.import_module("policyengine_core.periods")
+    index = importlib.import_module("pandas").Index
     encode, offset = enums.Enum.__dict__["encode"], periods.Period.offset
+    places = index.get_indexer
     enums.Enum.encode = classmethod(_encoder(encode.__func__))
     periods.Period.offset = _offset_by_law(offset)
+    index.get_indexer = _places_of_names(places)
     try:
-        yield Rebinder(numpy, _is_country_function, _replacement())
+        yield Rebinder(numpy, _is_country_function, _replacement(enums))
     finally:
         enums.Enum.encode, periods.Period.offset = encode, offset
+        index.get_indexer = places
+
+
+def _places_of_names(original: Callable[..., Any]) -> Callable[..., Any]:
+    """Where names stand in pandas' index; -1 for those that are not there."""
+
+    def get_indexer(index: Any, target: Any, *how: Any, **named: Any) -> Any:
+        if not isinstance(target, Traced) or target.vocabulary is None or how or named:
+            return original(index, target, *how, **named)
+        found = target.lookup(lambda names: original(index, names.astype(object)))
+        return Traced(found, mask=target.mask)
+
+    return get_indexer
 
 
 def _offset_by_law(original: Callable[..., Any]) -> Callable[..., Any]:
@@ -52,11 +69,18 @@ def _is_country_function(function: types.FunctionType) -> bool:
     return any(folder.startswith("policyengine_") for folder in folders)
 
 
-def _replacement() -> Callable[[Any], Any]:
+def _replacement(enums: Any) -> Callable[[Any], Any]:
     """What the core package's own objects become in a formula's globals."""
+    laws = importlib.import_module("policyengine_core.parameters")
     core = importlib.import_module("policyengine_core.commons.formulas")
     projector = importlib.import_module("policyengine_core.projectors").Projector
     native = {core.between: _between, core.index_: _index}
+    classes = {
+        projector: Projector,
+        laws.Parameter: Series,
+        laws.ParameterNode: Law,
+        enums.EnumArray: _enum_array(enums.EnumArray),
+    }
     pandas = Pandas()
 
     def replace(value: Any) -> Any:
@@ -64,7 +88,7 @@ def _replacement() -> Callable[[Any], Any]:
             return pandas
         if isinstance(value, types.FunctionType):
             return native.get(value, value)
-        return Projector if value is projector else value
+        return classes.get(value, value) if isinstance(value, type) else value
 
     return replace
 
@@ -79,6 +103,18 @@ def _encoder(original: Callable[..., Any]) -> Callable[..., Any]:
         return Traced(array.node, cls, array.mask)
 
     return encode
+
+
+def _enum_array(original: type) -> type:
+    """The class of arrays of categories, of which a formula may make one of traced numbers."""
+
+    class OfCategories(original):
+        def __new__(cls, numbers: Any, possible_values: Any = None) -> Any:
+            if not isinstance(numbers, Traced):
+                return original(numbers, possible_values)
+            return Traced(numbers.node, possible_values, numbers.mask)
+
+    return OfCategories
 
 
 def _between(values: Any, lower: Any, upper: Any, inclusive: str = "both") -> Any:

@@ -67,7 +67,7 @@ def _dated(path: str, tree: Mapping[Any, Any]) -> bool:
 def _parameter(path: str, given: Any) -> LawParameter:
     if not path:
         raise BadInputError("a law is a nested dictionary of names: {'tax': {'rate': 0.2}}")
-    about: dict[str, str] = {}
+    about: dict[str, Any] = {}
     if isinstance(given, Mapping) and "values" in given:
         unknown = [k for k in given if k not in ("values", *_ABOUT)]
         if unknown:

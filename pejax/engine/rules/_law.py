@@ -29,6 +29,7 @@ class LawParameter:
         path: by which it is addressed.
         entries: `(start, value)` in order of start.
         label, unit, reference: as the country documents them.
+        notes: by start, what the country says of single values.
     """
 
     path: str
@@ -36,6 +37,9 @@ class LawParameter:
     label: str = ""
     unit: str = ""
     reference: str = ""
+    notes: Mapping[str, Mapping[str, Any]] = dataclasses.field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     def at(self, instant: str) -> Value:
         """The value in force, or None before the first."""

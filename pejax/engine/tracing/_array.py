@@ -235,10 +235,14 @@ class Traced(InPlace, NDArrayOperatorsMixin):
 
     # ---- methods
 
-    def astype(self, dtype: Any, copy: bool = True) -> Traced:
+    def astype(self, dtype: Any, copy: bool = True) -> Any:
         kind = np.dtype(dtype).kind if dtype not in (str, object) else "U"
         if kind in "UOS":
             return self.copy() if copy else self
+        if kind in "mM":
+            from ._dates import as_time
+
+            return as_time(self, dtype)
         if isinstance(self.vocabulary, tuple):
             numbers = np.array([float(n) if n else 0.0 for n in self.names])
             codes = self.graph.apply("take", numbers, self.node)
@@ -326,10 +330,12 @@ class Traced(InPlace, NDArrayOperatorsMixin):
         **how: Any,
     ) -> Any:
         from ._numpy import ufunc_call
-        from ._reduce import ufunc_reduce
+        from ._reduce import ufunc_accumulate, ufunc_reduce
 
         if method == "reduce":
             return ufunc_reduce(ufunc, inputs[0], **how)
+        if method == "accumulate":
+            return ufunc_accumulate(ufunc, inputs[0], **how)
         if method != "__call__":
             raise Untraceable(f"numpy.{ufunc.__name__}.{method}")
         return ufunc_call(self.graph, ufunc, inputs, **how)

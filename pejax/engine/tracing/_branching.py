@@ -36,6 +36,7 @@ class Branching(Bookkeeping):
     marks: int
     own_law: bool
     keeps: bool
+    apart: bool
     variable: Callable[[str], Variable]
     _cast: Callable[[Variable, Any], Traced]
 
@@ -89,6 +90,16 @@ class Branching(Bookkeeping):
             for key in [k for k in store if k[0] == name and wanted in (None, k[1])]:
                 del store[key]
 
+    def drop_computed_arrays(self) -> int:
+        """Forget what this branch has computed or would share; what is asked for is computed anew,
+        by its own rules and inputs. Gives how many values it held itself."""
+        self.trace_state.act(self)
+        dropped = len(self.cache)
+        self.cache.clear()
+        self.reads.clear()
+        self.apart = True
+        return dropped
+
     def _keep_what_is_known(self) -> None:
         """Make the values that this branch shares with its ancestors its own, once."""
         if self.parent_branch is None or self.keeps:
@@ -109,7 +120,7 @@ class Branching(Bookkeeping):
                 if key not in found and not branch.reads[key] & touched:
                     found[key] = branch
             touched |= branch.overridden
-            branch = branch.parent_branch
+            branch = None if branch.apart else branch.parent_branch
         return found
 
     def _remembered(self, key: Key) -> Traced | None:
@@ -123,14 +134,14 @@ class Branching(Bookkeeping):
                     branch.conditional.discard(key)  # now it is computed for everybody
                 return branch.cache[key]
             touched |= branch.overridden
-            branch = branch.parent_branch
+            branch = None if branch.apart else branch.parent_branch
         return None
 
     def _owner(self, reads: int) -> Any:
         """The outermost branch for which a value with these reads is right."""
         branch = self
         while (parent := branch.parent_branch) is not None:
-            if branch.own_law or reads & branch.overridden:
+            if branch.own_law or branch.apart or reads & branch.overridden:
                 break
             branch = parent
         return branch

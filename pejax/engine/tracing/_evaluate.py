@@ -69,7 +69,7 @@ class Simulation(Branching):
         self.branches: dict[str, Simulation] = {}
         self.overridden = 0
         self.marks = 0 if parent is None else parent.marks
-        self.keeps = False
+        self.keeps = self.apart = False
         if parent is not None:
             self.overridden = trace.name | trace.named(branch_name) | trace.named(parent._name)
         self._rules = RulesView(self)
@@ -388,10 +388,8 @@ class Simulation(Branching):
         if variable.kind == "enum":
             codes = self.graph.astype(code_of(default), np.int16)
             return Traced(self.graph.broadcast(codes, (count,)), variable.vocabulary)
-        if variable.kind == "str":
-            return Traced(self.graph.broadcast(0, (count,)), (default or "",))
-        if variable.kind == "date":
-            raise Untraceable(f"{variable.name} holds dates")
+        if variable.kind in ("str", "date"):
+            return Traced(self.graph.broadcast(0, (count,)), (str(default or ""),))
         scalar = self.graph.astype(default, variable.dtype)
         return Traced(self.graph.broadcast(scalar, (count,)))
 
@@ -402,7 +400,7 @@ class Simulation(Branching):
             (codes,), vocabulary = self._as_enum(variable, value)
             whole = self.graph.astype(self.graph.broadcast(codes, shape), np.int16)
             return Traced(whole, vocabulary)
-        if variable.kind == "str":
+        if variable.kind in ("str", "date"):
             (codes,), vocabulary = unify([value])
             return Traced(self.graph.broadcast(codes, shape), vocabulary)
         node = self.graph.broadcast(to_node(self.graph, value), shape)

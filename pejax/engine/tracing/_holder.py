@@ -138,6 +138,9 @@ class Holder:
     def _is_input(self, period: Any, branch_name: str = "default") -> bool:
         return self._stored_on(period, branch_name)[0] is not None
 
+    def default_array(self) -> Any:
+        return self.simulation._default(self.simulation.variable(self.name))
+
     def delete_arrays(self, period: Any = None, *_: Any) -> None:
         self.simulation.delete_arrays(self.name, period)
 

@@ -15,7 +15,7 @@ from ..graph._node import Node
 from ..graph._ops import NO_PLACE, index_key
 from ..graph._structure import is_link_of
 from ._names import is_name, unify
-from ._places import own_columns, places
+from ._places import inside, own_columns, places
 
 if TYPE_CHECKING:
     from ._array import Traced
@@ -43,7 +43,7 @@ def get(array: Traced, key: Any) -> Traced:
     key, graph = _plain(key), array.graph
     if isinstance(key, tuple) and any(isinstance(k, Traced) for k in key):
         _fail_if_selected(array)
-        return _get_in_row(array, key)
+        return _get_cells(array, key) if _are_cells(array, key) else _get_in_row(array, key)
     if isinstance(key, np.ndarray | list) and not isinstance(key, Traced):
         _fail_if_selected(array)
         chosen = np.asarray(key)
@@ -75,6 +75,10 @@ def put(array: Traced, key: Any, value: Any) -> None:
         new = to_node(graph, value)
     if isinstance(key, tuple) and any(isinstance(k, Traced) for k in key):
         array.node = _put_in_row(array, key, new)
+    elif not isinstance(key, Traced) and _is_table(array.node) and not isinstance(new, Node):
+        table = np.array(array.node.shadow)
+        table[key] = new
+        array.node = graph.constant(table)
     elif not isinstance(key, Traced):
         _fail_if_rows_by_number(array, key)
         array.node = graph.apply("set", array.node, new, key=index_key(key))
@@ -83,6 +87,11 @@ def put(array: Traced, key: Any, value: Any) -> None:
         array.node = graph.astype(chosen, array.node.dtype)
     else:
         array.node = graph.apply("scatter", array.node, _written(array, key), new)
+
+
+def _is_table(node: Node) -> bool:
+    """Whether an array is the same for every law and population."""
+    return not (node.data or node.law or any(map(node.graph.entities, node.shape)))
 
 
 def _written(array: Traced, key: Traced) -> Node:
@@ -188,6 +197,36 @@ def _fail_if_other_rows(array: Traced, key: Any, value: Any) -> None:
         chosen = array.mask
     if mask is not None and mask is not chosen:
         raise Untraceable("an assignment to other rows than those of its value")
+
+
+# ---- cells of a table
+
+
+def _are_cells(array: Traced, key: tuple[Any, ...]) -> bool:
+    """Whether a key has a place along every axis of an array that has no rows of the population."""
+    from ._array import Traced
+
+    whole = all(
+        k.node.dtype.kind in "iu" and k.vocabulary is None
+        if isinstance(k, Traced)
+        else isinstance(k, int | np.integer)
+        for k in key
+    )
+    return whole and len(key) == array.ndim and not any(map(array.graph.entities, array.node.shape))
+
+
+def _get_cells(array: Traced, key: tuple[Any, ...]) -> Traced:
+    """`table[places, others]`: a cell for each row."""
+    from ._array import Traced, mask_of, to_node
+
+    graph, sizes = array.graph, array.node.shape
+    flat: Any = 0
+    for size, part in zip(sizes, key, strict=True):
+        place = inside(graph.constant(to_node(graph, part)), size)
+        flat = graph.apply("add", graph.apply("multiply", flat, size), place)
+    cells = graph.apply("reshape", array.node, shape=(int(np.prod(sizes)),))
+    found = graph.apply("take", cells, flat)
+    return Traced(found, array.vocabulary, mask_of([k for k in key if isinstance(k, Traced)]))
 
 
 # ---- rows with a few columns

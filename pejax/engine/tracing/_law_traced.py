@@ -10,7 +10,8 @@ from __future__ import annotations
 import dataclasses
 import enum
 import functools
-from collections.abc import Callable, Iterator
+import types
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -59,13 +60,20 @@ class Law:
         return self._views[instant]
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or name not in self._node.children:
+        if name.startswith("_") or isinstance(self._node, LawScale | LawParameter):
             raise AttributeError(name)
-        child = self._node.children[name]
+        if name not in self._node.children:
+            if name == "children":  # unless the law has one of that name
+                return {child: getattr(self, child) for child in self._node.children}
+            raise AttributeError(name)
+        return self._below(self._node.children[name])
+
+    def _below(self, child: Any) -> Any:
         self._ledger.note(child.path)
         if isinstance(child, LawParameter):
             return Series(child, self._ledger, self._instant_of)
-        return Law(child, self._ledger, self._instant_of)  # type: ignore[arg-type]
+        kind: Any = LawOfScale if isinstance(child, LawScale) else Law
+        return kind(child, self._ledger, self._instant_of)
 
     def of(self, node: LawNode) -> Law:
         """Another law, read into the same ledger."""
@@ -77,12 +85,25 @@ class Law:
         return view(self._node.find(path), self._instant_of(period), self._ledger)
 
 
+class LawOfScale(Law):
+    """A scale through time: called with a period for what it is then; its brackets are those that
+    are written, each with its parameters."""
+
+    @property
+    def brackets(self) -> list[Any]:
+        return [
+            types.SimpleNamespace(**{name: self._below(p) for name, p in bracket.items()})
+            for bracket in self._node.brackets  # type: ignore[attr-defined]
+        ]
+
+
 @dataclasses.dataclass(frozen=True)
 class Entry:
     """A value of a parameter and the date from which it is in force."""
 
     instant_str: str
     value: Any
+    metadata: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 class Series:
@@ -98,7 +119,8 @@ class Series:
         self._parameter = parameter
         self._ledger = ledger
         self._instant_of = instant_of
-        self._entries = [Entry(*entry) for entry in reversed(parameter.entries)]
+        notes = parameter.notes
+        self._entries = [Entry(*e, notes.get(e[0], {})) for e in reversed(parameter.entries)]
 
     @property
     def values_list(self) -> list[Entry]:

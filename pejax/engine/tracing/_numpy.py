@@ -13,7 +13,7 @@ import numpy as np
 from ..graph._ir import Graph
 from ..graph._node import Node
 from ..graph._ops import OPS
-from . import _indexing, _words
+from . import _dates, _indexing, _words
 from ._array import Traced, Untraceable, first_traced, has_traced, held, mask_of, to_node
 from ._distinct import DistinctNames
 from ._names import is_name, unify
@@ -94,6 +94,8 @@ def ufunc_call(
             mask = mask_of(inputs)
             return Traced(same if name == "equal" else graph.apply("invert", same), mask=mask)
     if any(isinstance(a, Traced) and isinstance(a.vocabulary, tuple) for a in inputs):
+        if len(inputs) == 2 and any(map(_dates.is_time, inputs)):
+            return _dates.operate(name, *inputs)
         raise Untraceable(f"numpy.{name} of strings")
     if name not in OPS:
         raise Untraceable(f"numpy.{name}")
@@ -315,23 +317,6 @@ def _unique(x: Any, return_inverse: bool = False, axis: int | None = None, **oth
     if not isinstance(x, Traced) or not return_inverse or other or axis not in (None, 0):
         raise Untraceable("numpy.unique of numbers")
     return Unknown("the distinct values of an array"), Traced(_indexing.groups_of(x.graph, x.node))
-
-
-@handles("array_equal")
-def _array_equal(a: Any, b: Any, equal_nan: bool = False) -> Any:
-    graph = graph_of([a, b])
-    this, other = (graph.constant(to_node(graph, x)) for x in (a, b))
-    if is_name(a) or is_name(b):
-        raise Untraceable("numpy.array_equal of names")
-    if this.shape != other.shape:
-        if any(graph.entities(n) for n in (*this.shape, *other.shape)):
-            raise Untraceable("numpy.array_equal of rows with another number of rows")
-        return False
-    same = graph.apply("equal", this, other)
-    if equal_nan:
-        holes = graph.apply("bitwise_and", graph.apply("isnan", this), graph.apply("isnan", other))
-        same = graph.apply("bitwise_or", same, holes)
-    return Traced(same, mask=mask_of([a, b])).all()
 
 
 @handles("column_stack")

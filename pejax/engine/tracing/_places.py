@@ -77,12 +77,17 @@ def _most(index: Node) -> float:
 
 def own_columns(array: Traced, column: Traced, rows: Node | None) -> Node:
     """For every row the number of its column, counted from the first; of the selected rows."""
-    graph, index = array.graph, column.node
+    index = column.node
     if rows is not None:
-        index = graph.apply("where", rows, index, 0)
-    if _is_never_negative(index, {}) and _most(index) < array.node.shape[1]:
+        index = array.graph.apply("where", rows, index, 0)
+    return inside(index, array.node.shape[1])
+
+
+def inside(index: Node, size: int) -> Node:
+    """Places along an axis of a table, counted from the first; one outside is the next inside."""
+    if _is_never_negative(index, {}) and _most(index) < size:
         return index
-    return graph.apply("from_end", index, array.node.shape[1], beyond="near")
+    return index.graph.apply("from_end", index, size, beyond="near")
 
 
 def _is_never_negative(node: Node, known: dict[int, bool]) -> bool:

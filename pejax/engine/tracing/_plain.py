@@ -20,6 +20,17 @@ class Plain(np.ndarray):
         return Traced(traced.graph.constant(np.asarray(self)))[key]
 
 
+def opened(result: Any) -> Any:
+    """What a function gives, its plain arrays open to traced indices."""
+    if type(result) is np.ndarray:
+        return indexable(result)
+    if type(result) is tuple:
+        return tuple(map(opened, result))
+    if type(result) is dict:
+        return {key: opened(value) for key, value in result.items()}
+    return result
+
+
 def indexable(made: np.ndarray) -> np.ndarray:
     """The same array, open to traced indices if it holds numbers or truth values."""
     return made.view(Plain) if made.ndim and made.dtype.kind in "fiub" else made

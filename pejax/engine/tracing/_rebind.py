@@ -18,6 +18,7 @@ import numpy as np
 from ..graph._node import Node
 from ._array import Traced, held
 from ._asked import InPlaceOf, Type, attribute, has_attribute, is_instance
+from ._plain import indexable, opened
 from ._rows import Rows, counted
 from ._stand_in import Numpy
 
@@ -78,6 +79,8 @@ class Rebinder:
     def _replace(self, value: Any) -> Any:
         if value is np:
             return self.numpy
+        if type(value) is np.ndarray:
+            return indexable(value)
         if isinstance(value, np.ufunc) and getattr(np, value.__name__, None) is value:
             return getattr(self.numpy, value.__name__)
         new = self._other(value)
@@ -95,7 +98,7 @@ class _Later:
         self.__name__, self.__code__ = function.__name__, function.__code__
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._rebind(self._function)(*args, **kwargs)
+        return opened(self._rebind(self._function)(*args, **kwargs))
 
 
 def _extreme(numpy_name: str, python: Callable[..., Any]) -> Callable[..., Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..graph._node import Node
-from ..graph._ops import neutral
+from ..graph._ops import OPS, neutral
 from . import _words
 from ._array import Traced, Untraceable, held, mask_of, to_node
 from ._indexing import along_rows
@@ -30,6 +30,22 @@ def ufunc_reduce(ufunc: Any, x: Any, axis: int | None = 0, **how: Any) -> Any:
     if ufunc.__name__ not in REDUCED_BY:
         raise Untraceable(f"numpy.{ufunc.__name__}.reduce")
     return reduce(REDUCED_BY[ufunc.__name__], x, axis, **how)
+
+
+def ufunc_accumulate(ufunc: Any, x: Traced, axis: int = 0, **how: Any) -> Traced:
+    """`ufunc.accumulate` along an axis of a table; along rows there is `cumsum` alone."""
+    only(f"{ufunc.__name__}.accumulate", how, out=None, dtype=None)
+    graph, name = x.graph, ufunc.__name__
+    axis = axis % max(x.ndim, 1)
+    if name not in OPS or not x.ndim or graph.entities(x.node.shape[axis]):
+        raise Untraceable(f"numpy.{name}.accumulate over rows")
+    at: list[Any] = [slice(None)] * x.ndim
+    made: list[Node] = []
+    for k in range(x.node.shape[axis]):
+        at[axis] = k
+        part = graph.getitem(x.node, tuple(at))
+        made.append(graph.apply(name, made[-1], part) if made else part)
+    return Traced(graph.apply("stack", *made, axis=axis), mask=x.mask)
 
 
 def reduce(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import types
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,7 +33,8 @@ class ScaleAt:
     """
 
     def __init__(self, scale: LawScale, instant: str, ledger: Ledger) -> None:
-        self.path = scale.path
+        self.path, self._read = scale.path, functools.partial(ledger.read, instant=instant)
+        self._scale, self._instant = scale, instant
         present = [
             {n: p for n, p in b.items() if p.at(instant) is not None} for b in scale.brackets
         ]
@@ -49,6 +52,19 @@ class ScaleAt:
         self.amounts = values if self.kind in ("single", "amount") else []
         self._graph = ledger.graph
         _keep_order(self._graph, self.path, self.thresholds)
+
+    @functools.cached_property
+    def components(self) -> tuple[Any, ...]:
+        """The brackets as they are written, those among them that are not in force."""
+        return tuple(
+            types.SimpleNamespace(
+                **{
+                    name: None if p.at(self._instant) is None else self._read(p)
+                    for name, p in bracket.items()
+                }
+            )
+            for bracket in self._scale.brackets
+        )
 
     @property
     def brackets(self) -> list[tuple[Any, Any]]:

@@ -12,6 +12,7 @@ import numpy as np
 from ..graph._ir import Graph
 from ..graph._node import Node
 from ..graph._ops import neutral
+from . import _compare  # noqa: F401 - registers what it has
 from ._array import Traced, Untraceable, has_traced, held, mask_of, to_node
 from ._indexing import fail_unless_within
 from ._names import by_name, is_name, unify
@@ -54,7 +55,7 @@ class Numpy:
             return lambda *a, **k: (
                 handler(*a, **k)
                 if has_traced(a) or has_traced(tuple(k.values()))
-                else original(*a, **k)
+                else _open(original(*a, **k))
             )
         if name in REDUCED_BY:
             return _Ufunc(original)
@@ -115,6 +116,11 @@ class Numpy:
         node = self._graph.constant(to_node(self._graph, fill_value))
         node = self._graph.astype(node, dtype or node.dtype)
         return Traced(self._graph.broadcast(node, target), mask=mask)
+
+
+def _open(made: Any) -> Any:
+    """What numpy makes of plain arrays may be indexed by traced ones."""
+    return indexable(made) if type(made) is np.ndarray else made
 
 
 class _Ufunc:
