@@ -332,3 +332,30 @@ def test_a_second_run_reads_no_column_on_the_host(apart, monkeypatch, chunk):
     program(program.parameters, population)
     program(reform, population)
     assert max(read) <= len(program.index.leaves) < population.count("household")
+
+
+def test_a_number_of_the_law_that_is_no_float_of_32_bits_raises_no_alarm():
+    """What the law writes is exactly what a formula compares it with."""
+    from pejax.engine import build_system, input_variable, rule
+
+    @rule(entity="person")
+    def grant(income, params):
+        if abs(params.share - 0.3) > 1e-9:
+            return income * 2
+        return income * params.share
+
+    rules = build_system(
+        "shares",
+        entities=("person", "household"),
+        parameters={"share": 0.3},
+        rules=(grant,),
+        inputs=(input_variable("income", entity="person"),),
+    )
+    person = pd.DataFrame({"person_id": [0, 1], "household_id": [0, 1], "income": [1.0, 2.0]})
+    household = pd.DataFrame({"household_id": [0, 1]})
+    population = Population.from_frames({"person": person, "household": household}, weights=None)
+    program = compile(rules, ["grant"], 2025, population)
+    found = program(program.parameters, population)["grant"]
+    np.testing.assert_allclose(found, [0.3, 0.6], rtol=1e-6)
+    (check,) = program.report.checks
+    assert [row[2:] for row in check.rounded] == [(0.0, 1.0)]

@@ -19,12 +19,12 @@ from ...core._arrays import as_names
 from ...core._countries import country_of
 from ...core._one_line import counted, one_line
 from ...core._validate import BadInputError, MissingExtraError
-from ..rules._law import Children, LawNode, LawParameter, LawScale
+from ..rules._law import Children, LawNode
 from ..rules._names import Moved
-from ..rules._paths import Paths
 from ..rules._reform import in_plain_values, read_day
 from ..rules._system import System, Variable
 from ._formulas import tracing
+from ._law_read import law_of, paths_of
 from ._moved import moved_inputs
 from ._names import fail_if_no_variable
 from ._structure import no_change, restructured
@@ -267,7 +267,7 @@ def _system(package: str, version: str, source: Any) -> System:
         person=person.key,
         groups=groups,
         variables=Children(variables, lambda name: _variable(variables[name])),
-        law=_law(source.parameters, ""),
+        law=law_of(source),
         containing={e.key: tuple(e.containing_entities) for e in source.group_entities},
         entities={e.key: e for e in (person, *source.group_entities)},
         period=_periods().period,
@@ -277,7 +277,7 @@ def _system(package: str, version: str, source: Any) -> System:
         of_source=functools.partial(_system, package, version),
         divided_by=known.geography.state_column if known else "",
         abolitions="gov.abolitions",
-        listed=functools.cache(lambda: _paths(source)),
+        listed=functools.cache(lambda: paths_of(source)),
         carry=bool(getattr(source, "auto_carry_over_input_variables", False)),
         missing=_missing,
         moved=functools.partial(_moved, package),
@@ -344,11 +344,6 @@ def _missing(path: str, instant: str) -> Exception:
     return errors.ParameterNotFoundError(path, instant)
 
 
-def _paths(source: Any) -> Paths:
-    nodes = source.parameters.get_descendants()
-    return Paths.of(node.name for node in nodes if hasattr(node, "values_list"))
-
-
 def _variable(source: Any) -> Variable:
     vocabulary = source.possible_values if issubclass(source.value_type, enum.Enum) else None
     kind = "enum" if vocabulary is not None else source.value_type.__name__
@@ -376,42 +371,3 @@ def _label(source: Any) -> str:
     """A variable's label; the source makes a tuple of that of a neutralised one."""
     label = source.label or ""
     return label if isinstance(label, str) else " ".join(map(str, label))
-
-
-def _law(node: Any, path: str) -> LawNode:
-    children = node.children
-    return LawNode(path, Children(children, lambda name: _child(children[name])))
-
-
-def _child(source: Any) -> LawNode | LawScale | LawParameter:
-    # Branches hold their children as attributes too, and a child may be called `brackets`.
-    if isinstance(getattr(source, "children", None), Mapping):
-        return _law(source, source.name)
-    if hasattr(source, "values_list"):
-        return _parameter(source)
-    brackets = tuple(
-        {name: _parameter(p) for name, p in b.children.items()} for b in source.brackets
-    )
-    return LawScale(source.name, brackets, source.metadata.get("type") == "single_amount")
-
-
-def _parameter(source: Any) -> LawParameter:
-    entries = tuple((v.instant_str, v.value) for v in reversed(source.values_list))
-    meta = source.metadata
-    return LawParameter(
-        path=source.name,
-        entries=entries,
-        label=str(meta.get("label") or source.description or ""),
-        unit=str(meta.get("unit") or ""),
-        reference=_reference(meta.get("reference")),
-        notes={v.instant_str: v.metadata for v in source.values_list if v.metadata},
-    )
-
-
-def _reference(given: Any) -> str:
-    """The first citation, as text."""
-    if isinstance(given, list | tuple):
-        given = given[0] if given else ""
-    if isinstance(given, Mapping):
-        given = given.get("href") or given.get("title") or ""
-    return str(given or "")

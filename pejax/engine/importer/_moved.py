@@ -11,12 +11,13 @@ from __future__ import annotations
 import collections
 import contextlib
 import importlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from ..rules._names import Moved
+from ._built import built, takes_populations
 
 _YEAR = 2025
 
@@ -30,6 +31,8 @@ def moved_inputs(own: type, system: Any) -> dict[str, Moved]:
     """
     core = importlib.import_module("policyengine_core.simulations").Simulation
     with _same_dice():
+        if not takes_populations(own):
+            return _moved_at_once(own, system)
         bare = built(own, system)
         return _moves(own, system, _looked_for(own, core, system), bare)
 
@@ -50,6 +53,27 @@ def _moves(own: type, system: Any, names: list[str], bare: Any) -> dict[str, Mov
     return moves
 
 
+def _moved_at_once(own: type, system: Any) -> dict[str, Moved]:
+    """The moves of a class that takes a situation, which is slow to build: one person is given a
+    number of its own for every amount of a year, and where a number went is where it was moved."""
+    amounts = [
+        v.name
+        for v in system.variables.values()
+        if v.value_type is float and v.definition_period == "year"
+    ]
+    marks = {name: 1_000.0 + i for i, name in enumerate(amounts)}
+    values = [(name, str(_YEAR), np.array([mark])) for name, mark in marks.items()]
+    simulation = built(own, system, values)
+    held: dict[str, float] = {}
+    for name in amounts:
+        holder = simulation.get_holder(name)
+        for period in holder.get_known_periods()[:1]:
+            held[name] = float(holder.get_array(period)[0])
+    found = {mark: name for name, mark in held.items() if marks[name] != mark}
+    gone = [name for name in amounts if name not in held]
+    return {name: Moved(found.get(marks[name], ""), yields=False) for name in gone}
+
+
 def _looked_for(own: type, core: type, system: Any) -> list[str]:
     """The inputs for which the country's class looks oftener than the class that it is made of."""
     asked = [_count(kind, system) for kind in (own, core)]
@@ -66,47 +90,6 @@ def _count(kind: type, system: Any) -> collections.Counter[str]:
 
     built(type(kind.__name__, (kind,), {"get_holder": get_holder}), system)
     return counts
-
-
-def built(
-    kind: type,
-    system: Any,
-    inputs: Iterable[tuple[str, str, np.ndarray]] = (),
-    links: Mapping[str, np.ndarray] | None = None,
-    **options: Any,
-) -> Any:
-    """A simulation of a country's class with inputs that are there when it is built.
-
-    A situation or a data set is read while a simulation is built, and what the country does with
-    inputs comes after. Setting them on a finished simulation would be too late.
-
-    Args:
-        inputs: variable, period and values of each.
-        links: the group row of every person, by group; without it there is one person.
-        options: of the class.
-    """
-    given = links or {e.key: np.zeros(1, int) for e in system.group_entities}
-
-    def build_from_populations(self: Any, populations: Any) -> None:
-        kind.build_from_populations(self, populations)  # type: ignore[attr-defined]
-        for name, period, values in inputs:
-            self.set_input(name, period, values)
-
-    fed = type(kind.__name__, (kind,), {"build_from_populations": build_from_populations})
-    return fed(tax_benefit_system=system, populations=_populations(system, given), **options)
-
-
-def _populations(system: Any, links: Mapping[str, np.ndarray]) -> Any:
-    builder = importlib.import_module("policyengine_core.simulations.simulation_builder")
-    build = builder.SimulationBuilder()
-    build.create_entities(system)
-    persons = len(next(iter(links.values())))
-    build.declare_person_entity(system.person_entity.key, np.arange(persons))
-    for entity in system.group_entities:
-        link = links[entity.key]
-        view = build.declare_entity(entity.key, np.arange(link.max() + 1))
-        build.join_with_persons(view, link, np.full(persons, entity.flattened_roles[0].key))
-    return build.populations
 
 
 @contextlib.contextmanager

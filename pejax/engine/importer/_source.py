@@ -15,8 +15,8 @@ from .._accept import columns_taken, fail_if_groups_missing
 from .._inputs import IDS, WEIGHT, Column
 from ..rules._system import System
 from ..tracing._input_nodes import in_order_of_length, period_of
+from ._built import built
 from ._country import Country, _source_system, import_country
-from ._moved import built
 
 _formerly = formerly(defaults={"period": 2025}, names={"year": "period"})
 

@@ -23,6 +23,7 @@ from ..rules._law import LawNode, LawParameter
 from ..rules._system import System
 from ..tracing._law_traced import Law, instant_reader
 from ..tracing._ledger import Ledger
+from ._law_read import series_of
 
 _FUNCTION = "create_structural_reforms_from_parameters"
 
@@ -219,7 +220,7 @@ def _noting(source: Any, used: set[str]) -> Iterator[None]:
 
 def _leaves(source: Any) -> Iterator[Any]:
     nodes = source.parameters.get_descendants()
-    return (node for node in nodes if hasattr(node, "values_list"))
+    return (node for node in nodes if series_of(node) is not None)
 
 
 @functools.lru_cache(maxsize=8)

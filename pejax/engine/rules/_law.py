@@ -30,6 +30,7 @@ class LawParameter:
         entries: `(start, value)` in order of start.
         label, unit, reference: as the country documents them.
         notes: by start, what the country says of single values.
+        same_as: the parameter whose values this one shows under another name.
     """
 
     path: str
@@ -40,6 +41,7 @@ class LawParameter:
     notes: Mapping[str, Mapping[str, Any]] = dataclasses.field(
         default_factory=dict, compare=False, repr=False
     )
+    same_as: str = ""
 
     def at(self, instant: str) -> Value:
         """The value in force, or None before the first."""
@@ -176,6 +178,8 @@ def fail_if_another_kind(parameter: Any, path: str, edits: tuple[Edit, ...]) -> 
     if not isinstance(parameter, LawParameter):
         named = next((p.path for p in parameters_under(parameter)), "none")
         raise BadInputError(f"{path} is not one parameter. Those under it begin with {named}")
+    if parameter.same_as:
+        raise BadInputError(f"{path} is another name of {parameter.same_as}: change that one")
     known = {_kind(v) for _, v in parameter.entries} - {"nothing"}
     for edit in edits:
         kind = _kind(edit.value)

@@ -187,9 +187,19 @@ class _Values:
         return self.numpy(range(len(self.roots)))
 
     def numpy(
-        self, some: Sequence[int], kind: Callable[..., Interpreter] = Interpreter, **how: Any
+        self,
+        some: Sequence[int],
+        kind: Callable[..., Interpreter] = Interpreter,
+        written: bool = False,
+        **how: Any,
     ) -> list[np.ndarray]:
-        """The graph's values of some roots, by their places."""
+        """The graph's values of some roots, by their places.
+
+        Args:
+            kind, how: what computes them.
+            written: whether with the law's numbers as it writes them: 0.3, not the nearest number
+                of 32 bits.
+        """
         if not some:
             return []
         across = {n: np.asarray(v) for n, v in self.across.items()}
@@ -198,6 +208,10 @@ class _Values:
         sizes = {n: self.sample.counts[e] for e, n in self.graph.sizes.items()}
         theta = np.asarray(self.theta, np.float64)
         numbers = {name: float(theta[i]) for name, i in self.evaluation.runtime.position.items()}
+        if written:
+            exact = self.evaluation.runtime.written.items()
+            width = np.asarray(self.theta).dtype.type
+            numbers |= {name: v for name, v in exact if width(v) == numbers[name]}
         found = kind(inputs, sizes, numbers, **how).all([self.roots[i] for i in some])
         return [np.asarray(v) for v in found]
 
@@ -305,15 +319,15 @@ def _reached(
         left = [i for i in far if (wrong[i] & ~reached[i]).any()]
         for i, values in zip(left, mine.numpy(left, **way), strict=True):
             value = values.astype(np.float64)
-            low[i] = np.fmin(low.get(i, value), value)
-            high[i] = np.fmax(high.get(i, value), value)
+            low[i] = np.asarray(np.fmin(low.get(i, value), value))
+            high[i] = np.asarray(np.fmax(high.get(i, value), value))
             reached[i] = _between(mine, low[i], high[i], found[i])
     return reached
 
 
 def _roundings(dtype: str) -> Iterator[dict[str, Any]]:
     """Ways to compute the graph in numpy that differ in last digits alone."""
-    yield from ({"floats": "float32"}, {"floats": "float64"})
+    yield from ({"floats": "float32"}, {"floats": "float64"}, {"written": True})
     wide = "float64" if dtype == "float64" else None  # float32 would not feel the moves
     shaken = {"kind": Shaken, "dtype": dtype, "floats": wide}
     for seed, whole, scale in itertools.product(range(4), (False, True), (1, -1)):
@@ -327,7 +341,7 @@ def _between(mine: _Values, low: np.ndarray, high: np.ndarray, found: np.ndarray
     value, size = found.astype(np.float64), np.maximum(np.abs(low), np.abs(high))
     room = _ROUNDINGS * np.finfo(mine.evaluation.runtime.dtype).eps * np.maximum(size, 1.0)
     inside = (low - room <= value) & (value <= high + room) & (low < high)
-    return inside | ~mine.apart(value, low) | ~mine.apart(value, high)
+    return np.asarray(inside | ~mine.apart(value, low) | ~mine.apart(value, high))
 
 
 # ---- what is to blame

@@ -172,6 +172,9 @@ class Traced(InPlace, NDArrayOperatorsMixin):
     def item(self) -> float:
         return float(self)
 
+    def tolist(self) -> list[Any]:
+        return list(self)
+
     def __str__(self) -> str:
         if self.vocabulary is not None or self.node.data:
             return object.__repr__(self)

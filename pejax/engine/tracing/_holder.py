@@ -112,19 +112,29 @@ class Holder:
     def get_known_periods(self) -> list[Any]:
         return self.simulation.known_periods(self.name)
 
+    def get_input_periods(self, branch_name: str = "default") -> list[Any]:
+        """The periods for which a branch reads an input."""
+        branch = self._branch(branch_name)
+        return [] if branch is None else branch.known_periods(self.name)
+
     def get_known_branch_periods(self) -> list[tuple[str, Any]]:
         return [(self.simulation._name, p) for p in self.get_known_periods()]
 
     def get_array(self, period: Any, branch_name: str | None = None) -> Any:
         return self.simulation.get_array(self.name, period)
 
-    def _stored_on(self, period: Any, branch_name: str) -> tuple[Any, Any]:
-        """The input and the computed value that one branch itself holds."""
+    def _branch(self, name: str) -> Any:
+        """This branch or the one above it that has a name."""
         branch, state = self.simulation, self.simulation.trace_state
-        wanted = str.__str__(branch_name)
+        wanted = str.__str__(name)
         state.read(state.named(wanted) | state.bits[self.name])
         while branch is not None and branch._name != wanted:
             branch = branch.parent_branch
+        return branch
+
+    def _stored_on(self, period: Any, branch_name: str) -> tuple[Any, Any]:
+        """The input and the computed value that one branch itself holds."""
+        branch = self._branch(branch_name)
         if branch is None:
             return None, None
         key = (self.name, branch.system.period(period))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 import types
@@ -69,6 +70,14 @@ class ScaleAt:
     @property
     def brackets(self) -> list[tuple[Any, Any]]:
         return list(zip(self.thresholds, self.rates or self.amounts, strict=True))
+
+    def copy(self) -> ScaleAt:
+        """A scale whose thresholds a formula may exchange."""
+        made = copy.copy(self)
+        made.thresholds, made.rates, made.amounts = (
+            list(held) for held in (self.thresholds, self.rates, self.amounts)
+        )
+        return made
 
     def calc(
         self,

@@ -1,0 +1,112 @@
+"""A country's own simulation of given people, built as its class wants it.
+
+Some classes take the rules and the people; others load the rules themselves and take a situation.
+What they take is found in their signature.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from ...core._validate import BadInputError
+
+Inputs = Iterable[tuple[str, str, np.ndarray]]
+"""Variable, period and values."""
+
+Links = Mapping[str, np.ndarray]
+"""The group row of every person, by group."""
+
+
+def built(
+    kind: type, system: Any, inputs: Inputs = (), links: Links | None = None, **options: Any
+) -> Any:
+    """A simulation of a country's class with inputs that are there when it is built.
+
+    A situation or a data set is read while a simulation is built, and what the country does with
+    inputs comes after. Setting them on a finished simulation would be too late.
+
+    Args:
+        system: the rules.
+        inputs: those of each variable.
+        links: who belongs together; without it there is one person.
+        options: of the class.
+
+    Raises:
+        BadInputError: rules that a class which loads its own does not take.
+    """
+    given = links or {e.key: np.zeros(1, int) for e in system.group_entities}
+    if takes_populations(kind):
+        return _of_populations(kind, system, inputs, given, options)
+    return _of_situation(kind, system, inputs, given, options)
+
+
+def takes_populations(kind: type) -> bool:
+    """Whether a class takes rules and people, and not a situation alone."""
+    return "populations" in inspect.signature(kind).parameters
+
+
+def _of_populations(
+    kind: type, system: Any, inputs: Inputs, links: Links, options: Mapping[str, Any]
+) -> Any:
+    def build_from_populations(self: Any, populations: Any) -> None:
+        kind.build_from_populations(self, populations)  # type: ignore[attr-defined]
+        for name, period, values in inputs:
+            self.set_input(name, period, values)
+
+    fed = type(kind.__name__, (kind,), {"build_from_populations": build_from_populations})
+    return fed(tax_benefit_system=system, populations=_populations(system, links), **options)
+
+
+def _populations(system: Any, given: Links) -> Any:
+    builder = importlib.import_module("policyengine_core.simulations.simulation_builder")
+    build = builder.SimulationBuilder()
+    build.create_entities(system)
+    persons = len(next(iter(given.values())))
+    build.declare_person_entity(system.person_entity.key, np.arange(persons))
+    for entity in system.group_entities:
+        link = given[entity.key]
+        view = build.declare_entity(entity.key, np.arange(link.max() + 1))
+        build.join_with_persons(view, link, np.full(persons, entity.flattened_roles[0].key))
+    return build.populations
+
+
+def _of_situation(
+    kind: type, system: Any, inputs: Inputs, links: Links, options: Mapping[str, Any]
+) -> Any:
+    if "start_instant" in options:
+        raise BadInputError(
+            f"{kind.__module__} takes no start_instant: its simulation looks at its own reforms on "
+            "a day of its own"
+        )
+    return kind(situation=_situation(system, inputs, links), **options)
+
+
+def _situation(system: Any, inputs: Inputs, links: Links) -> dict[str, Any]:
+    """The field's own form: members by name, values by variable and period."""
+    person, groups = system.person_entity, {e.key: e for e in system.group_entities}
+    count = len(next(iter(links.values())))
+    held: dict[str, list[dict[str, Any]]] = {person.key: [{} for _ in range(count)]}
+    for key, entity in groups.items():
+        role = entity.flattened_roles[0]
+        members: list[list[str]] = [[] for _ in range(int(links[key].max()) + 1)]
+        for row, group in enumerate(links[key].tolist()):
+            members[group].append(_name(person.key, row))
+        held[key] = [{role.plural or role.key: own} for own in members]
+    for name, period, values in inputs:
+        rows = held[system.variables[name].entity.key]
+        for row, value in zip(rows, np.asarray(values).tolist(), strict=True):
+            row.setdefault(name, {})[period] = value
+    plurals = {person.key: person.plural, **{key: e.plural for key, e in groups.items()}}
+    return {
+        plurals[key]: {_name(key, row): given for row, given in enumerate(rows)}
+        for key, rows in held.items()
+    }
+
+
+def _name(entity: str, row: int) -> str:
+    return f"{entity} {row}"

@@ -1,0 +1,106 @@
+"""A country's own tree of parameters as this library's.
+
+A parameter's path is where it stands, which is what a reform goes by.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..rules._law import Children, LawNode, LawParameter, LawScale
+from ..rules._paths import Paths
+
+
+def law_of(source: Any) -> LawNode:
+    """The law of a country's own object; its parts are made when they are first asked for."""
+    return _branch(source.parameters, "")
+
+
+def paths_of(source: Any) -> Paths:
+    """The names of all parameters of a country's own object."""
+    return Paths.of(_paths_under(source.parameters, ""))
+
+
+def _paths_under(node: Any, path: str) -> Iterator[str]:
+    """Where each parameter stands, without making the law."""
+    for name, child in node.children.items():
+        at = f"{path}.{name}" if path else name
+        if isinstance(getattr(child, "children", None), Mapping):
+            yield from _paths_under(child, at)
+        elif series_of(child) is not None:
+            yield at
+        elif not _is_taken_out(child):
+            for k, bracket in enumerate(child.brackets):
+                yield from (f"{at}[{k}].{part}" for part in bracket.children)
+
+
+def series_of(node: Any) -> list[Any] | None:
+    """The dated values of a parameter; None for a branch, for a scale, and for a parameter that the
+    country has taken out of its law and that says so when it is asked."""
+    try:
+        return node.values_list
+    except (AttributeError, ValueError):
+        return None
+
+
+def _is_taken_out(node: Any) -> bool:
+    return inspect.getattr_static(node, "values_list", None) is not None and series_of(node) is None
+
+
+def _branch(node: Any, path: str) -> LawNode:
+    """A branch of the law. Its path is where it stands, which is what a reform goes by: a copy of
+    a branch that stands elsewhere still has the name of the first."""
+    children = node.children
+    return LawNode(path, Children(children, lambda name: _child(children[name], path, name)))
+
+
+def _child(source: Any, above: str, name: str) -> LawNode | LawScale | LawParameter:
+    path = f"{above}.{name}" if above else name
+    # Branches hold their children as attributes too, and a child may be called `brackets`.
+    if isinstance(getattr(source, "children", None), Mapping):
+        return _branch(source, path)
+    if series_of(source) is not None:
+        return _parameter(source, path)
+    if _is_taken_out(source):
+        return LawParameter(path, ())
+    brackets = tuple(
+        {name: _parameter(p, f"{path}[{k}].{name}") for name, p in b.children.items()}
+        for k, b in enumerate(source.brackets)
+    )
+    return LawScale(path, brackets, source.metadata.get("type") == "single_amount")
+
+
+def _parameter(source: Any, path: str) -> LawParameter:
+    entries = tuple((v.instant_str, v.value) for v in reversed(source.values_list))
+    meta = source.metadata
+    return LawParameter(
+        path=path,
+        entries=entries,
+        label=str(meta.get("label") or source.description or ""),
+        unit=str(meta.get("unit") or ""),
+        reference=_reference(meta.get("reference")),
+        notes={v.instant_str: v.metadata for v in source.values_list if v.metadata},
+        same_as=_other_name(source),
+    )
+
+
+def _other_name(source: Any) -> str:
+    """The parameter whose values one shows under a second name; empty for one of its own."""
+    if not isinstance(inspect.getattr_static(type(source), "values_list", None), property):
+        return ""
+    root, values = source, source.values_list
+    while getattr(root, "parent", None) is not None:
+        root = root.parent
+    leaves = (node for node in root.get_descendants() if "values_list" in vars(node))
+    return next((leaf.name for leaf in leaves if leaf.values_list is values), "")
+
+
+def _reference(given: Any) -> str:
+    """The first citation, as text."""
+    if isinstance(given, list | tuple):
+        given = given[0] if given else ""
+    if isinstance(given, Mapping):
+        given = given.get("href") or given.get("title") or ""
+    return str(given or "")
