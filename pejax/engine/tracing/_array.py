@@ -172,6 +172,10 @@ class Traced(InPlace, NDArrayOperatorsMixin):
     def item(self) -> float:
         return float(self)
 
+    def __round__(self, ndigits: int | None = None) -> Traced:
+        made = self.round(ndigits or 0)
+        return made.astype(np.int64) if ndigits is None else made
+
     def tolist(self) -> list[Any]:
         return list(self)
 

@@ -145,6 +145,12 @@ class Holder:
         given, computed = self._stored_on(period, branch_name)
         return computed if given is None else given
 
+    def _stores_user_input(
+        self, period: Any, branch_name: str, storage_name: str | None = None
+    ) -> bool:
+        """Whether an input is still there, as the engine asks it of one that was recorded."""
+        return self._is_input(period, branch_name)
+
     def _is_input(self, period: Any, branch_name: str = "default") -> bool:
         return self._stored_on(period, branch_name)[0] is not None
 
