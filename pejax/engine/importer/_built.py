@@ -46,8 +46,9 @@ def built(
 
 
 def takes_populations(kind: type) -> bool:
-    """Whether a class takes rules and people, and not a situation alone."""
-    return "populations" in inspect.signature(kind).parameters
+    """Whether a class takes rules and people, itself or for the class that it is made of."""
+    taken = inspect.signature(kind).parameters.values()
+    return any(p.name == "populations" or p.kind is p.VAR_KEYWORD for p in taken)
 
 
 def _of_populations(

@@ -1,0 +1,176 @@
+"""A country's class that loads its rules itself, takes a situation and moves inputs; its law, with
+copies, second names and what was taken out of it."""
+
+import types
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pejax import Population
+from pejax.core._validate import BadInputError
+from pejax.engine import Country, compile, importer
+from pejax.engine.importer._built import built, takes_populations
+from pejax.engine.importer._law_read import law_of, paths_of
+from pejax.engine.importer._moved import moved_inputs
+from pejax.engine.rules._names import Moved
+from pejax.engine.rules._reform import read_reform
+
+pytest.importorskip("policyengine_core")
+pytestmark = pytest.mark.us
+
+
+def of_situation(*moves):
+    """Toyland's class, if it took situations alone and moved inputs from one name to another."""
+    from policyengine_toyland.system import Simulation
+
+    class OfSituation(Simulation):
+        def __init__(self, situation=None, reform=None):
+            super().__init__(situation=situation, reform=reform)
+            for name, target in moves:
+                holder = self.get_holder(name)
+                for period in holder.get_known_periods():
+                    self.set_input(target, period, holder.get_array(period))
+                    holder.delete_arrays(period)
+
+    return OfSituation
+
+
+@pytest.fixture(scope="module")
+def source():
+    from policyengine_toyland.system import system
+
+    return system
+
+
+@pytest.fixture
+def people():
+    person = {"person_id": range(3), "household_id": [1, 0, 1], "income": [5.0, 20.0, 50.0]}
+    household = {"household_id": [0, 1], "household_weight": 1.0}
+    return Population.from_frames(
+        {"person": pd.DataFrame(person), "household": pd.DataFrame(household)}
+    )
+
+
+def test_what_a_class_takes_is_found(source):
+    from policyengine_toyland.system import Simulation
+
+    assert takes_populations(Simulation) and not takes_populations(of_situation())
+
+
+def test_people_are_given_as_a_situation(source):
+    links = {"household": np.array([1, 0, 1])}
+    made = built(of_situation(), source, [("income", "2025", np.array([5.0, 20.0, 50.0]))], links)
+    assert made.calculate("income", 2025).tolist() == [5, 20, 50]
+    home = made.populations["household"]
+    assert home.members_entity_id.tolist() in ([1, 0, 1], [0, 1, 0])
+    assert home.sum(made.calculate("income", 2025)).tolist() in ([20, 55], [55, 20])
+    with pytest.raises(BadInputError, match="takes no start_instant"):
+        built(of_situation(), source, (), links, start_instant="2025-01-01")
+
+
+def test_moves_are_found_at_once(source):
+    assert moved_inputs(of_situation(), source) == {}
+    found = moved_inputs(of_situation(("income", "per_head"), ("old_levy", "half_tax")), source)
+    assert found == {"income": Moved("per_head"), "old_levy": Moved("half_tax")}
+
+
+def test_a_country_of_such_a_class_is_computed_as_it_computes(monkeypatch, people):
+    import policyengine_toyland.system as module
+
+    from pejax.engine.importer import _country
+
+    _country._moved.cache_clear()
+    monkeypatch.setattr(module, "Simulation", of_situation(("income", "old_levy")))
+    try:
+        country = Country("policyengine_toyland", "of situations")
+        names = ["income", "income_tax", "all_taxes"]
+        program = compile(country, names, 2025, people)
+        found = program(program.parameters, people)
+        theirs = importer.source_values(
+            importer.source_simulation(country, people, 2025), names, 2025
+        )
+        for name in names:
+            np.testing.assert_allclose(found[name], theirs[name], err_msg=name)
+        np.testing.assert_allclose(found["all_taxes"], [5, 20, 50])
+    finally:
+        _country._moved.cache_clear()
+
+
+def test_the_day_of_a_country_that_names_only_a_year(monkeypatch):
+    import policyengine_toyland.system as module
+
+    from pejax.engine.importer._switches import own_reforms
+
+    assert own_reforms("policyengine_toyland").start == "2024-01-01"
+
+    class WithoutDay(module.CountryTaxBenefitSystem):
+        def __init__(self):
+            super().__init__()
+
+    monkeypatch.setattr(module, "CountryTaxBenefitSystem", WithoutDay)
+    assert own_reforms("policyengine_toyland").start == "2025-01-01"
+    monkeypatch.setattr(module.Simulation, "default_input_period", None)
+    with pytest.raises(BadInputError, match="does not say on which day it looks at them"):
+        own_reforms("policyengine_toyland")
+
+
+# ---- its law
+
+
+@pytest.fixture
+def tree():
+    """A tree with a copy of a branch, a second name and a parameter that was taken out."""
+    from policyengine_core.parameters import Parameter, ParameterNode
+
+    def dated(value):
+        return {"values": {"2020-01-01": {"value": value}}}
+
+    scale = {"brackets": [{"threshold": dated(0.0), "rate": dated(0.1)}]}
+    root = ParameterNode("", data={"gov": {"rate": dated(0.5), "scale": scale}})
+    copy = ParameterNode("", data={"gov": {"rate": dated(0.5)}})
+    root.add_child("baseline", copy)
+    copy.name = "baseline"
+
+    class SecondName(Parameter):
+        values_list = property(lambda self: self.target.values_list, lambda self, value: None)
+
+    class TakenOut(Parameter):
+        @property
+        def values_list(self):
+            raise ValueError("gov.old has been removed")
+
+        @values_list.setter
+        def values_list(self, value):
+            pass
+
+    second = SecondName.__new__(SecondName)
+    second.__dict__ |= {"name": "gov.share", "target": root.gov.rate, "metadata": {}}
+    second.__dict__ |= {"description": None, "parent": root.gov, "_at_instant_cache": {}}
+    gone = TakenOut.__new__(TakenOut)
+    gone.__dict__ |= {"name": "gov.old", "metadata": {}, "description": None, "parent": root.gov}
+    root.gov.children |= {"share": second, "old": gone}
+    return types.SimpleNamespace(parameters=root)
+
+
+def test_a_parameter_s_path_is_where_it_stands(tree):
+    law = law_of(tree)
+    assert tree.parameters.children["baseline"].children["gov"].children["rate"].name == "gov.rate"
+    assert law.find("baseline.gov.rate").path == "baseline.gov.rate"
+    assert law.find("gov.scale[0].rate").path == "gov.scale[0].rate"
+    listed = {"gov.rate", "gov.scale[0].threshold", "gov.scale[0].rate", "gov.share"}
+    assert set(paths_of(tree).names()) == listed | {"baseline.gov.rate"}
+
+
+def test_what_was_taken_out_of_the_law_is_never_in_force(tree):
+    assert law_of(tree).find("gov.old").at("2025-01-01") is None
+
+
+def test_a_second_name_is_no_parameter_of_its_own(tree):
+    from pejax.engine.rules._law import fail_if_another_kind
+
+    second = law_of(tree).find("gov.share")
+    assert second.same_as == "gov.rate" and second.at("2025-01-01") == 0.5
+    edits = read_reform({"gov.share": 0.6})["gov.share"]
+    with pytest.raises(BadInputError, match=r"gov\.share is another name of gov\.rate: change"):
+        fail_if_another_kind(second, "gov.share", edits)
