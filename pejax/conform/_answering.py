@@ -33,8 +33,9 @@ Law = tuple[tuple[str, str], ...]
 
 
 def law_of(case: Case) -> Law:
-    """What a case changes in the law."""
-    return tuple(sorted((path, repr(v)) for path, v in case.law.items()))
+    """What a case changes in the law; under no path, the tree that it has in the place of all."""
+    tree = (("", repr(case.tree)),) if case.tree else ()
+    return (*tree, *sorted((path, repr(v)) for path, v in case.law.items()))
 
 
 @dataclasses.dataclass

@@ -126,7 +126,12 @@ class Batch:
             for entity in self.rows
         }
         names = tuple(dict.fromkeys(name for name, _ in values))
-        return Given(values, names, some, by_case, case_of, laws)
+        persons = graph.sizes[self.system.person]
+        role_of = {
+            group: graph.input(_role(group), np.zeros(persons, np.int32))
+            for group in self.system.groups
+        }
+        return Given(values, names, some, by_case, case_of, laws, role_of)
 
     def _beside(self, graph: Graph, one: str, other: str) -> Node | None:
         """The rows of one entity beside those of another, as each case alone has them: numpy
@@ -183,11 +188,18 @@ class Batch:
         first = np.zeros(rows, np.int32)
         first[link[::-1]] = np.arange(len(link), dtype=np.int32)[::-1]
         size = np.bincount(link, minlength=rows).astype(np.int32)
-        return {"group": link, "position": positions(link), "first": first, "size": size}
+        role = np.concatenate([np.asarray(p.role_of[group], np.int32) for p in self.people])
+        return {
+            "group": link, "position": positions(link), "first": first, "size": size, "role": role
+        }  # fmt: skip
 
 
 def _mask(column: _Column) -> str:
     return f"{column.name}?"
+
+
+def _role(group: str) -> str:
+    return f"{group}.role"
 
 
 def _place(one: str, other: str) -> str:

@@ -36,6 +36,7 @@ class Case:
         reforms: dotted names of structural reforms.
         absolute, relative: margins, or None.
         problem: why it is no test; empty for one that is.
+        tree: parameters that it has in the place of all of the law's, as a package writes them.
     """
 
     key: str
@@ -48,6 +49,7 @@ class Case:
     absolute: float | None = None
     relative: float | None = None
     problem: str = ""
+    tree: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def folder(self) -> str:
@@ -112,18 +114,28 @@ def _case_of(key: str, written: Any) -> Case:
     inputs = written.get("input") or {}
     if not isinstance(inputs, Mapping):
         return Case(key, problem="no test: its input is no mapping")
-    reforms = written.get("reforms") or []
+    reforms, tree = written.get("reforms") or [], written.get("parameters") or {}
+    if not isinstance(tree, Mapping):
+        return Case(key, problem="no test: its parameters are no mapping")
     return Case(
         key=key,
         name=str(written.get("name", "")),
         period=str(written.get("period")),
         given={str(k): v for k, v in inputs.items() if "." not in str(k)},
         law={k: v for k, v in inputs.items() if "." in str(k)},
+        tree=_with_texts(tree),
         expected=dict(written["output"]),
         reforms=(reforms,) if isinstance(reforms, str) else tuple(reforms),
         absolute=_margin(written, _MARGINS[0]),
         relative=_margin(written, _MARGINS[1]),
     )
+
+
+def _with_texts(tree: Any) -> Any:
+    """A tree whose keys are texts, dates among them."""
+    if isinstance(tree, Mapping):
+        return {str(key): _with_texts(value) for key, value in tree.items()}
+    return tree
 
 
 def _margin(written: Mapping[str, Any], name: str) -> float | None:

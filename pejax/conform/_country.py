@@ -11,7 +11,7 @@ from typing import Any
 
 from ..core._validate import BadInputError
 from ..engine import Country, System, import_country
-from ..engine.importer import with_parameters
+from ..engine.importer import with_parameters, with_tree
 from ._cases import Case
 from ._runner import Runner
 
@@ -50,6 +50,8 @@ class Suite:
         """The country's rules after the changes of a case. As the field's runner has it, they are
         no reform of other rules: formulas that compare with those before find none."""
         system = dataclasses.replace(self._structured(case), before=None)
+        if case.tree:
+            system = with_tree(system, case.tree)
         if not case.law:
             return system
         changed = with_parameters(system, {path: {SINCE: v} for path, v in case.law.items()})

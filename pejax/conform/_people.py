@@ -41,6 +41,7 @@ class CasePeople:
     Attributes:
         names: of the rows, by entity.
         group_of: each person's row, by group.
+        role_of: the number of each person's role, by group.
         written: rows that the case itself names, by group; who is in none stands in one after them.
         given: by variable and period, a value a row of the variable's entity.
     """
@@ -49,6 +50,7 @@ class CasePeople:
     group_of: dict[str, list[int]]
     given: dict[Key, list[Any]]
     written: dict[str, int] = dataclasses.field(default_factory=dict)
+    role_of: dict[str, list[int]] = dataclasses.field(default_factory=dict)
 
 
 class Reader:
@@ -128,29 +130,35 @@ class Reader:
         persons = people.names[next(iter(self.entities))]
         if written is None:
             people.names[group], people.group_of[group] = [group], [0] * len(persons)
+            people.role_of[group] = [0] * len(persons)
             return
-        names, of = [str(name) for name in written], {}
+        names, of, role = [str(name) for name in written], {}, {}
         people.names[group], people.written[group] = names, len(names)
         for row, entry in enumerate(written.values()):
             about = dict(entry or {})
-            for member in self._members(about, group):
+            for member, number in self._members(about, group):
                 if member not in persons or member in of:
                     raise BadInputError(f"{member!r} is no person, or in two of {group}")
-                of[member] = row
+                of[member], role[member] = row, number
             said.note(group, row, about)
         for alone in persons:
             if alone not in of:
                 of[alone] = len(names)
                 names.append(alone)
         people.group_of[group] = [of[name] for name in persons]
+        people.role_of[group] = [role.get(name, 0) for name in persons]
 
-    def _members(self, about: dict[str, Any], group: str) -> list[str]:
+    def _members(self, about: dict[str, Any], group: str) -> list[tuple[str, int]]:
+        """Members with the numbers of their roles; of a role with others within, one each."""
         roles = getattr(self.system.entities.get(group), "roles", None) or ()
-        names = [getattr(role, "plural", None) or role.key for role in roles] or ["members"]
-        found: list[str] = []
-        for name in names:
+        named = [(getattr(r, "plural", None) or r.key, len(r.subroles or (r,))) for r in roles]
+        found: list[tuple[str, int]] = []
+        first = 0
+        for name, within in named or [("members", 1)]:
             listed = about.pop(name, [])
-            found += [str(m) for m in ([listed] if isinstance(listed, str | int) else listed)]
+            members = [listed] if isinstance(listed, str | int) else listed
+            found += [(str(m), first + min(k, within - 1)) for k, m in enumerate(members)]
+            first += within
         return found
 
     def _flat(self, given: Mapping[str, Any], people: CasePeople, said: _Said) -> None:
@@ -163,6 +171,7 @@ class Reader:
         rows = [str(row) for row in range(count)]
         people.names.update(dict.fromkeys(self.entities, rows))
         people.group_of.update({group: list(range(count)) for group in groups})
+        people.role_of.update({group: [0] * count for group in groups})
         for name, value in given.items():
             entity = self.system.variable(name).entity
             for when, one in _by_period(value):

@@ -70,7 +70,7 @@ class Runner:
         """Verdicts on cases under the same structural reforms."""
         start = time.process_time()
         try:
-            base = self.rules(dataclasses.replace(cases[0], law={}))
+            base = self.rules(dataclasses.replace(cases[0], law={}, tree={}))
         except Exception as problem:
             verdict = stopped(problem)
             return {case.key: verdict for case in cases}
@@ -110,7 +110,8 @@ class Runner:
         year = reader.period(asked.case.period).start.year
         switches = reader.system.abolitions
         law = law_of(asked.case)
-        if not (switches and any(path.startswith(f"{switches}.") for path, _ in law)):
+        switched = bool(switches) and any(path.startswith(f"{switches}.") for path, _ in law)
+        if not (switched or asked.case.tree):
             law = ()
         if most_nodes is None:
             return _Kind(year, frozenset(), law)
@@ -138,7 +139,7 @@ class Runner:
 class _Kind(NamedTuple):
     """What cases of one batch have in common: the calendar year, and what they give in the place of
     formulas. A formula that only some cases replace would be computed for all. Cases whose law
-    switches variables off have that law in common too."""
+    switches variables off, or is a tree of its own, have that law in common too."""
 
     year: int
     replaced: frozenset[Any]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
+from ..engine.importer._core import core_of
 from ._cases import Case, Expected, expected_of
 from ._judge import BROKEN, FAILED, PASSED, Verdict, shown
 
@@ -28,8 +28,9 @@ class Source:
 
     def __init__(self, source: Any, entities: Mapping[str, str], reforms: Any) -> None:
         self.source, self.entities, self.reforms = source, dict(entities), reforms
-        self._builders = importlib.import_module("policyengine_core.simulations")
-        self._near = importlib.import_module("policyengine_core.tools.test_runner").assert_near
+        self._core = core = core_of(source)
+        self._builders = core.module("simulations")
+        self._near = core.module("tools.test_runner", "tools").assert_near
 
     def verdict(self, case: Case) -> Verdict:
         """Whether the source passes a case."""
@@ -43,7 +44,7 @@ class Source:
         return Verdict(status, reason, 1, time.process_time() - start)
 
     def _judged(self, case: Case) -> tuple[str, str]:
-        rules = self.source
+        rules = self._with_tree(case.tree) if case.tree else self.source
         for reform in self.reforms(case):
             rules = reform(rules)
         builder = self._builders.SimulationBuilder()
@@ -55,6 +56,16 @@ class Source:
             if reason:
                 return FAILED, reason
         return PASSED, ""
+
+    def _with_tree(self, tree: Mapping[str, Any]) -> Any:
+        """The rules with a tree of parameters in the place of their own."""
+        node = self._core.module("parameters").ParameterNode("", data=dict(tree))
+        reform = self._core.module("reforms").Reform
+
+        def apply(rules: Any) -> None:
+            rules.modify_parameters(lambda before: node)
+
+        return type("OwnTree", (reform,), {"apply": apply})(self.source)
 
     def _off(self, simulation: Any, one: Expected, case: Case) -> str:
         values = simulation.calculate(one.variable, one.period)

@@ -8,6 +8,7 @@ from ._country import (
     Country as Country,
     import_country as import_country,
     with_parameters as with_parameters,
+    with_tree as with_tree,
 )
 from ._source import (
     clear_caches as clear_caches,

@@ -6,7 +6,6 @@ What they take is found in their signature.
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...core._validate import BadInputError
+from ._core import core_of
 
 Inputs = Iterable[tuple[str, str, np.ndarray]]
 """Variable, period and values."""
@@ -64,8 +64,7 @@ def _of_populations(
 
 
 def _populations(system: Any, given: Links) -> Any:
-    builder = importlib.import_module("policyengine_core.simulations.simulation_builder")
-    build = builder.SimulationBuilder()
+    build = core_of(system).module("simulations").SimulationBuilder()
     build.create_entities(system)
     persons = len(next(iter(given.values())))
     build.declare_person_entity(system.person_entity.key, np.arange(persons))

@@ -17,12 +17,14 @@ from typing import Any
 from ...core._arguments import as_text, shown
 from ...core._arrays import as_names
 from ...core._countries import country_of
+from ...core._fingerprint import fingerprint
 from ...core._one_line import counted, one_line
 from ...core._validate import BadInputError, MissingExtraError
 from ..rules._law import Children, LawNode
 from ..rules._names import Moved
 from ..rules._reform import in_plain_values, read_day
 from ..rules._system import System, Variable
+from ._core import Core, core_of
 from ._formulas import tracing
 from ._law_read import law_of, paths_of
 from ._moved import moved_inputs
@@ -49,6 +51,9 @@ class Structure:
 
     changes: tuple[type, ...] = ()
     neutralized: tuple[str, ...] = ()
+
+
+_ABOLITIONS = "gov.abolitions"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -221,6 +226,18 @@ def with_parameters(system: System, reform: Mapping[str, Any]) -> System:
     return dataclasses.replace(written, restructured=system.restructured)
 
 
+def with_tree(system: System, tree: Mapping[str, Any]) -> System:
+    """The same formulas under another tree of parameters, written as the country's files are."""
+    parameters = core_of(system.source).module("parameters").ParameterNode("", data=dict(tree))
+    made = types.SimpleNamespace(parameters=parameters)
+    return dataclasses.replace(
+        system,
+        law=law_of(made),
+        listed=lambda: paths_of(made),
+        version=f"{system.version}+{fingerprint(tree)[:8]}",
+    )
+
+
 def _as_written(written: System) -> System:
     """Formulas that compute under changed rules have the reforms too."""
     before = written.before or written
@@ -258,7 +275,7 @@ def _switches(
 
 
 def _system(package: str, version: str, source: Any) -> System:
-    person, known = source.person_entity, country_of(package)
+    person, known, core = source.person_entity, country_of(package), core_of(source)
     groups = tuple(e.key for e in source.group_entities)
     variables = source.variables
     return System(
@@ -270,16 +287,16 @@ def _system(package: str, version: str, source: Any) -> System:
         law=law_of(source),
         containing={e.key: tuple(e.containing_entities) for e in source.group_entities},
         entities={e.key: e for e in (person, *source.group_entities)},
-        period=_periods().period,
-        tracing=tracing,
+        period=core.periods.period,
+        tracing=functools.partial(tracing, core, package),
         source=source,
         clone=functools.partial(_clone, source),
         of_source=functools.partial(_system, package, version),
         divided_by=known.geography.state_column if known else "",
-        abolitions="gov.abolitions",
+        abolitions=_ABOLITIONS if _has_abolitions(source) else "",
         listed=functools.cache(lambda: paths_of(source)),
         carry=bool(getattr(source, "auto_carry_over_input_variables", False)),
-        missing=_missing,
+        missing=functools.partial(_missing, core),
         moved=functools.partial(_moved, package),
     )
 
@@ -293,6 +310,14 @@ def _moved(package: str) -> Mapping[str, Moved]:
     return {} if own is None else moved_inputs(own, _source_system(package))
 
 
+def _has_abolitions(source: Any) -> bool:
+    """Whether the law has a branch with a switch for each variable."""
+    at: Any = source.parameters
+    for step in _ABOLITIONS.split("."):
+        at = (getattr(at, "children", None) or {}).get(step)
+    return at is not None
+
+
 def _clone(source: Any) -> Any:
     """A copy of the country's own object, for a formula that computes under changed rules.
 
@@ -300,10 +325,11 @@ def _clone(source: Any) -> Any:
     that is changed gets new ones. So do the descriptions of parameters, which take most of the time
     to copy and which nobody changes one by one.
     """
-    value = importlib.import_module("policyengine_core.parameters").ParameterAtInstant
+    core = core_of(source)
+    value = core.module("parameters").ParameterAtInstant
     with _replaced(value, "clone", lambda self: self), contextlib.ExitStack() as stack:
         for name in ("parameter", "parameter_node", "parameter_scale"):
-            module = importlib.import_module(f"policyengine_core.parameters.{name}")
+            module = core.module(f"parameters.{name}")
             stack.enter_context(_replaced(module, "copy", types.SimpleNamespace(deepcopy=dict)))
         return source.clone()
 
@@ -335,13 +361,8 @@ def _has_system(package: str) -> bool:
     return importlib.util.find_spec(f"{package}.system") is not None
 
 
-def _periods() -> Any:
-    return importlib.import_module("policyengine_core.periods")
-
-
-def _missing(path: str, instant: str) -> Exception:
-    errors = importlib.import_module("policyengine_core.errors")
-    return errors.ParameterNotFoundError(path, instant)
+def _missing(core: Core, path: str, instant: str) -> Exception:
+    return core.module("errors").ParameterNotFoundError(path, instant)
 
 
 def _variable(source: Any) -> Variable:
@@ -351,14 +372,14 @@ def _variable(source: Any) -> Variable:
         name=source.name,
         entity=source.entity.key,
         kind=kind,
-        period=source.definition_period,
+        period=str(source.definition_period),
         default=source.default_value,
         formula=source.get_formula,
-        adds=source.adds,
-        subtracts=source.subtracts,
-        defined_for=source.defined_for,
-        uprating=source.uprating,
-        stock=source.quantity_type == "stock",
+        adds=getattr(source, "adds", None),
+        subtracts=getattr(source, "subtracts", None),
+        defined_for=getattr(source, "defined_for", None),
+        uprating=getattr(source, "uprating", None),
+        stock=getattr(source, "quantity_type", None) == "stock",
         vocabulary=vocabulary,
         dtype=str(source.dtype.__name__ if isinstance(source.dtype, type) else source.dtype),
         label=_label(source),

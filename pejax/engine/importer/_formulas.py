@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import types
 from collections.abc import Callable, Iterator
@@ -21,14 +22,19 @@ from ..tracing._law_traced import Law, Series
 from ..tracing._names import code_of
 from ..tracing._rebind import Rebinder
 from ..tracing._stand_in import Numpy
+from ._core import Core
 from ._pandas import Pandas
 
 
 @contextlib.contextmanager
-def tracing(numpy: Numpy) -> Iterator[Callable[..., Any]]:
-    """Within the context, enums and periods accept traced values; yields what rebinds formulas."""
-    enums = importlib.import_module("policyengine_core.enums")
-    periods = importlib.import_module("policyengine_core.periods")
+def tracing(core: Core, package: str, numpy: Numpy) -> Iterator[Callable[..., Any]]:
+    """Within the context, enums and periods accept traced values; yields what rebinds formulas.
+
+    Args:
+        core: the engine that the country is built on.
+        package: the country's.
+    """
+    enums, periods = core.enums, core.periods
     index = importlib.import_module("pandas").Index
     encode, offset = enums.Enum.__dict__["encode"], periods.Period.offset
     places = index.get_indexer
@@ -36,7 +42,8 @@ def tracing(numpy: Numpy) -> Iterator[Callable[..., Any]]:
     periods.Period.offset = _offset_by_law(offset)
     index.get_indexer = _places_of_names(places)
     try:
-        yield Rebinder(numpy, _is_country_function, _replacement(enums))
+        ours = functools.partial(_is_of, frozenset({package, core.name}))
+        yield Rebinder(numpy, ours, _replacement(core))
     finally:
         enums.Enum.encode, periods.Period.offset = encode, offset
         index.get_indexer = places
@@ -63,23 +70,23 @@ def _offset_by_law(original: Callable[..., Any]) -> Callable[..., Any]:
     return offset
 
 
-def _is_country_function(function: types.FunctionType) -> bool:
-    """Whether a function lies in a country package; packages load some files under other names."""
-    folders = PurePath(function.__code__.co_filename).parts
-    return any(folder.startswith("policyengine_") for folder in folders)
+def _is_of(packages: frozenset[str], function: types.FunctionType) -> bool:
+    """Whether a function lies in a country's package or its engine; packages load some files under
+    other names."""
+    return not packages.isdisjoint(PurePath(function.__code__.co_filename).parts)
 
 
-def _replacement(enums: Any) -> Callable[[Any], Any]:
-    """What the core package's own objects become in a formula's globals."""
-    laws = importlib.import_module("policyengine_core.parameters")
-    core = importlib.import_module("policyengine_core.commons.formulas")
-    projector = importlib.import_module("policyengine_core.projectors").Projector
-    native = {core.between: _between, core.index_: _index}
+def _replacement(core: Core) -> Callable[[Any], Any]:
+    """What the engine's own objects become in a formula's globals."""
+    laws, formulas = core.module("parameters"), core.module("commons.formulas")
+    own = {"between": _between, "index_": _index}
+    native = {getattr(formulas, n): f for n, f in own.items() if hasattr(formulas, n)}
+    array = core.enums.EnumArray
     classes = {
-        projector: Projector,
+        core.module("projectors").Projector: Projector,
         laws.Parameter: Series,
         laws.ParameterNode: Law,
-        enums.EnumArray: _enum_array(enums.EnumArray),
+        array: _enum_array(array),
     }
     pandas = Pandas()
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import importlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +17,7 @@ import numpy as np
 
 from ..rules._names import Moved
 from ._built import built, takes_populations
+from ._core import core_of
 
 _YEAR = 2025
 
@@ -29,7 +29,7 @@ def moved_inputs(own: type, system: Any) -> dict[str, Moved]:
         own: the class.
         system: the country's own tax and benefit system.
     """
-    core = importlib.import_module("policyengine_core.simulations").Simulation
+    core = core_of(system).module("simulations").Simulation
     with _same_dice():
         if not takes_populations(own):
             return _moved_at_once(own, system)

@@ -16,6 +16,7 @@ from .._inputs import IDS, WEIGHT, Column
 from ..rules._system import System
 from ..tracing._input_nodes import in_order_of_length, period_of
 from ._built import built
+from ._core import core_of
 from ._country import Country, _source_system, import_country
 
 _formerly = formerly(defaults={"period": 2025}, names={"year": "period"})
@@ -121,7 +122,7 @@ def clear_caches(system: Any) -> None:
 def reformed(package: str, path: str, value: float, year: int) -> Iterator[None]:
     """Set one parameter of the installed package for a year, and put it back."""
     system = _source_system(package)
-    periods = importlib.import_module("policyengine_core.periods")
+    periods = core_of(system).periods
     parameter = _find(system.parameters, path)
     before = list(parameter.values_list)
     parameter.update(

@@ -5,12 +5,12 @@ They change which formulas there are, so they make another `System`, which is co
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable
 from typing import Any
 
 from ...core._validate import BadInputError, unknown
 from ..rules._system import System
+from ._core import Core, core_of
 
 
 def restructured(
@@ -27,10 +27,13 @@ def restructured(
     for name in neutralized:
         if name not in base.variables:
             raise unknown("variable", name, base.variables)
-    reforms = _reforms(changes, neutralized)
+    reforms = _reforms(core_of(base.source), changes, neutralized)
     source = base.clone()
     for reform in reforms:
-        source.apply_reform_set(reform)
+        if hasattr(source, "apply_reform_set"):
+            source.apply_reform_set(reform)
+        else:  # there a reform is made of the rules before it
+            source = reform(source)
     names = [c.__name__ for c in changes] + [f"without {name}" for name in neutralized]
     return source, f"{base.version}+{', '.join(names)}"
 
@@ -38,14 +41,13 @@ def restructured(
 def no_change(given: Any) -> BadInputError:
     """The error for what changes no variables."""
     return BadInputError(
-        f"{given!r} is neither a Reform nor a Variable class of policyengine_core. For parameters "
-        "use program.parameters.with_reform({path: value})"
+        f"{given!r} is neither a Reform nor a Variable class of the country's engine. For "
+        "parameters use program.parameters.with_reform({path: value})"
     )
 
 
-def _reforms(changes: tuple[type, ...], neutralized: tuple[str, ...]) -> list[Any]:
-    reform = importlib.import_module("policyengine_core.reforms").Reform
-    variable = importlib.import_module("policyengine_core.variables").Variable
+def _reforms(core: Core, changes: tuple[type, ...], neutralized: tuple[str, ...]) -> list[Any]:
+    reform, variable = core.module("reforms").Reform, core.module("variables").Variable
     for change in changes:
         if not (isinstance(change, type) and issubclass(change, reform | variable)):
             raise no_change(change)

@@ -23,6 +23,7 @@ from ..rules._law import LawNode, LawParameter
 from ..rules._system import System
 from ..tracing._law_traced import Law, instant_reader
 from ..tracing._ledger import Ledger
+from ._core import core_of
 from ._law_read import series_of
 
 _FUNCTION = "create_structural_reforms_from_parameters"
@@ -183,7 +184,7 @@ def reformed_source(
     Returns:
         The object, and the parameters that the structural reforms read or set.
     """
-    core = importlib.import_module("policyengine_core.reforms").Reform
+    core = core_of(source).module("reforms").Reform
     edits = [core.from_dict(dict(reform)) for reform in reforms]
     used: set[str] = set()
     for _ in range(2):
@@ -200,7 +201,7 @@ def reformed_source(
 @contextlib.contextmanager
 def _noting(source: Any, used: set[str]) -> Iterator[None]:
     """Keep which parameters are read one by one, and which have other values afterwards."""
-    parameter = importlib.import_module("policyengine_core.parameters").Parameter
+    parameter = core_of(source).module("parameters").Parameter
     before = {id(p): p.values_list for p in _leaves(source)}
     read, own = parameter.get_at_instant, vars(parameter).get("get_at_instant")
 

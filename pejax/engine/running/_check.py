@@ -22,7 +22,7 @@ import numpy as np
 from ...core._validate import PejaxError
 from .._inputs import host_arrays
 from ..graph._interpret import Interpreter
-from ..graph._node import Node
+from ..graph._node import Node, reachable
 from ..graph._structure import name_of
 from ._sample import Sample, sample_of, unpadded
 
@@ -209,11 +209,19 @@ class _Values:
         theta = np.asarray(self.theta, np.float64)
         numbers = {name: float(theta[i]) for name, i in self.evaluation.runtime.position.items()}
         if written:
-            exact = self.evaluation.runtime.written.items()
-            width = np.asarray(self.theta).dtype.type
-            numbers |= {name: v for name, v in exact if width(v) == numbers[name]}
+            numbers |= {n: v for n, v in self._written.items() if self._is_as_near(v, numbers[n])}
         found = kind(inputs, sizes, numbers, **how).all([self.roots[i] for i in some])
         return [np.asarray(v) for v in found]
+
+    @functools.cached_property
+    def _written(self) -> dict[str, float]:
+        """The law's numbers as it writes them, by name."""
+        live = reachable(list(self.roots))
+        return {name_of(n): float(n.shadow) for n in live if n.op == "parameter"}
+
+    def _is_as_near(self, written: float, number: float) -> bool:
+        """Whether a number is the nearest one to another that the program's law can hold."""
+        return float(np.asarray(self.theta).dtype.type(written)) == number
 
     def apart(self, found: np.ndarray, expected: np.ndarray) -> np.ndarray:
         """Where two values differ by more than a few roundings of their own."""

@@ -114,12 +114,6 @@ class Runtime:
         return {name_of(n): n for n in live if n.op == "input"}
 
     @functools.cached_property
-    def written(self) -> dict[str, float]:
-        """The law's numbers as it writes them, by name."""
-        live = reachable(list(self.roots))
-        return {name_of(n): float(n.shadow) for n in live if n.op == "parameter"}
-
-    @functools.cached_property
     def columns(self) -> dict[int, int]:
         """Input nodes by the bit that their column has in a trend."""
         things = self.roots[0].graph.things

@@ -219,6 +219,8 @@ class Simulation(Branching):
 
     def _is_abolished(self, name: str, period: Any) -> bool:
         """Whether the law switches the variable off."""
+        if not self.system.abolitions:
+            return False
         key = (name, str(period.start), self.trace_state.ledger.epoch)
         if key not in self.abolished:
             self.abolished[key] = self._is_switched_off(*key[:2])

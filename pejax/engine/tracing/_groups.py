@@ -14,6 +14,7 @@ import numpy as np
 from ..graph._node import Node
 from ._array import Traced, Untraceable, to_node
 from ._names import unify
+from ._roles import who_has
 from ._rows import Rows
 
 if TYPE_CHECKING:
@@ -81,6 +82,11 @@ class EntityView:
     def check_array_compatible_with_entity(self, array: Any) -> None:
         """Every traced array has an entity; a wrong one fails where shapes meet."""
 
+    def _who_has(self, role: Any, entity: Any, group: str) -> Node | None:
+        """Which persons have a role; None for all of them."""
+        state = self.simulation.trace_state
+        return who_has(state.graph, state.given.role_of, role, entity, group)
+
     def _rows(self, x: Any) -> Traced:
         """`x` with one entry a row of this entity."""
         graph = self.simulation.graph
@@ -101,8 +107,8 @@ class PersonView(EntityView):
     def has_role(self, role: Any) -> Traced:
         """Membership by role: everybody's, if it is the only one."""
         entity = getattr(role, "entity", None)
-        _fail_unless_the_only_role(role, entity, getattr(entity, "key", "group"))
-        return self.filled_array(True)
+        having = self._who_has(role, entity, getattr(entity, "key", "group"))
+        return self.filled_array(True) if having is None else Traced(having)
 
     def get_rank(self, entity: Any, criteria: Any, condition: Any = True) -> Traced:
         """Rank within a group by ascending `criteria`; -1 where `condition` fails."""
@@ -159,17 +165,17 @@ class GroupView(EntityView):
 
     def _segment(self, op: str, x: Any, fill: Any, role: Any, dtype: Any = None) -> Traced:
         graph = self.simulation.graph
-        self._check(role)
+        having = self._having(role)
         rows = self.members._rows(x)
         node = rows.node if dtype is None else graph.astype(rows.node, dtype)
-        if rows.mask is not None:
-            node = graph.apply("where", rows.mask, node, fill)
+        for chosen in (rows.mask, having):
+            if chosen is not None:
+                node = graph.apply("where", chosen, node, fill)
         return Traced(graph.apply(op, node, self.links.group, num=self.rows))
 
-    def _check(self, role: Any) -> None:
-        """A role may be asked for if every member has it."""
-        if role is not None:
-            _fail_unless_the_only_role(role, self.entity, self.key)
+    def _having(self, role: Any) -> Node | None:
+        """Which persons have a role; None for all of them."""
+        return None if role is None else self._who_has(role, self.entity, self.key)
 
     def sum(self, array: Any, role: Any = None) -> Traced:
         return self._segment("segment_sum", array, 0.0, role, np.float64)
@@ -190,13 +196,16 @@ class GroupView(EntityView):
     def _extreme(self, op: str, array: Any, fill: float, role: Any) -> Traced:
         """A float, as in the source engine, but found among integers where they are some."""
         rows = self.members._rows(array)
-        if rows.node.dtype.kind != "i" or rows.mask is not None:
+        if rows.node.dtype.kind != "i" or rows.mask is not None or self._having(role) is not None:
             return self._segment(op, rows, fill, role, np.float64)
         return self._segment(op, rows, fill, role).astype(np.float64)
 
     def nb_persons(self, role: Any = None) -> Traced:
-        self._check(role)
-        return Traced(self.links.size)
+        having = self._having(role)
+        if having is None:
+            return Traced(self.links.size)
+        ones = self.simulation.graph.astype(having, np.int64)
+        return self._segment("segment_sum", Traced(ones), 0, None)
 
     def value_nth_person(self, n: int, array: Any, default: Any = 0) -> Traced:
         """The value of each group's n-th member, `default` where there is none."""
@@ -216,33 +225,29 @@ class GroupView(EntityView):
         return self.value_nth_person(0, array)
 
     def value_from_person(self, array: Any, role: Any, default: Any = 0) -> Traced:
-        self._check(role)
-        raise Untraceable(f"the value of the one person with role {getattr(role, 'key', role)!r}")
+        """The value of each group's one person with a role, `default` where there is none."""
+        having = self._having(role)
+        if having is None or getattr(role, "max", None) != 1:
+            what = getattr(role, "key", role)
+            raise Untraceable(f"the value of the one person with role {what!r}")
+        graph, rows = self.simulation.graph, self.members._rows(array)
+        whole = rows.node if rows.node.dtype.kind != "b" else graph.astype(rows.node, np.int64)
+        only = graph.apply("where", having, whole, 0)
+        found = graph.apply("segment_sum", only, self.links.group, num=self.rows)
+        there = graph.apply("greater", self.nb_persons(role).node, 0)
+        otherwise = default if rows.vocabulary is None else unify([rows, default])[0][1]
+        chosen = graph.apply("where", there, found, to_node(graph, otherwise))
+        return Traced(graph.astype(chosen, rows.node.dtype), rows.vocabulary)
 
     # ---- from groups to persons
 
     def project(self, array: Any, role: Any = None) -> Traced:
-        rows = self._rows(array)
-        self._check(role)
+        rows, having = self._rows(array), self._having(role)
         graph = self.simulation.graph
-        return Traced(graph.apply("take", rows.node, self.links.group), rows.vocabulary)
-
-
-def _fail_unless_the_only_role(role: Any, entity: Any, group: str) -> None:
-    """A population says who belongs to a group, but not as what."""
-    key, declared = getattr(role, "key", role), _roles(entity)
-    if declared != (key,):
-        raise Untraceable(
-            f"the role {key!r} in a {group}, whose roles are {', '.join(declared)}: a population "
-            "says who belongs to a group, but not as what"
-        )
-
-
-def _roles(entity: Any) -> tuple[str, ...]:
-    """The roles that an entity declares, those within a role in its place."""
-    declared = getattr(entity, "roles", None) or ()
-    flat = [part for role in declared for part in (role.subroles or (role,))]
-    return tuple(role.key for role in flat) or ("member",)
+        each = graph.apply("take", rows.node, self.links.group)
+        if having is not None:
+            each = graph.astype(graph.apply("where", having, each, 0), rows.node.dtype)
+        return Traced(each, rows.vocabulary)
 
 
 def _truth(array: Any) -> Any:

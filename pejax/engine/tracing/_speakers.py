@@ -38,6 +38,7 @@ class Given:
             what the formula gives.
         by_case: the same by case, and `case_of`, by entity, the case that each row is of.
         laws: those that the cases are asked under, where they are not all one.
+        role_of: by group, the number of each person's role in it.
     """
 
     values: Mapping[Key, Traced]
@@ -46,6 +47,7 @@ class Given:
     by_case: Mapping[Key, np.ndarray] = dataclasses.field(default_factory=dict)
     case_of: Mapping[str, Node] = dataclasses.field(default_factory=dict)
     laws: Laws | None = None
+    role_of: Mapping[str, Node] = dataclasses.field(default_factory=dict)
 
     @property
     def cases(self) -> int:
