@@ -3,6 +3,7 @@
 import importlib as _importlib
 
 from . import importer as importer
+from ._changes import changes as changes
 from ._compile import compile as compile, load as load
 from ._guards import GuardMovedError as GuardMovedError
 from ._parameters import Parameters as Parameters

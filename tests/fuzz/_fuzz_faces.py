@@ -127,6 +127,7 @@ FACES = {
         "reforms": [PROGRAM.parameters], "statistics": ["income_tax"], "executor": "local",
         "batch": 1, "workers": 1, "progress": None}),
     "program": (PROGRAM, {"parameters": PROGRAM.parameters, "population": TOYS}),
+    "changes": (engine.changes, {"before": PROGRAM, "after": PROGRAM, "population": TOYS}),
 }  # fmt: skip
 FACES |= TABLE_FACES
 LARGE = {"n_items", "n_estimators", "epochs", "n_jobs", "budget", "max_steps", "batch", "points"}
