@@ -110,12 +110,17 @@ class Answering:
         laws = list(dict.fromkeys(own))
         if len(laws) == 1:
             return Batch(self.systems[laws[0]], people)
-        changes = {law: one.case.law for law, one in zip(own, asked, strict=True)}
+        changes = {law: self._everywhere(one.case) for law, one in zip(own, asked, strict=True)}
         trees = [self.systems[law].law for law in laws]
         of_case = [laws.index(law) for law in own]
         return Batch(
             self.system, people, Laws.of_changes(trees, [changes[law] for law in laws], of_case)
         )
+
+    def _everywhere(self, case: Case) -> dict[str, Any]:
+        """What a case changes in the law, by every name that it has there."""
+        shown = self.system.second_names().items() if case.law else ()
+        return {**case.law, **{n: case.law[path] for n, path in shown if path in case.law}}
 
     def _outputs(self, asked: list[Asked]) -> list[str]:
         """What the cases ask for together, each once."""

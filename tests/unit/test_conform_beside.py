@@ -30,7 +30,13 @@ def largest(household, period):
     return household.sum(household.members("income", period) * household("rent", period))
 
 
-RULES = system(share, paid, largest, inputs=INPUTS)
+@rule(entity="household")
+def summed(household, period):
+    """A household's own amount where the members' are meant, which the engine refuses."""
+    return household.sum(household("rent", period))
+
+
+RULES = system(share, paid, largest, summed, inputs=INPUTS)
 
 
 def case(key, homes, rents, expected):
@@ -53,6 +59,7 @@ ONE = case("one person", [1], [7], {"share": [7], "paid": [14], "largest": [0]})
 SEVERAL = case("several in a household", [3], [5], {"share": [5, 15, 25], "largest": [150]})
 TWO = case("as many as households", [1, 1], [3, 4], {"share": [3, 14], "paid": [6, -2]})
 UNLIKE = case("neither one nor as many", [2, 1], [3, 4], {"share": [0, 0, 0]})
+SUMMED = case("a sum of the household's own", [3], [5], {"summed": [15]})
 LONGER = case("too many for a household", [3], [5], {"paid": [0]})
 
 
@@ -66,7 +73,7 @@ def test_rows_stand_beside_each_other_as_in_each_case_alone(together):
 
 
 def test_what_numpy_refuses_is_refused():
-    for one in (UNLIKE, LONGER):
+    for one in (UNLIKE, LONGER, SUMMED):
         (verdict,) = verdicts(one)
         assert verdict.status == "refused" and "broadcast" in verdict.reason
 

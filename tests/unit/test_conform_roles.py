@@ -15,6 +15,7 @@ ENTITIES = {"person": "people", "tax_unit": "tax_units", "household": "household
 INPUTS = (
     input_variable("income", entity="person"),
     input_variable("colour", entity="person", vocabulary=Colour, default=Colour.RED),
+    input_variable("name", entity="person", kind="str", default="zed"),
     input_variable("rent", entity="household"),
 )
 
@@ -50,6 +51,13 @@ OF_HOUSEHOLDS = {
         [1, 0, 0],
     ),
 }
+for text, expected in {"none": [0, 1, 1], "aa": [0, 0, 0], "zed": [1, 0, 0]}.items():
+    OF_HOUSEHOLDS[f"the one person's text, {text}"] = (
+        lambda h, period, text=text: (
+            h.value_from_person(h.members("name", period), SECOND, default="none") == text
+        ),
+        expected,
+    )
 OF_PERSONS = {
     "who has it": (lambda p, period: p.has_role(CHILD), [0, 1, 0, 1, 0, 0]),
     "who has one within": (lambda p, period: p.has_role(SECOND), [0, 0, 1, 0, 0, 0]),

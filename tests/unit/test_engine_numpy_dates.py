@@ -68,6 +68,16 @@ EXPRESSIONS = {
     "the first of the largest": lambda np, i, **_: np.argmax([i, i, i - 1], axis=0),
     "no number is the largest": lambda np, x, y, **_: np.argmax([x, y / y, x + 9], axis=0),
     "so far": lambda np, x, y, **_: np.maximum.accumulate(np.stack([x, y, x + y]), axis=0)[2],
+    "so far, truths counted": lambda np, b, x, **_: np.add.accumulate(np.stack([b, x > 0]), 0)[1],
+    "so far, small integers": lambda np, i, **_: np.add.accumulate(np.stack([i, i]), axis=0)[1],
+    "spans in days": lambda np, i, **_: (days(i) - days(i + 1)) / np.timedelta64(1, "D"),
+    "spans in weeks": lambda np, i, **_: (days(i * 2) - days(i)) // np.timedelta64(7, "D"),
+    "a span turned round": lambda np, i, **_: number(abs(-(days(i) - days(i + 1)))),
+    "selected dates": lambda np, i, b, **_: number(days(i)[b]).max(),
+    "a module's own largest": lambda np, x, **_: x * {80: 2.0}[WHOLE.max()],
+    "one of what numpy makes": lambda np, x, **_: (
+        x * float(isinstance(np.where(TABLE > 0, TABLE, 0).sum(), float))
+    ),
     "so far by columns": lambda np, x, y, **_: np.add.accumulate(np.stack([x, y], 1), axis=1)[:, 1],
     "a table of the module's": lambda np, i, **_: WHOLE[np.clip(i, 0, 7)],
     "a table by two": lambda np, i, **_: np.where(TABLE > 0, TABLE, 0)[
@@ -119,7 +129,17 @@ def test_texts_are_dates():
     assert run(since.astype(int).node).tolist() == [6305, -1, 59]
 
 
+def test_a_text_that_is_no_date_is_refused():
+    graph = Graph({"person": 101})
+    born = Traced(graph.input("born", np.zeros(101, np.int32)), ("1999-12-31", ""))
+    with pytest.raises(Untraceable, match="of which one is none"):
+        born.astype("datetime64[D]")
+
+
 REFUSED = {
+    "dates by dates": lambda np, i, **_: days(i) / days(i),
+    "dates by numbers": lambda np, i, **_: (days(i) - days(i + 1)) / 2,
+    "a date below zero": lambda np, i, **_: -days(i),
     "numbers as dates": lambda np, x, **_: x.astype("datetime64[D]"),
     "hours": lambda np, i, **_: i.astype("datetime64[h]"),
     "months as days": lambda np, i, **_: i.astype("timedelta64[M]").astype("timedelta64[D]"),
@@ -160,3 +180,38 @@ def test_places_of_names_in_an_index_of_pandas():
     assert look(pd.Index(["a", "b"]), ["b"]).tolist() == [1]
     with pytest.raises(Untraceable):
         look(pd.Index([1, 2]), Traced(graph.input("i", np.ones(101, np.int32))))
+
+
+# ---- what a function gives is the very thing
+
+
+HELD = {"n": 0.0, "table": np.array([1.0, 2.0])}
+
+
+def counted(seen):
+    seen["n"] += 1.0
+    return seen
+
+
+def fresh():
+    return {"n": 0.0, "table": np.array([5.0, 6.0])}
+
+
+def held():
+    return HELD
+
+
+def pair():
+    return np.array([5.0, 6.0]), "x"
+
+
+def test_a_dictionary_stays_itself():
+    def function(np, i, x, **_):
+        seen = fresh()
+        again = counted(seen)
+        again["n"] += 10.0
+        return x * 0 + seen["n"] + again["table"][np.clip(i, 0, 1)] + pair()[0][np.clip(i, 0, 1)]
+
+    found, _ = traced(function)
+    np.testing.assert_array_equal(found, plain(function))
+    assert held() is HELD

@@ -1,6 +1,7 @@
 """A country's class that loads its rules itself, takes a situation and moves inputs; its law, with
 copies, second names and what was taken out of it."""
 
+import dataclasses
 import types
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from pejax import Population
 from pejax.core._validate import BadInputError
-from pejax.engine import Country, compile, importer
+from pejax.engine import Country, build_system, compile, importer, input_variable
 from pejax.engine.importer._built import built, takes_populations
 from pejax.engine.importer._law_read import law_of, paths_of
 from pejax.engine.importer._moved import moved_inputs
@@ -115,6 +116,21 @@ def test_the_day_of_a_country_that_names_only_a_year(monkeypatch):
         own_reforms("policyengine_toyland")
 
 
+def test_arrays_of_categories_are_known_and_made():
+    from policyengine_core.enums import Enum, EnumArray
+
+    from pejax.engine.graph._ir import Graph
+    from pejax.engine.importer._formulas import _enum_array
+    from pejax.engine.tracing._array import Traced
+
+    Size = Enum("Size", {"SMALL": "small", "LARGE": "large"})
+    known = _enum_array(EnumArray)
+    real = known(np.array([0, 1]), Size)
+    assert isinstance(real, EnumArray) and isinstance(real, known)
+    made = known(Traced(Graph({"person": 101}).input("x", np.zeros(101, np.int16))), Size)
+    assert type(made) is Traced and made.names == ["SMALL", "LARGE"]
+
+
 # ---- its law
 
 
@@ -164,6 +180,36 @@ def test_a_parameter_s_path_is_where_it_stands(tree):
 
 def test_what_was_taken_out_of_the_law_is_never_in_force(tree):
     assert law_of(tree).find("gov.old").at("2025-01-01") is None
+
+
+def test_a_second_name_follows_the_first(tree):
+    from pejax.engine import rule
+    from pejax.engine.importer._law_read import second_names_of
+
+    assert second_names_of(tree) == {"gov.share": "gov.rate"}
+
+    @rule(entity="person")
+    def answer(income, params):
+        return income * params.gov.share
+
+    made = build_system(
+        "named",
+        entities=("person", "household"),
+        parameters={},
+        rules=(answer,),
+        inputs=(input_variable("income", entity="person"),),
+    )
+    rules = dataclasses.replace(made, law=law_of(tree), second_names=lambda: second_names_of(tree))
+    person = pd.DataFrame({"person_id": [0, 1], "household_id": [0, 1], "income": [8.0, 4.0]})
+    population = Population.from_frames(
+        {"person": person, "household": pd.DataFrame({"household_id": [0, 1]})}, weights=None
+    )
+    program = compile(rules, ["answer"], 2025, population)
+    assert program.parameters.paths() == ["gov.rate"]
+    moved = program.parameters.with_reform({"gov.rate": {"2025": 0.25}})
+    np.testing.assert_allclose(program(moved, population)["answer"], [2, 1])
+    again = compile(rules.with_reform({"gov.rate": 0.75}), ["answer"], 2025, population)
+    np.testing.assert_allclose(again(again.parameters, population)["answer"], [6, 3])
 
 
 def test_a_second_name_is_no_parameter_of_its_own(tree):

@@ -102,11 +102,16 @@ class Graph:
     def broadcast(self, x: Any, shape: tuple[int, ...]) -> Node:
         node = self.constant(x)
         shape = tuple(int(n) for n in shape)
-        if self.beside is not None and len(shape) == node.ndim == 1 and node.shape != shape:
-            whose = [e for rows in (*node.shape, *shape) for e in self.entities(rows)]
+        return node if node.shape == shape else self.apply("broadcast", node, shape=shape)
+
+    def as_rows_of(self, x: Any, rows: int) -> Node:
+        """A column for so many rows: that of another entity where their rows stand side by side."""
+        node = self.constant(x)
+        if self.beside is not None and node.ndim == 1 and node.shape != (rows,):
+            whose = [e for length in (*node.shape, rows) for e in self.entities(length)]
             if len(whose) == 2 and (place := self.beside(self, whose[0], whose[1])) is not None:
                 return self.apply("take", node, place)
-        return node if node.shape == shape else self.apply("broadcast", node, shape=shape)
+        return self.broadcast(node, (rows,))
 
     def astype(self, x: Any, dtype: Any) -> Node:
         node = self.constant(x)

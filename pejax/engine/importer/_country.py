@@ -26,7 +26,7 @@ from ..rules._reform import in_plain_values, read_day
 from ..rules._system import System, Variable
 from ._core import Core, core_of
 from ._formulas import tracing
-from ._law_read import law_of, paths_of
+from ._law_read import law_of, paths_of, second_names_of
 from ._moved import moved_inputs
 from ._names import fail_if_no_variable
 from ._structure import no_change, restructured
@@ -234,6 +234,7 @@ def with_tree(system: System, tree: Mapping[str, Any]) -> System:
         system,
         law=law_of(made),
         listed=lambda: paths_of(made),
+        second_names=dict,
         version=f"{system.version}+{fingerprint(tree)[:8]}",
     )
 
@@ -295,6 +296,7 @@ def _system(package: str, version: str, source: Any) -> System:
         divided_by=known.geography.state_column if known else "",
         abolitions=_ABOLITIONS if _has_abolitions(source) else "",
         listed=functools.cache(lambda: paths_of(source)),
+        second_names=functools.cache(lambda: second_names_of(source)),
         carry=bool(getattr(source, "auto_carry_over_input_variables", False)),
         missing=functools.partial(_missing, core),
         moved=functools.partial(_moved, package),

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..tracing._array import Traced, to_node
+from ..tracing._asked import InPlaceOf
 from ..tracing._groups import Projector
 from ..tracing._law_traced import Law, Series
 from ..tracing._names import code_of
@@ -84,8 +85,8 @@ def _replacement(core: Core) -> Callable[[Any], Any]:
     array = core.enums.EnumArray
     classes = {
         core.module("projectors").Projector: Projector,
-        laws.Parameter: Series,
-        laws.ParameterNode: Law,
+        laws.Parameter: _either(Series, laws.Parameter),
+        laws.ParameterNode: _either(Law, laws.ParameterNode),
         array: _enum_array(array),
     }
     pandas = Pandas()
@@ -112,16 +113,35 @@ def _encoder(original: Callable[..., Any]) -> Callable[..., Any]:
     return encode
 
 
-def _enum_array(original: type) -> type:
-    """The class of arrays of categories, of which a formula may make one of traced numbers."""
+def _either(ours: type, original: type) -> type:
+    """A class of the engine, of which what stands in for its objects is one too."""
 
-    class OfCategories(original):
-        def __new__(cls, numbers: Any, possible_values: Any = None) -> Any:
+    class Either(InPlaceOf):
+        def __instancecheck__(self, x: Any) -> bool:
+            return isinstance(x, ours | original)
+
+        def __subclasscheck__(self, kind: type) -> bool:
+            return issubclass(kind, ours | original)
+
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            return original(*args, **kwargs)
+
+    return Either(original.__name__, (), {"python": original})
+
+
+def _enum_array(original: type) -> type:
+    """The class of arrays of categories, of which a formula may make one of traced numbers.
+
+    Whether a traced array is one is refused, as of any class of the engine.
+    """
+
+    class Making(InPlaceOf):
+        def __call__(self, numbers: Any, possible_values: Any = None) -> Any:
             if not isinstance(numbers, Traced):
                 return original(numbers, possible_values)
             return Traced(numbers.node, possible_values, numbers.mask)
 
-    return OfCategories
+    return Making(original.__name__, (), {"python": original, "__module__": original.__module__})
 
 
 def _between(values: Any, lower: Any, upper: Any, inclusive: str = "both") -> Any:

@@ -20,20 +20,37 @@ def law_of(source: Any) -> LawNode:
 
 def paths_of(source: Any) -> Paths:
     """The names of all parameters of a country's own object."""
-    return Paths.of(_paths_under(source.parameters, ""))
+    return Paths.of(path for path, _ in _leaves(source.parameters, ""))
 
 
-def _paths_under(node: Any, path: str) -> Iterator[str]:
-    """Where each parameter stands, without making the law."""
+def second_names_of(source: Any) -> dict[str, str]:
+    """By where they stand, parameters that only show another's values, and that one's path."""
+    own: dict[int, str] = {}
+    shown: list[tuple[str, Any]] = []
+    for path, node in _leaves(source.parameters, ""):
+        if _shows_another(node):
+            shown.append((path, node))
+        else:
+            own[id(node.values_list)] = path
+    found = ((path, own.get(id(node.values_list), "")) for path, node in shown)
+    return {path: other for path, other in found if other}
+
+
+def _leaves(node: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """Where each parameter stands, and the country's own object."""
     for name, child in node.children.items():
         at = f"{path}.{name}" if path else name
         if isinstance(getattr(child, "children", None), Mapping):
-            yield from _paths_under(child, at)
+            yield from _leaves(child, at)
         elif series_of(child) is not None:
-            yield at
+            yield at, child
         elif not _is_taken_out(child):
             for k, bracket in enumerate(child.brackets):
-                yield from (f"{at}[{k}].{part}" for part in bracket.children)
+                yield from ((f"{at}[{k}].{n}", part) for n, part in bracket.children.items())
+
+
+def _shows_another(node: Any) -> bool:
+    return isinstance(inspect.getattr_static(type(node), "values_list", None), property)
 
 
 def series_of(node: Any) -> list[Any] | None:
@@ -88,7 +105,7 @@ def _parameter(source: Any, path: str) -> LawParameter:
 
 def _other_name(source: Any) -> str:
     """The parameter whose values one shows under a second name; empty for one of its own."""
-    if not isinstance(inspect.getattr_static(type(source), "values_list", None), property):
+    if not _shows_another(source):
         return ""
     root, values = source, source.values_list
     while getattr(root, "parent", None) is not None:

@@ -112,6 +112,7 @@ class System:
         switches: the parameters of which it does.
         start_instant: the day on which it looks at them.
         listed: the paths of all parameters.
+        second_names: parameters that only show another's values, with that one's path.
         carry: whether inputs carry over to later periods.
         missing: the error for a path without a value.
         moved: the inputs that the country's own simulation keeps under another name.
@@ -143,6 +144,7 @@ class System:
     switches: Callable[[LawNode], frozenset[str]] = lambda law: frozenset()
     start_instant: str = ""
     listed: Callable[[], Paths] | None = None
+    second_names: Callable[[], Mapping[str, str]] = dict
     carry: bool = True
     missing: Callable[[str, str], Exception] = lambda path, instant: UnknownNameError(
         f"{path} has no value on {instant}"
@@ -202,6 +204,9 @@ class System:
         edits = read_reform(given)
         for path, dated in edits.items():
             fail_if_another_kind(self.law.find(path), path, dated)
+        edits = edits | {
+            place: edits[path] for place, path in self.second_names().items() if path in edits
+        }
         return self.restructured(
             dataclasses.replace(
                 self,

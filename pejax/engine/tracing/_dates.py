@@ -106,6 +106,35 @@ class Time:
     def __rsub__(self, other: Any) -> Any:
         return self._added(other, -1, swapped=True)
 
+    def __neg__(self) -> Time:
+        if not self.span:
+            raise Untraceable("a date below zero")
+        return Time(self.graph.apply("negative", self.node), self.unit, True, self.mask)
+
+    def __abs__(self) -> Time:
+        if not self.span:
+            raise Untraceable("a date without its sign")
+        return Time(self.graph.apply("absolute", self.node), self.unit, True, self.mask)
+
+    def __getitem__(self, key: Any) -> Time:
+        chosen = Traced(self.node, mask=self.mask)[key]
+        return Time(chosen.node, self.unit, self.span, chosen.mask)
+
+    def _divided(self, other: Any, operation: str) -> Traced:
+        """How many of other spans a span is."""
+        by = _time(self.graph, other, self)
+        if not (self.span and by.span and is_time(other)):
+            raise Untraceable("dates divided")
+        unit = _UNITS[max(_UNITS.index(self.unit), _UNITS.index(by.unit))]
+        parts = self.to(unit).node, by.to(unit).node
+        return Traced(self.graph.apply(operation, *parts), mask=_mask(self, by))
+
+    def __truediv__(self, other: Any) -> Traced:
+        return self._divided(other, "divide")
+
+    def __floordiv__(self, other: Any) -> Traced:
+        return self._divided(other, "floor_divide")
+
     def compared(self, operation: str, other: Any) -> Traced:
         """Which rows are before, at or after others."""
         a, b = self, _time(self.graph, other, self)
@@ -172,7 +201,10 @@ def as_time(x: Traced, dtype: Any) -> Time:
     target = np.dtype(dtype)
     unit = _unit_of(target)
     if isinstance(x.vocabulary, tuple) and target.kind == "M":
-        days = np.array(x.names, "datetime64[D]").astype(np.int64)
+        dates = np.array(x.names, "datetime64[D]")
+        if np.isnat(dates).any():
+            raise Untraceable("texts as dates, of which one is none")
+        days = dates.astype(np.int64)
         return Time(x.graph.apply("take", days, x.node), "D", False, x.mask).to(unit)
     if x.vocabulary is not None or x.node.dtype.kind not in "iu":
         raise Untraceable(f"{x.dtype} as {target}")

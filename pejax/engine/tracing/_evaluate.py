@@ -397,15 +397,15 @@ class Simulation(Branching):
 
     def _cast(self, variable: Variable, value: Any) -> Traced:
         """A formula's result as the variable's type, one entry a row."""
-        shape = (self._count(variable),)
+        count = self._count(variable)
         if variable.kind == "enum":
             (codes,), vocabulary = self._as_enum(variable, value)
-            whole = self.graph.astype(self.graph.broadcast(codes, shape), np.int16)
+            whole = self.graph.astype(self.graph.as_rows_of(codes, count), np.int16)
             return Traced(whole, vocabulary)
         if variable.kind in ("str", "date"):
             (codes,), vocabulary = unify([value])
-            return Traced(self.graph.broadcast(codes, shape), vocabulary)
-        node = self.graph.broadcast(to_node(self.graph, value), shape)
+            return Traced(self.graph.as_rows_of(codes, count), vocabulary)
+        node = self.graph.as_rows_of(to_node(self.graph, value), count)
         return Traced(node).astype(variable.dtype)
 
     def _as_enum(self, variable: Variable, value: Any) -> tuple[list[Any], Any]:

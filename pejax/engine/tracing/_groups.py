@@ -231,13 +231,15 @@ class GroupView(EntityView):
             what = getattr(role, "key", role)
             raise Untraceable(f"the value of the one person with role {what!r}")
         graph, rows = self.simulation.graph, self.members._rows(array)
-        whole = rows.node if rows.node.dtype.kind != "b" else graph.astype(rows.node, np.int64)
+        own, otherwise, vocabulary = rows.node, default, None
+        if rows.vocabulary is not None:
+            (own, otherwise), vocabulary = unify([rows, default])
+        whole = own if own.dtype.kind != "b" else graph.astype(own, np.int64)
         only = graph.apply("where", having, whole, 0)
         found = graph.apply("segment_sum", only, self.links.group, num=self.rows)
         there = graph.apply("greater", self.nb_persons(role).node, 0)
-        otherwise = default if rows.vocabulary is None else unify([rows, default])[0][1]
         chosen = graph.apply("where", there, found, to_node(graph, otherwise))
-        return Traced(graph.astype(chosen, rows.node.dtype), rows.vocabulary)
+        return Traced(graph.astype(chosen, own.dtype), vocabulary)
 
     # ---- from groups to persons
 

@@ -75,6 +75,8 @@ class Ledger:
 
     def read(self, parameter: LawParameter, instant: str) -> Any:
         """The value in force: traced if it is a number."""
+        if parameter.same_as:  # a reform is of the one that has the values
+            parameter = dataclasses.replace(parameter, path=parameter.same_as, same_as="")
         key = (id(parameter), instant)
         if key in self._numbers:  # which holds the parameter: no other one has its id
             _, leaf, node = self._numbers[key]

@@ -39,11 +39,14 @@ def ufunc_accumulate(ufunc: Any, x: Traced, axis: int = 0, **how: Any) -> Traced
     axis = axis % max(x.ndim, 1)
     if name not in OPS or not x.ndim or graph.entities(x.node.shape[axis]):
         raise Untraceable(f"numpy.{name}.accumulate over rows")
+    node = x.node
+    if name in ("add", "multiply") and node.dtype.kind in "biu" and node.dtype.itemsize < 8:
+        node = graph.astype(node, np.int64)  # as numpy sums and multiplies them
     at: list[Any] = [slice(None)] * x.ndim
     made: list[Node] = []
     for k in range(x.node.shape[axis]):
         at[axis] = k
-        part = graph.getitem(x.node, tuple(at))
+        part = graph.getitem(node, tuple(at))
         made.append(graph.apply(name, made[-1], part) if made else part)
     return Traced(graph.apply("stack", *made, axis=axis), mask=x.mask)
 
