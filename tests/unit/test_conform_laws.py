@@ -13,6 +13,7 @@ from pejax.conform._answering import law_of
 from pejax.conform._batch import Batch
 from pejax.conform._people import Reader
 from pejax.engine import input_variable, rule
+from pejax.engine.rules._law import LawNode
 from pejax.engine.tracing._laws import Laws
 
 ENTITIES = {"person": "people", "tax_unit": "tax_units", "household": "households"}
@@ -235,3 +236,24 @@ def test_a_law_that_there_is_none_of_is_its_case_s_own_refusal():
     good, bad = Runner(lambda case: under(made, case), ENTITIES).run(cases)
     assert good.status == "passed"
     assert bad.status == "refused" and "no parameter 'rte'" in bad.reason
+
+
+def test_a_second_name_is_read_under_each_case_s_own_law():
+    """A parameter that only shows another's values: a case changes it by the name of the other."""
+
+    @rule(entity="person")
+    def answer(income, params):
+        return income * params.share
+
+    made = system(answer, inputs=INPUTS, law=LAW)
+    rate = made.law.find("rate")
+    share = dataclasses.replace(rate, path="share", same_as="rate")
+    law = LawNode("", {**made.law.children, "share": share})
+    made = dataclasses.replace(made, law=law, second_names=lambda: {"share": "rate"})
+    laws = [({}, 0.5), ({"rate": 0.25}, 0.25), ({"rate": 0.75}, 0.75), ({"on": True}, 0.5)]
+    cases = [
+        Case(str(i), period="2025", given=GIVEN, law=law, expected={"answer": [10 * r, 20 * r]})
+        for i, (law, r) in enumerate(laws)
+    ]
+    found = Runner(lambda case: under(made, case), ENTITIES).run(cases)
+    assert [(v.status, v.together) for v in found] == [("passed", 4)] * 4
