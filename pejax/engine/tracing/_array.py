@@ -176,8 +176,10 @@ class Traced(InPlace, NDArrayOperatorsMixin):
         made = self.round(ndigits or 0)
         return made.astype(np.int64) if ndigits is None else made
 
-    def tolist(self) -> list[Any]:
-        return list(self)
+    def tolist(self) -> Any:
+        if self.ndim and self.graph.entities(self.node.shape[0]):
+            raise Untraceable("tolist() of an array with one entry a row")
+        return list(self) if self.ndim else self
 
     def __str__(self) -> str:
         if self.vocabulary is not None or self.node.data:
