@@ -26,12 +26,12 @@ def summary(found: Conformity, wall: float) -> dict[str, Any]:
         "package": found.package,
         "version": found.version,
         **found.counts,
-        "cpu_hours": round(ours / 3600, 3),
+        "cpu_hours": round(ours / 3600, 5),
         "wall_hours_of_this_call": round(wall / 3600, 3),
     }
     if found.source:
         theirs = float(table["source_seconds"].sum())
-        facts |= {"source_cpu_hours": round(theirs / 3600, 3), "ratio": round(theirs / ours, 2)}
+        facts |= {"source_cpu_hours": round(theirs / 3600, 5), "ratio": round(theirs / ours, 2)}
     reasons = Counter(reason[:80] for reason in missed["reason"])
     return {
         **facts,

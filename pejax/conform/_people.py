@@ -157,7 +157,9 @@ class Reader:
         for name, within in named or [("members", 1)]:
             listed = about.pop(name, [])
             members = [listed] if isinstance(listed, str | int) else listed
-            found += [(str(m), first + min(k, within - 1)) for k, m in enumerate(members)]
+            if within > 1 and len(members) > within:
+                raise BadInputError(f"{name} of a {group} are {len(members)}, at most {within}")
+            found += [(str(m), first + (k if within > 1 else 0)) for k, m in enumerate(members)]
             first += within
         return found
 

@@ -9,6 +9,7 @@ from _engine_rules import Colour, people, system
 from pejax.conform import Case, Runner, read_cases
 from pejax.conform._batch import Batch
 from pejax.conform._people import Reader
+from pejax.core._validate import BadInputError
 from pejax.engine import UntraceableRule, compile, input_variable, rule
 
 ENTITIES = {"person": "people", "tax_unit": "tax_units", "household": "households"}
@@ -133,6 +134,25 @@ def test_a_population_does_not_say_roles():
     with pytest.raises(UntraceableRule, match="says who belongs to a group, but not as what"):
         made = rules("household", OF_HOUSEHOLDS["a sum"][0])
         compile(made, ["answer"], 2025, people(rent=[1.0, 2.0]))
+
+
+def test_more_members_than_roles_within_are_refused():
+    homes = {"one": {"adults": ["a", "b", "c"]}, "two": {"adults": ["d", "e", "f"]}}
+    given = GIVEN | {"households": homes}
+    made = rules("household", OF_HOUSEHOLDS["how many"][0])
+    with pytest.raises(BadInputError, match="adults of a household are 3, at most 2"):
+        Reader(made, ENTITIES).people(Case("0", period="2025", given=given))
+
+
+def test_one_person_among_selected_rows_is_refused():
+    def read(household, period):
+        income = household.members("income", period)
+        return household.value_from_person(income[income > 5], SECOND)
+
+    made = rules("household", read)
+    people = [Reader(made, ENTITIES).people(Case("0", period="2025", given=GIVEN))]
+    outcome = Batch(made, people).traced(["answer"], Reader(made, ENTITIES).period("2025"))
+    assert "one person among selected rows" in outcome.refused["answer"]
 
 
 # ---- a tree of parameters of a case's own

@@ -160,12 +160,16 @@ def tree():
         def values_list(self, value):
             pass
 
-    second = SecondName.__new__(SecondName)
-    second.__dict__ |= {"name": "gov.share", "target": root.gov.rate, "metadata": {}}
-    second.__dict__ |= {"description": None, "parent": root.gov, "_at_instant_cache": {}}
+    def shown(branch):
+        made = SecondName.__new__(SecondName)
+        made.__dict__ |= {"name": "gov.share", "target": branch.rate, "metadata": {}}
+        made.__dict__ |= {"description": None, "parent": branch, "_at_instant_cache": {}}
+        return made
+
     gone = TakenOut.__new__(TakenOut)
     gone.__dict__ |= {"name": "gov.old", "metadata": {}, "description": None, "parent": root.gov}
-    root.gov.children |= {"share": second, "old": gone}
+    root.gov.children |= {"share": shown(root.gov), "old": gone}
+    copy.gov.children |= {"share": shown(copy.gov)}
     return types.SimpleNamespace(parameters=root)
 
 
@@ -175,7 +179,7 @@ def test_a_parameter_s_path_is_where_it_stands(tree):
     assert law.find("baseline.gov.rate").path == "baseline.gov.rate"
     assert law.find("gov.scale[0].rate").path == "gov.scale[0].rate"
     listed = {"gov.rate", "gov.scale[0].threshold", "gov.scale[0].rate", "gov.share"}
-    assert set(paths_of(tree).names()) == listed | {"baseline.gov.rate"}
+    assert set(paths_of(tree).names()) == listed | {"baseline.gov.rate", "baseline.gov.share"}
 
 
 def test_what_was_taken_out_of_the_law_is_never_in_force(tree):
@@ -186,7 +190,9 @@ def test_a_second_name_follows_the_first(tree):
     from pejax.engine import rule
     from pejax.engine.importer._law_read import second_names_of
 
-    assert second_names_of(tree) == {"gov.share": "gov.rate"}
+    own = {"gov.share": "gov.rate", "baseline.gov.share": "baseline.gov.rate"}
+    assert second_names_of(tree) == own
+    assert law_of(tree).find("baseline.gov.share").same_as == "baseline.gov.rate"
 
     @rule(entity="person")
     def answer(income, params):

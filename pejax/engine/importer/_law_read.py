@@ -5,17 +5,22 @@ A parameter's path is where it stands, which is what a reform goes by.
 
 from __future__ import annotations
 
+import functools
 import inspect
-from collections.abc import Iterator, Mapping
+import itertools
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ..rules._law import Children, LawNode, LawParameter, LawScale
 from ..rules._paths import Paths
 
+SecondNames = Callable[[], Mapping[str, str]]
+"""Parameters that only show another's values, by where they stand; found when first asked for."""
+
 
 def law_of(source: Any) -> LawNode:
     """The law of a country's own object; its parts are made when they are first asked for."""
-    return _branch(source.parameters, "")
+    return _branch(source.parameters, "", functools.cache(lambda: second_names_of(source)))
 
 
 def paths_of(source: Any) -> Paths:
@@ -25,15 +30,25 @@ def paths_of(source: Any) -> Paths:
 
 def second_names_of(source: Any) -> dict[str, str]:
     """By where they stand, parameters that only show another's values, and that one's path."""
-    own: dict[int, str] = {}
+    own: dict[int, list[str]] = {}
     shown: list[tuple[str, Any]] = []
     for path, node in _leaves(source.parameters, ""):
         if _shows_another(node):
             shown.append((path, node))
         else:
-            own[id(node.values_list)] = path
-    found = ((path, own.get(id(node.values_list), "")) for path, node in shown)
-    return {path: other for path, other in found if other}
+            own.setdefault(id(node.values_list), []).append(path)
+    found = ((path, own.get(id(node.values_list), [])) for path, node in shown)
+    return {path: _nearest(path, others) for path, others in found if others}
+
+
+def _nearest(path: str, others: list[str]) -> str:
+    """The one with most of the way in common: a copy of the law has its own."""
+
+    def shared(other: str) -> int:
+        pairs = zip(path.split("."), other.split("."), strict=False)
+        return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+    return max(others, key=shared)
 
 
 def _leaves(node: Any, path: str) -> Iterator[tuple[str, Any]]:
@@ -66,20 +81,25 @@ def _is_taken_out(node: Any) -> bool:
     return inspect.getattr_static(node, "values_list", None) is not None and series_of(node) is None
 
 
-def _branch(node: Any, path: str) -> LawNode:
+def _branch(node: Any, path: str, second: SecondNames) -> LawNode:
     """A branch of the law. Its path is where it stands, which is what a reform goes by: a copy of
     a branch that stands elsewhere still has the name of the first."""
     children = node.children
-    return LawNode(path, Children(children, lambda name: _child(children[name], path, name)))
+    return LawNode(
+        path, Children(children, lambda name: _child(children[name], path, name, second))
+    )
 
 
-def _child(source: Any, above: str, name: str) -> LawNode | LawScale | LawParameter:
+def _child(
+    source: Any, above: str, name: str, second: SecondNames
+) -> LawNode | LawScale | LawParameter:
     path = f"{above}.{name}" if above else name
     # Branches hold their children as attributes too, and a child may be called `brackets`.
     if isinstance(getattr(source, "children", None), Mapping):
-        return _branch(source, path)
+        return _branch(source, path, second)
     if series_of(source) is not None:
-        return _parameter(source, path)
+        same_as = second().get(path, "") if _shows_another(source) else ""
+        return _parameter(source, path, same_as)
     if _is_taken_out(source):
         return LawParameter(path, ())
     brackets = tuple(
@@ -89,7 +109,7 @@ def _child(source: Any, above: str, name: str) -> LawNode | LawScale | LawParame
     return LawScale(path, brackets, source.metadata.get("type") == "single_amount")
 
 
-def _parameter(source: Any, path: str) -> LawParameter:
+def _parameter(source: Any, path: str, same_as: str = "") -> LawParameter:
     entries = tuple((v.instant_str, v.value) for v in reversed(source.values_list))
     meta = source.metadata
     return LawParameter(
@@ -99,19 +119,8 @@ def _parameter(source: Any, path: str) -> LawParameter:
         unit=str(meta.get("unit") or ""),
         reference=_reference(meta.get("reference")),
         notes={v.instant_str: v.metadata for v in source.values_list if v.metadata},
-        same_as=_other_name(source),
+        same_as=same_as,
     )
-
-
-def _other_name(source: Any) -> str:
-    """The parameter whose values one shows under a second name; empty for one of its own."""
-    if not _shows_another(source):
-        return ""
-    root, values = source, source.values_list
-    while getattr(root, "parent", None) is not None:
-        root = root.parent
-    leaves = (node for node in root.get_descendants() if "values_list" in vars(node))
-    return next((leaf.name for leaf in leaves if leaf.values_list is values), "")
 
 
 def _reference(given: Any) -> str:

@@ -231,6 +231,8 @@ class GroupView(EntityView):
             what = getattr(role, "key", role)
             raise Untraceable(f"the value of the one person with role {what!r}")
         graph, rows = self.simulation.graph, self.members._rows(array)
+        if rows.mask is not None:
+            raise Untraceable("the value of one person among selected rows")
         own, otherwise, vocabulary = rows.node, default, None
         if rows.vocabulary is not None:
             (own, otherwise), vocabulary = unify([rows, default])
