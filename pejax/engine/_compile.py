@@ -24,13 +24,16 @@ from ..core._validate import BadInputError
 from ..core.files._files import made_folder
 from ..core.population._population import Population
 from ._accept import columns_taken, fail_if_groups_missing
+from ._carrier import MadeFor
 from ._guards import Decision, agrees
 from ._inputs import IDS, Column, columns_of, recoded
 from ._int32 import fail_if_literals_are_beyond
 from ._parameters import ParameterIndex, Parameters, as_written, index_of
-from ._program import Output, Program, Recipe
+from ._program import Program
+from ._recipe import Output, Recipe
 from ._report import report_of
 from ._save import FORMAT
+from ._situations import situations_of
 from ._some import interpreter_of, some_of
 from ._unread import Unread, warn_of_idle_reforms
 from .graph._copy import copied
@@ -39,7 +42,7 @@ from .graph._ir import Graph
 from .graph._limits import Limit, limits_of
 from .graph._node import Node
 from .graph._strata import Strata
-from .importer import Country, import_country
+from .importer import Country, import_country, licence_of
 from .rules._calendar import dated
 from .rules._law import FOR_GOOD
 from .rules._reform import EVER
@@ -119,7 +122,8 @@ def compile(
     path = None if folder is None else folder / f"{_key(recipe, population)}.pejax"
     program = None if path is None else _kept(path)
     if program is not None and _still_holds(program, program.parameters, population):
-        return dataclasses.replace(program, rules=_native(system), check=check)
+        rules, people = _native(system), MadeFor(population)
+        return dataclasses.replace(program, rules=rules, check=check, made_for=people)
     if isinstance(system, Country):
         system.fail_if_no_variable(_variables(names))  # before half a minute of import
     program = dataclasses.replace(_traced(system, recipe, population, None), check=check)
@@ -169,16 +173,17 @@ def _traced(
     period = _period(system, recipe)
     taken = columns_taken(population, system.names, recipe.extra, system.own_ids)
     columns = tuple(with_all_names(system, column) for column in taken)
-    population = recoded(population, columns)
-    strata = _strata(system, population, columns)
+    coded = recoded(population, columns)
+    strata = _strata(system, coded, columns)
     numbers = {} if parameters is None else as_written(parameters)
-    people = _people(population, strata, numbers)
+    people = _people(coded, strata, numbers)
 
     def given(graph: Graph) -> Given:
         return given_by_columns(graph, system, columns, period)
 
     outcome = trace(system, recipe.outputs, period, given, people)
     program = _program(system, outcome, recipe, columns, period, strata)
+    program = dataclasses.replace(program, made_for=MadeFor(population))
     large = len(outcome.graph.nodes) >= _LARGE
     del outcome
     if large:
@@ -262,6 +267,7 @@ def _program(
         ),
         index=_index(system, outcome, recipe, period),
         columns=columns,
+        situations=situations_of(system, columns, period),
         names=system.names,
         known=frozenset(outcome.evaluated) | frozenset(outcome.given) | outcome.asked,
         report=report_of(system, outcome),
@@ -317,6 +323,7 @@ def _recipe(
         native=isinstance(system, System),
         extra=tuple(sorted(extra)),
         start_instant=system.start_instant,
+        licence=licence_of(package) if isinstance(system, Country) else "",
     )
 
 

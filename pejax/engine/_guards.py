@@ -37,7 +37,7 @@ class Decision:
     value: Any
 
 
-def told(answers: Sequence[Array]) -> list[np.ndarray] | None:
+def told(answers: Sequence[Any]) -> list[np.ndarray] | None:
     """Answers on the host, those of a batch or at the point of a derivative too; None inside of a
     `jit`, where nothing is known."""
     found = known(list(answers))

@@ -19,16 +19,19 @@ from ..core._formerly import other_order
 from ..core._one_line import listed
 from ..core._transforms import is_traced, known
 from ..core._validate import BadInputError, unknown
+from ..core.population._checks import check as fail_if_no_people
 from ..core.population._population import Population
 from . import _save
 from ._accept import accepted, fail_if_no_population, fail_if_other_parameters
+from ._carrier import MadeFor, carrier_of, of_content, to_content, with_carrier
 from ._guards import Decision, agrees, concerns_nobody, fail_if_moved, of_law, told
-from ._header import fail_if_other_header, fail_if_other_leaves
+from ._header import fail_if_other_header, fail_if_other_leaves, fields_of, header_of
 from ._inputs import Column, host_arrays, recoded, sizes_of
 from ._int32 import outgrown
-from ._parameters import LeafInfo, ParameterIndex, Parameters, as_written
+from ._parameters import ParameterIndex, Parameters, as_written
+from ._recipe import Output, Recipe
 from ._report import Report
-from ._unread import Unread
+from ._situations import Reader, Situations
 from .graph._bounds import Ends, WholeNumbers, whole_numbers_of
 from .graph._interpret import Interpreter
 from .graph._limits import Limit, within
@@ -36,7 +39,6 @@ from .graph._node import Node
 from .graph._strata import Strata
 from .graph._structure import row_number_users
 from .rules._names import Names
-from .rules._paths import Paths
 from .rules._system import System
 from .running._check import Checker, SelfCheckError
 from .running._chunks import Chunked, chunked, deal, fail_if_rows_are_numbered
@@ -44,39 +46,6 @@ from .running._runtime import Runtime
 
 if TYPE_CHECKING:
     from .importer import Country
-
-_TUPLES = ("outputs", "extra")
-
-
-@dataclasses.dataclass(frozen=True)
-class Output:
-    """A variable that the program returns, named as it was asked for, with the names of enums."""
-
-    name: str
-    node: Node
-    entity: str
-    vocabulary: tuple[str, ...] | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Recipe:
-    """How a program was made, for making it again: country, outputs, period, dtype, and columns
-    that are passed on unread.
-
-    `native` rules were given as a `System`, not by the name of a package. `start_instant`, as
-    `import_country` takes it.
-    """
-
-    package: str
-    version: str
-    reform: str
-    outputs: tuple[str, ...]
-    period: str
-    dtype: str
-    native: bool = False
-    chunk: int | None = None
-    extra: tuple[str, ...] = ()
-    start_instant: str = ""
 
 
 @jax.tree_util.register_static
@@ -102,6 +71,7 @@ class Program:
         decisions: what Python asked of the law and the people while the rules were traced.
         index: the places of the parameters: what each entry of `parameters.values` is.
         columns: what it reads of a population, weights and ids included.
+        situations: what else is known of them, to read people as they are written in situations.
         names: the variables of its country and their entities, by which columns are understood.
         known: every variable that it computes, is given or asks for; a column of such a one that
             is not among `columns` would be ignored, and is refused.
@@ -111,6 +81,8 @@ class Program:
         strata: the column whose values divide the households, where the law is so divided.
         check: whether it is compared with numpy on people of a new kind.
         limits: what it asks itself of whole numbers, which may not fit in 32 bits.
+        carrier: households beside whom it answers; only of a program that was saved with some.
+        made_for: the people that it was compiled for, while they are there; nobody after `load`.
 
     Raises:
         BadInputError: a population whose columns differ from the compiled ones, and whole numbers
@@ -124,6 +96,7 @@ class Program:
     decisions: tuple[Decision, ...]
     index: ParameterIndex
     columns: tuple[Column, ...]
+    situations: Situations
     names: Names
     known: frozenset[str]
     report: Report
@@ -132,12 +105,23 @@ class Program:
     strata: Strata | None = None
     check: bool = True
     limits: tuple[Limit, ...] = ()
+    carrier: Population | None = None
+    made_for: MadeFor = dataclasses.field(default_factory=MadeFor)
 
     def __call__(self, parameters: Parameters, population: Population) -> dict[str, Array]:
-        population = self._accept(parameters, population)
-        self._fail_if_outgrown(parameters, population)
+        asked = self._accept(parameters, population)
+        whole = with_carrier(asked, self.carrier)
+        self._fail_if_outgrown(parameters, whole)
         if self.recipe.chunk is not None:
-            return self._in_chunks(parameters, population)
+            return self._in_chunks(parameters, asked)
+        values = self._values(parameters, whole)
+        return {
+            o.name: _trim(asked, whole, v, o.entity)
+            for o, v in zip(self.outputs, values, strict=False)
+        }
+
+    def _values(self, parameters: Parameters, population: Population) -> list[Array]:
+        """The outputs on all rows, after the decisions and limits were looked at."""
         try:
             values = self._runtime(jnp.asarray(parameters.values), population)
         except SelfCheckError:
@@ -147,10 +131,7 @@ class Program:
         decided = list(islice(asked, len(self.decisions)))
         fail_if_moved(self.decisions, decided, population, self.strata)
         self._check_limits(parameters, list(asked), population)
-        return {
-            o.name: _trim(population, v, o.entity)
-            for o, v in zip(self.outputs, values, strict=False)
-        }
+        return values[: len(self.outputs)]
 
     def _in_chunks(self, parameters: Parameters, population: Population) -> dict[str, Array]:
         dealt = deal(population, self.recipe.chunk or 1)
@@ -208,11 +189,52 @@ class Program:
             floats=floats,
         )
 
+    def in_numpy(self, parameters: Parameters, population: Population) -> dict[str, np.ndarray]:
+        """The same values without compiling anything: the fastest way to one family's first answer.
+
+        In the widths of the source engine, wherever it has them.
+
+        Raises:
+            BadInputError, GuardMovedError: as a call does.
+        """
+        asked = self._accept(parameters, population)
+        whole = with_carrier(asked, self.carrier)
+        values = self.interpreter(parameters, whole).all(self._answers)
+        fail_if_moved(self.decisions, values[len(self.outputs) :], whole, self.strata)
+        return {
+            o.name: np.asarray(_trim(asked, whole, v, o.entity))
+            for o, v in zip(self.outputs, values, strict=False)
+        }
+
+    def population_of(self, situation: Mapping[str, object]) -> Population:
+        """Read a situation as people of this program, without the country package.
+
+        Who is said to have nothing in a column has the country's default there. A variable that
+        none of the outputs reads is left out.
+
+        Args:
+            situation: as `Population.from_situation` takes it; what is written without a period is
+                of the program's own.
+
+        Raises:
+            BadInputError: naming what is missing, what the program computes itself, and all that
+                `from_situation` refuses.
+
+        >>> from pejax.testing import toy_program
+        >>> family = {"people": {"anna": {"age": 40, "earnings": 30_000.0}, "bert": {"age": 3}}}
+        >>> toy_program().population_of(family)
+        Population(2 person, 1 household, 1 tax_unit; 6 columns)
+        """
+        reader = Reader(self.situations, self.columns, self.names, self.known, self.recipe.period)
+        tables = reader.tables(situation)
+        fail_if_no_people(tables)
+        return Population.from_tables(tables)
+
     # ---- guards
 
     def guards_hold(self, parameters: Parameters, population: Population) -> Array:
         """Whether each recorded decision would be taken again; pure, for use inside `jit`."""
-        population = self._accept(parameters, population)
+        population = with_carrier(self._accept(parameters, population), self.carrier)
         answers = self._decision_runtime(parameters.values, population)
         pairs = zip(self.decisions, answers, strict=True)
         return jnp.array(
@@ -242,9 +264,23 @@ class Program:
 
     # ---- disk
 
-    def save(self, path: str | Path) -> None:
-        """Write the program as a zip of JSON and arrays; `engine.load` reads it anywhere."""
-        _save.write(as_path(path, "path"), self._roots, self._header, self.report.to_json())
+    def save(self, path: str | Path, carrier: bool | Population = False) -> None:
+        """Write the program as a zip of JSON and arrays; `engine.load` reads it anywhere.
+
+        Args:
+            carrier: whether some 60 households go with it, beside whom its decisions hold. What is
+                asked of the saved program, one family say, is then answered beside them; they need
+                no country package. `True` takes some of those whom it was compiled for, a
+                population some of its own. The file holds their records.
+
+        Raises:
+            BadInputError: answers would depend on those households, or it runs in chunks.
+            GuardMovedError: the program does not decide beside these people as it did.
+        """
+        place = as_path(path, "path")
+        held = carrier_of(self, carrier)
+        kept = None if held is None else to_content(held)
+        _save.write(place, self._roots, header_of(self), self.report.to_json(), kept)
 
     @property
     def _answers(self) -> list[Node]:
@@ -254,26 +290,6 @@ class Program:
     def _roots(self) -> list[Node]:
         """What is kept on disk: limits, and the numbers that they are about, come last."""
         return [*self._answers, *(m.node for m in self.limits), *(m.of for m in self.limits)]
-
-    @property
-    def _header(self) -> dict[str, Any]:
-        return {
-            "outputs": [[o.name, o.entity, o.vocabulary] for o in self.outputs],
-            "decisions": [
-                [d.kind, d.variable, np.asarray(d.value).tolist()] for d in self.decisions
-            ],
-            "limits": len(self.limits),
-            "leaves": [list(dataclasses.astuple(leaf)) for leaf in self.index.leaves],
-            "static": self.index.static,
-            "paths": self.index.unread.paths.text,
-            "switches": list(self.index.unread.switches),
-            "period": list(self.index.period),
-            "columns": [list(dataclasses.astuple(c)) for c in self.columns],
-            "names": self.names.to_json(),
-            "known": sorted(self.known),
-            "recipe": dataclasses.asdict(self.recipe),
-            "strata": self.strata and [self.strata.column, list(self.strata.values)],
-        }
 
     @classmethod
     def load(cls, path: str | Path, check: bool = True) -> Program:
@@ -286,8 +302,11 @@ class Program:
         saved = _save.read(path)
         with _save.refused_if_damaged(path):
             fail_if_other_header(saved.header, saved.roots)
-            report = Report.from_json(saved.report)
-            program = cls(**_fields(saved.header, saved.roots), report=report, check=check)
+            fields, report = fields_of(saved.header, saved.roots), Report.from_json(saved.report)
+            carrier = None
+            if saved.carrier is not None:
+                carrier = of_content(*saved.carrier, fields["columns"])
+            program = cls(**fields, report=report, check=check, carrier=carrier)
             fail_if_other_leaves(program.index, saved.roots[0].graph)
         vars(program)["digest"] = saved.digest
         return program
@@ -321,7 +340,7 @@ class Program:
     @functools.cached_property
     def digest(self) -> str:
         """A fingerprint of what the program computes, and from which columns and numbers."""
-        return _save.digest(self._roots, self._header)
+        return _save.digest(self._roots, header_of(self))
 
     def __hash__(self) -> int:
         return hash(self.digest)
@@ -407,44 +426,13 @@ class Program:
         return whole_numbers_of(self._answers)
 
 
-def _fields(header: Mapping[str, Any], roots: list[Node]) -> dict[str, Any]:
-    """What a header says of a program, as `Program` takes it."""
-    names = header["outputs"]
-    rest = roots[len(names) + len(header["decisions"]) :]
-    recipe: dict[str, Any] = {**header["recipe"]}
-    recipe |= {name: tuple(recipe[name]) for name in _TUPLES}
-    leaves = tuple(LeafInfo(*row) for row in header["leaves"])
-    paths, switches = Paths.from_text(header["paths"]), tuple(header["switches"])
-    unread = Unread(paths, switches, recipe["outputs"])
-    return {
-        "outputs": tuple(
-            Output(name, node, entity, tuple(words) if words else None)
-            for (name, entity, words), node in zip(names, roots, strict=False)
-        ),
-        "decisions": tuple(
-            Decision(node, *row)
-            for row, node in zip(header["decisions"], roots[len(names) :], strict=False)
-        ),
-        "limits": tuple(map(Limit, rest[: header["limits"]], rest[header["limits"] :])),
-        "index": ParameterIndex(leaves, header["static"], tuple(header["period"]), unread),
-        "columns": tuple(
-            Column(e, n, k, tuple(words) if words else None, variable)
-            for e, n, k, words, variable in header["columns"]
-        ),
-        "names": Names.from_json(header["names"]),
-        "known": frozenset(header["known"]),
-        "recipe": Recipe(**recipe),
-        "strata": header["strata"] and Strata(header["strata"][0], tuple(header["strata"][1])),
-    }
-
-
-def _trim(population: Population, values: Array, entity: str) -> Array:
-    """The real rows of a result, whose padding may be of two kinds.
+def _trim(asked: Population, whole: Population, values: Any, entity: str) -> Any:
+    """The real rows of a result, whose padding may be of two kinds, and those of the asked alone.
 
     A population's own (`pad_to`, or between blocks) is known to the population. To one that has
     none, `padded_sizes` adds rows at the end, so that one executable serves many sizes.
     """
-    schema = population.schema
-    if values.shape[0] == schema.sizes[entity]:
-        return population.trim(values, entity)
+    schema = asked.schema
+    if whole is asked and values.shape[0] == schema.sizes[entity]:
+        return asked.trim(values, entity)
     return values[: schema.counts[entity]]

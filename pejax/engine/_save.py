@@ -30,9 +30,13 @@ from .graph._node import Node, reachable
 from .graph._ops import LEAVES, OPS, as_index
 from .graph._trend import Trend
 
-FORMAT = 7
+FORMAT = 8
 _WEAK = {"bool": bool, "int": int, "float": float}
 _PROGRAM, _ARRAYS, _REPORT, _DIGESTS = "program.json", "arrays.npz", "report.json", "digests.json"
+_CARRIER, _CARRIED = "carrier.json", "carrier.npz"
+
+Content = tuple[str, Mapping[str, np.ndarray]]
+"""A text and arrays."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,28 +48,46 @@ class Saved:
         header: what is said of them.
         report: a text.
         digest: of roots and header, as `digest` gives it.
+        carrier: the households that came with it.
     """
 
     roots: list[Node]
     header: Mapping[str, Any]
     report: str
     digest: str
+    carrier: Content | None = None
 
 
-def write(path: str | Path, roots: list[Node], header: Mapping[str, Any], report: str) -> None:
-    """Write the nodes that `roots` need, and a JSON header that refers to them by place."""
+def write(
+    path: str | Path,
+    roots: list[Node],
+    header: Mapping[str, Any],
+    report: str,
+    carrier: Content | None = None,
+) -> None:
+    """Write the nodes that `roots` need, a JSON header that refers to them by place, and households
+    that go with them."""
     text, arrays = _content(roots, header)
-    packed = io.BytesIO()
-    np.savez(packed, **arrays)  # type: ignore[arg-type]
     digests = {"program": digest_of(text, arrays), "report": digest_of(report, {})}
+    if carrier is not None:
+        digests["carrier"] = digest_of(*carrier)
     with (
         atomic_path(Path(path)) as temporary,
         zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
     ):
         archive.writestr(_PROGRAM, text)
-        archive.writestr(_ARRAYS, packed.getvalue())
+        archive.writestr(_ARRAYS, _packed(arrays))
         archive.writestr(_REPORT, report)
+        if carrier is not None:
+            archive.writestr(_CARRIER, carrier[0])
+            archive.writestr(_CARRIED, _packed(carrier[1]))
         archive.writestr(_DIGESTS, json.dumps(digests))
+
+
+def _packed(arrays: Mapping[str, np.ndarray]) -> bytes:
+    held = io.BytesIO()
+    np.savez(held, **arrays)  # type: ignore[arg-type]
+    return held.getvalue()
 
 
 def digest(roots: list[Node], header: Mapping[str, Any]) -> str:
@@ -136,13 +158,21 @@ def read(path: str | Path) -> Saved:
         text = archive.read(_PROGRAM)
         body = json.loads(text)
         _fail_if_other_format(path, body["format"])
-        with np.load(io.BytesIO(archive.read(_ARRAYS)), allow_pickle=False) as packed:
-            arrays = dict(packed)
+        arrays = _arrays(archive, _ARRAYS)
         report = archive.read(_REPORT).decode()
         digests = json.loads(archive.read(_DIGESTS))
         found = {"program": digest_of(text, arrays), "report": digest_of(report, {})}
+        carrier: Content | None = None
+        if _CARRIER in archive.namelist():
+            carrier = archive.read(_CARRIER).decode(), _arrays(archive, _CARRIED)
+            found["carrier"] = digest_of(*carrier)
         _fail_if_changed(path, digests, found)
-        return Saved(_roots(body, arrays), body["header"], report, found["program"])
+        return Saved(_roots(body, arrays), body["header"], report, found["program"], carrier)
+
+
+def _arrays(archive: zipfile.ZipFile, name: str) -> dict[str, np.ndarray]:
+    with np.load(io.BytesIO(archive.read(name)), allow_pickle=False) as packed:
+        return dict(packed)
 
 
 def _fail_if_other_format(path: str | Path, found: Any) -> None:

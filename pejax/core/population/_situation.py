@@ -23,6 +23,9 @@ _AXES, _PEOPLE = "axes", "people"
 _MOST_COPIES = 10_000_000
 _PARTS = ("name", "count", "min", "max", "index", "period")
 
+UNREAD, COMPUTED = "unread", "computed"
+"""Kinds of variables whose values rules without formulas do not need, and may not be given."""
+
 
 Value: TypeAlias = str | float | int | bool
 
@@ -225,12 +228,21 @@ def _note(
                 f"{place}: a variable of the {variable.entity}. Move it to one of those"
             )
         for when, value in _by_period(dated, period):
-            if value is not None:
+            if value is not None and variable.kind != UNREAD:
+                _fail_if_computed(variable, place)
                 column = column_name(str(name), when, period)
                 held = people.said[entity].setdefault(column, {})
                 if row in held:
                     raise BadInputError(f"{place} is given twice for {when}. Leave one of them.")
                 held[row] = read_value(variable, value, place)
+
+
+def _fail_if_computed(variable: Described, place: str) -> None:
+    if variable.kind == COMPUTED:
+        raise BadInputError(
+            f"{place}: the program computes it, and was not compiled for people who give it. Leave"
+            " it out, or write null"
+        )
 
 
 def _as_period(given: object, place: str) -> str:
@@ -339,8 +351,10 @@ def _read_axis(
     variable = _variable(rules, name)
     if _count(axis) != count:
         raise BadInputError(f"axis {name}: count is {about['count']}, that of its list {count}")
+    _fail_if_computed(variable, f"axis {name}")
     if variable.kind not in ("float", "int"):
-        raise BadInputError(f"axis {name}: a {variable.kind}. Axes vary numbers")
+        what = "read by no output" if variable.kind == UNREAD else f"a {variable.kind}"
+        raise BadInputError(f"axis {name}: {what}. Axes vary numbers")
     ends = (read_value(variable, about.get(end), f"axis {name}, {end}") for end in _PARTS[2:4])
     low, high = map(float, ends)
     row = as_whole(f"index of axis {name}")(about.get("index", 0))

@@ -10,6 +10,7 @@ from ._country import (
     with_parameters as with_parameters,
     with_tree as with_tree,
 )
+from ._distribution import licence_of as licence_of
 from ._source import (
     clear_caches as clear_caches,
     differences as differences,

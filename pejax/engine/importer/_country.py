@@ -7,7 +7,6 @@ import dataclasses
 import enum
 import functools
 import importlib
-import importlib.metadata
 import importlib.util
 import json
 import types
@@ -25,6 +24,7 @@ from ..rules._names import Moved
 from ..rules._reform import in_plain_values, read_day
 from ..rules._system import System, Variable
 from ._core import Core, core_of
+from ._distribution import version_of
 from ._formulas import tracing
 from ._law_read import law_of, paths_of, second_names_of
 from ._moved import moved_inputs
@@ -168,14 +168,7 @@ def import_country(package: str, start_instant: str = "") -> Country:
         known = country_of(package)
         install = f'pip install "pejax[{known.extra}]"' if known else f"pip install {package}"
         raise MissingExtraError(f"the country package {package!r} is not installed. {install}")
-    try:
-        version = importlib.metadata.version(package.replace("_", "-"))
-    except importlib.metadata.PackageNotFoundError as problem:
-        raise BadInputError(
-            f"package is {package!r}, a module that no installed distribution of this name brings."
-            " Give a country package, such as 'policyengine_us'."
-        ) from problem
-    return Country(package, version, "[]", start_instant)
+    return Country(package, version_of(package), "[]", start_instant)
 
 
 def _is_day(text: str) -> bool:
