@@ -231,7 +231,15 @@ LAW_FACES = {
         {"label": "a", "unit": "b", "reference": "c"}),
     "import_country": (engine.import_country, {"package": "atlantis", "start_instant": ""}),
     "engine.load": (_in_a_folder(engine.load), {"path": "toy.pejax", "check": True}),
-    "Program.save": (_in_a_folder(PROGRAM.save), {"path": "toy.pejax"}),
+    "Program.save": (_in_a_folder(PROGRAM.save), {"path": "toy.pejax", "carrier": False}),
+    "in_numpy": (PROGRAM.in_numpy, {"parameters": LAW, "population": TOYS}),
+    "population_of": (PROGRAM.population_of, {"situation": {"people": {"a": {"age": 4}}}}),
+    "people of a program": (lambda people: PROGRAM.population_of({"people": people}),
+        {"people": {"a": {"age": 4}}}),
+    "a value in a situation": (
+        lambda name, value: PROGRAM.population_of(
+            {"people": {"a": _named(name, value)}}),
+        {"name": "age", "value": 4}),
     "Program.entity": (PROGRAM.entity, {"name": "income_tax"}),
     "vocabulary": (PROGRAM.vocabulary, {"name": "income_tax"}),
     "guards_hold": (PROGRAM.guards_hold, {"parameters": LAW, "population": TOYS}),

@@ -70,6 +70,21 @@ def test_the_population_figure_is_the_one_in_force():
         datasets.population_total(1900)
 
 
+def test_people_are_as_many_without_the_country_package(monkeypatch):
+    years = (2015, 2025, 2040, 2055, 2300)
+    expected = [datasets.population_total(year) for year in years]
+    few = datasets.load_cps(period=2025, households=30)
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if "policyengine" in name else found(name)
+    )
+    assert [datasets.population_total(year) for year in years] == expected
+    again = datasets.load_cps(period=2025, households=30)
+    np.testing.assert_array_equal(again.weights, few.weights)
+    with pytest.raises(BadInputError, match="the first is for 2015"):
+        datasets.population_total(1900)
+
+
 def test_dollars_are_the_files_dollars_in_its_own_year(raw):
     pop = datasets.load_cps(period=FILE_YEAR, person_total=3.2e8, reported=True)
     for item in DOLLARS:

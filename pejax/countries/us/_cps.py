@@ -80,21 +80,21 @@ def load_cps(
 
     Persons, tax units, SPM units, families, marital units and households, whose columns carry the
     names of policyengine-us input variables (`cps_mapping` lists them). Dollars are aged with
-    Tax-Calculator's growth factors; weights are scaled so that persons sum to the population
-    figure of policyengine-us. `docs/data.md` tells what the file lacks.
+    Tax-Calculator's growth factors; weights are scaled so that persons sum to `population_total`.
+    `docs/data.md` tells what the file lacks.
 
     Args:
         period: the year of the dollars and of the population figure.
         households: how many to draw, each alike likely; a smaller sample is part of a larger one
             of the same seed. `None` takes all 200,576.
         seed: ages within a band and the sample are functions of (seed, record).
-        person_total: persons that the weights shall represent, instead of policyengine-us' figure.
+        person_total: persons that the weights shall represent, instead of `population_total`.
         reported: also fill what policyengine-us would compute from the law of every state, with
             what the file reports instead: state and local taxes that are deducted, and child care
             after subsidies. Federal income tax is then federal law alone.
 
     Raises:
-        MissingExtraError: `taxcalc` or `policyengine-us` is not installed.
+        MissingExtraError: `taxcalc` is not installed.
         BadInputError: a year or a number of households that the files do not reach.
 
     >>> load_cps(period=2025, households=20).schema.counts["household"]

@@ -1,9 +1,14 @@
 """The installed country package: its name, and its figures for calibrations."""
 
+import datetime
+import importlib.util
+from collections.abc import Mapping
+
 from ...core._arguments import as_whole
 from ...core._validate import BadInputError
 from .._yaml import ParameterFiles, dated, in_force, start_of
 from ._figures import RESIDENTS
+from ._residents import THOUSANDS
 
 PACKAGE, EXTRA = "policyengine_us", "us"
 CALIBRATION = "calibration"
@@ -15,7 +20,8 @@ def calibration_files() -> ParameterFiles:
 
 
 def population_total(year: int) -> float:
-    """Residents of the United States, the figure in force in policyengine-us at the year's start.
+    """Residents of the United States: the figure in force at the year's start in policyengine-us,
+    or, where that is not installed, the same source's own.
 
     Reference: CBO, The Demographic Outlook: 2025 to 2055 (as cited in the parameter file).
 
@@ -26,10 +32,16 @@ def population_total(year: int) -> float:
     True
     """
     year = as_whole("year")(year)
-    figures, start = dated(calibration_files().node(RESIDENTS)), start_of(year)
+    figures, start = _residents(), start_of(year)
     if start < min(figures):
         raise BadInputError(
-            f"policyengine-us has no population figure for {year}; its first is for"
-            f" {min(figures).year}. Choose a later year, or pass person_total=..."
+            f"there is no population figure for {year}; the first is for {min(figures).year}."
+            " Choose a later year, or pass person_total=..."
         )
     return in_force(figures, start)
+
+
+def _residents() -> Mapping[datetime.date, float]:
+    if importlib.util.find_spec(PACKAGE) is not None:
+        return dated(calibration_files().node(RESIDENTS))
+    return {start_of(year): 1_000.0 * thousands for year, thousands in THOUSANDS.items()}
