@@ -55,10 +55,20 @@ def traced(function, padding=0) -> tuple[Any, Any]:
             return [value(r) for r in result]
         return interpreter(result.node) if isinstance(result, Traced) else result
 
-    with deciding(lambda node, kind: interpreter(node)):
+    with deciding(Asked(interpreter)):
         run, numpy = rebound(graph, function)
         result = run(numpy, **columns, p=law, colour=colour, word=word)
     return value(result), result
+
+
+class Asked:
+    """Answers decisions by an interpreter."""
+
+    def __init__(self, interpreter):
+        self.look = interpreter
+
+    def __call__(self, node, kind):
+        return self.look(node)
 
 
 def rebound(graph, function):

@@ -28,6 +28,9 @@ def _same_kind(np, kinds):
 
 
 PER_ROW = {
+    "sorted, largest first": lambda np, x, y, s, **_: np.sort(np.column_stack([x, y, s]), axis=1)[
+        :, ::-1
+    ][:, :2].sum(axis=1),
     "search": lambda np, x, **_: np.searchsorted([0.0, 1.0, 3.0], x),
     "search, right": lambda np, x, **_: np.searchsorted(np.array([0.0, 2.5]), x, side="right"),
     "search in the law": lambda np, x, p, **_: np.searchsorted([p, 2.0, 3.0], x),
@@ -182,6 +185,54 @@ LOOPS = {
     "a buffer's empty places": (
         lambda np, x, b, **_: _with(np.empty(len(x), str), lambda a: a.__setitem__(b, "n")) == "",
         ~REAL["b"],
+    ),
+    "whole numbers": (
+        lambda np, i, **_: np.array([int(n) ** 2 if n > 0 else -1 for n in i]),
+        np.where(REAL["i"] > 0, REAL["i"] ** 2, -1),
+    ),
+    "rows of several columns": (
+        lambda np, i, b, word, **_: np.array(
+            [n * 10 + len(w) if yes else 0.5 for n, yes, w in zip(i, b, word, strict=True)]
+        ),
+        [REAL["i"][r] * 10 + len(w) if REAL["b"][r] else 0.5 for r, w in enumerate(WORDS)],
+    ),
+    "two texts": (
+        lambda np, b, word, **_: (
+            np.array([x + y for x, y in zip(word, np.where(b, word, "red"), strict=True)])
+            == "greenred"
+        ),
+        (WORDS == "green") & ~REAL["b"],
+    ),
+    "in step with a member for every row": (
+        lambda np, i, **_: np.array(
+            [(n, nobody)[nobody is None and 0] for n, nobody in zip(i, [None] * len(i))]  # noqa: B905
+        ),
+        REAL["i"],
+    ),
+    "selected rows": (
+        lambda np, x, i, b, **_: _with(
+            x * 0, lambda a: a.__setitem__(b, np.array([float(n) + 0.5 for n in i[b]]))
+        ),
+        np.where(REAL["b"], REAL["i"] + 0.5, 0),
+    ),
+    "a loop that leaves nothing": (
+        lambda np, x, i, **_: _with(x + 0, lambda a: [a.fill(3) for n in i if n > 99]),
+        REAL["x"],
+    ),
+    "distinct numbers": (
+        lambda np, i, **_: sum((i == n) * k for k, n in enumerate(np.unique(i), 1)),
+        np.unique(REAL["i"], return_inverse=True)[1] + 1,
+    ),
+    "distinct numbers of some": (
+        lambda np, i, b, **_: sum(b * (i == n) * k for k, n in enumerate(np.unique(i[b]), 1)),
+        [
+            1 + sorted(REAL["i"][REAL["b"]]).index(n) if b else 0
+            for n, b in zip(REAL["i"], REAL["b"], strict=True)
+        ],
+    ),
+    "how many distinct numbers": (
+        lambda np, x, i, **_: x * 0 + len(np.unique(i)),
+        np.full(ROWS, 6.0),
     ),
     "distinct names": (
         lambda np, word, x, **_: sum((word == w) * n for n, w in enumerate(np.unique(word), 1)),

@@ -4,7 +4,7 @@ import enum
 
 import numpy as np
 import pytest
-from _engine_traced import rebound
+from _engine_traced import Asked, rebound
 
 from pejax.engine.graph._interpret import Interpreter
 from pejax.engine.graph._ir import Graph
@@ -55,7 +55,7 @@ def traced(function):
     }
     inputs = {**REAL, "person.real": np.ones(ROWS, bool)}
     interpreter = Interpreter(inputs, {101: ROWS, 103: 2}, {})
-    with deciding(lambda node, kind: interpreter(node)):
+    with deciding(Asked(interpreter)):
         run, numpy = rebound(graph, function)
         result = run(Pandas(), numpy, **columns)
         result = getattr(result, "traced", result)

@@ -43,7 +43,8 @@ class Graph:
         self.beside: Beside | None = None  # rows of one entity next to another's, if they may be
         self.nodes: list[Node] = []
         self.origin: list[str] = []
-        self.looped: Any = None  # the text over whose rows a formula loops in Python
+        self.looped: Any = None  # the loop of a formula over rows in Python
+        self.idle_loops = False  # whether such loops end before they begin
         self._table: dict[Hashable, Node] = {}
 
     # ---- leaves

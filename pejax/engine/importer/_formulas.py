@@ -25,6 +25,7 @@ from ..tracing._rebind import Rebinder
 from ..tracing._stand_in import Numpy
 from ._core import Core
 from ._pandas import Pandas
+from ._weighted import in_place_of, is_weighted_series
 
 
 @contextlib.contextmanager
@@ -96,7 +97,11 @@ def _replacement(core: Core) -> Callable[[Any], Any]:
             return pandas
         if isinstance(value, types.FunctionType):
             return native.get(value, value)
-        return classes.get(value, value) if isinstance(value, type) else value
+        if not isinstance(value, type):
+            return value
+        if is_weighted_series(value):
+            classes.setdefault(value, in_place_of(value))
+        return classes.get(value, value)
 
     return replace
 

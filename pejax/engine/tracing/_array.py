@@ -18,7 +18,7 @@ import enum
 import math
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
@@ -33,7 +33,13 @@ class Untraceable(Exception):
     """A formula asked for something a program cannot express."""
 
 
-Decider = Callable[[Node, str], Any]
+class Decider(Protocol):
+    """Answers what Python asks of the people."""
+
+    def __call__(self, node: Node, kind: str) -> Any: ...
+    def look(self, node: Node) -> Any: ...
+
+
 _decider: ContextVar[Decider] = ContextVar("decider")
 
 ORDER = "order of "
@@ -48,6 +54,12 @@ def deciding(decider: Decider) -> Iterator[None]:
         yield
     finally:
         _decider.reset(token)
+
+
+def looked_at(node: Node) -> Any:
+    """A node's value on the people themselves, which is no decision: what is made of it is to hold
+    for others, or to become one."""
+    return _decider.get().look(node)
 
 
 class Traced(InPlace, NDArrayOperatorsMixin):
@@ -139,7 +151,9 @@ class Traced(InPlace, NDArrayOperatorsMixin):
     def __iter__(self) -> Iterator[Any]:
         rows = self.node.shape[0]
         if self.graph.entities(rows):
-            return _names.each_name(self)
+            from ._loops import each_row
+
+            return each_row(self)
         return (self[i] for i in range(rows))
 
     def __hash__(self) -> int:

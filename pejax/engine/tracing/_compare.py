@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..graph._node import Node
+from . import _indexing
 from ._array import Traced, Untraceable, mask_of, to_node
 from ._names import is_name
 from ._numpy import ANY, graph_of, handles, only
@@ -48,6 +49,15 @@ def _isclose(
         holes = [graph.apply("isnan", x) for x in (this, measure)]
         near = graph.apply("bitwise_or", near, graph.apply("bitwise_and", *holes))
     return Traced(near, mask=mask_of([a, b]))
+
+
+@handles("sort")
+def _sort(a: Any, axis: int | None = -1, **other: Any) -> Traced:
+    """Of every row by itself; that of the rows themselves would mix people."""
+    only("sort", other, kind=ANY, stable=ANY)
+    if not isinstance(a, Traced) or a.ndim != 2 or axis not in (1, -1) or is_name(a):
+        raise Untraceable("numpy.sort, but of every row by itself")
+    return Traced(_indexing.sorted_rows(a.node), mask=a.mask)
 
 
 @handles("isneginf")

@@ -103,6 +103,10 @@ class Decisions:
             self._guards[key] = Guard(node, kind, origin[-1] if origin else "", value)
         return value
 
+    def look(self, node: Node) -> Any:
+        """A node's value on the real population."""
+        return self._interpreter(node)
+
     def of_one(self, state: Trace, run: Callable[[], Traced]) -> Traced:
         """What a formula gives; what it would give with other answers is kept for comparison."""
         if self._other is not None:

@@ -21,7 +21,8 @@ from ._array import Traced, Untraceable, to_node
 from ._branching import Branching, Key
 from ._groups import GroupView, PersonView
 from ._holder import Holder, RulesView
-from ._names import code_of, enum_code, in_vocabulary, unify, whole_loops
+from ._loops import whole_loops
+from ._names import code_of, enum_code, in_vocabulary, unify
 from ._reads import Pending, Trace
 from ._speakers import for_everybody
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ._array import Traced
 
 _MOST_COLUMNS = 64
-_MOST_SORTED = 16
+_MOST_SORTED = 64
 
 
 def columns_of(node: Node) -> list[Node]:

@@ -8,17 +8,12 @@ from __future__ import annotations
 
 import enum
 import functools
-import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ..graph._ir import Graph
 from . import _array
-
-_LOOP = 1009
-"""A loop over names goes on for a multiple of this, a length that nothing else has."""
 
 
 def names_of(vocabulary: Any) -> list[str]:
@@ -102,61 +97,3 @@ def _place(name: str, table: dict[str, int]) -> int:
     if name not in table:
         raise _array.Untraceable(f"{name!r} is not one of {', '.join(table)}")
     return table[name]
-
-
-def each_name(text: _array.Traced) -> Iterator[str]:
-    """A Python loop over the rows of a text: it sees every name at least twice."""
-    graph, names = text.graph, text.names if isinstance(text.vocabulary, tuple) else []
-    if text.ndim != 1 or not names:
-        raise _array.Untraceable("a Python loop over the rows of an array")
-    other = graph.looped
-    if other is not None and (other.node, other.mask) != (text.node, text.mask):
-        raise _array.Untraceable("a Python loop over the rows of two texts")
-    graph.looped = text
-    rounds = -(-2 * len(names) // _LOOP) * _LOOP
-    return itertools.islice(itertools.cycle(names), rounds)
-
-
-def by_name(graph: Graph, made: Any) -> Any:
-    """What a loop over the rows of a text made, gathered to those rows; else `made` itself.
-
-    Raises:
-        Untraceable: what is not one value a name: a count, a place, a test of any.
-    """
-    looped = graph.looped
-    if looped is None:
-        return made
-    names = looped.names
-    every = list(made) if isinstance(made, list | tuple) else []
-    options = every[: len(names)]
-    whole = len(every) > len(names) and len(every) % _LOOP == 0
-    if not whole or not all(_same(o, options[i % len(names)]) for i, o in enumerate(every)):
-        raise _array.Untraceable("a Python loop over the rows of a text, but for a value a name")
-    graph.looped = None
-    if any(is_name(o) for o in options):
-        codes, vocabulary = unify(options)
-        gathered = graph.apply("take", np.array(codes), looped.node)
-        return _array.Traced(gathered, vocabulary, looped.mask)
-    return _array.Traced(graph.apply("take", np.array(options), looped.node), mask=looped.mask)
-
-
-def whole_loops(graph: Graph, function: Callable[..., Any], *args: Any) -> Any:
-    """`function(*args)`, whose loops over names must each have given one value a name.
-
-    Raises:
-        Untraceable: a loop that did not.
-    """
-    outer, graph.looped = graph.looped, None
-    try:
-        result = function(*args)
-        if graph.looped is not None:
-            raise _array.Untraceable("a Python loop over the rows of a text, but for an array")
-    finally:
-        graph.looped = outer
-    return result
-
-
-def _same(this: Any, other: Any) -> bool:
-    """Whether two values made of the same name agree; what depends on the law is one node."""
-    this, other = (getattr(_array.held(x), "node", x) for x in (this, other))
-    return this is other or bool(this == other) or repr(this) == repr(other) == "nan"

@@ -16,7 +16,9 @@ from ..graph._ops import OPS
 from . import _dates, _indexing, _words
 from ._array import Traced, Untraceable, first_traced, has_traced, held, mask_of, to_node
 from ._distinct import DistinctNames
+from ._loops import distinct
 from ._names import is_name, unify
+from ._plain import indexable
 from ._rows import Rows, shadow_length, shadow_shape
 
 Handler = Callable[..., Any]
@@ -305,14 +307,23 @@ class Unknown:
         raise Untraceable(self._what)
 
 
+def _is_whole(x: Any) -> bool:
+    """Whether an array holds one whole number a row."""
+    if not isinstance(x, Traced) or x.vocabulary is not None or x.ndim != 1:
+        return False
+    return x.node.dtype.kind in "iu" and bool(x.graph.entities(x.node.shape[0]))
+
+
 @handles("unique")
 def _unique(x: Any, return_inverse: bool = False, axis: int | None = None, **other: Any) -> Any:
     """Of names those that may occur; of numbers only the inverse is known, up to its order."""
     if isinstance(x, Traced) and x.vocabulary is not None and not return_inverse:
         only("unique", other)
         return DistinctNames(x)
-    mask = mask_of([x])
-    if mask is not None:
+    if _is_whole(x) and not return_inverse and axis in (None, 0):
+        only("unique", other)
+        return indexable(distinct(x))
+    if mask_of([x]) is not None:
         raise Untraceable("numpy.unique of selected rows")
     if not isinstance(x, Traced) or not return_inverse or other or axis not in (None, 0):
         raise Untraceable("numpy.unique of numbers")

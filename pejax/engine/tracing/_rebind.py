@@ -9,6 +9,7 @@ function of the same rules that it calls.
 
 from __future__ import annotations
 
+import builtins
 import types
 from collections.abc import Callable
 from typing import Any
@@ -61,9 +62,18 @@ class Rebinder:
         known = self._globals.get(id(original))
         if known is None:
             known = self._globals[id(original)] = dict(original)
-            known.update({k: self._replace(v) for k, v in original.items()})
+            known.update({k: self._replace(v, original) for k, v in original.items()})
             known.update(_BUILTINS)
+            known["__builtins__"] = {**vars(builtins), "__import__": self._import}
         return known
+
+    def _import(
+        self, name: str, names: Any = None, local: Any = None, asked: Any = (), level: int = 0
+    ) -> Any:
+        """What `import` within a function gives."""
+        found = builtins.__import__(name, names, local, asked, level)
+        replaced = self._replace(found)
+        return _Members(self, found) if asked and replaced is found else replaced
 
     def _cells(self, closure: Any) -> Any:
         if not closure:
@@ -76,7 +86,8 @@ class Rebinder:
         except ValueError:  # a name that its function has not bound yet
             return cell
 
-    def _replace(self, value: Any) -> Any:
+    def _replace(self, value: Any, beside: Any = None) -> Any:
+        """What a name of a function's globals (`beside`) becomes."""
         if value is np:
             return self.numpy
         if type(value) is np.ndarray:
@@ -84,9 +95,20 @@ class Rebinder:
         if isinstance(value, np.ufunc) and getattr(np, value.__name__, None) is value:
             return getattr(self.numpy, value.__name__)
         new = self._other(value)
-        if new is value and isinstance(value, types.FunctionType) and self._ours(value):
-            return _Later(self, value)
+        if new is value and isinstance(value, types.FunctionType):
+            own = value.__globals__ is beside or self._ours(value)
+            return _Later(self, value) if own else value
         return new
+
+
+class _Members:
+    """A module, from which a function imports by name."""
+
+    def __init__(self, rebind: Rebinder, module: Any) -> None:
+        self.__dict__["_rebind"], self.__dict__["_module"] = rebind, module
+
+    def __getattr__(self, name: str) -> Any:
+        return self._rebind._replace(getattr(self._module, name))
 
 
 class _Later:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -101,6 +102,11 @@ class Repeated(list[Any]):
     def __init__(self, members: list[Any], rows: Rows) -> None:
         super().__init__(members)
         self.rows = rows
+
+    def __iter__(self) -> Iterator[Any]:
+        from ._loops import repeated
+
+        return repeated(self.rows.graph, self[0]) or super().__iter__()
 
 
 def counted(*bounds: Any) -> range:

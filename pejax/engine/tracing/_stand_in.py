@@ -15,7 +15,8 @@ from ..graph._ops import neutral
 from . import _compare  # noqa: F401 - registers what it has
 from ._array import Traced, Untraceable, has_traced, held, mask_of, to_node
 from ._indexing import fail_unless_within
-from ._names import by_name, is_name, unify
+from ._loops import by_row
+from ._names import is_name, unify
 from ._numpy import HANDLERS, only, stack
 from ._plain import indexable
 from ._reduce import REDUCED_BY, ufunc_reduce
@@ -69,7 +70,7 @@ class Numpy:
     def asarray(self, x: Any, dtype: Any = None, **kwargs: Any) -> Any:
         if isinstance(x, Repeated):
             return self._repeated(x, dtype)
-        x = by_name(self._graph, held(x))
+        x = by_row(self._graph, held(x))
         if not has_traced(x):
             made = np.asarray(x, dtype=dtype, **kwargs)
             shadow_shape(self._graph, made.shape[:1])
