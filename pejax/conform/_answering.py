@@ -67,6 +67,7 @@ class Answering:
         systems: the rules by what a case changes in them.
         period: the year.
         most_nodes: how large a graph may become.
+        late: outputs to compute last, to which more are added.
     """
 
     def __init__(
@@ -75,7 +76,9 @@ class Answering:
         systems: Mapping[Law, System],
         period: Any,
         most_nodes: int | None,
+        late: set[str] | None = None,
     ) -> None:
+        self.late = set() if late is None else late
         self.system, self.reader, self.systems = reader.system, reader, systems
         self.period, self.most_nodes = period, most_nodes
 
@@ -123,9 +126,10 @@ class Answering:
         return {**case.law, **{n: case.law[path] for n, path in shown if path in case.law}}
 
     def _outputs(self, asked: list[Asked]) -> list[str]:
-        """What the cases ask for together, each once."""
-        outputs = (one.output(e, self.reader) for one in asked for e in one.expected)
-        return list(dict.fromkeys(outputs))
+        """What the cases ask for together, each once, those last that are known to be."""
+        every = [(e.variable, one.output(e, self.reader)) for one in asked for e in one.expected]
+        every.sort(key=lambda one: one[0] in self.late)
+        return list(dict.fromkeys(output for _, output in every))
 
     def _judged(self, asked: list[Asked], answers: _Answers, patient: bool) -> dict[str, Verdict]:
         """Verdicts by values; what does not pass together is asked again."""
@@ -134,9 +138,10 @@ class Answering:
         again: list[list[Asked]] = []
         cut: list[Asked] = []
         unsettled: list[Asked] = []
+        tainted: list[Asked] = []
         for place, one in enumerate(asked):
             if self._unsettled(one, outcome):
-                unsettled.append(one)
+                (unsettled if self._asks(one, outcome) else tainted).append(one)
                 continue
             refused = self._refused(one, outcome)
             if refused:
@@ -147,9 +152,13 @@ class Answering:
             found[one.case.key] = self._told(one, verdict, len(asked))
             if verdict.status == FAILED and len(asked) > 1:
                 again.append([one])
+        if len(tainted) < len(asked):  # without those who ask
+            again.append(tainted)
+        else:
+            unsettled += tainted
         names = {name for one in unsettled for name in self._unsettled(one, outcome)}
         relieved = _relieved(cut, asked, outcome)
-        for part in [*again, *_by_inputs(unsettled, names), *relieved]:
+        for part in filter(None, [*again, *_by_inputs(unsettled, names), *relieved]):
             found |= self.verdicts(part)
         if patient and len(asked) > 1:
             elsewhere = {one.case.key for part in relieved for one in part}
@@ -176,6 +185,14 @@ class Answering:
         """The variables by which a case is to be told apart from others before it is judged."""
         outputs = (one.output(e, self.reader) for e in one.expected)
         return frozenset().union(*(outcome.unsettled[output] for output in outputs))
+
+    def _asks(self, one: Asked, outcome: Outcome) -> bool:
+        """Whether a case reads a formula that asked what cases are given and cannot run for each.
+        It comes last from now on: what is computed after it hangs on the answer too, if only
+        because of that."""
+        found = [e for e in one.expected if outcome.askers[one.output(e, self.reader)]]
+        self.late.update(e.variable for e in found)
+        return bool(found)
 
     def _refused(self, one: Asked, outcome: Outcome) -> str:
         """Which refused formulas a case reads, with their reasons."""

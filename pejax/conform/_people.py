@@ -22,6 +22,7 @@ from ._cases import Case
 
 Key = tuple[str, Any]
 
+_DAY = "day"
 _ALL_TIME = "ETERNITY"
 _OPERATORS = {
     ast.Add: operator.add,
@@ -222,9 +223,11 @@ class _Said:
             months = [(name, month) for month in period.get_subperiods(_calendar.MONTH)]
             spread = _held if variable.stock or variable.kind != "float" else _shared
             found.update(spread(values, months, found))
-        elif unit == _calendar.YEAR and period.unit == _calendar.MONTH:
-            # The field stores it for the year that begins in that month.
+        elif unit == _calendar.YEAR and _begins_a_month(period):
+            # The field stores it for the year that begins then.
             found.setdefault((name, self.reader.period(f"year:{str(period.start)[:7]}")), values)
+        elif unit != period.unit:
+            raise BadInputError(f"{name} is given for {period}, and is by {unit}: nobody reads it")
         else:
             found[name, period] = values
 
@@ -240,6 +243,12 @@ class _Said:
                 " which it cannot be spread"
             )
         return values * (rows // written)
+
+
+def _begins_a_month(period: Any) -> bool:
+    """Whether a period is a month, or the first day of one."""
+    day = period.unit == _DAY and str(period.start).endswith("-01")
+    return period.unit == _calendar.MONTH or day
 
 
 def _by_period(dated: Any) -> Iterator[tuple[str, Any]]:

@@ -37,6 +37,7 @@ class Runner:
         large: what made a graph too large: by outputs, the variables that were given instead of
             being computed. Whoever asks as much and gives no more has a large graph too, and what
             was large with several sets of inputs is not tried with another.
+        late: outputs that are computed last, because of what their formulas ask.
 
     Args:
         rules: the country's rules after the changes of a case.
@@ -52,6 +53,7 @@ class Runner:
     ) -> None:
         self.rules, self.entities, self.ends = rules, dict(entities), dict(ends or {})
         self.large: dict[frozenset[str], list[frozenset[str]]] = {}
+        self.late: set[str] = set()
 
     def run(self, cases: Sequence[Case], most_nodes: int | None = None) -> list[Verdict]:
         """A verdict on each case, in their order.
@@ -93,7 +95,8 @@ class Runner:
         for kind, group in kinds.items():
             for k in range(0, len(group), _MANY):
                 part = group[k : k + _MANY]
-                answering = Answering(reader, systems, reader.period(str(kind.year)), most_nodes)
+                year = reader.period(str(kind.year))
+                answering = Answering(reader, systems, year, most_nodes, self.late)
                 try:
                     found |= answering.verdicts(part)
                 except GraphTooLarge:

@@ -1,10 +1,12 @@
 """Conformity: a country's own cases against the graph of its rules."""
 
 import textwrap
+from types import SimpleNamespace
 
 import pytest
 
 from pejax.conform import Runner, read_cases, sample
+from pejax.conform._people import _begins_a_month
 from pejax.core._validate import BadInputError
 from pejax.testing import toy_system
 
@@ -292,3 +294,11 @@ def test_a_sample_is_the_same_each_time(tmp_path):
     assert some == sample(cases, 4, seed=1) != sample(cases, 4, seed=2)
     assert [c.key for c in some] == sorted({c.key for c in some}, key=[c.key for c in cases].index)
     assert sample(cases, 99, seed=0) == cases
+
+
+def test_days_that_begin_a_month_begin_a_year_of_what_is_yearly():
+    def begins(unit, start):
+        return _begins_a_month(SimpleNamespace(unit=unit, start=start))
+
+    assert begins("day", "2024-01-01") and begins("month", "2024-03-01")
+    assert not begins("day", "2024-01-15") and not begins("year", "2024-01-01")

@@ -267,6 +267,46 @@ def test_nobody_has_an_answer_that_hangs_on_others(formula):
     assert together == right or outcome.unsettled["total"]
 
 
+def test_others_are_not_told_apart_for_one_who_asks(monkeypatch):
+    """What is computed within a formula that asks hangs on the answer; asked without it, it does
+    not, and the next time that formula comes last."""
+
+    @rule(entity="person")
+    def asks(person, income, period):
+        branch = person.simulation.get_branch("other")
+        branch.set_input("gift", period, income)
+        found = "rent" in person.simulation.input_variables
+        return branch.calculate("shared", period) + 100 * found + person("shared", period)
+
+    @rule(entity="person")
+    def shared(person, income, period):
+        own = person.simulation.get_branch("own")
+        own.set_input("gift", period, income)
+        return own.calculate("income", period) + 1
+
+    made, sizes = system(asks, shared, inputs=INPUTS), []
+    original = Batch.traced
+
+    def traced(batch, outputs, *how):
+        sizes.append((len(batch.people), outputs[-1]))
+        return original(batch, outputs, *how)
+
+    monkeypatch.setattr(Batch, "traced", traced)
+    right = {name: alone([asks, shared], name) for name in ("asks", "shared")}
+    sizes.clear()
+    wanted = [
+        Case(f"{c.key} {name}", "", c.period, c.given, {}, {name: right[name][i]})
+        for i, c in enumerate(CASES)
+        for name in (["asks"] if i < 2 else ["shared"])
+    ]
+    run = Runner(lambda case: made, ENTITIES)
+    assert {v.status for v in run.run(wanted)} == {"passed"}
+    assert len(sizes) <= 4 and run.late == {"asks"}
+    sizes.clear()
+    assert {v.status for v in run.run(wanted)} == {"passed"}
+    assert sizes[0] == (len(wanted), "asks[2025]")
+
+
 def test_formulas_that_ask_in_a_circle_end():
     """Each is run once: that they need themselves is no failure of one of them."""
     names = [f"round_{i}" for i in range(12)]

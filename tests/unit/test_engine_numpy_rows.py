@@ -31,6 +31,9 @@ PER_ROW = {
     "sorted, largest first": lambda np, x, y, s, **_: np.sort(np.column_stack([x, y, s]), axis=1)[
         :, ::-1
     ][:, :2].sum(axis=1),
+    "as many columns as the law says": lambda np, x, y, p, **_: np.column_stack([x, y, x])[
+        :, : int(p * 10 - 1)
+    ].sum(axis=1),
     "search": lambda np, x, **_: np.searchsorted([0.0, 1.0, 3.0], x),
     "search, right": lambda np, x, **_: np.searchsorted(np.array([0.0, 2.5]), x, side="right"),
     "search in the law": lambda np, x, p, **_: np.searchsorted([p, 2.0, 3.0], x),

@@ -108,7 +108,8 @@ def index_key(key: Any) -> Any:
     if isinstance(key, tuple):
         return ("tuple", *(index_key(k) for k in key))
     if isinstance(key, slice):
-        return ("slice", key.start, key.stop, key.step)
+        ends = (key.start, key.stop, key.step)
+        return ("slice", *(None if k is None else operator.index(k) for k in ends))
     if key is None:
         return ("newaxis",)
     if key is Ellipsis:

@@ -16,7 +16,13 @@ def version_of(package: str) -> str:
     Raises:
         BadInputError: no installed distribution brings a module of that name.
     """
-    return _distribution(package).version
+    found = _distribution(package)
+    if found is None:
+        raise BadInputError(
+            f"package is {package!r}, a module that no installed distribution brings, or several."
+            " Give a country package, such as 'policyengine_us'."
+        )
+    return found.version
 
 
 @functools.cache
@@ -26,7 +32,10 @@ def licence_of(package: str) -> str:
     >>> licence_of("jax")
     'Apache-2.0'
     """
-    about = _distribution(package).metadata
+    found = _distribution(package)
+    if found is None:
+        return ""
+    about = found.metadata
     for field in ("License-Expression", "License"):
         stated = str(about[field]).strip() if field in about else ""
         if stated:
@@ -35,14 +44,10 @@ def licence_of(package: str) -> str:
     return ", ".join(c.rpartition(" :: ")[2] for c in named)
 
 
-def _distribution(package: str) -> metadata.Distribution:
+def _distribution(package: str) -> metadata.Distribution | None:
+    """The distribution that brings a package: of its name, or the only one that does."""
     try:
         return metadata.distribution(package.replace("_", "-"))
     except metadata.PackageNotFoundError:
         names = metadata.packages_distributions().get(package, ())
-    if len(names) != 1:
-        raise BadInputError(
-            f"package is {package!r}, a module that {len(names) or 'no'} installed distributions"
-            " bring. Give a country package, such as 'policyengine_us'."
-        )
-    return metadata.distribution(names[0])
+        return metadata.distribution(names[0]) if len(names) == 1 else None

@@ -6,6 +6,7 @@ row a person may have a few columns, which are static, so work on them is elemen
 
 from __future__ import annotations
 
+import operator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -103,10 +104,18 @@ def _written(array: Traced, key: Traced) -> Node:
 
 
 def _plain(key: Any) -> Any:
-    """A key without the objects that stand for a traced array."""
+    """A key without the objects that stand for a traced array; where a slice ends is a decision."""
     from ._array import held
 
-    return tuple(held(k) for k in key) if isinstance(key, tuple) else held(key)
+    if isinstance(key, tuple):
+        return tuple(map(_plain, key))
+    if isinstance(key, slice):
+        return slice(*(None if k is None else operator.index(k) for k in _ends(key)))
+    return held(key)
+
+
+def _ends(key: slice) -> tuple[Any, ...]:
+    return key.start, key.stop, key.step
 
 
 def _selected(array: Traced, key: Traced) -> Node:

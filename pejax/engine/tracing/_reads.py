@@ -47,7 +47,8 @@ class Trace:
         speaker: the case that a formula runs for.
         unsettled: variables that only some cases give and of which a formula asked whether they
             are given, although it cannot run for each case: the answer is another for others;
-            `which`, the bits of these; `divided`, whether a formula further up ran for some.
+            `which`, the bits of these; `divided`, whether a formula further up ran for some;
+            `askers`, the variables whose formulas these are.
         before: its simulation under the law before a reform.
         asked: the variables of which a formula asked whether they are given.
         decisions: what Python asked.
@@ -71,6 +72,7 @@ class Trace:
     given: Given = dataclasses.field(default_factory=lambda: Given({}))
     speaker: Speaker | None = None
     unsettled: set[str] = dataclasses.field(default_factory=set)
+    askers: set[str] = dataclasses.field(default_factory=set)
     which: int = 0
     divided: bool = False
     before: Any = None
@@ -166,6 +168,7 @@ class Trace:
         runs for all of them, which leaves the answer unsettled."""
         if self.speaker is None:
             self.leave_unsettled(keys)
+            self.askers.add(self.stack[-1][0])
         else:
             self.speaker.asked.update(keys)
             self.speaker.fail_if_divided()
@@ -197,6 +200,11 @@ class Trace:
         """The variables of which what was read depends on who is given them, and the paths of the
         law of which it depends on who has which."""
         return frozenset(name for name in self.unsettled if bits & self.named(_WHICH + name))
+
+    def askers_in(self, bits: int) -> frozenset[str]:
+        """The variables of which what was read depends on, whose own formulas have left something
+        unsettled. What others then computed is unsettled too, only because of when it was."""
+        return frozenset(name for name in self.askers if bits & self.bits[name])
 
     def fail_if_too_large(self) -> None:
         """The graph is not larger than it may become.

@@ -54,7 +54,8 @@ class Outcome:
         evaluated: the periods for which each variable was computed.
         given: the variables that columns gave.
         asked: those of which formulas asked whether they are given, and `unsettled`, by output
-            those that only some rows are given.
+            those that only some rows are given; `askers`, by output the variables that it reads
+            whose formulas asked.
         refused: the formulas that could not be traced, with the reasons, and `cut`, by output the
             ones that it reads, or itself: where a refusal was not to end the trace.
     """
@@ -70,6 +71,7 @@ class Outcome:
     period: Any
     asked: frozenset[str] = frozenset()
     unsettled: Mapping[str, frozenset[str]] = dataclasses.field(default_factory=dict)
+    askers: Mapping[str, frozenset[str]] = dataclasses.field(default_factory=dict)
     refused: Mapping[str, str] = dataclasses.field(default_factory=dict)
     cut: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
@@ -154,6 +156,7 @@ def _attempt(system: System, ask: _Question, sizes: dict[str, int], final: bool)
         period=period,
         asked=frozenset(state.asked),
         unsettled={name: state.unsettled_in(bits) for name, bits in reads.items()},
+        askers={name: state.askers_in(bits) for name, bits in reads.items()},
         refused=state.refused,
         cut={name: cut for name, bits in reads.items() if (cut := _cut(state, name, bits))},
     )
