@@ -37,7 +37,8 @@ class Runner:
         large: what made a graph too large: by outputs, the variables that were given instead of
             being computed. Whoever asks as much and gives no more has a large graph too, and what
             was large with several sets of inputs is not tried with another.
-        late: outputs that are computed last, because of what their formulas ask.
+        late: outputs that are computed last, because of what their formulas ask; `first`, inputs by
+            which cases are told apart before, because formulas asked for them first.
 
     Args:
         rules: the country's rules after the changes of a case.
@@ -54,6 +55,7 @@ class Runner:
         self.rules, self.entities, self.ends = rules, dict(entities), dict(ends or {})
         self.large: dict[frozenset[str], list[frozenset[str]]] = {}
         self.late: set[str] = set()
+        self.first: set[str] = set()
 
     def run(self, cases: Sequence[Case], most_nodes: int | None = None) -> list[Verdict]:
         """A verdict on each case, in their order.
@@ -96,7 +98,7 @@ class Runner:
             for k in range(0, len(group), _MANY):
                 part = group[k : k + _MANY]
                 year = reader.period(str(kind.year))
-                answering = Answering(reader, systems, year, most_nodes, self.late)
+                answering = Answering(reader, systems, year, most_nodes, self.late, self.first)
                 try:
                     found |= answering.verdicts(part)
                 except GraphTooLarge:
@@ -117,7 +119,8 @@ class Runner:
         if not (switched or asked.case.tree):
             law = ()
         if most_nodes is None:
-            return _Kind(year, frozenset(), law)
+            told = frozenset(key for key in asked.people.given if key[0] in self.first)
+            return _Kind(year, told, law)
         replaced = frozenset(key for key in asked.people.given if reader.is_computed(key))
         if self._is_large(_variables([asked]), _names(replaced)):
             raise GraphTooLarge(f"more than {most_nodes:,} nodes")

@@ -48,7 +48,7 @@ class Trace:
         unsettled: variables that only some cases give and of which a formula asked whether they
             are given, although it cannot run for each case: the answer is another for others;
             `which`, the bits of these; `divided`, whether a formula further up ran for some;
-            `askers`, the variables whose formulas these are.
+            `askers`, the variables whose formulas these are, with what each asked for first.
         before: its simulation under the law before a reform.
         asked: the variables of which a formula asked whether they are given.
         decisions: what Python asked.
@@ -72,7 +72,7 @@ class Trace:
     given: Given = dataclasses.field(default_factory=lambda: Given({}))
     speaker: Speaker | None = None
     unsettled: set[str] = dataclasses.field(default_factory=set)
-    askers: set[str] = dataclasses.field(default_factory=set)
+    askers: dict[str, frozenset[str]] = dataclasses.field(default_factory=dict)
     which: int = 0
     divided: bool = False
     before: Any = None
@@ -168,7 +168,7 @@ class Trace:
         runs for all of them, which leaves the answer unsettled."""
         if self.speaker is None:
             self.leave_unsettled(keys)
-            self.askers.add(self.stack[-1][0])
+            self.askers.setdefault(self.stack[-1][0], frozenset(name for name, _ in keys))
         else:
             self.speaker.asked.update(keys)
             self.speaker.fail_if_divided()
@@ -201,10 +201,11 @@ class Trace:
         law of which it depends on who has which."""
         return frozenset(name for name in self.unsettled if bits & self.named(_WHICH + name))
 
-    def askers_in(self, bits: int) -> frozenset[str]:
+    def askers_in(self, bits: int) -> Mapping[str, frozenset[str]]:
         """The variables of which what was read depends on, whose own formulas have left something
-        unsettled. What others then computed is unsettled too, only because of when it was."""
-        return frozenset(name for name in self.askers if bits & self.bits[name])
+        unsettled, with what each asked for first. What others then computed is unsettled too, only
+        because of when it was."""
+        return {name: first for name, first in self.askers.items() if bits & self.bits[name]}
 
     def fail_if_too_large(self) -> None:
         """The graph is not larger than it may become.

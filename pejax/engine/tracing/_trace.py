@@ -55,7 +55,7 @@ class Outcome:
         given: the variables that columns gave.
         asked: those of which formulas asked whether they are given, and `unsettled`, by output
             those that only some rows are given; `askers`, by output the variables that it reads
-            whose formulas asked.
+            whose formulas asked, with what each asked for first.
         refused: the formulas that could not be traced, with the reasons, and `cut`, by output the
             ones that it reads, or itself: where a refusal was not to end the trace.
     """
@@ -71,7 +71,7 @@ class Outcome:
     period: Any
     asked: frozenset[str] = frozenset()
     unsettled: Mapping[str, frozenset[str]] = dataclasses.field(default_factory=dict)
-    askers: Mapping[str, frozenset[str]] = dataclasses.field(default_factory=dict)
+    askers: Mapping[str, Mapping[str, frozenset[str]]] = dataclasses.field(default_factory=dict)
     refused: Mapping[str, str] = dataclasses.field(default_factory=dict)
     cut: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
