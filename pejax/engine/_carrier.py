@@ -27,7 +27,7 @@ from ..core.population._population import Population
 from ..core.population._schema import FrozenMapping
 from ..core.population._tables import Tables
 from ._accept import accepted
-from ._guards import agrees, concerns_nobody, fail_if_moved
+from ._guards import agrees, fail_if_moved
 from ._inputs import IDS, WEIGHT, Column
 from .graph._node import Node, reachable
 from .graph._structure import has_rows, looks_across, row_numbers, structural
@@ -60,6 +60,13 @@ def drawn(program: Program, population: Population) -> Population:
     chosen: list[int] = everybody[:HOUSEHOLDS].tolist()
     answers = program.interpreter(None, people).all([d.node for d in program.decisions])
     fail_if_moved(program.decisions, answers, people, program.strata)
+    asked = zip(program.decisions, answers, strict=True)
+    absent = sorted({d.variable for d, answer in asked if not np.all(agrees(d, answer))})
+    if absent:
+        raise BadInputError(
+            f"decisions of {listed(absent)} are about people of whom none is here. Give those that "
+            "the program was compiled for, or more of them"
+        )
     while not _holds(program, people, chosen):
         if len(chosen) >= _MOST:
             raise BadInputError(
@@ -127,13 +134,12 @@ def _with_columns(program: Program, population: Population) -> Population:
 
 
 def _holds(program: Program, people: Population, households: Any) -> bool:
-    """Whether a program decides beside these households as it did."""
+    """Whether a program decides beside these households as it did, also where a decision concerns
+    none of them: it may concern whoever is asked."""
     some = people.select(np.asarray(households))
     answers = program.interpreter(None, some).all([d.node for d in program.decisions])
-    return all(
-        bool(np.all(agrees(decision, answer) | concerns_nobody(decision, some, program.strata)))
-        for decision, answer in zip(program.decisions, answers, strict=True)
-    )
+    asked = zip(program.decisions, answers, strict=True)
+    return all(bool(np.all(agrees(decision, answer))) for decision, answer in asked)
 
 
 def _needed(program: Program, people: Population, chosen: list[int], order: np.ndarray) -> int:
