@@ -19,6 +19,7 @@ from ..core._formerly import other_order
 from ..core._one_line import listed
 from ..core._transforms import is_traced, known
 from ..core._validate import BadInputError, unknown
+from ..core.files._npz import digest_of
 from ..core.population._checks import check as fail_if_no_people
 from ..core.population._population import Population
 from . import _save
@@ -199,8 +200,12 @@ class Program:
         """
         asked = self._accept(parameters, population)
         whole = with_carrier(asked, self.carrier)
-        values = self.interpreter(parameters, whole).all(self._answers)
-        fail_if_moved(self.decisions, values[len(self.outputs) :], whole, self.strata)
+        self._fail_if_outgrown(parameters, whole)
+        nodes = [*self._answers, *(m.node for m in self.limits)]
+        values = self.interpreter(parameters, whole).all(nodes)
+        decided, limited = values[len(self.outputs) :], values[len(self._answers) :]
+        fail_if_moved(self.decisions, decided, whole, self.strata)
+        self._check_limits(parameters, limited, whole)
         return {
             o.name: np.asarray(_trim(asked, whole, v, o.entity))
             for o, v in zip(self.outputs, values, strict=False)
@@ -342,11 +347,18 @@ class Program:
         """A fingerprint of what the program computes, and from which columns and numbers."""
         return _save.digest(self._roots, header_of(self))
 
+    @functools.cached_property
+    def _identity(self) -> tuple[str, str]:
+        """Of the law, and of the households beside whom it is asked: without them a family may be
+        refused that is answered with them."""
+        beside = "" if self.carrier is None else digest_of(*to_content(self.carrier))
+        return self.digest, beside
+
     def __hash__(self) -> int:
-        return hash(self.digest)
+        return hash(self._identity)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Program) and other.digest == self.digest
+        return isinstance(other, Program) and other._identity == self._identity
 
     def __repr__(self) -> str:
         names = listed([output.name for output in self.outputs])
@@ -388,7 +400,7 @@ class Program:
         self._fail_if_any_is(laws, np.ones(laws.shape[:-1], bool), population, ends)
 
     def _check_limits(
-        self, parameters: Parameters, answers: Sequence[Array], population: Population
+        self, parameters: Parameters, answers: Sequence[Any], population: Population
     ) -> None:
         """Where the program has found that a number may not fit, the numbers are looked at; under
         every law where these are known, but inside of a `jit` what it has found is not."""

@@ -168,11 +168,12 @@ class Reader:
             for column, about in zip(self.columns, self.situations.inputs, strict=True)
             if column.name not in (WEIGHT, IDS, *tables.columns[column.entity])
         ]
-        missing = [column.place for column, about in absent if about.computed]
+        missing = [c.place for c, about in absent if about.computed or about.kind not in _PLAIN]
         if missing:
             raise BadInputError(
                 f"the situation does not give {listed(missing)}. The program was compiled for "
-                "people who bring what the country would otherwise compute: give it too"
+                "people who bring what the country would otherwise compute, or has no default for: "
+                "give it too, for one of them at least"
             )
         for column, about in absent:
             values = np.full(tables.count(column.entity), about.default, _PLAIN[about.kind])

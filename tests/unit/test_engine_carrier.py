@@ -6,6 +6,7 @@ import zipfile
 
 import jax
 import numpy as np
+import pandas as pd
 import pytest
 
 from pejax import Population
@@ -63,12 +64,24 @@ def test_numpy_gives_the_same_without_compiling(carried, asked):
         assert found.dtype == np.float64
 
 
+def test_numpy_refuses_what_a_call_refuses(people, tmp_path):
+    def chosen(earnings):
+        return np.array([1.0, 2.0, 3.0])[(earnings / 100).astype(int)]
+
+    program = _program_of(chosen, _people(np.arange(100.0, 200.0)))
+    far = _people(np.array([100.0, 900.0]))
+    for ask in (program, program.in_numpy):
+        with pytest.raises(BadInputError, match="row 1"):
+            ask(program.parameters, far)
+
+
 def test_two_carriers_give_the_same_bits(program, asked, tmp_path):
     found = []
     for seed in (1, 2):
         program.save(tmp_path / f"{seed}.pejax", carrier=toy_population(200, seed=seed))
         found.append(load(tmp_path / f"{seed}.pejax"))
-    assert found[0] == found[1] == program
+    assert found[0].digest == found[1].digest == program.digest
+    assert found[0] != found[1] and found[0] != program  # others are refused beside each
     first, second = (p(p.parameters, asked) for p in found)
     for name, values in first.items():
         np.testing.assert_array_equal(values, second[name])
@@ -144,6 +157,29 @@ def test_a_household_that_a_decision_needs_is_found(tmp_path):
     assert np.asarray(carrier.column("disabled")).sum() == 1
 
 
+def test_somebody_is_taken_of_whom_a_decision_is(tmp_path):
+    """A decision about one state holds where nobody of it lives; a carrier has somebody of it all
+    the same, beside whom those of that state are answered."""
+
+    def in_one(state):
+        return np.where(state == 6, 100.0, 0.0) if (state == 6).any() else 0.0 * state
+
+    def living_in(*states):
+        rows = np.arange(len(states))
+        homes = pd.DataFrame({"household_id": rows, "state": states})
+        persons = pd.DataFrame({"person_id": rows, "household_id": rows})
+        return Population.from_frames({"person": persons, "household": homes}, weights=None)
+
+    given = [input_variable("state", entity="household", kind="int")]
+    program = _program_of(in_one, living_in(6, 36, 48), "household", given)
+    path = tmp_path / "law.pejax"
+    with pytest.raises(BadInputError, match="decisions of in_one are about people"):
+        program.save(path, carrier=living_in(36, 48))
+    program.save(path, carrier=living_in(*[36, 48] * 100, 6, *[36, 48] * 100))
+    carrier = load(path).carrier
+    assert 6 in np.asarray(carrier.column("state")) and carrier.count("household") in (60, 61)
+
+
 def test_people_who_are_gone_are_asked_for(tmp_path):
     program = toy_program(population=toy_population(80, seed=4))
     with pytest.raises(BadInputError, match="carrier=people"):
@@ -173,20 +209,21 @@ def test_chunks_take_no_carrier(people, tmp_path):
         program.save(tmp_path / "toy.pejax", carrier=people)
 
 
-def _program_of(formula, people):
+EARNINGS = [input_variable("earnings", entity="person")]
+
+
+def _program_of(formula, people, entity="person", inputs=EARNINGS):
     rules = build_system(
         "law",
         entities=("person", "household"),
         parameters={"rate": 0.5},
-        inputs=[input_variable("earnings", entity="person")],
-        rules=[rule(entity="person")(formula)],
+        inputs=inputs,
+        rules=[rule(entity=entity)(formula)],
     )
     return compile(rules, [formula.__name__], 2025, people)
 
 
 def _people(earnings):
-    import pandas as pd
-
     rows = np.arange(len(earnings))
     table = {"person_id": rows, "household_id": rows, "earnings": earnings}
     return Population.from_frames({"person": pd.DataFrame(table)}, weights=None)
@@ -254,7 +291,9 @@ def test_a_changed_carrier_is_refused(program, people, tmp_path):
 
 
 def test_the_identity_is_that_of_the_law(program, carried, tmp_path):
-    assert carried == program and carried.digest == program.digest
+    carried.save(tmp_path / "again.pejax")
+    assert carried == load(tmp_path / "again.pejax")
+    assert carried.digest == program.digest
 
 
 # ---- situations without the country

@@ -8,14 +8,12 @@ import pandas as pd
 import pytest
 
 from pejax import Population
-from pejax.core._validate import BadInputError
 from pejax.engine import (
     GuardMovedError,
     ReformWarning,
     build_system,
     compile,
     input_variable,
-    load,
     rule,
 )
 from pejax.engine.tracing._decisions import AT_MOST, OF_SOME
@@ -144,18 +142,6 @@ def test_a_branch_that_does_not_matter_elsewhere_is_held(formula, expected):
     program = program_of(formula)
     assert kinds(program) == [OF_SOME]
     assert value(program, people((NY, TX))) == expected
-
-
-def test_a_carrier_has_somebody_of_whom_such_a_decision_is(tmp_path):
-    """Beside it a household of that state decides as everybody did; and where nobody of the state
-    is there, nobody can be taken along."""
-    program, path = program_of(only_there), tmp_path / "law.pejax"
-    with pytest.raises(BadInputError, match="decisions of asked are about people"):
-        program.save(path, carrier=people((NY, TX)))
-    many = people((NY, TX) * 100 + (CA,) + (NY, TX) * 100)
-    program.save(path, carrier=many)
-    carrier = load(path).carrier
-    assert CA in np.asarray(carrier.column("state")) and carrier.count("household") in (60, 61)
 
 
 # ---- who else decides, of whom nobody is there

@@ -31,6 +31,9 @@ PER_ROW = {
     "sorted, largest first": lambda np, x, y, s, **_: np.sort(np.column_stack([x, y, s]), axis=1)[
         :, ::-1
     ][:, :2].sum(axis=1),
+    "sorted beside what is no number": lambda np, x, y, **_: np.nan_to_num(
+        np.sort(np.column_stack([y, x / x, x]), axis=1)[:, 1]
+    ),
     "as many columns as the law says": lambda np, x, y, p, **_: np.column_stack([x, y, x])[
         :, : int(p * 10 - 1)
     ].sum(axis=1),

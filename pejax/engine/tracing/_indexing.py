@@ -278,12 +278,12 @@ def _put_in_row(array: Traced, key: tuple[Any, ...], value: Any) -> Node:
 
 
 def sorted_rows(node: Node) -> Node:
-    """Every row in ascending order, by exchanging neighbours."""
+    """Every row in ascending order, by exchanging neighbours; what is no number comes last."""
     _fail_unless_narrow(node, _MOST_SORTED)
     graph, columns = node.graph, columns_of(node)
     for step in range(len(columns)):
         for i in range(step % 2, len(columns) - 1, 2):
-            low = graph.apply("minimum", columns[i], columns[i + 1])
+            low = graph.apply("fmin", columns[i], columns[i + 1])
             high = graph.apply("maximum", columns[i], columns[i + 1])
             columns[i], columns[i + 1] = low, high
     return graph.apply("stack", *columns, axis=1)

@@ -88,7 +88,9 @@ def each_row(array: _array.Traced) -> Iterator[Any]:
 def repeated(graph: Graph | None, member: Any) -> Iterator[Any] | None:
     """A member for every row, in step with a loop that is about to begin; None without one."""
     loop = None if graph is None else graph.looped
-    return itertools.repeat(member) if loop is not None and loop.kinds is None else None
+    if loop is None or loop.kinds is not None:
+        return None
+    return itertools.repeat(member, 2 * (_MOST_KINDS + _LOOP))  # as long as any loop, and finite
 
 
 def distinct(array: _array.Traced) -> np.ndarray:
