@@ -67,8 +67,7 @@ class Answering:
         systems: the rules by what a case changes in them.
         period: the year.
         most_nodes: how large a graph may become.
-        late: outputs to compute last, to which more are added; `first`, inputs by which cases are
-            to be told apart before they are asked.
+        late: outputs to compute last, to which more are added.
     """
 
     def __init__(
@@ -78,21 +77,15 @@ class Answering:
         period: Any,
         most_nodes: int | None,
         late: set[str] | None = None,
-        first: set[str] | None = None,
     ) -> None:
         self.late = set() if late is None else late
-        self.first = set() if first is None else first
         self.system, self.reader, self.systems = reader.system, reader, systems
         self.period, self.most_nodes = period, most_nodes
 
-    def verdicts(
-        self, asked: list[Asked], patient: bool = True, stepwise: bool = True
-    ) -> dict[str, Verdict]:
+    def verdicts(self, asked: list[Asked], patient: bool = True) -> dict[str, Verdict]:
         """A verdict on each case, by key.
 
         Args:
-            stepwise: whether cases are first told apart by what a formula asked for first: on that
-                hangs, as a rule, what else it asked.
             patient: whether those that read a refused formula are asked again without the others,
                 who may be the ones for whom it cannot be traced.
         """
@@ -106,7 +99,7 @@ class Answering:
                 return {asked[0].case.key: self._told(asked[0], stopped(problem), 1)}
             parts = _halves(asked)
             return {k: v for part in parts for k, v in self.verdicts(part).items()}
-        return self._judged(asked, answers, patient, stepwise)
+        return self._judged(asked, answers, patient)
 
     def _answers(self, asked: list[Asked]) -> _Answers:
         """What the rules say of the cases."""
@@ -138,9 +131,7 @@ class Answering:
         every.sort(key=lambda one: one[0] in self.late)
         return list(dict.fromkeys(output for _, output in every))
 
-    def _judged(
-        self, asked: list[Asked], answers: _Answers, patient: bool, stepwise: bool
-    ) -> dict[str, Verdict]:
+    def _judged(self, asked: list[Asked], answers: _Answers, patient: bool) -> dict[str, Verdict]:
         """Verdicts by values; what does not pass together is asked again."""
         outcome = answers.outcome
         found: dict[str, Verdict] = {}
@@ -165,8 +156,8 @@ class Answering:
             again.append(tainted)
         else:
             unsettled += tainted
-        for part in self._apart_by_inputs(unsettled, outcome, stepwise):
-            found |= self.verdicts(part, stepwise=False)
+        names = {name for one in unsettled for name in self._unsettled(one, outcome)}
+        again += _by_inputs(unsettled, names)
         relieved = _relieved(cut, asked, outcome)
         for part in filter(None, [*again, *relieved]):
             found |= self.verdicts(part)
@@ -196,24 +187,11 @@ class Answering:
         outputs = (one.output(e, self.reader) for e in one.expected)
         return frozenset().union(*(outcome.unsettled[output] for output in outputs))
 
-    def _apart_by_inputs(
-        self, unsettled: list[Asked], outcome: Outcome, stepwise: bool
-    ) -> list[list[Asked]]:
-        """Cases by what they give of what was asked for: first by what was asked for first."""
-        outputs = {one.output(e, self.reader) for one in unsettled for e in one.expected}
-        first = {n for o in outputs for names in outcome.askers[o].values() for n in names}
-        parts = _by_inputs(unsettled, first)
-        if stepwise and len(parts) > 1:
-            self.first |= first
-            return parts
-        names = {name for one in unsettled for name in self._unsettled(one, outcome)}
-        return _by_inputs(unsettled, names)
-
     def _asks(self, one: Asked, outcome: Outcome) -> bool:
         """Whether a case reads a formula that asked what cases are given and cannot run for each.
         It comes last from now on: what is computed after it hangs on the answer too, if only
         because of that."""
-        found = [e for e in one.expected if outcome.askers[one.output(e, self.reader)]]
+        found = [e for e in one.expected if one.output(e, self.reader) in outcome.askers]
         self.late.update(e.variable for e in found)
         return bool(found)
 

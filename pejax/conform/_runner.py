@@ -55,7 +55,6 @@ class Runner:
         self.rules, self.entities, self.ends = rules, dict(entities), dict(ends or {})
         self.large: dict[frozenset[str], list[frozenset[str]]] = {}
         self.late: set[str] = set()
-        self.first: set[str] = set()
 
     def run(self, cases: Sequence[Case], most_nodes: int | None = None) -> list[Verdict]:
         """A verdict on each case, in their order.
@@ -98,7 +97,7 @@ class Runner:
             for k in range(0, len(group), _MANY):
                 part = group[k : k + _MANY]
                 year = reader.period(str(kind.year))
-                answering = Answering(reader, systems, year, most_nodes, self.late, self.first)
+                answering = Answering(reader, systems, year, most_nodes, self.late)
                 try:
                     found |= answering.verdicts(part)
                 except GraphTooLarge:
@@ -119,8 +118,7 @@ class Runner:
         if not (switched or asked.case.tree):
             law = ()
         if most_nodes is None:
-            told = frozenset(key for key in asked.people.given if key[0] in self.first)
-            return _Kind(year, told, law)
+            return _Kind(year, frozenset(), law)
         replaced = frozenset(key for key in asked.people.given if reader.is_computed(key))
         if self._is_large(_variables([asked]), _names(replaced)):
             raise GraphTooLarge(f"more than {most_nodes:,} nodes")

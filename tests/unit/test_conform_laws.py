@@ -100,10 +100,10 @@ READS = {
         person.simulation.tax_benefit_system.parameters(period).rate
     ),
     "by a text": lambda person, period, law: person.simulation.law.value("deep.b.x", period),
+    "in a branch": lambda person, period, law: in_branch(person, period) * law(period).rate,
     "through another": lambda person, period, law: 100 * person("levy", period) + law(period).rate,
 }
 LEFT = {
-    "in a branch": lambda person, period, law: in_branch(person, period) * law(period).rate,
     "rules to be changed": lambda person, period, law: cloned_rate(person, period),
 }
 
@@ -172,7 +172,7 @@ def test_each_case_has_the_answer_of_its_own_law(read):
 
 @pytest.mark.parametrize("read", LEFT.values(), ids=LEFT)
 def test_what_cannot_be_told_apart_is_said(read):
-    """A formula that opens a branch runs once, under one law: its cases are asked by law."""
+    """A formula that takes the law as a whole runs under one: its cases are asked by law."""
     made = rules(read)
     _, outcome = together(made)
     assert "rate" in outcome.unsettled["answer"]

@@ -221,6 +221,16 @@ LOOPS = {
         ),
         np.where(REAL["b"], REAL["i"] + 0.5, 0),
     ),
+    "selected rows, from a list of several values": (
+        lambda np, x, i, b, word, **_: _with(
+            x * 0,
+            lambda a: a.__setitem__(
+                b,
+                [r[1] for r in [(0, n + 0.5) for n, _ in zip(i[b], word[b], strict=True)]],
+            ),
+        ),
+        np.where(REAL["b"], REAL["i"] + 0.5, 0),
+    ),
     "a loop that leaves nothing": (
         lambda np, x, i, **_: _with(x + 0, lambda a: [a.fill(3) for n in i if n > 99]),
         REAL["x"],

@@ -43,6 +43,7 @@ class Branching(Bookkeeping):
     def neutralize(self, name: str) -> None:
         """Give a variable its default on this branch; what was computed from it stays."""
         self.trace_state.act(self)
+        self.trace_state.changed(self, "neutralize", name)
         self._keep_what_is_known()
         self.neutralized.add(self.variable(name).name)
         self._override(self.trace_state.bits[name])
@@ -53,6 +54,7 @@ class Branching(Bookkeeping):
         variable = self.variable(name)
         period = self.system.period(period)
         traced = self._cast(variable, value)
+        self.trace_state.changed(self, "set", name, period, traced.node.index, traced.vocabulary)
         if variable.period == _calendar.ETERNITY:
             period = self.system.period("ETERNITY")
         if variable.period == _calendar.MONTH and period.unit == _calendar.YEAR:
@@ -64,6 +66,7 @@ class Branching(Bookkeeping):
             self._override(self.trace_state.keys)
         traced.owner = name
         self.inputs[(name, period)] = traced
+        self.trace_state.held[name].add((name, period))
         self._forget(name)
 
     def _forget(self, name: str) -> None:
@@ -84,17 +87,20 @@ class Branching(Bookkeeping):
         `set_input`, deleting says nothing of other values."""
         self.trace_state.act(self)
         wanted = None if period is None else self.system.period(period)
+        self.trace_state.changed(self, "delete", name, wanted)
         self._keep_what_is_known()
         self._override(self.trace_state.bits[name] | self.trace_state.keys)
-        for store in (self.inputs, self.cache, self.reads):
-            for key in [k for k in store if k[0] == name and wanted in (None, k[1])]:
-                del store[key]
+        for key in self.trace_state.held[name]:
+            if wanted in (None, key[1]):
+                for store in (self.inputs, self.cache, self.reads):
+                    store.pop(key, None)
 
     def drop_computed_arrays(self) -> int:
         """Forget what this branch has computed or would share; what is asked for is computed anew,
         by its own rules and inputs. Gives how many values it held itself."""
         self.trace_state.act(self)
-        dropped = len(self.cache)
+        self.trace_state.changed(self, "drop")
+        dropped = self.trace_state.told(self, "how many", lambda: len(self.cache))
         self.cache.clear()
         self.reads.clear()
         self.apart = True
@@ -102,7 +108,7 @@ class Branching(Bookkeeping):
 
     def _keep_what_is_known(self) -> None:
         """Make the values that this branch shares with its ancestors its own, once."""
-        if self.parent_branch is None or self.keeps:
+        if self.parent_branch is None or self.keeps or self.trace_state.goes_over:
             return
         self.keeps = True
         for key, owner in self._visible().items():

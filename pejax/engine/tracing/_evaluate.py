@@ -8,6 +8,7 @@ with the parent instead of computed again.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -24,7 +25,8 @@ from ._holder import Holder, RulesView
 from ._loops import whole_loops
 from ._names import code_of, enum_code, in_vocabulary, unify
 from ._reads import Pending, Trace
-from ._speakers import for_everybody
+from ._replays import once_for_all
+from ._speakers import Divided, for_everybody
 
 _MAX_SPIRAL = 10
 _FORMULA_FAILURES = (
@@ -91,6 +93,7 @@ class Simulation(Branching):
         if self.parent_branch is None:
             raise Untraceable("other rules outside of a branch")
         self.trace_state.leave_law_unsettled()
+        self.trace_state.changed(self, "rules", id(source))
         self.system = self.system.of_source(getattr(source, "source", source))
         self.law = self.trace_state.law.of(self.system.law)
         self.own_law, self.abolished = True, {}
@@ -124,12 +127,12 @@ class Simulation(Branching):
             return self
         self.trace_state.act()
         if name not in self.branches:
-            branch = Simulation(self.trace_state, self.inputs, name, self)
-            branch._rules = RulesView(branch, copied=clone_system)
-            if self.trace_state.speaker is not None:
-                self.trace_state.speaker.made.append(branch)
-            self.branches[name] = branch
+            self.branches[name] = self.trace_state.opened(self, name, self._branch)
+            self.branches[name]._rules = RulesView(self.branches[name], copied=clone_system)
         return self.branches[name]
+
+    def _branch(self, name: str) -> Simulation:
+        return Simulation(self.trace_state, self.inputs, name, self)
 
     def calculate(
         self,
@@ -140,7 +143,7 @@ class Simulation(Branching):
         **_: Any,
     ) -> Any:
         """The value of a variable, mapped to another entity if asked."""
-        result = self._value(name, self.system.period(period))
+        result = self.trace_state.asked_of(self, name, self.system.period(period))
         if decode_enums and result.vocabulary is not None:
             result = result.decode_to_str()
         return result if map_to is None else self._map(result, self.variable(name).entity, map_to)
@@ -272,6 +275,9 @@ class Simulation(Branching):
         result.owner = name
         owner = self._owner(reads)
         owner.cache[key], owner.reads[key] = result, reads
+        state.held[name].add(key)
+        if state.record is not None:
+            state.record.computed.append((owner, key))
         if state.given.by_case:
             (owner.conditional.add if state.is_divided else owner.conditional.discard)(key)
         if state.fresh is None:
@@ -312,8 +318,13 @@ class Simulation(Branching):
 
     def _for_everybody(self, variable: Variable, period: Any) -> Traced:
         """A formula's result, each row's for the case that it is of."""
-        entity = variable.entity
-        return for_everybody(self, entity, lambda: self._once(variable, period), _FORMULA_FAILURES)
+        before = dict(self.branches)
+        run = functools.partial(self._once, variable, period)
+        try:
+            return for_everybody(self, variable.entity, run, _FORMULA_FAILURES)
+        except Divided:
+            self.branches = before
+        return once_for_all(self, variable.entity, run, _FORMULA_FAILURES)
 
     def _once(self, variable: Variable, period: Any) -> Traced:
         result = self._compute(variable, period)

@@ -69,12 +69,18 @@ class Bookkeeping:
 
     def is_given(self, key: Key) -> bool:
         """Whether an input is given; of one that only some cases have, the one that asks."""
-        return key in self.inputs and (self._which(key) is None or self.trace_state.gives([key]))
+        if key not in self.inputs or self._which(key) is None:
+            return key in self.inputs
+        if (record := self.trace_state.here) is not None:
+            record.computed_before(self, key)  # who does not give it looks for that
+        return self.trace_state.gives([key])
 
     def computed_before(self, key: Key) -> Any:
         """The value that this branch has computed, if it has. One that was computed for some cases
         only is perhaps not there for others."""
-        found = self.cache.get(key)
+        if (record := self.trace_state.here) is not None and self.trace_state.goes_over:
+            return record.computed_before(self, key)
+        found = self.cache.get(key) if record is None else record.computed_before(self, key)
         if found is not None and key in self.conditional:
             self.trace_state.leave_unsettled(self.trace_state.given.by_case)
         return found

@@ -66,9 +66,11 @@ def get(array: Traced, key: Any) -> Traced:
 def put(array: Traced, key: Any, value: Any) -> None:
     """`array[key] = value`."""
     from ._array import Traced, to_node
+    from ._loops import by_row
 
     key, graph = _plain(key), array.graph
     array.fail_if_not_own()
+    value = by_row(graph, value) if isinstance(value, list) else value
     _fail_if_other_rows(array, key, value)
     if array.vocabulary is not None or is_name(value):
         (array.node, new), array.vocabulary = unify([array, value])

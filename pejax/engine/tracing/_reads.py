@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -19,6 +21,7 @@ from ._groups import Links
 from ._law_traced import Law
 from ._laws import LAW, Laws, LawsInTurn
 from ._ledger import Ledger
+from ._replays import Record, Replay
 from ._speakers import Given, Key, Speaker
 from ._stand_in import Numpy
 
@@ -48,7 +51,9 @@ class Trace:
         unsettled: variables that only some cases give and of which a formula asked whether they
             are given, although it cannot run for each case: the answer is another for others;
             `which`, the bits of these; `divided`, whether a formula further up ran for some;
-            `askers`, the variables whose formulas these are, with what each asked for first.
+            `askers`, the variables whose formulas these are.
+        record: of a formula that runs once for all cases, or is gone over for one.
+        held: by variable, the keys under which a simulation has had an input or a value.
         before: its simulation under the law before a reform.
         asked: the variables of which a formula asked whether they are given.
         decisions: what Python asked.
@@ -72,7 +77,9 @@ class Trace:
     given: Given = dataclasses.field(default_factory=lambda: Given({}))
     speaker: Speaker | None = None
     unsettled: set[str] = dataclasses.field(default_factory=set)
-    askers: dict[str, frozenset[str]] = dataclasses.field(default_factory=dict)
+    askers: set[str] = dataclasses.field(default_factory=set)
+    record: Record | None = None
+    held: dict[str, set[Key]] = dataclasses.field(default_factory=lambda: defaultdict(set))
     which: int = 0
     divided: bool = False
     before: Any = None
@@ -132,14 +139,63 @@ class Trace:
             on.marks |= self.frames[-1] & self.which
 
     @contextlib.contextmanager
-    def for_all_cases(self) -> Iterator[None]:
+    def for_all_cases(self, record: Record) -> Iterator[None]:
         """Within the context a formula runs for all cases at once, and asks for nobody's inputs."""
-        outer, divided = self.speaker, self.divided
-        self.divided, self.speaker = self.is_divided, None
+        outer, divided, above = self.speaker, self.divided, self.record
+        self.divided, self.speaker, self.record = self.is_divided, None, record
         try:
             yield
         finally:
-            self.speaker, self.divided = outer, divided
+            self.speaker, self.divided, self.record = outer, divided, above
+            if above is not None:
+                above.computed += record.computed
+
+    @contextlib.contextmanager
+    def going_over(self, replay: Replay, speaker: Speaker) -> Iterator[None]:
+        """Within the context a formula is gone over for one case."""
+        outer, above = self.speaker, self.record
+        self.speaker, self.record = speaker, replay
+        try:
+            yield
+        finally:
+            self.speaker, self.record = outer, above
+
+    @property
+    def here(self) -> Record | None:
+        """The record of the formula that is being computed itself."""
+        record = self.record
+        at = record is not None and not record.busy and record.depth == len(self.stack)
+        return record if at else None
+
+    @property
+    def goes_over(self) -> bool:
+        """Whether a formula has run before, and is gone over for one case."""
+        return self.speaker is not None and self.speaker.goes_over
+
+    def asked_of(self, on: Any, name: str, period: Any) -> Traced:
+        """The value of a variable that a formula asks a simulation for."""
+        if self.record is None:
+            return on._value(name, period)
+        return self.told(on, (name, period), lambda: on._value(name, period))
+
+    def told(self, on: Any, what: Any, run: Callable[[], Any]) -> Any:
+        """What a formula is told by a simulation; from its record where it is gone over."""
+        record = self.here
+        return run() if record is None else record.step(on, (what,), run)
+
+    def opened(self, on: Any, name: str, make: Callable[[str], Any]) -> Any:
+        """A new branch of a simulation."""
+        record = self.here
+        run = functools.partial(make, name)
+        branch = run() if record is None else record.open(on, name, run)
+        if self.speaker is not None:
+            self.speaker.made.append(branch)
+        return branch
+
+    def changed(self, on: Any, *what: Any) -> None:
+        """Note that a formula changes a branch."""
+        if (record := self.here) is not None:
+            record.change(on, what)
 
     @property
     def is_divided(self) -> bool:
@@ -166,12 +222,14 @@ class Trace:
     def _speaker_for(self, keys: Collection[Key]) -> Speaker | None:
         """The case that a formula runs for, which now asks what not all have alike; None where it
         runs for all of them, which leaves the answer unsettled."""
-        if self.speaker is None:
-            self.leave_unsettled(keys)
-            self.askers.setdefault(self.stack[-1][0], frozenset(name for name, _ in keys))
-        else:
+        if self.speaker is not None:
             self.speaker.asked.update(keys)
             self.speaker.fail_if_divided()
+        elif (record := self.here) is not None:
+            record.asked.update(keys)
+        else:
+            self.leave_unsettled(keys)
+            self.askers.add(self.stack[-1][0])
         return self.speaker
 
     def take_in_turn(self, laws: Laws) -> None:
@@ -187,25 +245,26 @@ class Trace:
         if self.given.laws is not None:
             self.leave_unsettled((path, LAW) for path in self.given.laws.kinds)
 
-    def leave_unsettled(self, keys: Iterable[Key]) -> None:
+    def leave_unsettled(self, keys: Iterable[Key]) -> int:
         """Note that the value being computed depends on which cases have something: an input, or
-        a law of their own."""
+        a law of their own. Gives the bits."""
+        bits = 0
         for name in dict.fromkeys(name for name, _ in keys):
-            bit = self.named(_WHICH + name)
+            bits |= self.named(_WHICH + name)
             self.unsettled.add(name)
-            self.which |= bit
-            self.read(bit)
+        self.which |= bits
+        self.read(bits)
+        return bits
 
     def unsettled_in(self, bits: int) -> frozenset[str]:
         """The variables of which what was read depends on who is given them, and the paths of the
         law of which it depends on who has which."""
         return frozenset(name for name in self.unsettled if bits & self.named(_WHICH + name))
 
-    def askers_in(self, bits: int) -> Mapping[str, frozenset[str]]:
-        """The variables of which what was read depends on, whose own formulas have left something
-        unsettled, with what each asked for first. What others then computed is unsettled too, only
-        because of when it was."""
-        return {name: first for name, first in self.askers.items() if bits & self.bits[name]}
+    def asks_in(self, bits: int) -> bool:
+        """Whether what was read depends on a variable whose own formula has left something
+        unsettled. What others then computed is unsettled too, only because of when it was."""
+        return any(bits & self.bits[name] for name in self.askers)
 
     def fail_if_too_large(self) -> None:
         """The graph is not larger than it may become.

@@ -3,7 +3,7 @@
 A formula that asks whether an input is given has no one answer then. It runs for the first case,
 which speaks for all that give the same of what it asked for, then for the first of the others, and
 so on; each row has the result of its case. A formula that besides opens branches, or changes what a
-simulation holds, runs once for everybody, and what it asked is noted as unsettled.
+simulation holds, runs once for everybody (`_replays`).
 """
 
 from __future__ import annotations
@@ -88,6 +88,7 @@ class Speaker:
         stopped: whether it was to run no further.
         made: the branches that it has opened itself.
         outer: the case that the formula further up runs for, which asked for this one's result.
+        goes_over: whether the formula has run before and only says what it would do.
     """
 
     case: int
@@ -96,6 +97,7 @@ class Speaker:
     acted: bool = False
     stopped: bool = False
     made: list[Any] = dataclasses.field(default_factory=list)
+    goes_over: bool = False
 
     def act(self, on: Any = None) -> None:
         """Note that the formula opens a branch, or changes one.
@@ -104,6 +106,8 @@ class Speaker:
             Divided: one that others see, which a second run would change again; or what stays
                 behind would be of some cases.
         """
+        if self.goes_over:
+            return
         self.acted = True
         self.stopped |= on is not None and not any(on is one for one in self.made)
         self.fail_if_divided()
@@ -119,6 +123,8 @@ class Speaker:
         Raises:
             Divided: it would be of some.
         """
+        if self.goes_over:
+            return
         self.stopped = self.stopped or (self.acted and bool(self.asked))
         if self.stopped:
             raise Divided
@@ -171,21 +177,27 @@ def for_everybody(
     Args:
         entity: whose rows it has.
         failures: what a formula raises that cannot be traced.
+
+    Raises:
+        Divided: it leaves something behind that is to be of all cases.
     """
-    state, branches = simulation.trace_state, dict(simulation.branches)
+    results = by_speaker(simulation.trace_state, run, failures)
+    return put_together(simulation, entity, results)
+
+
+def put_together(
+    simulation: Simulation, entity: str, results: Iterable[tuple[np.ndarray, Traced]]
+) -> Traced:
+    """Cases with the result that each has, as one with a row of an entity each."""
     parts: dict[Any, tuple[np.ndarray, Traced]] = {}
-    try:
-        for cases, result in by_speaker(state, run, failures):
-            same = (result.node.index, result.vocabulary)
-            before = parts[same][0] if same in parts else False
-            parts[same] = cases | before, result
-    except Divided:
-        simulation.branches = branches
-        with state.for_all_cases():
-            return run()
+    for cases, result in results:
+        same = (result.node.index, result.vocabulary)
+        before = parts[same][0] if same in parts else False
+        parts[same] = cases | before, result
     (_, whole), *others = parts.values()
     for cases, result in others:
-        whole = simulation._chosen(state.given.rows_of(cases, entity), result, whole)
+        rows = simulation.trace_state.given.rows_of(cases, entity)
+        whole = simulation._chosen(rows, result, whole)
     return whole
 
 

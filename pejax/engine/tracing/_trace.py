@@ -54,8 +54,8 @@ class Outcome:
         evaluated: the periods for which each variable was computed.
         given: the variables that columns gave.
         asked: those of which formulas asked whether they are given, and `unsettled`, by output
-            those that only some rows are given; `askers`, by output the variables that it reads
-            whose formulas asked, with what each asked for first.
+            those that only some rows are given; `askers`, the outputs that read a variable whose
+            formula asked.
         refused: the formulas that could not be traced, with the reasons, and `cut`, by output the
             ones that it reads, or itself: where a refusal was not to end the trace.
     """
@@ -71,7 +71,7 @@ class Outcome:
     period: Any
     asked: frozenset[str] = frozenset()
     unsettled: Mapping[str, frozenset[str]] = dataclasses.field(default_factory=dict)
-    askers: Mapping[str, Mapping[str, frozenset[str]]] = dataclasses.field(default_factory=dict)
+    askers: frozenset[str] = frozenset()
     refused: Mapping[str, str] = dataclasses.field(default_factory=dict)
     cut: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
@@ -138,6 +138,8 @@ def _attempt(system: System, ask: _Question, sizes: dict[str, int], final: bool)
         state = _state(system, graph, numpy, prepare, period, link_nodes(graph, system))
         state.final, state.decisions = final, None if forgiving else decisions
         state.given, state.most_nodes = ask.given(graph), ask.most_nodes
+        for key in state.given.values:
+            state.held[key[0]].add(key)
         if state.given.laws is not None:
             state.take_in_turn(state.given.laws)
         simulation = Simulation(state, state.given.values)
@@ -156,7 +158,7 @@ def _attempt(system: System, ask: _Question, sizes: dict[str, int], final: bool)
         period=period,
         asked=frozenset(state.asked),
         unsettled={name: state.unsettled_in(bits) for name, bits in reads.items()},
-        askers={name: state.askers_in(bits) for name, bits in reads.items()},
+        askers=frozenset(name for name, bits in reads.items() if state.asks_in(bits)),
         refused=state.refused,
         cut={name: cut for name, bits in reads.items() if (cut := _cut(state, name, bits))},
     )
