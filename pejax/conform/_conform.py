@@ -29,7 +29,7 @@ from ._source import Source
 if TYPE_CHECKING:
     import pandas as pd
 
-_BATCH, _TOGETHER = 300, 500
+_BATCH, _TOGETHER = 300, 1_000
 _TEXT = 400
 
 
@@ -252,7 +252,7 @@ def _verdicts(columns: dict[str, np.ndarray]) -> list[Verdict]:
 def _neighbours(case: Case) -> tuple[Any, ...]:
     """What sorts cases so that those which share a graph are beside each other."""
     law = law_of(case)
-    return (bool(case.reforms), case.reforms, case.period[:4], bool(law), law, case.key)
+    return (not case.reforms, case.reforms, case.period[:4], bool(law), law, case.key)
 
 
 def _identity(place: Suite, cases: Sequence[Case], name: str) -> str:
