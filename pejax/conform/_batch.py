@@ -40,6 +40,13 @@ class _Column:
     words: tuple[str, ...] | None
     given: np.ndarray | None
 
+    def is_like(self, other: _Column) -> bool:
+        """Whether another one holds the same."""
+        same = self.words == other.words and np.array_equal(self.values, other.values)
+        if self.given is None or other.given is None:
+            return same and self.given is other.given
+        return same and np.array_equal(self.given, other.given)
+
 
 class Batch:
     """Cases under the same rules, one after the other.
@@ -58,10 +65,17 @@ class Batch:
         counts = {e: np.array([len(p.names[e]) for p in self.people]) for e in entities}
         self.first = {e: np.concatenate([[0], np.cumsum(n)]) for e, n in counts.items()}
         self.rows = {e: int(first[-1]) for e, first in self.first.items()}
-        self.columns = {key: self._column(key) for key in self._keys()}
+        self.columns: dict[Key, _Column] = {}
+        for key in self._keys():
+            self.columns[key] = self._known(key[0], self._column(key))
 
     def _keys(self) -> list[Key]:
         return list(dict.fromkeys(key for p in self.people for key in p.given))
+
+    def _known(self, name: str, column: _Column) -> _Column:
+        """The same column of another period, if there is one: months that are alike are one."""
+        others = (held for key, held in self.columns.items() if key[0] == name)
+        return next((held for held in others if held.is_like(column)), column)
 
     def _column(self, key: Key) -> _Column:
         name, period = key

@@ -28,7 +28,7 @@ from .native._rules import (
 )
 from .rules._system import System as System, Variable as Variable
 from .running._check import Check as Check, SelfCheckError as SelfCheckError
-from .tracing._evaluate import CircularRule as CircularRule
+from .tracing._depth import CircularRule as CircularRule
 from .tracing._trace import UntraceableRule as UntraceableRule
 
 

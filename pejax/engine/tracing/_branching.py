@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..rules import _calendar
+from ._alike import plain
 from ._array import Traced
 from ._holder import Bookkeeping
 from ._reads import Trace
@@ -52,7 +53,7 @@ class Branching(Bookkeeping):
         """Override a variable on this branch; what was computed from it is forgotten."""
         self.trace_state.act(self)
         variable = self.variable(name)
-        period = self.system.period(period)
+        period = self.system.period(plain(period))
         traced = self._cast(variable, value)
         self.trace_state.changed(self, "set", name, period, traced.node.index, traced.vocabulary)
         if variable.period == _calendar.ETERNITY:
@@ -86,7 +87,7 @@ class Branching(Bookkeeping):
         """Forget a variable on this branch. What was computed from it before stays as it is: unlike
         `set_input`, deleting says nothing of other values."""
         self.trace_state.act(self)
-        wanted = None if period is None else self.system.period(period)
+        wanted = None if period is None else self.system.period(plain(period))
         self.trace_state.changed(self, "delete", name, wanted)
         self._keep_what_is_known()
         self._override(self.trace_state.bits[name] | self.trace_state.keys)

@@ -1,10 +1,13 @@
-"""Room for formulas that ask for formulas: a law is deeper than Python's usual stack."""
+"""Formulas that ask for formulas: room for them, since a law is deeper than Python's usual stack,
+and the error of those that come round to themselves."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
 from collections.abc import Iterator
+
+from ...core._validate import PejaxError
 
 FRAMES = 10_000
 """Calls inside each other while a law is traced: one formula takes some eighteen, and a stack of
@@ -20,3 +23,7 @@ def deep(frames: int = FRAMES) -> Iterator[None]:
         yield
     finally:
         sys.setrecursionlimit(before)
+
+
+class CircularRule(PejaxError):
+    """A variable needs itself for the same period."""

@@ -9,17 +9,18 @@ with the parent instead of computed again.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from ...core._validate import PejaxError
 from ..graph._ir import DimensionClash
 from ..rules import _calendar
 from ..rules._system import Variable
+from ._alike import computed, plain, watched
 from ._array import Traced, Untraceable, to_node
 from ._branching import Branching, Key
+from ._depth import CircularRule
 from ._groups import GroupView, PersonView
 from ._holder import Holder, RulesView
 from ._loops import whole_loops
@@ -39,10 +40,6 @@ _FORMULA_FAILURES = (
     AssertionError,
     NotImplementedError,
 )
-
-
-class CircularRule(PejaxError):
-    """A variable needs itself for the same period."""
 
 
 class Simulation(Branching):
@@ -85,6 +82,7 @@ class Simulation(Branching):
 
     @property
     def tax_benefit_system(self) -> Any:
+        self.trace_state.spoil()
         return self._rules
 
     @tax_benefit_system.setter
@@ -103,6 +101,7 @@ class Simulation(Branching):
         """The same people under the law before the reforms that are written into it; formulas
         that describe a response compare with it."""
         state, before = self.trace_state, self.trace_state.system.before
+        state.spoil()
         if before is not None and state.before is None:
             state.before = Simulation(state, state.given.values, "baseline")
             state.before.system, state.before.law = before, state.law.of(before.law)
@@ -110,18 +109,21 @@ class Simulation(Branching):
         return state.before
 
     def get_holder(self, name: str) -> Holder:
+        self.trace_state.spoil()
         return Holder(self, name)
 
     def get_population(self, plural: str) -> Any:
         return next(p for p in self.populations.values() if p.entity.plural == plural)
 
     def get_array(self, name: str, period: Any) -> Any:
-        key = (name, self.system.period(period))
+        self.trace_state.spoil()
+        key = (name, self.system.period(plain(period)))
         self.trace_state.read(self.trace_state.bits[name] | self.reads.get(key, 0))
         return self.inputs[key] if self.is_given(key) else self.computed_before(key)
 
     def get_branch(self, name: str = "branch", clone_system: bool = False) -> Simulation:
         name = str.__str__(name)
+        self.trace_state.spoil()
         self.trace_state.read(self.trace_state.named(name))
         if name == self._name:
             return self
@@ -143,14 +145,14 @@ class Simulation(Branching):
         **_: Any,
     ) -> Any:
         """The value of a variable, mapped to another entity if asked."""
-        result = self.trace_state.asked_of(self, name, self.system.period(period))
+        result = self.trace_state.asked_of(self, name, self.system.period(plain(period)))
         if decode_enums and result.vocabulary is not None:
             result = result.decode_to_str()
         return result if map_to is None else self._map(result, self.variable(name).entity, map_to)
 
     def calculate_add(self, name: str, period: Any, **_: Any) -> Any:
         """The sum over the months of a year; months that are the same node are counted."""
-        period = self.system.period(period)
+        period = self.system.period(plain(period))
         unit = self.variable(name).period
         months = [self.calculate(name, p) for p in period.get_subperiods(unit)]
         count: dict[int, int] = {}
@@ -164,7 +166,7 @@ class Simulation(Branching):
         return total
 
     def calculate_divide(self, name: str, period: Any, **_: Any) -> Any:
-        period = self.system.period(period)
+        period = self.system.period(plain(period))
         if period.unit == _calendar.MONTH:
             return self.calculate(name, period.this_year) / 12.0
         return self.calculate(name, period)
@@ -265,8 +267,7 @@ class Simulation(Branching):
         state.frames.append(state.bits[name])
         state.graph.origin.append(name)
         try:
-            result = self._decided(lambda: self._evaluate(variable, period))
-            result = self._with_given(key, result)
+            result = self._with_given(key, computed(self, variable, period))
         finally:
             state.stack.pop()
             state.graph.origin.pop()
@@ -286,9 +287,10 @@ class Simulation(Branching):
             state.fresh.append((owner, key))
         return result
 
-    def _decided(self, run: Callable[[], Traced]) -> Traced:
+    def evaluated(self, variable: Variable, period: Any) -> Traced:
         """A formula's result; what it asks of Python is looked at where a program is to hold it."""
         decisions = self.trace_state.decisions
+        run = functools.partial(self._evaluate, variable, period)
         return run() if decisions is None else decisions.of_one(self.trace_state, run)
 
     def _circle(self, frame: Pending) -> CircularRule:
@@ -343,7 +345,8 @@ class Simulation(Branching):
         if formula is None:
             return self._sum_of_parts(variable, period)
         run = self.trace_state.prepare(formula)
-        arguments = (self.populations[variable.entity], period, self.law)
+        seen = watched(period, self.trace_state.noting)
+        arguments = (self.populations[variable.entity], seen, self.law)
         return whole_loops(self.graph, run, *arguments[: max(2, run.__code__.co_argcount)])
 
     def _sum_of_parts(self, variable: Variable, period: Any) -> Any:

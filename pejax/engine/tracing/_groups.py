@@ -36,19 +36,25 @@ class EntityView:
     """What persons and groups have in common."""
 
     def __init__(self, simulation: Simulation, entity: Any, key: str) -> None:
-        self.simulation = simulation
+        self._simulation = simulation
         self.entity = entity
         self.key = key
         self.rows = simulation.graph.sizes[key]
 
     @property
+    def simulation(self) -> Simulation:
+        """What a formula asks for more than values."""
+        self._simulation.trace_state.spoil()
+        return self._simulation
+
+    @property
     def is_person(self) -> bool:
-        return self.key == self.simulation.system.person
+        return self.key == self._simulation.system.person
 
     @property
     def count(self) -> Rows:
         """How many there are, as `len` of a column."""
-        return Rows(self.simulation.graph, self.rows)
+        return Rows(self._simulation.graph, self.rows)
 
     @property
     def _holders(self) -> dict[str, Any]:
@@ -57,24 +63,24 @@ class EntityView:
 
     @property
     def ids(self) -> Traced:
-        return Traced(self.simulation.graph.apply("arange", num=self.rows))
+        return Traced(self._simulation.graph.apply("arange", num=self.rows))
 
     def __call__(self, name: str, period: Any, options: Any = None) -> Any:
         options = options or []
         if "add" in options:
-            return self.simulation.calculate_add(name, period)
+            return self._simulation.calculate_add(name, period)
         if "divide" in options:
-            return self.simulation.calculate_divide(name, period)
-        return self.simulation.calculate(name, period)
+            return self._simulation.calculate_divide(name, period)
+        return self._simulation.calculate(name, period)
 
     def get_holder(self, name: str) -> Any:
-        return self.simulation.get_holder(name)
+        return self._simulation.get_holder(name)
 
     def has_any_input(self, name: str) -> bool:
-        return bool(self.simulation.known_periods(name))
+        return bool(self._simulation.known_periods(name))
 
     def filled_array(self, value: Any, dtype: Any = None) -> Traced:
-        return self.simulation.numpy.full(self.count, value, dtype)
+        return self._simulation.numpy.full(self.count, value, dtype)
 
     def empty_array(self) -> Traced:
         return self.filled_array(0.0)
@@ -84,12 +90,12 @@ class EntityView:
 
     def _who_has(self, role: Any, entity: Any, group: str) -> Node | None:
         """Which persons have a role; None for all of them."""
-        state = self.simulation.trace_state
+        state = self._simulation.trace_state
         return who_has(state.graph, state.given.role_of, role, entity, group)
 
     def _rows(self, x: Any) -> Traced:
         """`x` with one entry a row of this entity."""
-        graph = self.simulation.graph
+        graph = self._simulation.graph
         mask = x.mask if isinstance(x, Traced) else None
         vocabulary = x.vocabulary if isinstance(x, Traced) else None
         return Traced(graph.broadcast(to_node(graph, x), (self.rows,)), vocabulary, mask)
@@ -99,7 +105,7 @@ class PersonView(EntityView):
     """Persons."""
 
     def __getattr__(self, name: str) -> Any:
-        groups = self.__dict__.get("simulation")
+        groups = self.__dict__.get("_simulation")
         if groups is not None and name in groups.populations:
             return Projection(groups.populations[name])
         raise AttributeError(f"persons have no {name!r}")
@@ -113,7 +119,7 @@ class PersonView(EntityView):
     def get_rank(self, entity: Any, criteria: Any, condition: Any = True) -> Traced:
         """Rank within a group by ascending `criteria`; -1 where `condition` fails."""
         group = entity.reference_entity if isinstance(entity, Projection) else entity
-        graph = self.simulation.graph
+        graph = self._simulation.graph
         if isinstance(condition, EntityView | Projector):
             condition = True  # not an array: Python's truth, as in the source engine
         return Traced(
@@ -147,12 +153,12 @@ class GroupView(EntityView):
         return Traced(self.links.position, owner="members_position")
 
     def __call__(self, name: str, period: Any, options: Any = None) -> Any:
-        if self.simulation.variable(name).entity == self.simulation.system.person:
+        if self._simulation.variable(name).entity == self._simulation.system.person:
             return self.sum(self.members(name, period, options))
         return super().__call__(name, period, options)
 
     def __getattr__(self, name: str) -> Any:
-        simulation = self.__dict__.get("simulation")
+        simulation = self.__dict__.get("_simulation")
         if simulation is None:
             raise AttributeError(name)
         if name == "first_person":
@@ -164,7 +170,7 @@ class GroupView(EntityView):
     # ---- from persons to groups
 
     def _segment(self, op: str, x: Any, fill: Any, role: Any, dtype: Any = None) -> Traced:
-        graph = self.simulation.graph
+        graph = self._simulation.graph
         having = self._having(role)
         rows = self.members._rows(x)
         node = rows.node if dtype is None else graph.astype(rows.node, dtype)
@@ -204,12 +210,12 @@ class GroupView(EntityView):
         having = self._having(role)
         if having is None:
             return Traced(self.links.size)
-        ones = self.simulation.graph.astype(having, np.int64)
+        ones = self._simulation.graph.astype(having, np.int64)
         return self._segment("segment_sum", Traced(ones), 0, None)
 
     def value_nth_person(self, n: int, array: Any, default: Any = 0) -> Traced:
         """The value of each group's n-th member, `default` where there is none."""
-        graph = self.simulation.graph
+        graph = self._simulation.graph
         rows = self.members._rows(array)
         if int(n) == 0:
             return Traced(graph.apply("take", rows.node, self.links.first), rows.vocabulary)
@@ -230,7 +236,7 @@ class GroupView(EntityView):
         if having is None or getattr(role, "max", None) != 1:
             what = getattr(role, "key", role)
             raise Untraceable(f"the value of the one person with role {what!r}")
-        graph, rows = self.simulation.graph, self.members._rows(array)
+        graph, rows = self._simulation.graph, self.members._rows(array)
         if rows.mask is not None:
             raise Untraceable("the value of one person among selected rows")
         own, otherwise, vocabulary = rows.node, default, None
@@ -247,7 +253,7 @@ class GroupView(EntityView):
 
     def project(self, array: Any, role: Any = None) -> Traced:
         rows, having = self._rows(array), self._having(role)
-        graph = self.simulation.graph
+        graph = self._simulation.graph
         each = graph.apply("take", rows.node, self.links.group)
         if having is not None:
             each = graph.astype(graph.apply("where", having, each, 0), rows.node.dtype)

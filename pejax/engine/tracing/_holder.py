@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ._alike import plain
 from ._array import Traced, Untraceable
 from ._reads import BranchName
 from ._speakers import GivenName, Key
@@ -38,17 +39,20 @@ class Bookkeeping:
 
     @property
     def branch_name(self) -> BranchName:
+        self.trace_state.spoil()
         return BranchName(self._name, self.trace_state, self.trace_state.name)
 
     @property
     def input_variables(self) -> list[str]:
         """The inputs that a simulation was built with, by the names under which they were given;
         what a formula sets later is not among them."""
+        self.trace_state.spoil()
         given = self.trace_state.given
         return [self._said_to_be(name, given.keys_of(name), given.some) for name in given.names]
 
     @property
     def _user_input_keys(self) -> set[tuple[str, str, Any]]:
+        self.trace_state.spoil()
         self.trace_state.read(self.trace_state.keys)
         some = {key for key in self.inputs if self._which(key) is not None}
         return {(self._said_to_be(k[0], [k], some), self._name, k[1]) for k in self.inputs}
@@ -91,11 +95,13 @@ class Bookkeeping:
 
     def periods_given(self, name: str) -> list[Any]:
         """The same where it is no matter which rows are given it."""
+        self.trace_state.spoil()
         self.trace_state.read(self.trace_state.bits[name])
         self.trace_state.asked.add(name)
         return [p for n, p in self.inputs if n == name]
 
     def _get_visible_branch_names(self) -> list[str]:
+        self.trace_state.spoil()
         parent = self.parent_branch
         above = parent._get_visible_branch_names() if parent is not None else ["default"]
         return list(dict.fromkeys([BranchName(self._name, self.trace_state, 0), *above]))
@@ -143,7 +149,7 @@ class Holder:
         branch = self._branch(branch_name)
         if branch is None:
             return None, None
-        key = (self.name, branch.system.period(period))
+        key = (self.name, branch.system.period(plain(period)))
         given = branch.inputs[key] if branch.is_given(key) else None
         return given, branch.computed_before(key)
 

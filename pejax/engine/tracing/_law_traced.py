@@ -19,6 +19,7 @@ import numpy as np
 from ..graph._ir import Graph
 from ..graph._node import Node
 from ..rules._law import LawNode, LawParameter, LawScale
+from ._alike import plain
 from ._array import Traced, Untraceable, to_node
 from ._ledger import Ledger
 from ._names import is_name
@@ -38,6 +39,7 @@ def instant_reader(period_of: Callable[[Any], Any]) -> Callable[[Any], str]:
     """What turns a period, an instant or a text into the day at which the law is read."""
 
     def read(given: Any) -> str:
+        given = plain(given)
         bare = isinstance(given, str | int) and len(str(given)) < len("2025-01-01")
         return str(getattr(period_of(given) if bare else given, "start", given))
 
@@ -82,7 +84,9 @@ class Law:
     def value(self, path: str, period: Any) -> Any:
         """The traced value at a dotted path."""
         self._ledger.note(path)
-        return view(self._node.find(path), self._instant_of(period), self._ledger)
+        found, instant = self._node.find(path), self._instant_of(period)
+        self._ledger.touch(found, instant)
+        return view(found, instant, self._ledger)
 
 
 class LawOfScale(Law):
@@ -141,6 +145,7 @@ class Series:
         """The value in force, None before the first."""
         entries = tuple((e.instant_str, e.value) for e in reversed(self._entries))
         own, instant = self._parameter, self._instant_of(period)
+        self._ledger.touch(own, instant)
         edited = own if entries == own.entries else dataclasses.replace(own, entries=entries)
         if edited.at(instant) is None:
             self._ledger.fixed(own, "a series", instant)
@@ -162,6 +167,7 @@ class NodeAt:
     @functools.cached_property
     def _present(self) -> list[str]:
         """The children that there are at the instant."""
+        self._ledger.touch(self._node, self._instant)
         return [name for name in self._node.children if self._has(name)]
 
     def _note(self, *names: str) -> None:
@@ -173,12 +179,16 @@ class NodeAt:
         self._note(name)
         child = self._node.children.get(name)
         if isinstance(child, LawParameter):
+            self._ledger.touch(child, self._instant)
             return child.at(self._instant) is not None
         return child is not None
 
     def _child(self, name: str) -> Any:
         self._note(name)
         self._forget_what_is_not_noted()
+        child = self._node.children.get(name)
+        if not isinstance(child, LawNode):
+            self._ledger.touch(child, self._instant)
         if name not in self._views:
             if not self._has(name):
                 raise self._ledger.absent(self._node, name, self._instant)
@@ -204,6 +214,7 @@ class NodeAt:
 
     def __iter__(self) -> Iterator[str]:
         self._note(*self._differing)
+        self._ledger.touch(self._node, self._instant)
         return iter(self._present)
 
     def __contains__(self, name: str) -> bool:
@@ -222,10 +233,12 @@ class NodeAt:
     def _looked_up(self, key: Traced) -> Any:
         """The child that each row names, as `TableAt` has it; the table is made once."""
         self._note(*self._differing)
+        self._ledger.touch(self._node, self._instant)
         self._forget_what_is_not_noted()
         pick, gaps = _pick(key, self._present)
         if gaps not in self._tables:
-            held = [*map(self._child, self._present), *([None] if gaps else [])]
+            with self._ledger.in_a_table():
+                held = [*map(self._child, self._present), *([None] if gaps else [])]
             cells = np.empty(len(held), object)
             for place, child in enumerate(held):  # numpy would make arrays of traced values
                 cells[place] = child
@@ -246,9 +259,10 @@ class TableAt:
 
     def _descend(self, step: Callable[[NodeAt], Any]) -> Any:
         cells = np.empty(self._grid.shape, object)
-        for at in np.ndindex(*self._grid.shape):
-            node: Any = self._grid[at]
-            cells[at] = None if node is None else step(node)
+        with self._ledger.in_a_table():
+            for at in np.ndindex(*self._grid.shape):
+                node: Any = self._grid[at]
+                cells[at] = None if node is None else step(node)
         return _Cells(cells).at(self._picks, None)
 
     def __getitem__(self, key: Any) -> Any:
@@ -256,20 +270,24 @@ class TableAt:
             key = _one_name("a table", key)
         if isinstance(key, str | enum.Enum):
             return getattr(self, key if isinstance(key, str) else key.name)
-        names = self._names()
-        pick, gaps = _pick(key, names)
-        cells = np.empty((*self._grid.shape, len(names) + gaps), object)
-        for at in np.ndindex(*self._grid.shape):
-            node: Any = self._grid[at]
-            for place, name in enumerate(names):
-                has = node is not None and node._has(name)
-                cells[(*at, place)] = node._child(name) if has and node is not None else None
+        with self._ledger.in_a_table():
+            names = list(dict.fromkeys(n for node in self._nodes for n in node))
+            pick, gaps = _pick(key, names)
+            cells = np.empty((*self._grid.shape, len(names) + gaps), object)
+            for at in np.ndindex(*self._grid.shape):
+                node: Any = self._grid[at]
+                for place, name in enumerate(names):
+                    has = node is not None and node._has(name)
+                    cells[(*at, place)] = node._child(name) if has and node is not None else None
         return _Cells(cells).at((*self._picks, pick), key.mask)
 
-    def _names(self) -> list[str]:
-        return list(
-            dict.fromkeys(n for node in self._grid.ravel() if node is not None for n in node)
-        )
+    @property
+    def _nodes(self) -> list[NodeAt]:
+        return [node for node in self._grid.ravel() if node is not None]
+
+    @property
+    def _ledger(self) -> Ledger:
+        return self._nodes[0]._ledger
 
 
 def _one_name(branch: str, key: np.ndarray) -> Any:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import bisect
+import contextlib
 import dataclasses
 import itertools
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, TypeGuard
 
 from ..graph._ir import Graph
 from ..graph._node import Node
-from ..rules._law import FOR_GOOD, LawNode, LawParameter, day_before, next_day
+from ..rules._law import FOR_GOOD, LawNode, LawParameter, day_before, next_day, parameters_under
 from ..rules._reform import EVER
 from ._array import Traced
 
@@ -37,12 +39,26 @@ class Leaf:
         return f"{self.parameter.path}@{self.start}{'|' + self.era if self.era else ''}"
 
 
+class _Held(NamedTuple):
+    """A part of the law, the days on which any of it changes, and its parameters that are not all
+    numbers."""
+
+    part: Any
+    days: list[str]
+    fixed: list[LawParameter]
+
+
+def _is_number(value: Any) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 class Ledger:
     """Collects every parameter that a trace reads; `looked`, when it read a static value; `empty`,
     by variable the lists without an entry that it read, and when; `epoch` counts the trials
     that read what had not been read before: what they read is not among the leaves. Where cases
     are asked under different laws, `differing` has by branch the names below it of what is not the
-    same in all of them, and `ask` is called with its path before it is read.
+    same in all of them, and `ask` is called with its path before it is read. `parts`: what the
+    formula that runs reads, and on which days.
 
     Args:
         graph: where its nodes live.
@@ -70,6 +86,8 @@ class Ledger:
         self.epoch = 0
         self.differing: Mapping[str, frozenset[str]] = {}
         self.ask: Callable[[str], None] = lambda path: None
+        self.parts: dict[tuple[int, str], Any] | None = None
+        self._parts: dict[int, _Held] = {}
         self._found: dict[str, Any] = {}
         self._numbers: dict[tuple[int, str], tuple[LawParameter, Leaf, Node]] = {}
 
@@ -86,7 +104,7 @@ class Ledger:
         value = parameter.at(instant)
         if value is None:
             raise self.not_in_force(parameter, instant)
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if not _is_number(value):
             self.fixed(parameter, value, instant)
             return value
         leaf = self._leaf(parameter, instant, float(value))
@@ -95,6 +113,43 @@ class Ledger:
         node = self.graph.parameter(leaf.key, leaf.value)
         self._numbers[key] = parameter, leaf, node
         return Traced(node)
+
+    def touch(self, part: Any, instant: str) -> None:
+        """Note that a formula reads a part of the law: a parameter, a scale or a branch."""
+        if self.parts is not None:
+            self.parts[id(part), instant] = part
+
+    def is_same(self, part: Any, one: str, other: str) -> bool:
+        """Whether a part of the law is the same on two days, and its numbers have one name."""
+        if one == other or part is None:
+            return True
+        days = self._held(part).days
+        same = bisect.bisect_right(days, one) == bisect.bisect_right(days, other)
+        return same and self._year(one) == self._year(other)
+
+    def note_again(self, part: Any, instant: str) -> None:
+        """Note the values that formulas take as they are: they were read on this day too."""
+        for parameter in self._held(part).fixed if part is not None else ():
+            value = parameter.at(instant)
+            if value is not None and not _is_number(value):
+                self.read(parameter, instant)
+
+    @contextlib.contextmanager
+    def in_a_table(self) -> Iterator[None]:
+        """Within the context parts of a branch are read that has been touched as a whole."""
+        parts, self.parts = self.parts, None
+        try:
+            yield
+        finally:
+            self.parts = parts
+
+    def _held(self, part: Any) -> _Held:
+        if id(part) not in self._parts:
+            every = list(parameters_under(part))
+            days = sorted({start for p in every for start, _ in p.entries})
+            fixed = [p for p in every if not all(_is_number(v) for _, v in p.entries)]
+            self._parts[id(part)] = _Held(part, days, fixed)
+        return self._parts[id(part)]
 
     def note(self, path: str) -> None:
         """Note that a parameter or scale, or part of one, is about to be read."""

@@ -15,6 +15,7 @@ from typing import Any
 
 from ..graph._ir import Graph
 from ..rules._system import System
+from ._alike import Notes
 from ._array import Traced, Untraceable
 from ._decisions import Decisions
 from ._groups import Links
@@ -53,6 +54,7 @@ class Trace:
             `which`, the bits of these; `divided`, whether a formula further up ran for some;
             `askers`, the variables whose formulas these are.
         record: of a formula that runs once for all cases, or is gone over for one.
+        notes: of formulas that have run, by variable; `noting`, those of the one that runs.
         held: by variable, the keys under which a simulation has had an input or a value.
         before: its simulation under the law before a reform.
         asked: the variables of which a formula asked whether they are given.
@@ -79,6 +81,8 @@ class Trace:
     unsettled: set[str] = dataclasses.field(default_factory=set)
     askers: set[str] = dataclasses.field(default_factory=set)
     record: Record | None = None
+    notes: dict[str, list[Notes]] = dataclasses.field(default_factory=dict)
+    noting: Notes | None = None
     held: dict[str, set[Key]] = dataclasses.field(default_factory=lambda: defaultdict(set))
     which: int = 0
     divided: bool = False
@@ -131,6 +135,7 @@ class Trace:
             Untraceable: it is on trial, which is to leave nothing.
             Divided: it runs for some of the cases, or would change twice what others see.
         """
+        self.spoil()
         if self.fresh is not None:
             raise Untraceable("a branch on trial")
         if self.speaker is not None:
@@ -174,9 +179,33 @@ class Trace:
 
     def asked_of(self, on: Any, name: str, period: Any) -> Traced:
         """The value of a variable that a formula asks a simulation for."""
-        if self.record is None:
-            return on._value(name, period)
-        return self.told(on, (name, period), lambda: on._value(name, period))
+        notes, self.noting = self.noting, None
+        try:
+            if self.record is None:
+                found = on._value(name, period)
+            else:
+                found = self.told(on, (name, period), lambda: on._value(name, period))
+        finally:
+            self.noting = notes
+        if notes is not None:
+            notes.values.append((name, period, found))
+            notes.whole = notes.whole and notes.simulation is on
+        return found
+
+    @contextlib.contextmanager
+    def noted_in(self, notes: Notes | None) -> Iterator[None]:
+        """Within the context a formula runs, and what it reads is noted."""
+        outer, above = self.noting, self.ledger.parts
+        self.noting, self.ledger.parts = notes, None if notes is None else notes.law
+        try:
+            yield
+        finally:
+            self.noting, self.ledger.parts = outer, above
+
+    def spoil(self) -> None:
+        """Note that the formula that runs looks at more than values and the law."""
+        if self.noting is not None:
+            self.noting.spoil()
 
     def told(self, on: Any, what: Any, run: Callable[[], Any]) -> Any:
         """What a formula is told by a simulation; from its record where it is gone over."""
@@ -222,6 +251,7 @@ class Trace:
     def _speaker_for(self, keys: Collection[Key]) -> Speaker | None:
         """The case that a formula runs for, which now asks what not all have alike; None where it
         runs for all of them, which leaves the answer unsettled."""
+        self.spoil()
         if self.speaker is not None:
             self.speaker.asked.update(keys)
             self.speaker.fail_if_divided()
@@ -248,6 +278,7 @@ class Trace:
     def leave_unsettled(self, keys: Iterable[Key]) -> int:
         """Note that the value being computed depends on which cases have something: an input, or
         a law of their own. Gives the bits."""
+        self.spoil()
         bits = 0
         for name in dict.fromkeys(name for name, _ in keys):
             bits |= self.named(_WHICH + name)
