@@ -345,7 +345,7 @@ def _with_edges(run: Callable[..., Any], function: Callable[..., Any]) -> Callab
     arguments = inspect.signature(function).parameters.values()
 
     def formula(population: Any, period: Any, parameters: Any) -> Any:
-        system = population.simulation.system
+        system = population._simulation.system
         known = (*system.variables, system.person, *system.groups, *_WORDS)
         wanted = [a.name for a in arguments if a.default is a.empty or a.name in known]
         result = run(**{name: _argument(name, population, period, parameters) for name in wanted})
@@ -363,13 +363,13 @@ def _argument(name: str, population: Any, period: Any, parameters: Any) -> Any:
         return period
     if name == "parameters":
         return parameters
-    views = population.simulation.populations
+    views = population._simulation.populations
     return views[name] if name in views else _values(name, population, period)
 
 
 def _values(name: str, population: Any, period: Any) -> Traced:
     """A variable on the rows of `population`: summed up the groups, given down them."""
-    simulation = population.simulation
+    simulation = population._simulation
     system = simulation.system
     source = system.variable(name).entity
     if source == population.key:

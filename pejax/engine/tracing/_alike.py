@@ -76,8 +76,11 @@ class Notes:
         return Traced(self.result.node, self.result.vocabulary)
 
     def _is_like(self, period: Any) -> bool:
-        own = self.period
-        return (own.unit, own.size, own.start.year) == (period.unit, period.size, period.start.year)
+        one, other = self.period, period
+        sizes = [getattr(p, "size", 1) for p in (one, other)]
+        return (
+            one.unit == other.unit and sizes[0] == sizes[1] and one.start.year == other.start.year
+        )
 
 
 def _day(period: Any) -> str:
@@ -87,7 +90,7 @@ def _day(period: Any) -> str:
 def computed(simulation: Simulation, variable: Variable, period: Any) -> Traced:
     """What a formula gives, from what it gave before where it reads the same."""
     state, formula = simulation.trace_state, variable.formula(period)
-    if state.fresh is not None or not isinstance(period, tuple):
+    if state.fresh is not None:  # on trial, which is to leave nothing
         with state.noted_in(None):
             return simulation.evaluated(variable, period)
     known = state.notes.setdefault(variable.name, [])
@@ -120,7 +123,8 @@ def watched(period: Any, notes: Notes | None) -> Any:
     """A period for a formula."""
     if notes is None:
         return period
-    made = tuple.__new__(_watched(type(period)), period)
+    kind = _watched(type(period))
+    made = tuple.__new__(kind, period) if isinstance(period, tuple) else object.__new__(kind)
     object.__getattribute__(made, "__dict__").update(plain=period, looked=notes.spoil)
     return made
 

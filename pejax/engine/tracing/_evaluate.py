@@ -26,8 +26,7 @@ from ._holder import Holder, RulesView
 from ._loops import whole_loops
 from ._names import code_of, enum_code, in_vocabulary, unify
 from ._reads import Pending, Trace
-from ._replays import once_for_all
-from ._speakers import Divided, for_everybody
+from ._replays import for_everybody
 
 _MAX_SPIRAL = 10
 _FORMULA_FAILURES = (
@@ -320,13 +319,8 @@ class Simulation(Branching):
 
     def _for_everybody(self, variable: Variable, period: Any) -> Traced:
         """A formula's result, each row's for the case that it is of."""
-        before = dict(self.branches)
         run = functools.partial(self._once, variable, period)
-        try:
-            return for_everybody(self, variable.entity, run, _FORMULA_FAILURES)
-        except Divided:
-            self.branches = before
-        return once_for_all(self, variable.entity, run, _FORMULA_FAILURES)
+        return for_everybody(self, variable.entity, run, _FORMULA_FAILURES)
 
     def _once(self, variable: Variable, period: Any) -> Traced:
         result = self._compute(variable, period)

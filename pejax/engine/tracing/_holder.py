@@ -30,6 +30,7 @@ class Bookkeeping:
     is_over_dataset = False
     has_axes = False
 
+    opened_at = 0
     _name: str
     trace_state: Trace
     parent_branch: Any

@@ -217,6 +217,7 @@ class Trace:
         record = self.here
         run = functools.partial(make, name)
         branch = run() if record is None else record.open(on, name, run)
+        branch.opened_at = len(self.stack)
         if self.speaker is not None:
             self.speaker.made.append(branch)
         return branch

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ._array import Traced
-from ._speakers import Divided, Speaker, put_together
+from ._speakers import Divided, Speaker, by_speaker, put_together
 
 if TYPE_CHECKING:
     from ._evaluate import Simulation
@@ -127,7 +127,28 @@ class Replay(Record):
             raise Strayed
 
 
-def once_for_all(
+def for_everybody(
+    simulation: Simulation,
+    entity: str,
+    run: Callable[[], Traced],
+    failures: tuple[type[Exception], ...],
+) -> Traced:
+    """A formula's result, each row's for the case that it is of.
+
+    Args:
+        entity: whose rows it has.
+        failures: what a formula raises that cannot be traced.
+    """
+    state, before = simulation.trace_state, dict(simulation.branches)
+    try:
+        return put_together(simulation, entity, by_speaker(state, run, failures))
+    except Divided:
+        within = [b for b in simulation.branches.items() if b[1].opened_at > len(state.stack)]
+        simulation.branches = {**dict(within), **before}
+    return _once_for_all(simulation, entity, run, failures)
+
+
+def _once_for_all(
     simulation: Simulation,
     entity: str,
     run: Callable[[], Traced],

@@ -166,25 +166,6 @@ def by_speaker(
         left &= ~same
 
 
-def for_everybody(
-    simulation: Simulation,
-    entity: str,
-    run: Callable[[], Traced],
-    failures: tuple[type[Exception], ...],
-) -> Traced:
-    """A formula's result, each row's for the case that it is of.
-
-    Args:
-        entity: whose rows it has.
-        failures: what a formula raises that cannot be traced.
-
-    Raises:
-        Divided: it leaves something behind that is to be of all cases.
-    """
-    results = by_speaker(simulation.trace_state, run, failures)
-    return put_together(simulation, entity, results)
-
-
 def put_together(
     simulation: Simulation, entity: str, results: Iterable[tuple[np.ndarray, Traced]]
 ) -> Traced:
