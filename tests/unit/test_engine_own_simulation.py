@@ -226,3 +226,26 @@ def test_a_second_name_is_no_parameter_of_its_own(tree):
     edits = read_reform({"gov.share": 0.6})["gov.share"]
     with pytest.raises(BadInputError, match=r"gov\.share is another name of gov\.rate: change"):
         fail_if_another_kind(second, "gov.share", edits)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_rows_that_the_engine_fills_in_have_an_order(turned):
+    """It takes them from a set, whose order is another one in each process."""
+    from policyengine_core.parameters import ParameterNode
+
+    written = {"ZZ": {"2020-01-01": 1.0}, "AA": {"2020-01-01": 2.0}}
+    filled = {name: {"0000-01-01": 0.0, "2040-01-01": 0.0} for name in ("GU", "AE", "VI")}
+    rows = dict(reversed(filled.items())) if turned else filled
+    plain = {name: {"values": values} for name, values in {**written, **rows}.items()}
+    deep = {"x": plain, "y": {n: plain[n] for n in rows}}
+    data = {
+        "table": {"metadata": {"breakdown": ["state"]}, **plain},
+        "tables": {"metadata": {"breakdown": ["letter", "state"]}, **deep},
+        "list": plain,
+    }
+    law = law_of(types.SimpleNamespace(parameters=ParameterNode("", data=data)))
+    assert [*law.children["table"].children] == ["ZZ", "AA", "AE", "GU", "VI"]
+    assert [*law.children["tables"].children] == ["x", "y"]
+    assert [*law.children["tables"].children["x"].children] == ["ZZ", "AA", "AE", "GU", "VI"]
+    assert [*law.children["tables"].children["y"].children] == ["AE", "GU", "VI"]
+    assert [*law.children["list"].children] == [*plain]  # nobody's table: as it is written

@@ -14,6 +14,8 @@ from typing import Any
 from ..rules._law import Children, LawNode, LawParameter, LawScale
 from ..rules._paths import Paths
 
+_FIRST_DAY = "0000-01-01"
+
 SecondNames = Callable[[], Mapping[str, str]]
 """Parameters that only show another's values, by where they stand; found when first asked for."""
 
@@ -81,22 +83,46 @@ def _is_taken_out(node: Any) -> bool:
     return inspect.getattr_static(node, "values_list", None) is not None and series_of(node) is None
 
 
-def _branch(node: Any, path: str, second: SecondNames) -> LawNode:
+def _branch(node: Any, path: str, second: SecondNames, by_value: bool = False) -> LawNode:
     """A branch of the law. Its path is where it stands, which is what a reform goes by: a copy of
-    a branch that stands elsewhere still has the name of the first."""
-    children = node.children
+    a branch that stands elsewhere still has the name of the first.
+
+    Args:
+        by_value: whether it is part of a table by the values of a variable.
+    """
+    children, by_value = node.children, by_value or _is_by_value(node)
+    names = _in_order(children) if by_value else children
     return LawNode(
-        path, Children(children, lambda name: _child(children[name], path, name, second))
+        path, Children(names, lambda name: _child(children[name], path, name, second, by_value))
     )
 
 
+def _is_by_value(node: Any) -> bool:
+    return bool((getattr(node, "metadata", None) or {}).get("breakdown"))
+
+
+def _in_order(children: Mapping[str, Any]) -> list[str]:
+    """The names of a table's rows: those that are written, then those that the engine fills in,
+    which it takes from a set: their own order is another one in each process."""
+    filled = {name for name, child in children.items() if _is_filled_in(child)}
+    return [*(name for name in children if name not in filled), *sorted(filled)]
+
+
+def _is_filled_in(node: Any) -> bool:
+    """Whether the engine has added a row that nobody wrote: it holds from the first day of all."""
+    if isinstance(inner := getattr(node, "children", None), Mapping):
+        return all(map(_is_filled_in, inner.values()))
+    series = series_of(node)
+    return bool(series) and series[-1].instant_str == _FIRST_DAY
+
+
 def _child(
-    source: Any, above: str, name: str, second: SecondNames
+    source: Any, above: str, name: str, second: SecondNames, by_value: bool = False
 ) -> LawNode | LawScale | LawParameter:
     path = f"{above}.{name}" if above else name
     # Branches hold their children as attributes too, and a child may be called `brackets`.
     if isinstance(getattr(source, "children", None), Mapping):
-        return _branch(source, path, second)
+        return _branch(source, path, second, by_value)
     if series_of(source) is not None:
         same_as = second().get(path, "") if _shows_another(source) else ""
         return _parameter(source, path, same_as)
