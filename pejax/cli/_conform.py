@@ -32,6 +32,10 @@ def conform(
     with_source: Annotated[
         bool, typer.Option("--with-source", help="Ask the source engine too: seconds a case.")
     ] = False,
+    in_jax: Annotated[
+        float,
+        typer.Option("--in-jax", min=0, max=1, help="The share of batches to compute in JAX too."),
+    ] = 0.0,
     before: Annotated[
         Path | None,
         typer.Option("--before", help="conform.json of an earlier run: say what changed."),
@@ -55,6 +59,7 @@ def conform(
             sample=sample,
             seed=seed,
             with_source=with_source,
+            in_jax=in_jax,
             out=task.run.out / "shards",
             jobs=jobs,
             progress=lambda made: task.display.progress(f"conform: {made}"),

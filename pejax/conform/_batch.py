@@ -24,6 +24,7 @@ from ..engine.tracing._laws import LAW, Laws
 from ..engine.tracing._names import names_of
 from ..engine.tracing._speakers import Given
 from ..engine.tracing._trace import Outcome, trace
+from ._in_jax import rows_apart
 from ._people import CasePeople, Key, default_of
 
 _TYPES = {"float": np.float64, "int": np.int64, "bool": np.bool_}
@@ -118,6 +119,11 @@ class Batch:
         names = list(outcome.outputs)
         found = run.all([outcome.outputs[name].node for name in names])
         return {n: _decoded(outcome.outputs[n], v) for n, v in zip(names, found, strict=True)}
+
+    def rows_apart_in_jax(self, outcome: Outcome) -> dict[str, np.ndarray]:
+        """In which rows JAX computes another value than numpy, by output."""
+        roots = {name: output.node for name, output in outcome.outputs.items()}
+        return rows_apart(roots, self.interpreter(outcome.graph.sizes))
 
     def interpreter(self, shadow: Mapping[str, int]) -> Interpreter:
         """What computes nodes on these people."""

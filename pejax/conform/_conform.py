@@ -17,7 +17,15 @@ import numpy as np
 import pejax
 
 from .. import runs
-from ..core._arguments import as_function, as_instance, as_seed, as_switch, as_text, at_least
+from ..core._arguments import (
+    as_function,
+    as_instance,
+    as_seed,
+    as_share,
+    as_switch,
+    as_text,
+    at_least,
+)
 from ..core._digest import digest
 from ._answering import law_of
 from ._cases import Case, read_cases, sample as drawn
@@ -52,8 +60,11 @@ class Conformity:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Cases by what became of them; `source_passed` and `passed_both` where it was asked."""
+        """Cases by what became of them; `source_passed` and `passed_both` where it was asked, and
+        `in_jax`, how many were computed there too."""
         found = {"cases": len(self.cases)}
+        if in_jax := sum(v.in_jax for v in self.verdicts):
+            found["in_jax"] = in_jax
         if self.source:
             both = zip(self.verdicts, self.source, strict=True)
             found["source_passed"] = sum(s.status == PASSED for s in self.source)
@@ -111,6 +122,7 @@ def conform(
     sample: int | None = None,
     seed: int = 0,
     with_source: bool = False,
+    in_jax: float = 0.0,
     out: str | Path | None = None,
     progress: Callable[[runs.Progress], None] | None = None,
     jobs: int = 1,
@@ -124,6 +136,9 @@ def conform(
         seed: of the draw.
         with_source: whether the source engine is asked too, to tell a case apart that it fails
             itself. That takes seconds a case.
+        in_jax: the share of batches, drawn by their cases, that are computed in JAX too, in
+            float64: a case of these passes only if it has there what it has in numpy. Of those
+            whose graphs are small: XLA takes seconds for one, and minutes for most of a law.
         out: a folder in which results are kept as they come; the same call goes on from there.
         progress: called after each part.
         jobs: processes that ask, each of which imports the country and takes the memory for it.
@@ -142,13 +157,14 @@ def conform(
     below, seed = as_text(path, "path"), as_seed("seed")(seed)
     many = None if sample is None else at_least(1, "sample")(sample)
     ask_source = as_switch("with_source")(with_source)
+    share = as_share("in_jax")(in_jax)
     if progress is not None:
         as_function(progress, "progress")
     named = suite_of(country) if isinstance(country, str) else country
     place = as_instance(named, Suite, "country", fix)
     cases = read_cases(place.folder, below)
     cases = cases if many is None else drawn(cases, many, seed)
-    job = _Job(place, out, progress, at_least(1, "jobs")(jobs))
+    job = _Job(place, out, progress, at_least(1, "jobs")(jobs), share)
     verdicts = job.run(cases, "small", _BATCH, MOST_NODES)
     large = [case for case in cases if verdicts[case.key].status == LARGE]
     for key, verdict in job.run(large, "large", _TOGETHER, None).items():
@@ -172,15 +188,17 @@ class _Pass:
         held: the cases, by number.
         name: `source`, or one of this library's own.
         most_nodes: how large a graph may become.
+        in_jax: the share of batches that are computed in JAX too.
     """
 
     place: Suite
     held: Sequence[Case]
     name: str
     most_nodes: int | None
+    in_jax: float
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _Pass, (self.place, self.held, self.name, self.most_nodes)
+        return _Pass, (self.place, self.held, self.name, self.most_nodes, self.in_jax)
 
     def __call__(self, items: np.ndarray) -> dict[str, np.ndarray]:
         some = [self.held[i] for i in items]
@@ -190,7 +208,7 @@ class _Pass:
 
     @functools.cached_property
     def _runner(self) -> Runner:
-        runner = self.place.runner()
+        runner = self.place.runner(self.in_jax)
         gc.collect()
         gc.freeze()  # a country's millions of objects live as long as the process
         return runner
@@ -209,12 +227,14 @@ class _Job:
         out: the folder of all passes.
         progress: called after each part.
         jobs: processes that compute.
+        in_jax: the share of batches that are computed in JAX too.
     """
 
     place: Suite
     out: str | Path | None
     progress: Callable[[runs.Progress], None] | None
     jobs: int
+    in_jax: float
 
     def run(
         self, cases: Sequence[Case], name: str, batch: int, most_nodes: int | None
@@ -224,9 +244,9 @@ class _Job:
             return {}
         held = sorted(cases, key=_neighbours)
         kept = runs.run(
-            _Pass(self.place, held, name, most_nodes),
+            _Pass(self.place, held, name, most_nodes, self.in_jax),
             len(held),
-            identity=_identity(self.place, held, name),
+            identity=_identity(self.place, held, name, self.in_jax),
             out=self.out,
             batch=batch,
             executor=runs.Processes(self.jobs) if self.jobs > 1 else None,
@@ -241,11 +261,12 @@ def _columns(verdicts: Sequence[Verdict]) -> dict[str, np.ndarray]:
         "reason": np.array([v.reason[:_TEXT] for v in verdicts], f"U{_TEXT}"),
         "together": np.array([v.together for v in verdicts]),
         "seconds": np.array([v.seconds for v in verdicts]),
+        "in_jax": np.array([v.in_jax for v in verdicts]),
     }
 
 
 def _verdicts(columns: dict[str, np.ndarray]) -> list[Verdict]:
-    held = (columns[name].tolist() for name in ("status", "reason", "together", "seconds"))
+    held = (columns[field.name].tolist() for field in dataclasses.fields(Verdict))
     return [Verdict(*row) for row in zip(*held, strict=True)]
 
 
@@ -255,10 +276,11 @@ def _neighbours(case: Case) -> tuple[Any, ...]:
     return (not case.reforms, case.reforms, case.period[:4], bool(law), law, case.key)
 
 
-def _identity(place: Suite, cases: Sequence[Case], name: str) -> str:
+def _identity(place: Suite, cases: Sequence[Case], name: str, in_jax: float) -> str:
     """A name for what is computed: the country, the pass, this library's own code where it answers,
     and the cases."""
-    facts = [place.country.version, *([] if name == "source" else [version("pejax"), _code()])]
+    ours = [] if name == "source" else [version("pejax"), _code(), in_jax]
+    facts = [place.country.version, *ours]
     return f"{place.country.package}-{name}-{digest(json.dumps(facts), *map(repr, cases))[:16]}"
 
 

@@ -39,12 +39,16 @@ class Suite:
     def system(self) -> System:
         return self.country.load()
 
-    def runner(self) -> Runner:
-        """What answers the country's cases."""
+    def runner(self, in_jax: float = 0.0) -> Runner:
+        """What answers the country's cases.
+
+        Args:
+            in_jax: the share of batches with small graphs that are computed in JAX too.
+        """
         source = self.system.source
         entities = [source.person_entity, *source.group_entities]
         ends = {n: str(v.end) for n, v in source.variables.items() if getattr(v, "end", None)}
-        return Runner(self._rules, {e.key: e.plural for e in entities}, ends)
+        return Runner(self._rules, {e.key: e.plural for e in entities}, ends, in_jax)
 
     def _rules(self, case: Case) -> System:
         """The country's rules after the changes of a case. As the field's runner has it, they are

@@ -31,12 +31,14 @@ class Verdict:
         reason: why it did not pass: the first value that is off, or what was refused.
         together: cases in the batch that decided it.
         seconds: its share of the time of its batches.
+        in_jax: whether it was computed in JAX too.
     """
 
     status: str
     reason: str = ""
     together: int = 0
     seconds: float = 0.0
+    in_jax: bool = False
 
 
 def stopped(problem: Exception) -> Verdict:

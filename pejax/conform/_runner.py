@@ -51,7 +51,9 @@ class Runner:
         rules: Callable[[Case], System],
         entities: Mapping[str, str],
         ends: Mapping[str, str] | None = None,
+        in_jax: float = 0.0,
     ) -> None:
+        self.in_jax = in_jax
         self.rules, self.entities, self.ends = rules, dict(entities), dict(ends or {})
         self.large: dict[frozenset[str], list[frozenset[str]]] = {}
         self.late: set[str] = set()
@@ -97,7 +99,8 @@ class Runner:
             for k in range(0, len(group), _MANY):
                 part = group[k : k + _MANY]
                 year = reader.period(str(kind.year))
-                answering = Answering(reader, systems, year, most_nodes, self.late)
+                share = 0.0 if most_nodes is None else self.in_jax
+                answering = Answering(reader, systems, year, most_nodes, self.late, share)
                 try:
                     found |= answering.verdicts(part)
                 except GraphTooLarge:

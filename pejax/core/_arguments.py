@@ -40,6 +40,22 @@ def as_number(name: str, *, finite: bool = True) -> Callable[[object], float]:
     return convert
 
 
+def as_share(name: str) -> Callable[[object], float]:
+    """What reads a share: a number from 0 to 1.
+
+    Raises:
+        BadInputError: from the reader, for anything else.
+    """
+
+    def read(given: object) -> float:
+        share = as_number(name)(given)
+        if not 0 <= share <= 1:
+            raise BadInputError(f"{name} is {shown(given)}: give a share, from 0 to 1")
+        return share
+
+    return read
+
+
 def as_whole(name: str) -> Callable[[object], int]:
     """What makes an int of a setting: 3, not 3.5, "3" or True.
 

@@ -13,9 +13,13 @@ from pejax.testing import toy_system
 ENTITIES = {"person": "people", "tax_unit": "tax_units", "household": "households"}
 
 
-def runner():
+def runner(in_jax=0.0):
     """Toyland's."""
-    return Runner(lambda case: toy_system().with_reform(dict(case.law)), ENTITIES)
+
+    def rules(case):
+        return toy_system().with_reform(dict(case.law))
+
+    return Runner(rules, ENTITIES, in_jax=in_jax)
 
 
 @pytest.fixture

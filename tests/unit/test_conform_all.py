@@ -13,6 +13,7 @@ from pejax.cli import app
 from pejax.conform import Suite, conform
 from pejax.core._validate import BadInputError, MissingExtraError
 from pejax.engine import Country
+from pejax.engine.running import _emit
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,8 +22,8 @@ class Toyland(Suite):
 
     asked: list = dataclasses.field(default_factory=list)
 
-    def runner(self):
-        made = runner()
+    def runner(self, in_jax=0.0):
+        made = runner(in_jax)
         run = made.run
 
         def noted(cases, most_nodes=None):
@@ -102,6 +103,33 @@ def test_large_graphs_are_asked_together(toyland, monkeypatch):
     assert together.counts == alone.counts
     share = {c.name: v.together for c, v in zip(together.cases, together.verdicts, strict=True)}
     assert share["one entity of a kind"] == share["a month"] > 3
+
+
+def test_a_share_is_computed_in_jax_too(toyland, monkeypatch):
+    found = conform(toyland, in_jax=1)
+    decided = [v for v in found.verdicts if v.status in ("passed", "failed")]
+    assert decided and all(v.in_jax for v in decided)
+    assert found.counts["in_jax"] == len(decided)
+    alone = conform(toyland)
+    assert [v.status for v in found.verdicts] == [v.status for v in alone.verdicts]
+    assert "in_jax" not in alone.counts
+    some = [conform(toyland, in_jax=0.5).counts.get("in_jax", 0) for _ in range(2)]
+    assert some[0] == some[1] < len(decided)
+
+
+def test_another_value_in_jax_is_a_failure(toyland, monkeypatch):
+    """Also where each case of the batch would pass by itself, without being drawn."""
+    known = dict(_emit.EMITTERS)
+    monkeypatch.setitem(_emit.EMITTERS, "subtract", lambda e, n: known["subtract"](e, n) + 1e-3)
+    found = conform(toyland, in_jax=1)
+    wrong = [v for v in found.verdicts if "JAX gives another value than numpy" in v.reason]
+    assert len(wrong) > 3 and {v.status for v in wrong} == {"failed"}
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.5, float("nan"), "half", None])
+def test_a_share_that_is_none(toyland, share):
+    with pytest.raises(BadInputError, match="in_jax is"):
+        conform(toyland, in_jax=share)
 
 
 def test_a_part_of_the_cases(toyland):

@@ -13,7 +13,7 @@ def runner():
     pytest.importorskip("policyengine_us")
     from pejax.conform import suite_of
 
-    return suite_of("policyengine_us").runner()
+    return suite_of("policyengine_us").runner(in_jax=0.05)
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +51,10 @@ def test_nearly_all_pass(verdicts):
     asked = [v for v in verdicts.values() if v.status != "large"]
     assert len(asked) > FILES / 2
     assert sum(v.status == "passed" for v in asked) >= 0.99 * len(asked)
+
+
+def test_some_are_computed_in_jax_too(verdicts):
+    assert sum(v.in_jax for v in verdicts.values()) > 3
 
 
 @pytest.mark.slow
