@@ -18,6 +18,7 @@ import numpy as np
 from ..core._validate import BadInputError
 from ..engine.rules import _calendar
 from ..engine.rules._system import System, Variable
+from ._axes import along, cells_of, repeated
 from ._cases import Case
 
 Key = tuple[str, Any]
@@ -116,8 +117,6 @@ class Reader:
         for key in given:
             if key not in self.entities.values() and key != "axes":
                 raise BadInputError(f"input {key!r} is no entity of the country")
-        if "axes" in given:
-            raise BadInputError("axes in a test")
         persons = given.get(self.entities[person])
         if not persons:
             raise BadInputError("no persons")
@@ -126,6 +125,8 @@ class Reader:
             said.note(person, row, about or {})
         for group in groups:
             self._group(people, group, given.get(self.entities[group]), said)
+        if given.get("axes"):
+            said.run_along(given["axes"])
 
     def _group(self, people: CasePeople, group: str, written: Any, said: _Said) -> None:
         persons = people.names[next(iter(self.entities))]
@@ -202,6 +203,18 @@ class _Said:
                 if value is not None:
                     held = self.values.setdefault((str(name), when or self.period), {})
                     held[row] = read(variable, value)
+
+    def run_along(self, axes: Any) -> None:
+        """Repeat the case, and let variables run along axes."""
+        whole = repeated(self.people, cells_of(axes))
+        variable = self.reader.system.variable
+        rows = {entity: len(names) for entity, names in self.people.names.items()}
+        said = along(axes, self.values, self.period, lambda name: rows[variable(name).entity])
+        self.values = {
+            (name, when): {row: read(variable(name), value) for row, value in of.items()}
+            for (name, when), of in said.items()
+        }
+        vars(self.people).update(vars(whole))
 
     def stored(self) -> dict[Key, list[Any]]:
         """The values by variable and period: months first, of which a year leaves a rest."""

@@ -274,6 +274,75 @@ def test_cases_that_cannot_be_asked(judged):
         assert word in verdicts[name].reason
 
 
+HOME = """
+    people: {anna: {age: 40}, bert: {age: 3, earnings: 700}}
+    tax_units: {unit: {members: [anna, bert]}}
+    households: {home: {members: [anna, bert], region: SOUTH}}
+"""
+
+AXES = f"""
+- name: one
+  period: 2025
+  input: {HOME}
+    axes: [[{{name: earnings, min: 0, max: 28_000, count: 3}}]]
+  output:
+    earnings: [0, 700, 14_000, 700, 28_000, 700]
+    income_tax: [0, 1_340, 4_140]
+    region: [SOUTH, SOUTH, SOUTH]
+- name: of the second
+  period: 2025
+  input: {HOME}
+    axes: [[{{name: earnings, min: 0, max: 100, count: 2, index: 1}}]]
+  output: {{earnings: [0, 0, 0, 100]}}
+- name: in step
+  period: 2025
+  input: {HOME}
+    axes:
+    - - {{name: earnings, min: 1, max: 2, count: 2}}
+      - {{name: age, min: 20, max: 30, count: 2}}
+  output: {{earnings: [1, 700, 2, 700], age: [20, 3, 30, 3]}}
+- name: across each other
+  period: 2025
+  input: {HOME}
+    axes:
+    - [{{name: earnings, min: 1, max: 3, count: 3}}]
+    - [{{name: rent, min: 5, max: 6, count: 2, period: 2025}}]
+  output: {{earnings: [1, 700, 2, 700, 3, 700, 1, 700, 2, 700, 3, 700], rent: [5, 5, 5, 6, 6, 6]}}
+- name: one value
+  period: 2025
+  input: {HOME}
+    axes: [[{{name: earnings, min: 9, max: 28_000, count: 1}}]]
+  output: {{earnings: [9, 700]}}
+"""
+
+
+def test_axes_repeat_a_case(judged):
+    verdicts = judged(AXES)
+    assert {name: v.reason for name, v in verdicts.items() if v.status != "passed"} == {}
+
+
+AXIS = "{name: earnings, min: 0, max: 1, count: 2}"
+
+
+@pytest.mark.parametrize(
+    ("axes", "reason"),
+    [
+        (f"[{AXIS}]", "axes are lists of {name, min, max, count}"),
+        ("[[{name: earnings, count: 2}]]", "axes are lists of {name, min, max, count}"),
+        ("[[{name: earnings, min: 0, max: 1, count: 0}]]", "axes are lists of"),
+        ("[[{name: earnings, min: 0, max: 1, count: many}]]", "axes are lists of"),
+        ("[[{name: earninks, min: 0, max: 1, count: 2}]]", "earninks"),
+        ("[[{name: earnings, min: 0, max: 1, count: 2, index: 2}]]", "of row 2, and there are 2"),
+        ("[[{name: earnings, min: 0, max: 1, count: 20_000}]]", "more than 10,000 rows"),
+    ],
+)
+def test_axes_that_are_none(judged, axes, reason):
+    home = "{people: {anna: {}, bert: {}}, axes: %s}" % axes  # noqa: UP031
+    verdicts = judged(f"- {{period: 2025, input: {home}, output: {{income_tax: 0}}}}")
+    (verdict,) = verdicts.values()
+    assert reason in verdict.reason and verdict.status == "refused"
+
+
 def test_a_file_that_is_no_yaml(tmp_path):
     (tmp_path / "a.yaml").write_text("- name: [")
     (tmp_path / "b.yaml").write_text(textwrap.dedent(WRONG))
