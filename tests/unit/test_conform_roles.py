@@ -131,7 +131,7 @@ def answers(entity, read, count=1):
 
 
 def test_a_population_does_not_say_roles():
-    with pytest.raises(UntraceableRule, match="says who belongs to a group, but not as what"):
+    with pytest.raises(UntraceableRule, match="give the persons a column household_role"):
         made = rules("household", OF_HOUSEHOLDS["a sum"][0])
         compile(made, ["answer"], 2025, people(rent=[1.0, 2.0]))
 

@@ -69,7 +69,7 @@ BODIES = {
     "of the year": (lambda person, params, period: person("income", period.this_year), 1),
     "a number of the law": (lambda person, params, period: params.rate, 2),
     "two of them": (lambda person, params, period: params.rate * params.other, 3),
-    "a switch": (lambda person, params, period: 1.0 if params.on else 7.0, 2),
+    "a switch": (lambda person, params, period: 1.0 if params.on else 7.0, 3),
     "part of the law": (lambda person, params, period: sum(params.table[n] for n in "ab"), 2),
     "what part there is": (lambda person, params, period: 1.0 * len([*params.table]), 2),
     "another month's value": (lambda person, params, period: person("seasonal", period), 2),

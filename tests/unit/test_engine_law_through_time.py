@@ -159,3 +159,30 @@ def test_the_whole_simulation_forgets_nothing_for_others():
 def test_a_name_that_a_scale_has_not():
     with pytest.raises(UntraceableRule, match="AttributeError"):
         run("answer", given(lambda period, params, parameters: parameters.tax.scale.x), law=LAW)
+
+
+@pytest.mark.parametrize("factor", [1, 1.0 / 3])
+@pytest.mark.parametrize("decimals", [0, 1, 2, None])
+def test_a_scale_rounds_its_ends_what_lies_between_and_what_is_due(decimals, factor):
+    def asked(income, params):
+        return params.tax.scale.calc(income / 7, factor=factor, round_base_decimals=decimals)
+
+    def rounded(x):
+        return x if decimals is None else np.round(x, decimals)
+
+    low, high = rounded(0 * factor), rounded(15 * factor)
+    base = (INCOME / 7).astype(np.float32).astype(float)
+    first, second = np.clip(base, low, high) - low, np.maximum(base - high, 0)
+    expected = rounded(0.2 * rounded(first)) + rounded(0.3 * rounded(second))
+    found = run("answer", rule(entity="person", name="answer")(asked), law=LAW)
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_scale_of_amounts_rounds_no_base():
+    law = {"scale": {"brackets": [{"threshold": 0, "amount": 5}, {"threshold": 9, "amount": 1}]}}
+
+    def asked(income, params):
+        return params.scale.calc(income, round_base_decimals=2)
+
+    with pytest.raises(UntraceableRule, match="scale: a rounded base of a scale that has no marg"):
+        run("answer", rule(entity="person", name="answer")(asked), law=law)

@@ -55,6 +55,16 @@ EXPRESSIONS = {
     "before a day": lambda np, i, **_: days(i) < np.datetime64("1990-06-15"),
     "a day before": lambda np, i, **_: np.datetime64("1990-06-15") <= days(i),
     "a month and its days": lambda np, i, **_: months(i) >= days(i),
+    "a span of days in months": lambda np, i, **_: number(
+        (days(i) - days(i * 2)).astype("timedelta64[M]")
+    ),
+    "a span of days in years": lambda np, i, **_: number(
+        (days(i) - days(i * 2)).astype("timedelta64[Y]")
+    ),
+    "the later": lambda np, i, **_: number(np.maximum(days(i), np.datetime64("1990-06-15"))),
+    "the earlier, turned": lambda np, i, **_: number(
+        np.minimum(np.datetime64("1990-06"), days(i)).astype("datetime64[D]")
+    ),
     "the same day": lambda np, i, **_: days(i) == days(abs(i)),
     "another day": lambda np, i, **_: days(i) != days(abs(i)),
     "longer": lambda np, i, **_: (days(i) - days(i * 2)) > np.timedelta64(0, "D"),

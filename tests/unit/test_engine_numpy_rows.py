@@ -1,5 +1,6 @@
 """numpy on the rows of traced arrays: padding, selections and Python loops change nothing."""
 
+import numpy
 import numpy as np
 import pytest
 from _engine_traced import REAL, ROWS, WORDS, Colour, plain, put, traced
@@ -255,6 +256,30 @@ LOOPS = {
         np.unique(WORDS, return_inverse=True)[1] + 1,
     ),
 }
+
+
+TEXTS = {
+    "the beginning": lambda word: numpy.strings.startswith(word, "gre"),
+    "the end": lambda word: numpy.char.endswith(word, "e"),
+    "bytes": lambda word: word == b"red",
+    "other bytes": lambda word: word != b"red",
+    "before a text": lambda word: word < "green",
+    "up to a text": lambda word: word <= "green",
+    "a text before": lambda word: "green" < word,  # noqa: SIM300
+    "from an array's text on": lambda word: word >= numpy.array("green"),
+}
+
+
+@pytest.mark.parametrize("function", TEXTS.values(), ids=TEXTS)
+def test_texts_beside_one_text(function):
+    found, _ = traced(lambda np, word, **_: function(word))
+    as_bytes = any(isinstance(c, bytes) for c in function.__code__.co_consts)
+    np.testing.assert_array_equal(found, function(WORDS.astype("S") if as_bytes else WORDS))
+
+
+def test_a_part_of_a_text_is_refused():
+    with pytest.raises(Untraceable, match="startswith of strings"):
+        traced(lambda np, word, **_: numpy.strings.startswith(word, "e", 1))
 
 
 @pytest.mark.parametrize("padding", [0, 3])

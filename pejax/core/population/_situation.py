@@ -7,7 +7,7 @@ vary a variable over copies of everybody.
 
 import dataclasses
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
@@ -17,6 +17,7 @@ from .._arrays import items_of
 from .._types import HostColumn
 from .._validate import BadInputError, unknown
 from ._encode import encode
+from ._situation_roles import fail_if_no_role, members_of
 from ._tables import Tables
 
 _AXES, _PEOPLE = "axes", "people"
@@ -175,7 +176,7 @@ def _read_group(
     for row, (name, about) in enumerate(written.items()):
         place = f"{group} {name!r}"
         said = dict(_mapping(about or {}, place, "members and variables"))
-        for member in _members(said, rules, group, place):
+        for member, role in members_of(said, rules, group, place):
             if member not in persons:
                 raise unknown(f"member of {place}", member, persons)
             if persons[member] in of:
@@ -184,6 +185,10 @@ def _read_group(
                     f"{member!r} is a member of {group} {other!r} and of {place}. Leave one of them"
                 )
             of[persons[member]] = row
+            if role:
+                played = people.said[rules.person].setdefault(f"{group}_role", {})
+                played[persons[member]] = role
+        fail_if_no_role(said, rules, group, place)
         _note(people, rules, group, row, said, period)
     alone = [name for name, row in persons.items() if row not in of]
     if alone:
@@ -192,25 +197,6 @@ def _read_group(
             f" them: then everybody is in one {group}"
         )
     people.group_of[group] = [of[row] for row in persons.values()]
-
-
-def _members(said: dict[str, object], rules: Rules, group: str, place: str) -> list[str]:
-    """The people of a group, taken out of what is said of it."""
-    roles = getattr(rules.entities.get(group), "roles", None) or ()
-    names = [str(getattr(r, "plural", None) or r.key) for r in roles] or ["members"]
-    held = {name: said.pop(name) for name in (*names, "members") if name in said}
-    if len(names) > 1 and held:
-        raise BadInputError(
-            f"{place} has the roles {', '.join(names)}: a population keeps no roles. Give "
-            "populations of this country by Population.from_frames"
-        )
-    found: list[str] = []
-    for name, members in held.items():
-        listed = [members] if isinstance(members, str) else members
-        if not isinstance(listed, Sequence):
-            raise BadInputError(f"{place}: {name} is {shown(members)}. Give a list of names.")
-        found += [str(member) for member in listed]
-    return found
 
 
 # ---- what is said of them

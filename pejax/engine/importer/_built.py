@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...core._validate import BadInputError
+from ..rules._roles import flat_roles
 from ._core import core_of
 
 Inputs = Iterable[tuple[str, str, np.ndarray]]
@@ -21,9 +22,17 @@ Inputs = Iterable[tuple[str, str, np.ndarray]]
 Links = Mapping[str, np.ndarray]
 """The group row of every person, by group."""
 
+Roles = Mapping[str, np.ndarray]
+"""As what each person belongs to a group, by group, where it has several roles."""
+
 
 def built(
-    kind: type, system: Any, inputs: Inputs = (), links: Links | None = None, **options: Any
+    kind: type,
+    system: Any,
+    inputs: Inputs = (),
+    links: Links | None = None,
+    roles: Roles | None = None,
+    **options: Any,
 ) -> Any:
     """A simulation of a country's class with inputs that are there when it is built.
 
@@ -34,15 +43,20 @@ def built(
         system: the rules.
         inputs: those of each variable.
         links: who belongs together; without it there is one person.
+        roles: as what, by default as what comes first.
         options: of the class.
 
     Raises:
         BadInputError: rules that a class which loads its own does not take.
     """
     given = links or {e.key: np.zeros(1, int) for e in system.group_entities}
+    first = {e.key: flat_roles(e)[0].key for e in system.group_entities}
+    count = len(next(iter(given.values())))
+    played = {key: np.full(count, role) for key, role in first.items()} | dict(roles or {})
     if takes_populations(kind):
-        return _of_populations(kind, system, inputs, given, options)
-    return _of_situation(kind, system, inputs, given, options)
+        people = _populations(system, given, played)
+        return _of_populations(kind, system, inputs, people, options)
+    return _of_situation(kind, system, inputs, given, played, options)
 
 
 def takes_populations(kind: type) -> bool:
@@ -52,18 +66,24 @@ def takes_populations(kind: type) -> bool:
 
 
 def _of_populations(
-    kind: type, system: Any, inputs: Inputs, links: Links, options: Mapping[str, Any]
+    kind: type, system: Any, inputs: Inputs, people: Any, options: Mapping[str, Any]
 ) -> Any:
+    if not hasattr(kind, "build_from_populations"):  # it looks at no inputs while it is built
+        made = kind(tax_benefit_system=system, populations=people, **options)
+        for name, period, values in inputs:
+            made.set_input(name, period, values)
+        return made
+
     def build_from_populations(self: Any, populations: Any) -> None:
         kind.build_from_populations(self, populations)  # type: ignore[attr-defined]
         for name, period, values in inputs:
             self.set_input(name, period, values)
 
     fed = type(kind.__name__, (kind,), {"build_from_populations": build_from_populations})
-    return fed(tax_benefit_system=system, populations=_populations(system, links), **options)
+    return fed(tax_benefit_system=system, populations=people, **options)
 
 
-def _populations(system: Any, given: Links) -> Any:
+def _populations(system: Any, given: Links, roles: Roles) -> Any:
     build = core_of(system).module("simulations").SimulationBuilder()
     build.create_entities(system)
     persons = len(next(iter(given.values())))
@@ -71,32 +91,37 @@ def _populations(system: Any, given: Links) -> Any:
     for entity in system.group_entities:
         link = given[entity.key]
         view = build.declare_entity(entity.key, np.arange(link.max() + 1))
-        build.join_with_persons(view, link, np.full(persons, entity.flattened_roles[0].key))
+        build.join_with_persons(view, link, roles[entity.key])
     return build.populations
 
 
 def _of_situation(
-    kind: type, system: Any, inputs: Inputs, links: Links, options: Mapping[str, Any]
+    kind: type,
+    system: Any,
+    inputs: Inputs,
+    links: Links,
+    roles: Roles,
+    options: Mapping[str, Any],
 ) -> Any:
     if "start_instant" in options:
         raise BadInputError(
             f"{kind.__module__} takes no start_instant: its simulation looks at its own reforms on "
             "a day of its own"
         )
-    return kind(situation=_situation(system, inputs, links), **options)
+    return kind(situation=_situation(system, inputs, links, roles), **options)
 
 
-def _situation(system: Any, inputs: Inputs, links: Links) -> dict[str, Any]:
+def _situation(system: Any, inputs: Inputs, links: Links, roles: Roles) -> dict[str, Any]:
     """The field's own form: members by name, values by variable and period."""
     person, groups = system.person_entity, {e.key: e for e in system.group_entities}
     count = len(next(iter(links.values())))
     held: dict[str, list[dict[str, Any]]] = {person.key: [{} for _ in range(count)]}
     for key, entity in groups.items():
-        role = entity.flattened_roles[0]
-        members: list[list[str]] = [[] for _ in range(int(links[key].max()) + 1)]
-        for row, group in enumerate(links[key].tolist()):
-            members[group].append(_name(person.key, row))
-        held[key] = [{role.plural or role.key: own} for own in members]
+        places = {role.key: place for place, role in enumerate(flat_roles(entity))}
+        held[key] = [{} for _ in range(int(links[key].max()) + 1)]
+        for row in np.argsort([places[str(role)] for role in roles[key]], kind="stable"):
+            said = _said_as(entity, str(roles[key][row]))
+            held[key][links[key][row]].setdefault(said, []).append(_name(person.key, int(row)))
     for name, period, values in inputs:
         rows = held[system.variables[name].entity.key]
         for row, value in zip(rows, np.asarray(values).tolist(), strict=True):
@@ -106,6 +131,12 @@ def _situation(system: Any, inputs: Inputs, links: Links) -> dict[str, Any]:
         plurals[key]: {_name(key, row): given for row, given in enumerate(rows)}
         for key, rows in held.items()
     }
+
+
+def _said_as(entity: Any, role: str) -> str:
+    """Under which name a situation lists those with a role; roles within one are listed by turn."""
+    whole = next(r for r in entity.roles if role in [part.key for part in (r.subroles or (r,))])
+    return whole.plural or whole.key
 
 
 def _name(entity: str, row: int) -> str:

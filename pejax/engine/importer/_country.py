@@ -22,6 +22,7 @@ from ...core._validate import BadInputError, MissingExtraError
 from ..rules._law import Children, LawNode
 from ..rules._names import Moved
 from ..rules._reform import in_plain_values, read_day
+from ..rules._roles import role_column, role_variable
 from ..rules._system import System, Variable
 from ._core import Core, core_of
 from ._distribution import version_of
@@ -272,12 +273,18 @@ def _system(package: str, version: str, source: Any) -> System:
     person, known, core = source.person_entity, country_of(package), core_of(source)
     groups = tuple(e.key for e in source.group_entities)
     variables = source.variables
+    said = [role_variable(person.key, e) for e in source.group_entities]
+    roles = {v.name: v for v in said if v is not None and v.name not in variables}
     return System(
         name=package,
         version=version,
         person=person.key,
         groups=groups,
-        variables=Children(variables, lambda name: _variable(variables[name])),
+        variables=Children(
+            [*variables, *roles],
+            lambda name: roles[name] if name in roles else _variable(variables[name]),
+        ),
+        with_roles=tuple(g for g in groups if role_column(g) in roles),
         law=law_of(source),
         containing={e.key: tuple(e.containing_entities) for e in source.group_entities},
         entities={e.key: e for e in (person, *source.group_entities)},
@@ -300,7 +307,7 @@ def _system(package: str, version: str, source: Any) -> System:
 def _moved(package: str) -> Mapping[str, Moved]:
     """A structural reform changes rules, not the class that reads inputs: ask it of the country's
     own system, once."""
-    module = importlib.import_module(f"{package}.system") if _has_system(package) else None
+    module = importlib.import_module(f"{package}.system") if has_system(package) else None
     own = getattr(module, "Simulation", None)
     return {} if own is None else moved_inputs(own, _source_system(package))
 
@@ -341,7 +348,7 @@ def _replaced(owner: Any, name: str, other: Any) -> Iterator[None]:
 
 
 def _source_system(package: str) -> Any:
-    module = importlib.import_module(f"{package}.system" if _has_system(package) else package)
+    module = importlib.import_module(f"{package}.system" if has_system(package) else package)
     for name in ("system", "CountryTaxBenefitSystem"):
         found = getattr(module, name, None)
         if found is not None:
@@ -352,7 +359,8 @@ def _source_system(package: str) -> Any:
     )
 
 
-def _has_system(package: str) -> bool:
+def has_system(package: str) -> bool:
+    """Whether a country keeps its rules in a module of that name."""
     return importlib.util.find_spec(f"{package}.system") is not None
 
 

@@ -92,9 +92,9 @@ def _branch(node: Any, path: str, second: SecondNames, by_value: bool = False) -
     """
     children, by_value = node.children, by_value or _is_by_value(node)
     names = _in_order(children) if by_value else children
-    return LawNode(
-        path, Children(names, lambda name: _child(children[name], path, name, second, by_value))
-    )
+    made = Children(names, lambda name: _child(children[name], path, name, second, by_value))
+    called = str(getattr(node, "name", None) or "")
+    return LawNode(path, made, "" if called == path else called)
 
 
 def _is_by_value(node: Any) -> bool:

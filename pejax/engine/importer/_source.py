@@ -13,11 +13,12 @@ from ...core._formerly import formerly
 from ...core.population._population import Population
 from .._accept import columns_taken, fail_if_groups_missing
 from .._inputs import IDS, WEIGHT, Column
+from ..rules._roles import role_column
 from ..rules._system import System
 from ..tracing._input_nodes import in_order_of_length, period_of
 from ._built import built
 from ._core import core_of
-from ._country import Country, _source_system, import_country
+from ._country import Country, _source_system, has_system, import_country
 
 _formerly = formerly(defaults={"period": 2025}, names={"year": "period"})
 
@@ -47,7 +48,6 @@ def source_simulation(
     """
     country = import_country(package) if isinstance(package, str) else package
     system = country.load() if isinstance(country, Country) else country
-    module = importlib.import_module(f"{system.name}.system")
     fail_if_groups_missing(population, system.groups)
     population = population.unpadded() if population.is_padded else population
     columns = columns_taken(population, system.names, extra)
@@ -55,11 +55,20 @@ def source_simulation(
     for column, spans in in_order_of_length(system, columns, period_of(system, str(period))):
         for span in spans:
             found.setdefault((column.said, str(span)), _values(population, column))
-    inputs = [(name, span, values) for (name, span), values in found.items()]
+    named = {role_column(group): group for group in system.with_roles}
+    roles = {named[name]: values for (name, _), values in found.items() if name in named}
+    inputs = [(name, span, values) for (name, span), values in found.items() if name not in named]
     links = {group: np.asarray(population.links[group]) for group in system.groups}
     source = system.clone() if system.reforms else system.source
     start = {"start_instant": system.start_instant} if system.start_instant else {}
-    return built(module.Simulation, source, inputs, links, **start)
+    return built(_simulation_of(system), source, inputs, links, roles, **start)
+
+
+def _simulation_of(system: System) -> type:
+    """A country's own class of simulations, or that of its engine."""
+    own = importlib.import_module(f"{system.name}.system") if has_system(system.name) else None
+    kind = getattr(own, "Simulation", None)
+    return core_of(system.source).module("simulations").Simulation if kind is None else kind
 
 
 @_formerly

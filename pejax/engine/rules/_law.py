@@ -125,10 +125,16 @@ class Children(Mapping[str, Any]):
 
 @dataclasses.dataclass(frozen=True)
 class LawNode:
-    """A branch of the tree."""
+    """A branch of the tree.
+
+    Attributes:
+        path: where it stands.
+        called: the country's own name of it, where that is another one, which formulas may read.
+    """
 
     path: str
     children: Mapping[str, LawNode | LawScale | LawParameter]
+    called: str = ""
 
     def find(self, path: str) -> LawNode | LawScale | LawParameter:
         """Follow a dotted path, through `[i]` for a scale's brackets.
@@ -209,7 +215,8 @@ def edited(law: Any, edits: Edits) -> Any:
         brackets = tuple({n: edited(p, edits) for n, p in b.items()} for b in law.brackets)
         return dataclasses.replace(law, brackets=brackets)
     children = law.children
-    return LawNode(law.path, Children(children, lambda name: edited(children[name], edits)))
+    made = Children(children, lambda name: edited(children[name], edits))
+    return dataclasses.replace(law, children=made)
 
 
 def parameters_under(node: LawNode | LawScale | LawParameter) -> Iterator[LawParameter]:

@@ -116,6 +116,7 @@ class System:
         carry: whether inputs carry over to later periods.
         missing: the error for a path without a value.
         moved: the inputs that the country's own simulation keeps under another name.
+        with_roles: the groups of which a column of the persons says as what each belongs to it.
 
     >>> from pejax.testing import toy_system
     >>> system = toy_system()
@@ -150,6 +151,7 @@ class System:
         f"{path} has no value on {instant}"
     )
     moved: Callable[[], Mapping[str, Moved]] = dict
+    with_roles: tuple[str, ...] = ()
 
     @one_line
     def __repr__(self) -> str:

@@ -18,6 +18,7 @@ from ._depth import CircularRule
 if TYPE_CHECKING:
     from ..rules._system import Variable
     from ._evaluate import Simulation
+    from ._ledger import Ledger
 
 _KEPT = 4
 """Runs of a formula that are remembered, the latest first."""
@@ -61,19 +62,33 @@ class Notes:
         same = (ran.law, ran.system) == (simulation.law, simulation.system)
         if not (self.whole and same and formula is self.formula and self._is_like(period)):
             return None
-        ledger, first, now = simulation.trace_state.ledger, _day(self.period), _day(period)
-        read = [(part, now if day == first else day, day) for (_, day), part in self.law.items()]
-        if not all(ledger.is_same(part, *days) for part, *days in read):
+        read = self._read_on(period, simulation.trace_state.ledger)
+        if read is None:
             return None
         for name, own, expected in self.values:
             found = simulation.calculate(name, period if own == self.period else own)
             if (found.node, found.vocabulary) != (expected.node, expected.vocabulary):
                 return None
-        for part, day, _ in read:
-            ledger.note_again(part, day)
+        for part, day in read:
+            simulation.trace_state.ledger.note_again(part, day)
         simulation.trace_state.read(self.bits)
         assert self.result is not None
         return Traced(self.result.node, self.result.vocabulary)
+
+    def _read_on(self, period: Any, ledger: Ledger) -> list[tuple[Any, str]] | None:
+        """The parts of the law that it reads for another period, and on which days; None where
+        they are not as they were. Who reads the law of the first day of a year in January may mean
+        the month or the year, which matters to the days on which switches count as looked at."""
+        first, now = _day(self.period), _day(period)
+        either = first != now and first == _day(self.period.this_year)
+        found = []
+        for (_, day), part in self.law.items():
+            own = day == first
+            unclear = own and either and ledger.has_switches(part)
+            if unclear or not ledger.is_same(part, day, now if own else day):
+                return None
+            found.append((part, now if own else day))
+        return found
 
     def _is_like(self, period: Any) -> bool:
         one, other = self.period, period

@@ -24,6 +24,9 @@ _UNITS = ("Y", "M", "D")
 _FROM_MARCH_0000, _CYCLE = 719_468, 146_097
 """Days from 0000-03-01 to 1970-01-01, and days in four hundred years."""
 
+_IN_A_CYCLE = {"M": 4_800, "Y": 400}
+"""So many months and years, by which numpy makes days months where it is told to."""
+
 
 class Time:
     """An array of dates, or of spans of time.
@@ -58,7 +61,12 @@ class Time:
             return Traced(self.graph.astype(self.node, target), mask=self.mask)
         if target.kind != ("m" if self.span else "M"):
             raise Untraceable(f"{self.dtype} as {target}")
-        return self.to(_unit_of(target))
+        unit = _unit_of(target)
+        if self.span and self.unit == "D" and unit in _IN_A_CYCLE:
+            whole = self.graph.apply("multiply", self.node, np.int64(_IN_A_CYCLE[unit]))
+            node = self.graph.apply("floor_divide", whole, np.int64(_CYCLE))
+            return Time(node, unit, True, self.mask)
+        return self.to(unit)
 
     def to(self, unit: str) -> Time:
         """The same in another unit."""
@@ -144,6 +152,15 @@ class Time:
         found = self.graph.apply(operation, a.to(unit).node, b.to(unit).node)
         return Traced(found, mask=_mask(a, b))
 
+    def extreme(self, name: str, other: Any) -> Time:
+        """The later, or the earlier, of each row."""
+        a, b = self, _time(self.graph, other, self)
+        if a.span != b.span:
+            raise Untraceable("the later of a date and a span of time")
+        unit = _UNITS[max(_UNITS.index(a.unit), _UNITS.index(b.unit))]
+        node = self.graph.apply(name, a.to(unit).node, b.to(unit).node)
+        return Time(node, unit, a.span, _mask(a, b))
+
     def __lt__(self, other: Any) -> Traced:
         return self.compared("less", other)
 
@@ -190,9 +207,12 @@ def operate(name: str, a: Any, b: Any) -> Any:
     Raises:
         Untraceable: an operation that dates do not have.
     """
+    one, other = (as_time(x, "datetime64[D]") if isinstance(x, Traced) else x for x in (a, b))
+    if name in ("maximum", "minimum"):
+        this, beside = (one, other) if isinstance(one, Time) else (other, one)
+        return this.extreme(name, beside)
     if name not in _OPERATORS:
         raise Untraceable(f"numpy.{name} of dates")
-    one, other = (as_time(x, "datetime64[D]") if isinstance(x, Traced) else x for x in (a, b))
     return _OPERATORS[name](one, other)
 
 

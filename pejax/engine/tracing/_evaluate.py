@@ -36,6 +36,7 @@ _FORMULA_FAILURES = (
     AttributeError,
     IndexError,
     KeyError,
+    NameError,
     AssertionError,
     NotImplementedError,
 )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..graph._node import Node
+from ..rules._roles import flat_roles
 from ._array import Traced, Untraceable, to_node
 from ._names import unify
 from ._roles import who_has
@@ -165,6 +166,9 @@ class GroupView(EntityView):
             return FirstPerson(self)
         if name in simulation.system.containing.get(self.key, ()):
             return getattr(FirstPerson(self), name)
+        one = next((r for r in flat_roles(self.entity) if r.key == name and r.max == 1), None)
+        if one is not None:
+            return FirstPerson(self, role=one)
         raise AttributeError(f"{self.key} has no {name!r}")
 
     # ---- from persons to groups
@@ -316,7 +320,7 @@ class Projection(Projector):
             raise AttributeError(name)
         inner = getattr(self.reference_entity, name)
         if isinstance(inner, FirstPerson):
-            return FirstPerson(inner.group, parent=self)
+            return FirstPerson(inner.group, parent=self, role=inner.role)
         if isinstance(inner, Projection):
             return Projection(
                 inner.reference_entity, parent=FirstPerson(self.reference_entity, parent=self)
@@ -325,13 +329,17 @@ class Projection(Projector):
 
 
 class FirstPerson(Projector):
-    """`household.first_person`: person values, read at each group's first member."""
+    """`household.first_person`: person values, read at each group's first member; `family.head`,
+    at the one with a role that one person has."""
 
-    def __init__(self, group: GroupView, parent: Projector | None = None) -> None:
+    def __init__(self, group: GroupView, parent: Projector | None = None, role: Any = None) -> None:
         self.group = group
         self.parent = parent
+        self.role = role
 
     def transform(self, result: Any) -> Any:
+        if self.role is not None:
+            return self.group.value_from_person(result, self.role)
         return self.group.value_from_first_person(result)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

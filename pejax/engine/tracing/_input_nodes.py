@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from ...core._validate import BadInputError
 from .._inputs import PARTS, Column
 from ..graph._ir import Graph
 from ..rules import _calendar
+from ..rules._roles import role_column
 from ..rules._system import System, Variable
 from ._array import Traced
 from ._groups import Links
@@ -102,9 +104,16 @@ def given_by_columns(
                 " other columns. Drop it"
             )
         values.update(new)
+    roles = {group: role_column(group) for group in system.with_roles}
+    said = {name: value.node for (name, _), value in values.items() if name in roles.values()}
+    values = {key: value for key, value in values.items() if key[0] not in said}
     for (name, _), value in values.items():
         value.owner = name
-    return Given(values, tuple(c.said for c in columns))
+    return Given(
+        values,
+        tuple(c.said for c in columns if c.said not in said),
+        role_of={group: said[name] for group, name in roles.items() if name in said},
+    )
 
 
 def in_order_of_length(
@@ -146,9 +155,12 @@ def _traced_column(graph: Graph, variable: Variable, column: Column) -> Traced:
                 f"column {column.place} holds fractions, but it is a category: give its names"
             )
         return Traced(graph.astype(node, np.int16), variable.vocabulary)
-    if variable.kind == "str":
+    if variable.kind in ("str", "date"):
+        what = "a date" if variable.kind == "date" else "a text"
         if column.vocabulary is None:
-            raise BadInputError(f"column {column.place} holds numbers, but it is a text variable")
+            raise BadInputError(f"column {column.place} holds numbers, but it is {what} variable")
+        if variable.kind == "date":
+            _fail_unless_dates(column)
         return Traced(node, column.vocabulary)
     if column.vocabulary is not None:
         few = ", ".join(map(repr, column.vocabulary[:3]))
@@ -157,6 +169,16 @@ def _traced_column(graph: Graph, variable: Variable, column: Column) -> Traced:
             "Convert it, for instance with pandas.to_numeric"
         )
     return Traced(graph.astype(node, variable.dtype))
+
+
+def _fail_unless_dates(column: Column) -> None:
+    for text in column.vocabulary or ():
+        try:
+            datetime.date.fromisoformat(text)
+        except ValueError as problem:
+            raise BadInputError(
+                f"column {column.place} holds {text!r}, which is no date. Write 1985-07-31"
+            ) from problem
 
 
 def _of(

@@ -57,6 +57,8 @@ class Law:
 
     def __call__(self, period: Any) -> Any:
         instant = self._instant_of(period)
+        if not isinstance(self._node, LawNode):
+            self._ledger.touch(self._node, instant)
         if instant not in self._views:
             self._views[instant] = view(self._node, instant, self._ledger)
         return self._views[instant]
@@ -158,7 +160,7 @@ class NodeAt:
 
     def __init__(self, node: LawNode, instant: str, ledger: Ledger) -> None:
         self._node, self._instant, self._ledger = node, instant, ledger
-        self._name = node.path
+        self._name = node.called or node.path
         self._views: dict[str, Any] = {}
         self._tables: dict[bool, _Cells] = {}
         self._epoch = ledger.epoch

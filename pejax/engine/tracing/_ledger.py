@@ -127,6 +127,10 @@ class Ledger:
         same = bisect.bisect_right(days, one) == bisect.bisect_right(days, other)
         return same and self._year(one) == self._year(other)
 
+    def has_switches(self, part: Any) -> bool:
+        """Whether a part of the law has values that formulas take as they are."""
+        return part is not None and bool(self._held(part).fixed)
+
     def note_again(self, part: Any, instant: str) -> None:
         """Note the values that formulas take as they are: they were read on this day too."""
         for parameter in self._held(part).fixed if part is not None else ():

@@ -13,7 +13,7 @@ import numpy as np
 from ..graph._ir import Graph
 from ..graph._node import Node
 from ..graph._ops import OPS
-from . import _dates, _indexing, _words
+from . import _dates, _indexing, _texts, _words
 from ._array import Traced, Untraceable, first_traced, has_traced, held, mask_of, to_node
 from ._distinct import DistinctNames
 from ._loops import distinct
@@ -98,7 +98,10 @@ def ufunc_call(
     if any(isinstance(a, Traced) and isinstance(a.vocabulary, tuple) for a in inputs):
         if len(inputs) == 2 and any(map(_dates.is_time, inputs)):
             return _dates.operate(name, *inputs)
-        raise Untraceable(f"numpy.{name} of strings")
+        found = _texts.beside_one(name, inputs) if len(inputs) > 1 else None
+        if found is None:
+            raise Untraceable(f"numpy.{name} of strings")
+        return found
     if name not in OPS:
         raise Untraceable(f"numpy.{name}")
     operands = [to_node(graph, a) for a in inputs]

@@ -1,4 +1,4 @@
-"""As what persons belong to a group. A population does not say it; a case of a test does."""
+"""Which persons have a role in a group, where somebody says as what they belong to it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,8 @@ import numpy as np
 
 from ..graph._ir import Graph
 from ..graph._node import Node
+from ..rules._roles import role_column, roles_of
 from ._array import Untraceable
-
-
-def roles_of(entity: Any) -> tuple[str, ...]:
-    """The roles that an entity declares, those within a role in its place."""
-    declared = getattr(entity, "roles", None) or ()
-    flat = [part for role in declared for part in (role.subroles or (role,))]
-    return tuple(role.key for role in flat) or ("member",)
 
 
 def who_has(
@@ -35,8 +29,8 @@ def who_has(
         return None
     if group not in known:
         raise Untraceable(
-            f"the role {key!r} in a {group}, whose roles are {', '.join(declared)}: a population "
-            "says who belongs to a group, but not as what"
+            f"the role {key!r} in a {group}: give the persons a column {role_column(group)} that "
+            f"says as what they belong to it, {', '.join(declared)}"
         )
     within = {part.key for part in getattr(role, "subroles", None) or (role,)}
     numbers = np.array([number for number, name in enumerate(declared) if name in within])

@@ -6,7 +6,7 @@ import copy
 import dataclasses
 import functools
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -86,9 +86,11 @@ class ScaleAt:
         round_base_decimals: int | None = None,
         right: bool = False,
     ) -> Traced:
-        """The scale applied to a base, row by row."""
-        if round_base_decimals is not None:
-            raise Untraceable("a scale with a rounded base")
+        """The scale applied to a base, row by row; what lies within a bracket, its ends and what is
+        due on it may be rounded, of marginal rates."""
+        decimals = round_base_decimals
+        if decimals is not None and self.kind != "rate":
+            raise Untraceable(f"{self.path}: a rounded base of a scale that has no marginal rates")
         base = self._graph.constant(to_node(self._graph, tax_base))
         if self.kind in ("rate", "amount"):  # whose thresholds are an array of these
             base = self._graph.astype(base, np.float64)
@@ -96,7 +98,7 @@ class ScaleAt:
         if not scaled:  # no bracket is in force yet
             result = self._graph.broadcast(0 if self.kind == "single" else 0.0, base.shape)
         elif self.kind == "rate":
-            result = self._marginal(base, scaled)
+            result = self._marginal(base, scaled, lambda x: self._rounded(x, decimals))
         elif self.kind == "amount":
             result = self._cumulative(base, scaled)
         elif self.kind == "single":
@@ -121,13 +123,18 @@ class ScaleAt:
             return node
         return self._graph.apply("multiply", node, to_node(self._graph, factor))
 
-    def _marginal(self, base: Node, thresholds: list[Any]) -> Node:
+    def _rounded(self, x: Any, decimals: int | None) -> Any:
         g = self._graph
+        return x if decimals is None else g.apply("round", g.constant(x), decimals=decimals)
+
+    def _marginal(self, base: Node, thresholds: list[Any], rounded: Callable[[Any], Any]) -> Node:
+        g, ends = self._graph, [rounded(t) for t in thresholds]
         total = g.constant(0.0)
-        for low, high, rate in zip(thresholds, [*thresholds[1:], None], self.rates, strict=True):
+        for low, high, rate in zip(ends, [*ends[1:], None], self.rates, strict=True):
             top = base if high is None else g.apply("minimum", base, high)
-            within = g.apply("maximum", g.apply("subtract", top, low), 0)
-            total = g.apply("add", total, g.apply("multiply", to_node(g, rate), within))
+            within = rounded(g.apply("maximum", g.apply("subtract", top, low), 0))
+            due = rounded(g.apply("multiply", to_node(g, rate), within))
+            total = g.apply("add", total, due)
         return total
 
     def _cumulative(self, base: Node, thresholds: list[Any]) -> Node:

@@ -12,7 +12,10 @@ import numpy as np
 from ..graph._ir import Graph
 from ..graph._node import Node
 from ..graph._ops import neutral
-from . import _compare  # noqa: F401 - registers what it has
+from . import (
+    _compare,  # noqa: F401 - registers what it has
+    _dates,
+)
 from ._array import Traced, Untraceable, has_traced, held, mask_of, to_node
 from ._indexing import fail_unless_within
 from ._loops import by_row
@@ -132,6 +135,8 @@ class _Ufunc:
         self.__name__ = ufunc.__name__
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if len(args) == 2 and not kwargs and any(isinstance(a, _dates.Time) for a in args):
+            return _dates.operate(self.__name__, *args)
         return self._ufunc(*args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 from ...core._validate import PejaxError
 from ..graph._ir import DimensionClash, Graph
 from ..rules._calendar import dated, law_days
+from ..rules._roles import role_column
 from ..rules._system import System
 from ._array import Traced, deciding
 from ._decisions import Decisions, Guard, People
@@ -154,7 +155,7 @@ def _attempt(system: System, ask: _Question, sizes: dict[str, int], final: bool)
         static=state.ledger.static,
         looked=state.ledger.looked,
         evaluated=state.evaluated,
-        given=tuple(sorted({name for name, _ in state.given.values})),
+        given=_given_in(state),
         period=period,
         asked=frozenset(state.asked),
         unsettled={name: state.unsettled_in(bits) for name, bits in reads.items()},
@@ -162,6 +163,12 @@ def _attempt(system: System, ask: _Question, sizes: dict[str, int], final: bool)
         refused=state.refused,
         cut={name: cut for name, bits in reads.items() if (cut := _cut(state, name, bits))},
     )
+
+
+def _given_in(state: Trace) -> tuple[str, ...]:
+    """The variables that columns gave, those of roles included."""
+    roles = {role_column(g) for g in state.given.role_of if g in state.system.with_roles}
+    return tuple(sorted({name for name, _ in state.given.values} | roles))
 
 
 def _cut(state: Trace, output: str, bits: int) -> tuple[str, ...]:
