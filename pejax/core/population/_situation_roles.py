@@ -1,4 +1,4 @@
-"""As what people belong to the groups of a situation: it lists them under the roles of a country."""
+"""As what people belong to the groups of a situation, which lists them by role."""
 
 from __future__ import annotations
 
