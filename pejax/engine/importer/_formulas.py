@@ -16,12 +16,14 @@ from typing import Any
 
 import numpy as np
 
+from ..graph._ir import Graph
 from ..tracing._array import Traced, to_node
 from ..tracing._asked import InPlaceOf
 from ..tracing._groups import Projector
 from ..tracing._law_traced import Law, Series
 from ..tracing._names import code_of
 from ..tracing._rebind import Rebinder
+from ..tracing._scale_traced import MadeScale
 from ..tracing._stand_in import Numpy
 from ._core import Core
 from ._pandas import Pandas
@@ -45,7 +47,7 @@ def tracing(core: Core, package: str, numpy: Numpy) -> Iterator[Callable[..., An
     index.get_indexer = _places_of_names(places)
     try:
         ours = functools.partial(_is_of, frozenset({package, core.name}))
-        yield Rebinder(numpy, ours, _replacement(core))
+        yield Rebinder(numpy, ours, _replacement(core, numpy._graph))
     finally:
         enums.Enum.encode, periods.Period.offset = encode, offset
         index.get_indexer = places
@@ -78,7 +80,7 @@ def _is_of(packages: frozenset[str], function: types.FunctionType) -> bool:
     return not packages.isdisjoint(PurePath(function.__code__.co_filename).parts)
 
 
-def _replacement(core: Core) -> Callable[[Any], Any]:
+def _replacement(core: Core, graph: Graph) -> Callable[[Any], Any]:
     """What the engine's own objects become in a formula's globals."""
     laws, formulas = core.module("parameters"), core.module("commons.formulas")
     own = {"between": _between, "index_": _index}
@@ -89,6 +91,7 @@ def _replacement(core: Core) -> Callable[[Any], Any]:
         laws.Parameter: _either(Series, laws.Parameter),
         laws.ParameterNode: _either(Law, laws.ParameterNode),
         array: _enum_array(array),
+        core.module("taxscales").MarginalRateTaxScale: functools.partial(MadeScale, graph),
     }
     pandas = Pandas()
 

@@ -105,6 +105,20 @@ def dated(text: str) -> tuple[str, str]:
     return (text, "") if found is None else (found[1], found[2])
 
 
+def unfit(name: str, unit: str, period: Any) -> str:
+    """Why a variable has no value for a period; empty where it has one.
+
+    Args:
+        unit: by which the variable changes.
+        period: of several of which a country's own class may be.
+    """
+    if period.unit == ETERNITY != unit:
+        return f"{name} changes by {unit}: ask for its value of one, not of all time"
+    if period.unit == unit != ETERNITY and getattr(period, "size", 1) != 1:
+        return f"{name} changes by {unit}: ask for its sum over {period} by ADD"
+    return ""
+
+
 def law_days(period: Any) -> tuple[str, str]:
     """The first and last day of the law for a period: whole calendar years, since what is yearly
     is read for the year of a month.

@@ -54,6 +54,11 @@ class Time:
     def __array__(self, *_: Any, **__: Any) -> np.ndarray:
         raise Untraceable("dates of a population as a plain array")
 
+    def __array_function__(self, function: Any, types: Any, args: Any, how: Any) -> Any:
+        if function.__name__ == "busday_count":
+            return _days_between(*args, **how)
+        raise Untraceable(f"numpy.{function.__name__} of dates")
+
     def astype(self, dtype: Any, copy: bool = True) -> Any:
         """Dates in another unit, or how many units they are."""
         target = np.dtype(dtype)
@@ -216,6 +221,18 @@ def operate(name: str, a: Any, b: Any) -> Any:
     return _OPERATORS[name](one, other)
 
 
+def in_numbers(value: Any) -> Any:
+    """A span of time as how many units it has, which is what a number's variable keeps of it."""
+    return value.astype(np.int64) if isinstance(value, Time) and value.span else value
+
+
+def _days_between(begin: Any, end: Any, weekmask: Any = "1111100", holidays: Any = ()) -> Traced:
+    """`numpy.busday_count`, where every day of the week counts."""
+    if isinstance(weekmask, Traced) or str(weekmask) != "1111111" or len(holidays):
+        raise Untraceable("numpy.busday_count, but of all days of the week")
+    return (end - begin).astype("timedelta64[D]").astype(np.int64)
+
+
 def as_time(x: Traced, dtype: Any) -> Time:
     """Texts as dates, whole numbers as dates or spans."""
     target = np.dtype(dtype)
@@ -242,6 +259,8 @@ def _time(graph: Graph, other: Any, beside: Time) -> Time:
     if isinstance(other, datetime.date):
         other = np.datetime64(other)
     array = np.asarray(other)
+    if array.dtype.kind == "m" and np.datetime_data(array.dtype)[0] == "generic":
+        array = array.astype(np.int64)  # of whatever it stands beside
     if array.dtype.kind in "mM":
         node = graph.constant(array.astype(np.int64))
         return Time(node, _unit_of(array.dtype), array.dtype.kind == "m")

@@ -20,6 +20,7 @@ from ..rules._system import Variable
 from ._alike import computed, plain, watched
 from ._array import Traced, Untraceable, to_node
 from ._branching import Branching, Key
+from ._dates import in_numbers
 from ._depth import CircularRule
 from ._groups import GroupView, PersonView
 from ._holder import Holder, RulesView
@@ -241,8 +242,7 @@ class Simulation(Branching):
     def _other_period(self, variable: Variable, period: Any) -> Traced | None:
         """A monthly variable asked for a year, or a yearly one for a month."""
         name = variable.name
-        if period.unit == _calendar.ETERNITY != variable.period:
-            hint = f"{name} changes by {variable.period}: ask for its value of one, not of all time"
+        if hint := _calendar.unfit(name, variable.period, period):
             return self._refuse(variable, period, Untraceable(hint))
         if variable.period == _calendar.MONTH and period.unit == _calendar.YEAR:
             if variable.stock:
@@ -415,7 +415,7 @@ class Simulation(Branching):
         if variable.kind in ("str", "date"):
             (codes,), vocabulary = unify([value])
             return Traced(self.graph.as_rows_of(codes, count), vocabulary)
-        node = self.graph.as_rows_of(to_node(self.graph, value), count)
+        node = self.graph.as_rows_of(to_node(self.graph, in_numbers(value)), count)
         return Traced(node).astype(variable.dtype)
 
     def _as_enum(self, variable: Variable, value: Any) -> tuple[list[Any], Any]:

@@ -67,10 +67,10 @@ class EntityView:
         return Traced(self._simulation.graph.apply("arange", num=self.rows))
 
     def __call__(self, name: str, period: Any, options: Any = None) -> Any:
-        options = options or []
-        if "add" in options:
+        words = {str(getattr(option, "value", option)).lower() for option in options or ()}
+        if "add" in words:
             return self._simulation.calculate_add(name, period)
-        if "divide" in options:
+        if "divide" in words:
             return self._simulation.calculate_divide(name, period)
         return self._simulation.calculate(name, period)
 

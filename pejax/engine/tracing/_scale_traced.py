@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bisect
 import copy
 import dataclasses
 import functools
@@ -154,6 +155,47 @@ class ScaleAt:
         edges = g.apply("pack", *thresholds)
         place = g.apply("search", edges, base, side="left" if right else "right")
         return g.apply("take", table, place)
+
+
+class MadeScale(ScaleAt):
+    """A scale of marginal rates that a formula makes itself, bracket by bracket."""
+
+    def __init__(
+        self, graph: Graph, name: str | None = None, option: Any = None, unit: Any = None
+    ) -> None:
+        self.path, self.kind, self._graph = f"the scale {name}, which it makes,", "rate", graph
+        self.thresholds, self.rates, self.amounts = [], [], []
+
+    def add_bracket(self, threshold: Any, rate: Any) -> None:
+        """A bracket in its place; a second one from the same threshold adds to the first."""
+        at = [_number(t) for t in self.thresholds]
+        place = bisect.bisect_left(at, _number(threshold))
+        if place < len(at) and at[place] == _number(threshold):
+            self.rates[place] = self.rates[place] + rate
+        else:
+            self.thresholds.insert(place, threshold)
+            self.rates.insert(place, rate)
+
+    def multiply_thresholds(self, factor: Any, decimals: int | None = None) -> MadeScale:
+        if decimals is not None:
+            raise Untraceable(f"{self.path} with rounded thresholds")
+        self.thresholds = [t * factor for t in self.thresholds]
+        return self
+
+    def multiply_rates(self, factor: Any) -> MadeScale:
+        self.rates = [rate * factor for rate in self.rates]
+        return self
+
+    def calc(self, tax_base: Any, *how: Any, **named: Any) -> Traced:
+        _keep_order(self._graph, self.path, self.thresholds)
+        return super().calc(tax_base, *how, **named)
+
+
+def _number(threshold: Any) -> float:
+    """Where a bracket begins, in the law as it is."""
+    if isinstance(threshold, Traced) and (threshold.node.data or threshold.ndim):
+        raise Untraceable("a scale whose thresholds differ by row")
+    return float(threshold.node.shadow if isinstance(threshold, Traced) else threshold)
 
 
 def _kind(scale: LawScale, brackets: list[dict[str, LawParameter]]) -> str:
