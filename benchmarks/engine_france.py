@@ -54,8 +54,15 @@ def asked(country: engine.Country, output: str, period: str, held: Population) -
         return {"refused": refusal.refused}
     found = np.asarray(program(program.parameters, held)[output])
     source = engine.importer.source_simulation(country, held, period)
-    gap = np.abs(source.calculate(output, period) - found)
-    return {"refused": {}, "largest_difference": float(gap.max())}
+    expected = source.calculate(output, period)
+    return {
+        "refused": {},
+        "variables": program.report.counts,
+        "rows": len(found),
+        "rows_that_are_not_zero": int((expected != 0).sum()),
+        "mean": float(expected.mean()),
+        "largest_difference": float(np.abs(expected - found).max()),
+    }
 
 
 def main() -> None:
@@ -72,7 +79,8 @@ def main() -> None:
         packages=("openfisca-france", "openfisca-core"),
     )
     for output, said in found.items():
-        print(f"{output}: {len(said['refused'])} formulas refused")
+        print(output, {name: value for name, value in said.items() if name != "refused"})
+        print(f"{len(said['refused'])} formulas refused")
         for name, reason in said["refused"].items():
             print(f"  {name} {reason}")
     print(path)

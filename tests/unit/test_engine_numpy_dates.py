@@ -2,6 +2,7 @@
 
 import datetime
 
+import numpy
 import numpy as np
 import pandas as pd
 import pytest
@@ -64,6 +65,10 @@ EXPRESSIONS = {
     "the later": lambda np, i, **_: number(np.maximum(days(i), np.datetime64("1990-06-15"))),
     "the earlier, turned": lambda np, i, **_: number(
         np.minimum(np.datetime64("1990-06"), days(i)).astype("datetime64[D]")
+    ),
+    "a span of no unit later": lambda np, i, **_: number(days(i) + np.timedelta64(5)),
+    "days of all weekdays between": lambda np, i, **_: numpy.busday_count(
+        days(i), days(i + 1), weekmask="1" * 7
     ),
     "the same day": lambda np, i, **_: days(i) == days(abs(i)),
     "another day": lambda np, i, **_: days(i) != days(abs(i)),
@@ -151,6 +156,11 @@ REFUSED = {
     "dates by numbers": lambda np, i, **_: (days(i) - days(i + 1)) / 2,
     "a date below zero": lambda np, i, **_: -days(i),
     "numbers as dates": lambda np, x, **_: x.astype("datetime64[D]"),
+    "days without weekends": lambda np, i, **_: numpy.busday_count(days(i), days(i + 1)),
+    "the later of a date and a span": lambda np, i, **_: np.maximum(
+        days(i), np.timedelta64(5, "D")
+    ),
+    "another function of dates": lambda np, i, **_: numpy.busday_offset(days(i), 1),
     "hours": lambda np, i, **_: i.astype("datetime64[h]"),
     "months as days": lambda np, i, **_: i.astype("timedelta64[M]").astype("timedelta64[D]"),
     "dates added": lambda np, i, **_: days(i) + days(i),
