@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -26,8 +27,6 @@ def repeated(people: CasePeople, times: int) -> CasePeople:
     Raises:
         BadInputError: somebody stands in no written group, or the rows would be too many.
     """
-    from ._people import CasePeople
-
     if any(people.written.get(e, len(n)) != len(n) for e, n in people.names.items()):
         raise BadInputError("axes with a person who is in none of the groups that are written")
     if times * max(map(len, people.names.values())) > _MOST:
@@ -36,7 +35,8 @@ def repeated(people: CasePeople, times: int) -> CasePeople:
         group: [row + k * len(people.names[group]) for k in range(times) for row in rows]
         for group, rows in people.group_of.items()
     }
-    return CasePeople(
+    return dataclasses.replace(
+        people,
         names={e: [f"{n}{k}" for k in range(times) for n in v] for e, v in people.names.items()},
         group_of=groups,
         given={},
