@@ -40,6 +40,7 @@ class Record:
         known: by simulation, input and place in `steps`, what was computed of it by then.
         computed: what was computed meanwhile, by simulation.
         whole: whether all that it did can be gone over again.
+        follows: whether it looked at what another formula has computed for some cases only.
     """
 
     depth: int
@@ -50,6 +51,7 @@ class Record:
     known: dict[tuple[int, Key, int], Any] = dataclasses.field(default_factory=dict)
     computed: list[tuple[Any, Key]] = dataclasses.field(default_factory=list)
     whole: bool = True
+    follows: bool = False
     busy: bool = False
 
     def step(self, on: Any, what: tuple[Any, ...], run: Callable[[], Any]) -> Any:
@@ -75,7 +77,7 @@ class Record:
 
     def computed_before(self, on: Any, key: Key) -> Any:
         """What a simulation has computed by now."""
-        self.whole = self.whole and key not in on.conditional
+        self.follows = self.follows or key in on.conditional
         found = on.cache.get(key)
         self.known[self.number(on), key, len(self.steps)] = found
         return found
@@ -170,9 +172,9 @@ def _once_for_all(
         raise
     if not record.asked:
         return result
-    after = simulation.branches
+    after, can_be = simulation.branches, record.whole and not record.follows
     try:
-        parts = list(_gone_over(simulation, run, record, before)) if record.whole else []
+        parts = list(_gone_over(simulation, run, record, before)) if can_be else []
     except (Strayed, Divided, *failures):
         parts = []
     finally:
@@ -212,7 +214,8 @@ def _leave_unsettled(state: Trace, record: Record) -> None:
     if not record.asked:
         return
     bits = state.leave_unsettled(record.asked)
-    state.askers.add(state.stack[-1][0])
+    if not record.follows:
+        state.askers.add(state.stack[-1][0])
     for branch in _with_their_own(record.made):
         branch.marks |= bits
         branch.reads = {key: reads | bits for key, reads in branch.reads.items()}
