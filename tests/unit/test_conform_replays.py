@@ -115,6 +115,26 @@ def deleted(person, income, period):
     return branch.calculate("doubled", period)
 
 
+def that_expects_errors(person, income, period):
+    """What it asks otherwise is no error that it could pass over."""
+    branch = with_income(person, period, income + 1)
+    try:
+        more = branch.calculate("rent", period) if gives(person.simulation, "rent") else 0
+    except Exception:
+        more = 5
+    return branch.calculate("doubled", period) + more
+
+
+def that_expects_errors_of_some(person, income, period):
+    branch = with_income(person, period, income + 1)
+    try:
+        if not gives(person.simulation, "rent"):
+            branch.calculate("rent", period)
+    except Exception:
+        pass
+    return branch.calculate("doubled", period)
+
+
 def of_a_branch_that_was_there(person, income, period):
     person("doubled_there", period)
     branch = person.simulation.branches["there"]
@@ -134,6 +154,8 @@ UNSETTLED = (
     one_more_change,
     dropped,
     deleted,
+    that_expects_errors,
+    that_expects_errors_of_some,
     of_a_branch_that_was_there,
 )
 

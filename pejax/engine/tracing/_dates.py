@@ -101,7 +101,7 @@ class Time:
             raise Untraceable("a date and a date added")
         if a.span and not b.span and sign < 0:
             raise Untraceable("a date taken from a span of time")
-        unit = _UNITS[max(_UNITS.index(a.unit), _UNITS.index(b.unit))]
+        unit = _finer(a, b)
         a, b = a.to(unit), b.to(unit)
         both = self.graph.apply("add" if sign > 0 else "subtract", a.node, b.node)
         is_span = a.span == b.span
@@ -138,7 +138,7 @@ class Time:
         by = _time(self.graph, other, self)
         if not (self.span and by.span and is_time(other)):
             raise Untraceable("dates divided")
-        unit = _UNITS[max(_UNITS.index(self.unit), _UNITS.index(by.unit))]
+        unit = _finer(self, by)
         parts = self.to(unit).node, by.to(unit).node
         return Traced(self.graph.apply(operation, *parts), mask=_mask(self, by))
 
@@ -153,7 +153,7 @@ class Time:
         a, b = self, _time(self.graph, other, self)
         if a.span != b.span:
             raise Untraceable("a date compared with a span of time")
-        unit = _UNITS[max(_UNITS.index(a.unit), _UNITS.index(b.unit))]
+        unit = _finer(a, b)
         found = self.graph.apply(operation, a.to(unit).node, b.to(unit).node)
         return Traced(found, mask=_mask(a, b))
 
@@ -162,7 +162,7 @@ class Time:
         a, b = self, _time(self.graph, other, self)
         if a.span != b.span:
             raise Untraceable("the later of a date and a span of time")
-        unit = _UNITS[max(_UNITS.index(a.unit), _UNITS.index(b.unit))]
+        unit = _finer(a, b)
         node = self.graph.apply(name, a.to(unit).node, b.to(unit).node)
         return Time(node, unit, a.span, _mask(a, b))
 
@@ -246,6 +246,11 @@ def as_time(x: Traced, dtype: Any) -> Time:
     if x.vocabulary is not None or x.node.dtype.kind not in "iu":
         raise Untraceable(f"{x.dtype} as {target}")
     return Time(x.graph.astype(x.node, np.int64), unit, target.kind == "m", x.mask)
+
+
+def _finer(one: Time, other: Time) -> str:
+    """The unit in which both are whole."""
+    return max(one.unit, other.unit, key=_UNITS.index)
 
 
 def _time(graph: Graph, other: Any, beside: Time) -> Time:

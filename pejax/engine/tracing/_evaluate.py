@@ -27,7 +27,7 @@ from ._holder import Holder, RulesView
 from ._loops import whole_loops
 from ._names import code_of, enum_code, in_vocabulary, unify
 from ._reads import Pending, Trace
-from ._replays import for_everybody
+from ._replays import Formula
 
 _MAX_SPIRAL = 10
 _FORMULA_FAILURES = (
@@ -321,7 +321,7 @@ class Simulation(Branching):
     def _for_everybody(self, variable: Variable, period: Any) -> Traced:
         """A formula's result, each row's for the case that it is of."""
         run = functools.partial(self._once, variable, period)
-        return for_everybody(self, variable.entity, run, _FORMULA_FAILURES)
+        return Formula(self, variable.entity, run, _FORMULA_FAILURES).for_everybody()
 
     def _once(self, variable: Variable, period: Any) -> Traced:
         result = self._compute(variable, period)

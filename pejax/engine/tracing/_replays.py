@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 Key = tuple[str, Any]
 
 
-class Strayed(Exception):
-    """A formula asks for something else than the record has."""
+class Strayed(BaseException):
+    """A formula asks for something else than the record has; no error, and formulas that expect
+    errors are not to see it."""
 
 
 @dataclasses.dataclass
@@ -129,84 +130,81 @@ class Replay(Record):
             raise Strayed
 
 
-def for_everybody(
-    simulation: Simulation,
-    entity: str,
-    run: Callable[[], Traced],
-    failures: tuple[type[Exception], ...],
-) -> Traced:
-    """A formula's result, each row's for the case that it is of.
+@dataclasses.dataclass(frozen=True)
+class Formula:
+    """A formula where cases give different inputs.
 
-    Args:
-        entity: whose rows it has.
-        failures: what a formula raises that cannot be traced.
+    Attributes:
+        entity: whose rows its result has.
+        run: gives it.
+        failures: what it raises that cannot be traced.
     """
-    state, before = simulation.trace_state, dict(simulation.branches)
-    try:
-        return put_together(simulation, entity, by_speaker(state, run, failures))
-    except Divided:
-        within = [b for b in simulation.branches.items() if b[1].opened_at > len(state.stack)]
-        simulation.branches = {**dict(within), **before}
-    return _once_for_all(simulation, entity, run, failures)
 
+    simulation: Simulation
+    entity: str
+    run: Callable[[], Traced]
+    failures: tuple[type[Exception], ...]
 
-def _once_for_all(
-    simulation: Simulation,
-    entity: str,
-    run: Callable[[], Traced],
-    failures: tuple[type[Exception], ...],
-) -> Traced:
-    """What a formula gives that leaves something behind, which is to be of all cases.
+    def for_everybody(self) -> Traced:
+        """Its result, each row's for the case that it is of."""
+        simulation, before = self.simulation, dict(self.simulation.branches)
+        state = simulation.trace_state
+        try:
+            return self._put_together(by_speaker(state, self.run, self.failures))
+        except Divided:
+            within = [b for b in simulation.branches.items() if b[1].opened_at > len(state.stack)]
+            simulation.branches = {**dict(within), **before}
+        return self._once_for_all()
 
-    Args:
-        entity: whose rows it has.
-        failures: what a formula raises that cannot be traced.
-    """
-    state, before = simulation.trace_state, dict(simulation.branches)
-    record = Record(len(state.stack))
-    try:
-        with state.for_all_cases(record):
-            result = run()
-    except failures:
-        _leave_unsettled(state, record)
-        raise
-    if not record.asked:
-        return result
-    after, can_be = simulation.branches, record.whole and not record.follows
-    try:
-        parts = list(_gone_over(simulation, run, record, before)) if can_be else []
-    except (Strayed, Divided, *failures):
-        parts = []
-    finally:
-        simulation.branches = after
-    if not parts:
-        _leave_unsettled(state, record)
-        return result
-    return put_together(simulation, entity, parts)
+    def _put_together(self, results: Iterable[tuple[np.ndarray, Traced]]) -> Traced:
+        return put_together(self.simulation, self.entity, results)
 
+    def _once_for_all(self) -> Traced:
+        """What it gives that leaves something behind, which is to be of all cases."""
+        state, before = self.simulation.trace_state, dict(self.simulation.branches)
+        record = Record(len(state.stack))
+        try:
+            with state.for_all_cases(record):
+                result = self.run()
+        except self.failures:
+            _leave_unsettled(state, record)
+            raise
+        if not record.asked:
+            return result
+        after, can_be = self.simulation.branches, record.whole and not record.follows
+        try:
+            parts = list(self._gone_over(record, before)) if can_be else []
+        except (Strayed, Divided, *self.failures):
+            parts = []
+        finally:
+            self.simulation.branches = after
+        if not parts:
+            _leave_unsettled(state, record)
+            return result
+        return self._put_together(parts)
 
-def _gone_over(
-    simulation: Simulation, run: Callable[[], Traced], record: Record, before: dict[str, Any]
-) -> Iterator[tuple[np.ndarray, Traced]]:
-    """The cases of each kind, with what a formula gives by their own answers.
+    def _gone_over(
+        self, record: Record, before: dict[str, Any]
+    ) -> Iterator[tuple[np.ndarray, Traced]]:
+        """The cases of each kind, with what it gives by their own answers.
 
-    Args:
-        before: the simulation's branches before it ran.
+        Args:
+            before: the simulation's branches before it ran.
 
-    Raises:
-        Strayed: by these it asks simulations for something else.
-    """
-    state = simulation.trace_state
-    left = np.ones(state.given.cases, bool)
-    while left.any():
-        replay, simulation.branches = Replay(record), dict(before)
-        speaker = Speaker(int(left.argmax()), goes_over=True)
-        with state.going_over(replay, speaker):
-            result = run()
-        replay.fail_if_not_over()
-        same = left & state.given.like(speaker.case, speaker.asked)
-        yield same, result
-        left &= ~same
+        Raises:
+            Strayed: by these it asks simulations for something else.
+        """
+        state = self.simulation.trace_state
+        left = np.ones(state.given.cases, bool)
+        while left.any():
+            replay, self.simulation.branches = Replay(record), dict(before)
+            speaker = Speaker(int(left.argmax()), goes_over=True)
+            with state.going_over(replay, speaker):
+                result = self.run()
+            replay.fail_if_not_over()
+            same = left & state.given.like(speaker.case, speaker.asked)
+            yield same, result
+            left &= ~same
 
 
 def _leave_unsettled(state: Trace, record: Record) -> None:
