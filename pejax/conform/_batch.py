@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..core.population._tables import positions
+from ..engine.graph._by_case import CASE
 from ..engine.graph._interpret import Interpreter
 from ..engine.graph._ir import Graph
 from ..engine.graph._node import Node
@@ -65,6 +66,7 @@ class Batch:
         entities = (system.person, *system.groups)
         counts = {e: np.array([len(p.names[e]) for p in self.people]) for e in entities}
         self.first = {e: np.concatenate([[0], np.cumsum(n)]) for e, n in counts.items()}
+        self.first[CASE] = np.arange(len(self.people) + 1)
         self.rows = {e: int(first[-1]) for e, first in self.first.items()}
         self.columns: dict[Key, _Column] = {}
         for key in self._keys():
@@ -144,7 +146,10 @@ class Batch:
         case_of = {
             entity: graph.input(_case(entity), np.zeros(graph.sizes[entity], np.int32))
             for entity in self.rows
+            if entity != CASE
         }
+        if len(self.people) > 1:
+            graph.divide_by_case(case_of)
         names = tuple(dict.fromkeys(name for name, _ in values))
         persons = graph.sizes[self.system.person]
         role_of = {

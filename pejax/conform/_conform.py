@@ -37,7 +37,10 @@ from ._source import Source
 if TYPE_CHECKING:
     import pandas as pd
 
-_BATCH, _TOGETHER = 300, 1_000
+_BATCH, _TOGETHER, _REFORMED = 300, 600, 20
+"""Cases of a part: of any, of those whose graphs are most of the law, and of those of these for
+which a structural reform makes a law of its own, so that few share one."""
+
 _TEXT = 400
 
 
@@ -167,7 +170,9 @@ def conform(
     job = _Job(place, out, progress, at_least(1, "jobs")(jobs), share)
     verdicts = job.run(cases, "small", _BATCH, MOST_NODES)
     large = [case for case in cases if verdicts[case.key].status == LARGE]
-    for key, verdict in job.run(large, "large", _TOGETHER, None).items():
+    found = job.run([case for case in large if not case.reforms], "large", _TOGETHER, None)
+    found |= job.run([case for case in large if case.reforms], "reformed", _REFORMED, None)
+    for key, verdict in found.items():
         seconds = verdicts[key].seconds + verdict.seconds
         verdicts[key] = dataclasses.replace(verdict, seconds=seconds)
     source = job.run(cases, "source", _BATCH, None) if ask_source else {}
@@ -242,7 +247,7 @@ class _Job:
         """Verdicts by key, of those that are kept already and of the others."""
         if not cases:
             return {}
-        held = sorted(cases, key=_neighbours)
+        held = _beside_their_like(cases)
         kept = runs.run(
             _Pass(self.place, held, name, most_nodes, self.in_jax),
             len(held),
@@ -270,10 +275,16 @@ def _verdicts(columns: dict[str, np.ndarray]) -> list[Verdict]:
     return [Verdict(*row) for row in zip(*held, strict=True)]
 
 
-def _neighbours(case: Case) -> tuple[Any, ...]:
-    """What sorts cases so that those which share a graph are beside each other."""
-    law = law_of(case)
-    return (not case.reforms, case.reforms, case.period[:4], bool(law), law, case.key)
+def _beside_their_like(cases: Sequence[Case]) -> list[Case]:
+    """Cases in an order in which those that share a graph are beside each other; years with many
+    cases first, so that as many as can be are done early."""
+    many = Counter(case.period[:4] for case in cases)
+
+    def place(case: Case) -> tuple[Any, ...]:
+        law, year = law_of(case), case.period[:4]
+        return (not case.reforms, case.reforms, -many[year], year, bool(law), law, case.key)
+
+    return sorted(cases, key=place)
 
 
 def _identity(place: Suite, cases: Sequence[Case], name: str, in_jax: float) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ._validate import BadInputError
 
@@ -44,6 +44,8 @@ class CountryFacts:
         geography: how its areas are named.
         rules: by column, the check of every population that has the column.
         targets: the rows of the target table for a year, of installed figures.
+        stand_ins: functions of the package that handle the objects of its engine, as
+            `module:name`, each with what makes of it one that handles a trace's.
     """
 
     package: str
@@ -53,6 +55,9 @@ class CountryFacts:
     geography: Geography
     rules: Mapping[str, Callable[[Tables], None]]
     targets: Callable[[int], list[dict[str, object]]]
+    stand_ins: Mapping[str, Callable[[Callable[..., Any]], Callable[..., Any]]] = dataclasses.field(
+        default_factory=dict
+    )
 
 
 _MODULES: list[str] = []

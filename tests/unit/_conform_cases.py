@@ -27,7 +27,7 @@ def answers(rules, output, cases):
     reader = Reader(made, ENTITIES)
     batch = Batch(made, [reader.people(case) for case in cases])
     outcome = batch.traced([output], reader.period("2025"))
-    assert outcome.refused == {}
+    assert outcome.refused == {}, outcome.refused
     values = batch.values(outcome)[output]
     return [values[batch.rows_of(i, "person")].tolist() for i in range(len(cases))], outcome
 

@@ -3,6 +3,7 @@
 from ...core._countries import CountryFacts, Geography
 from ._checks import fips_codes_are_known, postal_codes_are_known
 from ._package import EXTRA, PACKAGE
+from ._stand_ins import STAND_INS
 from ._states import STATES
 from ._targets import installed_targets
 
@@ -19,4 +20,5 @@ FACTS = CountryFacts(
     ),
     rules={"state_fips": fips_codes_are_known, "state_code": postal_codes_are_known},
     targets=installed_targets,
+    stand_ins=STAND_INS,
 )

@@ -13,11 +13,13 @@ so a length names its entity; an array of data that happens to have such a lengt
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 import numpy as np
 
+from ._by_case import CASE, ByCase, DimensionClash
 from ._fold import simplify
 from ._node import Attrs, Node, literal_of, scalar_of
 from ._ops import OPS, apply, index_key, is_weak, neutral
@@ -25,10 +27,6 @@ from ._trend import Trend, trend_of
 
 Beside = Callable[["Graph", str, str], Node | None]
 """From two entities, the rows of the one that stand beside those of the other; None if none do."""
-
-
-class DimensionClash(Exception):
-    """A length that is no entity's coincides with a shadow size, or two joined lengths do."""
 
 
 class Graph:
@@ -41,11 +39,19 @@ class Graph:
         self.things: dict[str, int] = {}  # columns that may rise, by name, as bits of a trend
         self.integers: set[str] = set()  # parameters that are written without a fraction
         self.beside: Beside | None = None  # rows of one entity next to another's, if they may be
+        self.by_case: ByCase | None = None  # what numbers of all rows are to each of many cases
         self.nodes: list[Node] = []
         self.origin: list[str] = []
         self.looped: Any = None  # the loop of a formula over rows in Python
         self.idle_loops = False  # whether such loops end before they begin
         self._table: dict[Hashable, Node] = {}
+
+    def divide_by_case(self, case_of: Mapping[str, Node]) -> None:
+        """Tell cases apart in numbers of all rows; `case_of` says by entity whose each row is."""
+        taken = self.sizes.values()
+        self.sizes[CASE] = next(n for n in range(max(taken) + 2, 2 * max(taken)) if _is_prime(n))
+        self.entity_of[self.sizes[CASE]] = CASE
+        self.by_case = ByCase(self, case_of)
 
     # ---- leaves
 
@@ -90,13 +96,17 @@ class Graph:
         static = tuple(sorted(attrs.items()))
         key = (op, tuple(n.index for n in nodes), static)
         if (known := self._table.get(key)) is None:
-            known = self._next_to_each_other(op, nodes, attrs) or self._uniform(op, nodes, attrs)
+            known = self.by_case and self.by_case.instead(op, nodes, attrs)
+            known = known or self._next_to_each_other(op, nodes, attrs)
+            known = known or self._uniform(op, nodes, attrs)
             if known is None:
                 shadow = apply(op, [n.shadow for n in nodes], dict(static))
                 self._fail_if_coincident(op, nodes, attrs, shadow)
                 known = simplify(self, op, nodes, static, shadow)
                 if known is None:
                     known = self._intern(op, nodes, static, shadow, key)
+                if self.by_case is not None:
+                    self.by_case.follow(op, nodes, attrs, known)
             self._table[key] = known
         return known
 
@@ -129,7 +139,10 @@ class Graph:
         counts = op in ("sum", "prod", "cumsum")
         if counts or scalar_of(x) is None:
             x = self.real_rows(x, neutral(op, x.dtype), axis)
-        return self.apply(op, x, axis=axis)
+        found = self.apply(op, x, axis=axis)
+        if self.by_case is not None:
+            self.by_case.reduced(op, x, found)
+        return found
 
     def real_rows(self, x: Node, otherwise: Any, axis: int | None = None) -> Node:
         """`x` with `otherwise` in the rows of padding, along every axis or one."""
@@ -245,6 +258,10 @@ class Graph:
             if opposite is not None and opposite.op == op:
                 return opposite.trend.times(-1)
         return trend_of(op, args, shadow)
+
+
+def _is_prime(n: int) -> bool:
+    return all(n % d for d in range(2, math.isqrt(n) + 1))
 
 
 def _logical(op: str, nodes: tuple[Node, ...]) -> str:

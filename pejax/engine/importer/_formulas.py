@@ -9,13 +9,15 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
+import importlib.util
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePath
 from typing import Any
 
 import numpy as np
 
+from ...core._countries import country_of
 from ..graph._ir import Graph
 from ..tracing._array import Traced, to_node
 from ..tracing._asked import InPlaceOf
@@ -47,7 +49,7 @@ def tracing(core: Core, package: str, numpy: Numpy) -> Iterator[Callable[..., An
     index.get_indexer = _places_of_names(places)
     try:
         ours = functools.partial(_is_of, frozenset({package, core.name}))
-        yield Rebinder(numpy, ours, _replacement(core, numpy._graph))
+        yield Rebinder(numpy, ours, _replacement(core, numpy._graph, _stand_ins(package)))
     finally:
         enums.Enum.encode, periods.Period.offset = encode, offset
         index.get_indexer = places
@@ -80,11 +82,28 @@ def _is_of(packages: frozenset[str], function: types.FunctionType) -> bool:
     return not packages.isdisjoint(PurePath(function.__code__.co_filename).parts)
 
 
-def _replacement(core: Core, graph: Graph) -> Callable[[Any], Any]:
+def _stand_ins(package: str) -> dict[Any, Callable[..., Any]]:
+    """What stands in for functions of a country that handle the objects of its engine."""
+    known = country_of(package)
+    found: dict[Any, Callable[..., Any]] = {}
+    for place, made in ({} if known is None else known.stand_ins).items():
+        module, _, name = place.partition(":")
+        if importlib.util.find_spec(module) is not None:  # older releases lack some
+            original = getattr(importlib.import_module(module), name, None)
+            found |= {} if original is None else {original: made(original)}
+    return found
+
+
+def _replacement(
+    core: Core, graph: Graph, stand_ins: Mapping[Any, Callable[..., Any]]
+) -> Callable[[Any], Any]:
     """What the engine's own objects become in a formula's globals."""
     laws, formulas = core.module("parameters"), core.module("commons.formulas")
     own = {"between": _between, "index_": _index}
-    native = {getattr(formulas, n): f for n, f in own.items() if hasattr(formulas, n)}
+    native: dict[Any, Callable[..., Any]] = {
+        **{getattr(formulas, n): f for n, f in own.items() if hasattr(formulas, n)},
+        **stand_ins,
+    }
     array = core.enums.EnumArray
     classes = {
         core.module("projectors").Projector: Projector,

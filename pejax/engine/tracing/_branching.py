@@ -6,13 +6,15 @@ touches is shared with the parent instead of computed again.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..rules import _calendar
 from ._alike import plain
-from ._array import Traced
-from ._holder import Bookkeeping
+from ._array import Traced, Untraceable
+from ._holder import Bookkeeping, Rules, RulesView
+from ._law_traced import Law
+from ._laws import LawsInTurn
 from ._reads import Trace
 
 if TYPE_CHECKING:
@@ -33,6 +35,10 @@ class Branching(Bookkeeping):
     branches: dict[str, Any]
     parent_branch: Any
     neutralized: set[str]
+    abolished: dict[Any, bool]
+    law: Law | LawsInTurn
+    own_names: frozenset[str]
+    _rules: RulesView
     overridden: int
     marks: int
     own_law: bool
@@ -40,6 +46,46 @@ class Branching(Bookkeeping):
     apart: bool
     variable: Callable[[str], Variable]
     _cast: Callable[[Variable, Any], Traced]
+
+    # ---- under which rules
+
+    @property
+    def tax_benefit_system(self) -> Any:
+        self.trace_state.spoil()
+        return self._rules
+
+    @tax_benefit_system.setter
+    def tax_benefit_system(self, rules: Any) -> None:
+        """Compute under other rules from here on: a branch that pins the law of another year, or
+        is to know no reform. Values that it shares stay until they are dropped."""
+        if self.parent_branch is None:
+            raise Untraceable("other rules outside of a branch")
+        state = self.trace_state
+        state.leave_law_unsettled()
+        state.changed(self, "rules", id(rules))
+        if isinstance(rules, RulesView):
+            rules = rules.as_they_are()
+        if isinstance(rules, Rules):
+            self.system, law, self.neutralized = rules.system, rules.law, set(rules.neutralized)
+        else:
+            self.system = self.system.of_source(rules)
+            law, self.neutralized = self.system.law, set()
+        self.law = state.law.of(law, own=True)
+        self.own_law, self.abolished = True, {}
+        self.own_rules()
+
+    def own_rules(self) -> None:
+        """Let formulas switch variables off here: nobody else computes under these rules."""
+        self._rules = RulesView(self, copied=True)  # type: ignore[arg-type]
+
+    def _left_by_formulas(self) -> Iterator[tuple[str, Any]]:
+        """What formulas have noted on this simulation, which a branch starts with: a guard against
+        running twice, or what was measured before; tables are its own."""
+        for name, value in vars(self).items():
+            if name not in self.own_names:
+                yield name, dict(value) if isinstance(value, dict) else value
+
+    # ---- what a branch overrides
 
     def neutralize(self, name: str) -> None:
         """Give a variable its default on this branch; what was computed from it stays."""

@@ -70,7 +70,9 @@ class Simulation(Branching):
         self.branches: dict[str, Simulation] = {}
         self.overridden = 0
         self.marks = 0 if parent is None else parent.marks
+        self.has_baseline = parent is None or parent.has_baseline
         self.keeps = self.apart = False
+        self.opened_at = 0
         if parent is not None:
             self.overridden = trace.name | trace.named(branch_name) | trace.named(parent._name)
         self._rules = RulesView(self)
@@ -78,36 +80,31 @@ class Simulation(Branching):
         for key, population in self.populations.items():
             setattr(self, key, population)
         self.persons = self.populations[self.system.person]
+        self.own_names = frozenset(vars(self))
 
     # ---- what formulas ask a simulation
 
     @property
-    def tax_benefit_system(self) -> Any:
-        self.trace_state.spoil()
-        return self._rules
-
-    @tax_benefit_system.setter
-    def tax_benefit_system(self, source: Any) -> None:
-        """Compute under other rules from here on: a branch that pins the law of another year."""
-        if self.parent_branch is None:
-            raise Untraceable("other rules outside of a branch")
-        self.trace_state.leave_law_unsettled()
-        self.trace_state.changed(self, "rules", id(source))
-        self.system = self.system.of_source(getattr(source, "source", source))
-        self.law = self.trace_state.law.of(self.system.law)
-        self.own_law, self.abolished = True, {}
-
-    @property
     def baseline(self) -> Simulation | None:
         """The same people under the law before the reforms that are written into it; formulas
-        that describe a response compare with it."""
+        that describe a response compare with it. A branch may be told that it has none."""
         state, before = self.trace_state, self.trace_state.system.before
         state.spoil()
-        if before is not None and state.before is None:
+        if before is None or not self.has_baseline:
+            return None
+        if state.before is None:
             state.before = Simulation(state, state.given.values, "baseline")
+            state.before.has_baseline = False
             state.before.system, state.before.law = before, state.law.of(before.law)
             state.before.abolished = {}
         return state.before
+
+    @baseline.setter
+    def baseline(self, none: Any) -> None:
+        if none is not None or self.parent_branch is None:
+            raise Untraceable("another baseline than that of the reforms")
+        self.trace_state.changed(self, "baseline")
+        self.has_baseline = False
 
     def get_holder(self, name: str) -> Holder:
         self.trace_state.spoil()
@@ -131,11 +128,15 @@ class Simulation(Branching):
         self.trace_state.act()
         if name not in self.branches:
             self.branches[name] = self.trace_state.opened(self, name, self._branch)
-            self.branches[name]._rules = RulesView(self.branches[name], copied=clone_system)
+            if clone_system:
+                self.branches[name].own_rules()
         return self.branches[name]
 
     def _branch(self, name: str) -> Simulation:
-        return Simulation(self.trace_state, self.inputs, name, self)
+        branch = Simulation(self.trace_state, self.inputs, name, self)
+        for noted, value in self._left_by_formulas():
+            setattr(branch, noted, value)
+        return branch
 
     def calculate(
         self,

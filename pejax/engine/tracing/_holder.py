@@ -7,7 +7,7 @@ here are theirs.
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ._alike import plain
 from ._array import Traced, Untraceable
@@ -15,6 +15,8 @@ from ._reads import BranchName
 from ._speakers import GivenName, Key
 
 if TYPE_CHECKING:
+    from ..rules._law import LawNode
+    from ..rules._system import System
     from ._evaluate import Simulation
     from ._reads import Trace
 
@@ -30,7 +32,7 @@ class Bookkeeping:
     is_over_dataset = False
     has_axes = False
 
-    opened_at = 0
+    opened_at: int
     _name: str
     trace_state: Trace
     parent_branch: Any
@@ -106,6 +108,18 @@ class Bookkeeping:
         parent = self.parent_branch
         above = parent._get_visible_branch_names() if parent is not None else ["default"]
         return list(dict.fromkeys([BranchName(self._name, self.trace_state, 0), *above]))
+
+    def _rebind_holders(self) -> None:
+        """Tie stored values to other rules: here they are kept by name and period alone."""
+
+    def _drop_holders_built_for_another_policy(self) -> None:
+        """Drop stored values of a variable that has another entity under other rules."""
+
+    def _isolate_parameter_tracing(self) -> None:
+        """Record the parameters that are read by whom: nobody asks for that record here."""
+
+    def _record_own_county_input_types(self, period: Any = None) -> None:
+        """Record of what type an input was: columns have one type."""
 
     def _get_exportable_input_periods(
         self, name: str, include_computed_variables: bool = False
@@ -200,8 +214,18 @@ class RulesView:
         return system if system.source is None else system.source
 
     def clone(self) -> Any:
+        """A copy of the country's own object, which a formula may change as it likes."""
         self._simulation.trace_state.leave_law_unsettled()
-        return self._simulation.system.clone()
+        copy = self._simulation.system.clone()
+        for name in self._simulation.neutralized:
+            copy.neutralize_variable(name)
+        return copy
+
+    def as_they_are(self) -> Rules:
+        """The same rules, for a branch to have as its own."""
+        self._simulation.trace_state.leave_law_unsettled()
+        on = self._simulation
+        return Rules(on.system, on.law.node, frozenset(on.neutralized))
 
     def neutralize_variable(self, name: str) -> None:
         if not self._copied:
@@ -212,3 +236,16 @@ class RulesView:
         if name.startswith("__"):
             raise AttributeError(name)
         return getattr(self.source, name)
+
+
+class Rules(NamedTuple):
+    """What a branch computes under.
+
+    Attributes:
+        law: its parameters, which a formula may have put others into.
+        neutralized: the variables that a formula has switched off.
+    """
+
+    system: System
+    law: LawNode
+    neutralized: frozenset[str]

@@ -47,12 +47,19 @@ def instant_reader(period_of: Callable[[Any], Any]) -> Callable[[Any], str]:
 
 
 class Law:
-    """The undated root: `parameters(period)` or `parameters.gov.irs(period)`."""
+    """The undated root: `parameters(period)` or `parameters.gov.irs(period)`.
 
-    def __init__(self, node: LawNode, ledger: Ledger, instant_of: Callable[[Any], str]) -> None:
+    Args:
+        own: whether it is one branch's own, which may put parts of another law into it.
+    """
+
+    def __init__(
+        self, node: LawNode, ledger: Ledger, instant_of: Callable[[Any], str], own: bool = False
+    ) -> None:
         self._node = node
         self._ledger = ledger
         self._instant_of = instant_of
+        self._own = own
         self._views: dict[str, Any] = {}
 
     def __call__(self, period: Any) -> Any:
@@ -79,9 +86,26 @@ class Law:
         kind: Any = LawOfScale if isinstance(child, LawScale) else Law
         return kind(child, self._ledger, self._instant_of)
 
-    def of(self, node: LawNode) -> Law:
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Put a part of another law in the place of this one's."""
+        if name.startswith("_"):
+            object.__setattr__(self, name, value)
+            return
+        if not (self._own and isinstance(value, Law) and name in self._node.children):
+            raise Untraceable(
+                f"{name} of the law set, other than by a part of a law that is as old"
+            )
+        if value._node is not self._node.children[name]:
+            children = {**self._node.children, name: value._node}
+            self._node, self._views = dataclasses.replace(self._node, children=children), {}
+
+    @property
+    def node(self) -> LawNode:
+        return self._node
+
+    def of(self, node: LawNode, own: bool = False) -> Law:
         """Another law, read into the same ledger."""
-        return Law(node, self._ledger, self._instant_of)
+        return Law(node, self._ledger, self._instant_of, own)
 
     def value(self, path: str, period: Any) -> Any:
         """The traced value at a dotted path."""

@@ -96,9 +96,13 @@ class LawsInTurn:
             raise AttributeError(name)
         return getattr(self._now, name)
 
-    def of(self, node: LawNode) -> Law:
+    def of(self, node: LawNode, own: bool = False) -> Law:
         """Another law, read into the same ledger."""
-        return self._now.of(node)
+        return self._now.of(node, own)
+
+    @property
+    def node(self) -> LawNode:
+        return self._now.node
 
     def value(self, path: str, period: Any) -> Any:
         """The traced value at a dotted path."""
