@@ -42,9 +42,8 @@ class ByCase:
         self._listed: set[int] = set()  # of several such numbers
 
     def reduced(self, op: str, x: Node, found: Node) -> None:
-        """Note what a number that was made of a column is to each case: a sum alone. A largest value
-        makes keys that tell rows of all cases apart, and whether any row has something is asked by
-        Python."""
+        """Note what a number that was made of a column is to each case: of sums alone. Largest values
+        make keys that tell rows of all cases apart; whether any row has something Python asks."""
         whose = self._graph.entities(x.shape[0]) if x.ndim == 1 else ()
         if op != "sum" or found.ndim or not found.data or len(whose) != 1:
             return
