@@ -48,6 +48,13 @@ def nothing_else(income):
     return np.sum(income)
 
 
+def places_among_all_rows(person, income):
+    """Who comes first, found by numbers of rows, which those of all cases have in common."""
+    many = person.count
+    place = np.arange(many) + many
+    return income[place - many] + 0 * income
+
+
 def the_largest_of_some(income, rent):
     return np.maximum(np.max([income.sum(), rent.sum() + 30], axis=0), income)
 
@@ -66,6 +73,7 @@ FORMULAS = (
     beside_another_entity,
     decided_by_it,
     nothing_else,
+    places_among_all_rows,
     the_largest_of_some,
     of_another_column_in_place,
 )

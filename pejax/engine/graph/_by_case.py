@@ -41,11 +41,11 @@ class ByCase:
         self._each: dict[int, Node] = {}
         self._listed: set[int] = set()  # of several such numbers
 
-    def reduced(self, op: str, x: Node, found: Node) -> None:
-        """Note what a number that was made of a column is to each case: of sums alone. Largest values
-        make keys that tell rows of all cases apart; whether any row has something Python asks."""
+    def summed(self, x: Node, found: Node) -> None:
+        """Note what the sum of a column is to each case. Sums alone: how many rows there are, and
+        the largest value, make keys by which formulas find rows among all of them."""
         whose = self._graph.entities(x.shape[0]) if x.ndim == 1 else ()
-        if op != "sum" or found.ndim or not found.data or len(whose) != 1:
+        if found.ndim or not found.data or len(whose) != 1:
             return
         if x.dtype == np.bool_:
             x = self._graph.astype(x, np.int64)

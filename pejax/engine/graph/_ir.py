@@ -136,12 +136,12 @@ class Graph:
 
     def reduce(self, op: str, x: Node, axis: int | None) -> Node:
         """Reduce (or accumulate) over an axis: of an entity's rows, over the real ones only."""
-        counts = op in ("sum", "prod", "cumsum")
-        if counts or scalar_of(x) is None:
+        counts, uniform = op in ("sum", "prod", "cumsum"), scalar_of(x) is not None
+        if counts or not uniform:
             x = self.real_rows(x, neutral(op, x.dtype), axis)
         found = self.apply(op, x, axis=axis)
-        if self.by_case is not None:
-            self.by_case.reduced(op, x, found)
+        if self.by_case is not None and op == "sum" and not uniform:
+            self.by_case.summed(x, found)
         return found
 
     def real_rows(self, x: Node, otherwise: Any, axis: int | None = None) -> Node:
