@@ -64,6 +64,14 @@ def test_numpy_gives_the_same_without_compiling(carried, asked):
         assert found.dtype == np.float64
 
 
+@pytest.mark.parametrize("sizes", [{}, {"person": 2_000, "household": 1_000, "tax_unit": 1_500}])
+def test_numpy_gives_the_same_to_those_who_need_no_carrier(program, people, sizes):
+    people = people.pad_to(sizes) if sizes else people
+    compiled = program(program.parameters, people)
+    for name, found in program.in_numpy(program.parameters, people).items():
+        np.testing.assert_allclose(found, compiled[name], rtol=1e-6, atol=1e-3)
+
+
 def test_numpy_refuses_what_a_call_refuses(people, tmp_path):
     def chosen(earnings):
         return np.array([1.0, 2.0, 3.0])[(earnings / 100).astype(int)]
