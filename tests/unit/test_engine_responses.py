@@ -167,3 +167,41 @@ def test_a_table_that_a_formula_leaves_is_a_branch_s_own():
         return income * 0 + 10 * len(simulation._measured) + len(branch._measured)
 
     np.testing.assert_allclose(_answer(change), 12.0)
+
+
+# ---- functions of a country that handle its engine's objects
+
+
+@pytest.fixture
+def stand_ins():
+    from pejax.core._countries import country_of
+
+    known = country_of("policyengine_us")
+    assert known is not None
+    return {place.partition(":")[2]: made for place, made in known.stand_ins.items()}
+
+
+def test_a_country_s_own_objects_go_to_its_own_functions(stand_ins):
+    calls = []
+    for made in stand_ins.values():
+        made(lambda *given: calls.append(given))("its own object")
+    assert calls[0] == ("its own object",) and calls[1] == ("its own object", None)
+
+
+def test_a_branch_under_other_rules_drops_what_it_shares(stand_ins):
+    copy = stand_ins["clone_spm_system"](None)
+    drop = stand_ins["drop_inherited_values"](None)
+
+    def change(person, period):
+        own = person("net", period)
+        branch = person.simulation.get_branch("before")
+        drop(branch)  # under the same rules it has nothing to drop
+        branch.tax_benefit_system = copy(person.simulation.baseline.tax_benefit_system)
+        shared = branch.calculate("net", period)
+        drop(branch, ["net"])
+        without_net = branch.calculate("net", period)
+        drop(branch)
+        anew = branch.calculate("net", period)
+        return (own - shared) + 10 * (own - without_net) + 100 * (own - anew)
+
+    np.testing.assert_allclose(_answer(change), -30.0 * INCOME, rtol=1e-5)
