@@ -112,7 +112,7 @@ class Branching(Bookkeeping):
         if (name, period) not in self.inputs:
             self._override(self.trace_state.keys)
         traced.owner = name
-        self.inputs[(name, period)] = traced
+        self.inputs[(name, period)], self.said = traced, None
         self.trace_state.held[name].add((name, period))
         self._forget(name)
 
@@ -137,6 +137,7 @@ class Branching(Bookkeeping):
         self.trace_state.changed(self, "delete", name, wanted)
         self._keep_what_is_known()
         self._override(self.trace_state.bits[name] | self.trace_state.keys)
+        self.said = None
         for key in self.trace_state.held[name]:
             if wanted in (None, key[1]):
                 for store in (self.inputs, self.cache, self.reads):

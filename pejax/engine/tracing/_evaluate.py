@@ -72,7 +72,7 @@ class Simulation(Branching):
         self.marks = 0 if parent is None else parent.marks
         self.has_baseline = parent is None or parent.has_baseline
         self.keeps = self.apart = False
-        self.opened_at = 0
+        self.opened_at, self.said = 0, None
         if parent is not None:
             self.overridden = trace.name | trace.named(branch_name) | trace.named(parent._name)
         self._rules = RulesView(self)

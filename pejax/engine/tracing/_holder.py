@@ -33,6 +33,7 @@ class Bookkeeping:
     has_axes = False
 
     opened_at: int
+    said: set[tuple[str, str, Any]] | None
     _name: str
     trace_state: Trace
     parent_branch: Any
@@ -57,8 +58,10 @@ class Bookkeeping:
     def _user_input_keys(self) -> set[tuple[str, str, Any]]:
         self.trace_state.spoil()
         self.trace_state.read(self.trace_state.keys)
-        some = {key for key in self.inputs if self._which(key) is not None}
-        return {(self._said_to_be(k[0], [k], some), self._name, k[1]) for k in self.inputs}
+        if self.said is None:  # formulas ask for it for each case, and change it themselves
+            some = {key for key in self.inputs if self._which(key) is not None}
+            self.said = {(self._said_to_be(k[0], [k], some), self._name, k[1]) for k in self.inputs}
+        return self.said.copy()
 
     @_user_input_keys.setter
     def _user_input_keys(self, keys: Any) -> None:
@@ -101,7 +104,8 @@ class Bookkeeping:
         self.trace_state.spoil()
         self.trace_state.read(self.trace_state.bits[name])
         self.trace_state.asked.add(name)
-        return [p for n, p in self.inputs if n == name]
+        kept = [key for key in self.trace_state.held[name] if key in self.inputs]
+        return sorted((period for _, period in kept), key=str)
 
     def _get_visible_branch_names(self) -> list[str]:
         self.trace_state.spoil()

@@ -9,6 +9,7 @@ simulation holds, runs once for everybody (`_replays`).
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -56,14 +57,29 @@ class Given:
 
     def keys_of(self, name: str) -> list[Key]:
         """The inputs of a variable."""
-        return [key for key in self.values if key[0] == name]
+        return self._by_name.get(name, [])
+
+    @functools.cached_property
+    def _by_name(self) -> dict[str, list[Key]]:
+        found: dict[str, list[Key]] = {}
+        for key in self.values:
+            found.setdefault(key[0], []).append(key)
+        return found
 
     def like(self, case: int, keys: Iterable[Key]) -> np.ndarray:
         """The cases that give those of some inputs that one of them gives."""
-        found = np.ones(self.cases, bool)
-        for key in keys:
-            found &= self.by_case[key] == self.by_case[key][case]
-        return found
+        asked = frozenset(keys)
+        if asked not in self._kinds:
+            given = [np.asarray(self.by_case[key], np.int64) for key in asked]
+            table = np.stack(given) if given else np.zeros((1, self.cases), np.int64)
+            self._kinds[asked] = np.unique(table, axis=1, return_inverse=True)[1].ravel()
+        kinds = self._kinds[asked]
+        return kinds == kinds[case]
+
+    @functools.cached_property
+    def _kinds(self) -> dict[frozenset[Key], np.ndarray]:
+        """By inputs, a number for each case that those share which give the same of them."""
+        return {}
 
     def rows_of(self, cases: np.ndarray, entity: str) -> Traced:
         """Which rows of an entity are of some cases."""
