@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ._validate import BadInputError
 
@@ -55,8 +55,8 @@ class CountryFacts:
     geography: Geography
     rules: Mapping[str, Callable[[Tables], None]]
     targets: Callable[[int], list[dict[str, object]]]
-    stand_ins: Mapping[str, Callable[[Callable[..., Any]], Callable[..., Any]]] = dataclasses.field(
-        default_factory=dict
+    stand_ins: Mapping[str, Callable[[Callable[..., object]], Callable[..., object]]] = (
+        dataclasses.field(default_factory=dict)
     )
 
 

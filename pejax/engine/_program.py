@@ -439,12 +439,12 @@ class Program:
 
 
 def _trim(asked: Population, whole: Population, values: Any, entity: str) -> Any:
-    """The real rows of a result, whose padding may be of two kinds, and those of the asked alone.
+    """The real rows of a result, of the asked alone.
 
-    A population's own (`pad_to`, or between blocks) is known to the population. To one that has
-    none, `padded_sizes` adds rows at the end, so that one executable serves many sizes.
-    """
+    A population's own padding (`pad_to`, or between blocks) is known to the population. To one that
+    has none, `padded_sizes` adds rows at the end, so that one executable serves many sizes."""
     schema = asked.schema
     if whole is asked and values.shape[0] == schema.sizes[entity]:
-        return asked.trim(values, entity)
+        plain = isinstance(values, np.ndarray)
+        return values[np.asarray(asked.mask(entity))] if plain else asked.trim(values, entity)
     return values[: schema.counts[entity]]

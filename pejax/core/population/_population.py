@@ -1,7 +1,7 @@
 """The population: columns by entity, group links and household weights, as one pytree."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import equinox as eqx
 import jax
@@ -235,9 +235,8 @@ class Population(eqx.Module):
             raise BadInputError(f"{entity} column {name!r} holds no strings. Use column({name!r}).")
         return decode(codes, self.schema.vocabularies[entity, name])
 
-    def trim(self, values: Any, entity: str) -> Any:
-        """Drop the padding rows of an array, JAX's or numpy's, that has one row for each row of an
-        entity."""
+    def trim(self, values: Shaped[Array, "row *rest"], entity: str) -> Shaped[Array, "real *rest"]:
+        """Drop the padding rows of an array that has one row for each row of an entity."""
         self.schema.check_entity(entity)
         count, size = self.schema.counts[entity], self.schema.sizes[entity]
         if not isinstance(values, jax.Array | np.ndarray):
