@@ -27,6 +27,8 @@ NAMES = (
     "household_net_income",
     "income_tax",
 )
+COUPLE = ["adult10", "adult11"]
+"""Married, with a loss; the two adults of the fourth household are not."""
 STATES = ("CA", "NY", "TX", "PA", "FL")
 
 
@@ -40,6 +42,7 @@ def situation():
             people[name] = {
                 "age": {"2025": int(random.integers(25, 60))},
                 "employment_income_before_lsr": {"2025": float(random.integers(20, 200) * 500)},
+                "self_employment_income_before_lsr": {"2025": -3_000.0 * (name == COUPLE[1])},
                 "long_term_capital_gains_before_response": {"2025": 150_000.0 * (i in (1, 4))},
             }
         if i in (1, 3):
@@ -51,7 +54,10 @@ def situation():
         "people": people,
         "households": households,
         **dict.fromkeys(("tax_units", "spm_units", "families"), units),
-        "marital_units": {f"of {name}": {"members": [name]} for name in people},
+        "marital_units": {
+            "the couple": {"members": COUPLE},
+            **{f"of {name}": {"members": [name]} for name in people if name not in COUPLE},
+        },
     }
 
 

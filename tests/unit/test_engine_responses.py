@@ -1,5 +1,7 @@
 """What formulas of behavioural responses ask: the rules before a reform, on their own branch."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from _engine_world import INCOME, people, system_of
@@ -106,6 +108,38 @@ def test_the_law_that_others_read_is_not_set():
 
     with pytest.raises(UntraceableRule, match="response of the law set"):
         _answer(change)
+
+
+@pytest.mark.parametrize("part", ["tax", "rate", "a number"])
+def test_another_part_of_a_law_is_not_put_in_its_place(part):
+    def change(person, income):
+        simulation = person.simulation
+        law = simulation.tax_benefit_system.parameters
+        given = {"tax": law.tax, "rate": law.tax.rate, "a number": 3.0}[part]
+        _before(simulation).tax_benefit_system.parameters.response = given
+        return income
+
+    with pytest.raises(UntraceableRule, match="response of the law set"):
+        _answer(change)
+
+
+def test_switches_of_another_law_s_part_are_that_law_s():
+    def change(person, period):
+        before = _before(person.simulation)
+        rules, now = before.tax_benefit_system, person.simulation.tax_benefit_system
+        kept = before.calculate("net", period)
+        rules.parameters.off = now.parameters.off
+        before.drop_computed_arrays()
+        return kept + 10 * before.calculate("net", period)
+
+    answer = rule(entity="person", name="answer")(change)
+    law = {**LAW, "off": {"bonus": {2020: False}}}
+    system = system_of(levy, bonus, net, answer, law=law)
+    system = dataclasses.replace(system, abolitions="off")
+    system = system.with_reform({"off.bonus": {"2025": True}})
+    program = compile(system, ["answer"], 2025, people())
+    found = np.asarray(program(program.parameters, people())["answer"])
+    np.testing.assert_allclose(found, ((1 + 3 - 0.5) + 10 * (1 - 0.5)) * INCOME, rtol=1e-5)
 
 
 def test_a_branch_without_a_baseline_and_those_below_it_have_none():

@@ -19,10 +19,6 @@ if TYPE_CHECKING:
     from ._node import Node
 
 
-class DimensionClash(Exception):
-    """A length that is no entity's coincides with a shadow size, or two joined lengths do."""
-
-
 CASE = "one case"
 """Whose rows these columns have."""
 
@@ -58,10 +54,10 @@ class ByCase:
         other.
 
         Raises:
-            DimensionClash: it does more than arithmetic with such a number.
+            ValueError: it does more than arithmetic with such a number.
         """
         if any(n.index in self._listed for n in nodes):
-            raise DimensionClash(f"{op} of a list of numbers of all rows: each case has its own")
+            raise ValueError(f"{op} of a list of numbers of all rows: each case has its own")
         each = self._of(nodes)
         if each == nodes:
             return None
@@ -72,7 +68,7 @@ class ByCase:
             return None if rows is None else self._in_rows(op, nodes, each, rows, attrs)
         if op == "stack" or (op == "take" and nodes[0] is each[0] and not nodes[1].ndim):
             return None
-        raise DimensionClash(f"{op} with a number of all rows: each case has its own")
+        raise ValueError(f"{op} with a number of all rows: each case has its own")
 
     def _in_rows(
         self,

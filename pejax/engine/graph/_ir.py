@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from ._by_case import CASE, ByCase, DimensionClash
+from ._by_case import CASE, ByCase
 from ._fold import simplify
 from ._node import Attrs, Node, literal_of, scalar_of
 from ._ops import OPS, apply, index_key, is_weak, neutral
@@ -27,6 +27,10 @@ from ._trend import Trend, trend_of
 
 Beside = Callable[["Graph", str, str], Node | None]
 """From two entities, the rows of the one that stand beside those of the other; None if none do."""
+
+
+class DimensionClash(Exception):
+    """A length that is no entity's coincides with a shadow size, or two joined lengths do."""
 
 
 class Graph:

@@ -225,10 +225,9 @@ class System:
             return self.listed()
         return Paths.of(p.path for p in parameters_under(self.law))
 
-    def abolition(self, name: str) -> LawParameter | None:
-        """The switch by which the law makes a variable its default for everybody, if there is
-        one."""
-        at: Any = self.law
+    def abolition(self, name: str, law: LawNode) -> LawParameter | None:
+        """The switch by which a law makes a variable its default for everybody, if there is one."""
+        at: Any = law
         for step in (*self.abolitions.split("."), name) if self.abolitions else ():
             at = at.children.get(step) if isinstance(at, LawNode) else None
         return at if isinstance(at, LawParameter) else None

@@ -18,6 +18,7 @@ from ._laws import LawsInTurn
 from ._reads import Trace
 
 if TYPE_CHECKING:
+    from ..rules._law import LawNode
     from ..rules._system import System, Variable
 
 Key = tuple[str, Any]
@@ -35,7 +36,7 @@ class Branching(Bookkeeping):
     branches: dict[str, Any]
     parent_branch: Any
     neutralized: set[str]
-    abolished: dict[Any, bool]
+    abolished: dict[Any, tuple[bool, LawNode]]
     law: Law | LawsInTurn
     own_names: frozenset[str]
     _rules: RulesView
@@ -62,9 +63,10 @@ class Branching(Bookkeeping):
             raise Untraceable("other rules outside of a branch")
         state = self.trace_state
         state.leave_law_unsettled()
-        state.changed(self, "rules", id(rules))
         if isinstance(rules, RulesView):
             rules = rules.as_they_are()
+        which = map(id, rules[:2]) if isinstance(rules, Rules) else [id(rules)]
+        state.changed(self, "rules", *which)
         if isinstance(rules, Rules):
             self.system, law, self.neutralized = rules.system, rules.law, set(rules.neutralized)
         else:

@@ -16,6 +16,7 @@ import numpy as np
 
 from ..graph._ir import DimensionClash
 from ..rules import _calendar
+from ..rules._law import LawNode
 from ..rules._system import Variable
 from ._alike import computed, plain, watched
 from ._array import Traced, Untraceable, to_node
@@ -229,13 +230,14 @@ class Simulation(Branching):
         """Whether the law switches the variable off."""
         if not self.system.abolitions:
             return False
-        key = (name, str(period.start), self.trace_state.ledger.epoch)
+        law = self.law.node if self.own_law else self.system.law
+        key = (name, str(period.start), self.trace_state.ledger.epoch, id(law))
         if key not in self.abolished:
-            self.abolished[key] = self._is_switched_off(*key[:2])
-        return self.abolished[key]
+            self.abolished[key] = self._is_switched_off(*key[:2], law), law  # which keeps its id
+        return self.abolished[key][0]
 
-    def _is_switched_off(self, name: str, day: str) -> bool:
-        switch = self.system.abolition(name)
+    def _is_switched_off(self, name: str, day: str, law: LawNode) -> bool:
+        switch = self.system.abolition(name, law)
         if switch is None or switch.at(day) is None:
             return False
         return bool(self.trace_state.ledger.read(switch, day))

@@ -87,15 +87,20 @@ class Law:
         return kind(child, self._ledger, self._instant_of)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Put a part of another law in the place of this one's."""
+        """Put the same part of another law in the place of this one's."""
         if name.startswith("_"):
             object.__setattr__(self, name, value)
             return
-        if not (self._own and isinstance(value, Law) and name in self._node.children):
+        part = self._node.children.get(name) if self._own else None
+        if (
+            not (isinstance(part, LawNode) and isinstance(value, Law))
+            or value._node.path != part.path
+        ):
             raise Untraceable(
-                f"{name} of the law set, other than by a part of a law that is as old"
+                f"{name} of the law set, other than by the same part of another law, on a branch "
+                "with rules of its own"
             )
-        if value._node is not self._node.children[name]:
+        if value._node is not part:
             children = {**self._node.children, name: value._node}
             self._node, self._views = dataclasses.replace(self._node, children=children), {}
 
