@@ -259,7 +259,7 @@ LAW_FACES = {
         {"tax.rate": _named(dates, value)}), {"dates": "2025", "value": 0.3}),
     "System.with_reform": (RULES.with_reform, {"reform": {}}),
     "System.variable": (RULES.variable, {"name": "income_tax"}),
-    "abolition": (RULES.abolition, {"name": "income_tax"}),
+    "abolition": (RULES.abolition, {"name": "income_tax", "law": RULES.law}),
     "Country.with_reform": (engine.Country("atlantis", "1").with_reform, {"reform": {}}),
 }  # fmt: skip
 CHART_FACES = {
