@@ -189,6 +189,7 @@ ROWS: dict[str, list[Row]] = {
     "rank": [jump(GROUP, POSITION, X, FLAG, num=103), jump(GROUP, POSITION, WHOLE, True, num=103)],
     "nth": [jump(GROUP, POSITION, place=1, num=103)],
     "kinds": [jump(WHOLE), jump(WHOLE, FLAG), jump(PLACE, WHOLE, FLAG)],  # NaNs: no order
+    "find": [jump(FLAG, WHOLE, PLACE), jump(FLAG, WHOLE, PLACE, PLACE, WHOLE)],
     "lexsort": [jump(X, WHOLE)],
     "cumsum": [smooth(X, axis=None), smooth(X, axis=0), jump(FLAG, axis=None)],
     "sum": [smooth(X, axis=None), jump(FLAG, axis=None), smooth(STEPS, axis=0)],

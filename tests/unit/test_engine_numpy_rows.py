@@ -74,6 +74,14 @@ PER_ROW = {
     "members of a kind": lambda np, i, **_: np.bincount(
         np.unique(i % 3, return_inverse=True)[1].ravel(), minlength=len(i)
     )[np.unique(i % 3, return_inverse=True)[1].ravel()],
+    "sums by id": lambda np, x, i, b, **_: _summed_by_id(np, i, b, x, i * 2),
+    "sums by id of whole numbers": lambda np, i, b, **_: _summed_by_id(np, i, b, i, i + 1),
+    "ids that are there": lambda np, i, b, **_: _found_by_id(np, i, b, i, i * 2)[1],
+    "values by id": lambda np, x, i, b, **_: _found_by_id(np, i, b, x, i + 1)[0],
+    "whole numbers by id": lambda np, i, b, **_: _found_by_id(np, i, b, i, i - 1)[0],
+    "flags by id": lambda np, i, b, x, **_: _found_by_id(np, i, b, x > 0, i)[0],
+    "values by id among all": lambda np, x, i, **_: _found_by_id(np, i, None, x, i * 3)[0],
+    "own sums by id": lambda np, x, i, b, **_: _sums_of_own_ids(np, i, b, x),
     "extremes of columns": lambda np, x, y, **_: (
         np.stack([x, y], axis=1).max(axis=1) - np.column_stack([x, y]).min(axis=1)
     ),
@@ -84,6 +92,32 @@ PER_ROW = {
         np.empty((len(x), 2)) * 0 + np.zeros((*x.shape[:1], 2))
     ),
 }
+
+
+def _summed_by_id(np, ids, chosen, values, sought):
+    """Sums of the chosen rows' values by their ids, for other ids."""
+    distinct, own = np.unique(ids[chosen], return_inverse=True)
+    sums = np.bincount(own, weights=values[chosen], minlength=len(distinct))
+    return sums[np.clip(np.searchsorted(distinct, sought), 0, len(distinct) - 1)]
+
+
+def _sums_of_own_ids(np, ids, chosen, values):
+    """Each chosen row's sum of the values of its id, the others' values as they are."""
+    distinct, first, own = np.unique(ids[chosen], return_index=True, return_inverse=True)
+    sums = np.bincount(own, weights=values[chosen], minlength=len(distinct))
+    found = np.array(values, dtype=float)
+    found[chosen] = sums[own] + values[chosen][first][own]
+    return found
+
+
+def _found_by_id(np, ids, chosen, values, sought):
+    """The value of the first chosen row that has an id, and whether there is one."""
+    some, their = (ids, values) if chosen is None else (ids[chosen], values[chosen])
+    distinct, first = np.unique(some, return_index=True)
+    place = np.clip(np.searchsorted(distinct, sought), 0, len(distinct) - 1)
+    return their[first][place], distinct[place] == sought
+
+
 COUNTED = {
     "array_equal": lambda np, x, **_: np.array_equal(x, x * 1.0),
     "array_equal, not": lambda np, x, y, **_: np.array_equal(x, y),

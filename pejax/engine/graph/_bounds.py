@@ -313,7 +313,7 @@ def _first(node: Node, of: Of) -> Ends | None:
     return of[0]
 
 
-_PLACES = {"arange", "nth", "rank", "search", "kinds", "lexsort"}
+_PLACES = {"arange", "nth", "rank", "search", "kinds", "find", "lexsort"}
 _OVER_ROWS = {"sum", "cumsum", "segment_sum"}
 GROWS = {
     "add", "subtract", "multiply", "power", "square", "negative", "absolute", "left_shift",

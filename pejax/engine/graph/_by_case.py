@@ -37,6 +37,17 @@ class ByCase:
         self._each: dict[int, Node] = {}
         self._listed: set[int] = set()  # of several such numbers
 
+    def case_of_rows(self, rows: int) -> Node:
+        """The case that each row is of.
+
+        Raises:
+            ValueError: they are not the rows of one entity.
+        """
+        whose = self._graph.entities(rows)
+        if len(whose) != 1 or whose[0] not in self._case_of:
+            raise ValueError("an id that is sought in other rows than a case has")
+        return self._case_of[whose[0]]
+
     def summed(self, x: Node, found: Node) -> None:
         """Note what the sum of a column is to each case. Sums alone: how many rows there are, and
         the largest value, make keys by which formulas find rows among all of them."""

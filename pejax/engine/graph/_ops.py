@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from ._ids import found_by_id
+
 
 @dataclasses.dataclass(frozen=True)
 class Op:
@@ -89,6 +91,12 @@ def _kinds(*columns: Any) -> np.ndarray:
     """For every row the number of its kind, in ascending order of the columns."""
     rows = np.stack([np.asarray(c) for c in columns], axis=1)
     return np.unique(rows, axis=0, return_inverse=True)[1].ravel()
+
+
+def _find(among: np.ndarray, *keys: Any) -> np.ndarray:
+    """Rows by ids: of half of the keys, the searched rows have them; of the others, the sought."""
+    middle = len(keys) // 2
+    return found_by_id(np, among, keys[:middle], keys[middle:])
 
 
 def _nth(ids: np.ndarray, position: np.ndarray, place: int, num: int) -> np.ndarray:
@@ -213,6 +221,7 @@ def _others() -> dict[str, Op]:
         Op("rank", _rank, jumps=True),
         Op("nth", _nth),
         Op("kinds", _kinds, jumps=True),
+        Op("find", _find, jumps=True),
         Op("lexsort", lambda *keys: np.lexsort(keys), jumps=True),
         Op("cumsum", lambda x, axis=None: np.cumsum(x, axis=axis)),
     ]

@@ -23,7 +23,7 @@ MIXED = ""
 
 _ACROSS_ROWS = {
     "sum", "prod", "mean", "max", "min", "any", "all",
-    "cumsum", "lexsort", "kinds", "scatter", "concatenate",
+    "cumsum", "lexsort", "kinds", "find", "scatter", "concatenate",
 }  # fmt: skip
 _COMPARED = {"greater", "greater_equal", "less", "less_equal", "equal", "not_equal"}
 _CARRIED = {
@@ -101,6 +101,8 @@ def _counts(node: Node) -> str | None:
         return graph.entity_of.get(node.attr("num"))
     if node.op == "nth":
         return person
+    if node.op == "find":
+        return graph.entity_of.get(node.args[0].shape[0], MIXED)
     return MIXED if node.op in ("kinds", "lexsort") else None
 
 

@@ -39,7 +39,7 @@ _TOGETHER: dict[str, Callable[[Parts], Array]] = {
 }
 """How the parts of the blocks make up the whole."""
 
-_ALONG_ROWS = ("cumsum", "lexsort", "mean", "getitem")
+_ALONG_ROWS = ("cumsum", "lexsort", "find", "mean", "getitem")
 
 
 def deal(population: Population, chunk: int) -> Population:
@@ -166,7 +166,7 @@ def _meets(node: Node) -> bool:
         return False
     if not any(_rows(a) for a in node.args):
         return False
-    return not _rows(node) or node.op in ("cumsum", "lexsort")
+    return not _rows(node) or node.op in ("cumsum", "lexsort", "find")
 
 
 def _rows(node: Node) -> bool:

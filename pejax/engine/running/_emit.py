@@ -303,16 +303,6 @@ def _nth(e: Emitter, node: Node) -> Array:
     return jnp.full((e.attrs(node)["num"],), ids.size, jnp.int32).at[ids].min(here)
 
 
-def _kinds(e: Emitter, node: Node) -> Array:
-    """The rank of each row among the distinct rows."""
-    columns = [e.get(a, e.width(a.dtype)) for a in node.args]
-    order = jnp.lexsort(columns[::-1])
-    held = [c[order] for c in columns]
-    new = jnp.any(jnp.stack([c[1:] != c[:-1] for c in held]), axis=0)
-    place = jnp.concatenate([jnp.zeros(1, jnp.int32), jnp.cumsum(new, dtype=jnp.int32)])
-    return jnp.zeros_like(place).at[order].set(place)
-
-
 def _reduction(name: str) -> Emit:
     def emit(e: Emitter, node: Node) -> Array:
         kind = np.dtype(bool) if name in ("any", "all") else e.width(node.dtype)
@@ -438,7 +428,8 @@ EMITTERS: dict[str, Emit] = {
     "segment_min": _group_reduction,
     "rank": _ranks.emit,
     "nth": _nth,
-    "kinds": _kinds,
+    "kinds": _ranks.kinds,
+    "find": _ranks.find,
     "lexsort": lambda e, node: jnp.lexsort([e.get(a) for a in node.args]),
     "cumsum": lambda e, node: jnp.cumsum(
         e.get(node.args[0], e.width(node.dtype)), axis=node.attr("axis")

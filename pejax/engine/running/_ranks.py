@@ -1,4 +1,4 @@
-"""Which member of its group a row is, in the order of some key."""
+"""Which row something is: of its group in the order of some key, of its kind, or by an id."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 
+from ..graph._ids import found_by_id
 from ..graph._node import Node
 from ..graph._structure import is_link_of
 
@@ -72,3 +73,20 @@ def by_sorting(ids: Array, position: Array, keys: Sequence[Array], num: int) -> 
     start = jnp.cumsum(size) - size
     rank = jnp.zeros_like(ids).at[order].set(jnp.arange(ids.size, dtype=ids.dtype))
     return rank - start[ids]
+
+
+def kinds(e: Emitter, node: Node) -> Array:
+    """The rank of each row among the distinct rows."""
+    columns = [e.get(a, e.width(a.dtype)) for a in node.args]
+    order = jnp.lexsort(columns[::-1])
+    held = [c[order] for c in columns]
+    new = jnp.any(jnp.stack([c[1:] != c[:-1] for c in held]), axis=0)
+    place = jnp.concatenate([jnp.zeros(1, jnp.int32), jnp.cumsum(new, dtype=jnp.int32)])
+    return jnp.zeros_like(place).at[order].set(place)
+
+
+def find(e: Emitter, node: Node) -> Array:
+    """Rows by ids among those that are searched."""
+    among, *keys = (e.get(a, e.width(a.dtype)) for a in node.args)
+    middle = len(keys) // 2
+    return found_by_id(jnp, among, keys[:middle], keys[middle:])

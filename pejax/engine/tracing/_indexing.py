@@ -37,9 +37,13 @@ def along_rows(test: Node, ndim: int) -> Node:
     return test.graph.apply("reshape", test, shape=(*test.shape, *after)) if after else test
 
 
-def get(array: Traced, key: Any) -> Traced:
+def get(array: Traced, key: Any) -> Any:
     """`array[key]`."""
     from ._array import Traced, Untraceable
+    from ._by_id import FirstRow
+
+    if isinstance(key, FirstRow):
+        return key.taken(array)
 
     key, graph = _plain(key), array.graph
     if isinstance(key, tuple) and any(isinstance(k, Traced) for k in key):

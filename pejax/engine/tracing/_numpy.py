@@ -15,10 +15,8 @@ from ..graph._node import Node
 from ..graph._ops import OPS
 from . import _dates, _indexing, _texts, _words
 from ._array import Traced, Untraceable, first_traced, has_traced, held, mask_of, to_node
-from ._distinct import DistinctNames
-from ._loops import distinct
+from ._by_id import DistinctIds, Place
 from ._names import is_name, unify
-from ._plain import indexable
 from ._rows import Rows, shadow_length, shadow_shape
 
 Handler = Callable[..., Any]
@@ -212,9 +210,11 @@ def _isin_names(x: Traced, tests: Any) -> Node:
 
 
 @handles("clip")
-def _clip(x: Any, a_min: Any = None, a_max: Any = None, **other: Any) -> Traced:
+def _clip(x: Any, a_min: Any = None, a_max: Any = None, **other: Any) -> Any:
     a_min, a_max = other.pop("min", a_min), other.pop("max", a_max)
     only("clip", other, out=None)
+    if isinstance(x, Place):
+        return x.within(a_min, a_max)
     graph = graph_of([x, a_min, a_max])
     node = to_node(graph, x)
     if a_min is not None:
@@ -264,12 +264,14 @@ def _interp(x: Any, xp: Any, fp: Any, **other: Any) -> Traced:
 
 
 @handles("bincount")
-def _bincount(x: Traced, weights: Any = None, minlength: Any = 0) -> Traced:
+def _bincount(x: Any, weights: Any = None, minlength: Any = 0) -> Any:
     """Counts, or sums of weights, by group: only of rows that are real and selected.
 
     How many groups there are is a value of the population where the formula does not say: the
     result then has room for as many as there are rows, and selects those that there are.
     """
+    if isinstance(x, Place):
+        return x.of.summed(x, weights, minlength)
     graph, where = x.graph, mask_of([x, weights])
     ones = graph.broadcast(1, x.node.shape)
     values = ones if weights is None else graph.astype(to_node(graph, weights), float)
@@ -292,45 +294,14 @@ def _bincount(x: Traced, weights: Any = None, minlength: Any = 0) -> Traced:
 
 
 @handles("searchsorted")
-def _searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Traced:
+def _searchsorted(a: Any, v: Any, side: str = "left", sorter: Any = None) -> Any:
+    if isinstance(a, DistinctIds) and side == "left" and sorter is None:
+        return a.place_of(v)
     graph = graph_of([a, v])
     edges = to_node(graph, a)
     if sorter is not None or (isinstance(edges, Node) and edges.data):
         raise Untraceable("numpy.searchsorted in an array of the population")
     return Traced(graph.apply("search", edges, to_node(graph, v), side=side), mask=mask_of([v]))
-
-
-class Unknown:
-    """A value that no program has: any use of it is refused."""
-
-    def __init__(self, what: str) -> None:
-        self.__dict__["_what"] = what
-
-    def __getattr__(self, name: str) -> Any:
-        raise Untraceable(self._what)
-
-
-def _is_whole(x: Any) -> bool:
-    """Whether an array holds one whole number a row."""
-    if not isinstance(x, Traced) or x.vocabulary is not None or x.ndim != 1:
-        return False
-    return x.node.dtype.kind in "iu" and bool(x.graph.entities(x.node.shape[0]))
-
-
-@handles("unique")
-def _unique(x: Any, return_inverse: bool = False, axis: int | None = None, **other: Any) -> Any:
-    """Of names those that may occur; of numbers only the inverse is known, up to its order."""
-    if isinstance(x, Traced) and x.vocabulary is not None and not return_inverse:
-        only("unique", other)
-        return DistinctNames(x)
-    if _is_whole(x) and not return_inverse and axis in (None, 0):
-        only("unique", other)
-        return indexable(distinct(x))
-    if mask_of([x]) is not None:
-        raise Untraceable("numpy.unique of selected rows")
-    if not isinstance(x, Traced) or not return_inverse or other or axis not in (None, 0):
-        raise Untraceable("numpy.unique of numbers")
-    return Unknown("the distinct values of an array"), Traced(_indexing.groups_of(x.graph, x.node))
 
 
 @handles("column_stack")

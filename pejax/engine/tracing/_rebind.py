@@ -19,6 +19,7 @@ import numpy as np
 from ..graph._node import Node
 from ._array import Traced, held
 from ._asked import InPlaceOf, Type, attribute, has_attribute, is_instance
+from ._by_id import DistinctIds, HowMany
 from ._plain import indexable, opened
 from ._rows import Rows, counted
 from ._stand_in import Numpy
@@ -138,8 +139,10 @@ def _extreme(numpy_name: str, python: Callable[..., Any]) -> Callable[..., Any]:
     return extreme
 
 
-def length(values: Any) -> int:
+def length(values: Any) -> Any:
     """`len`, which for an array with one entry a row is a number of the population."""
+    if isinstance(values, DistinctIds):
+        return HowMany(values)
     index = getattr(values, "index", None)  # of a series or a frame
     like = getattr(index, "like", None)
     if index is not None and isinstance(like, Node):

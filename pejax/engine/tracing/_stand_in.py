@@ -15,6 +15,7 @@ from ..graph._ops import neutral
 from . import (
     _compare,  # noqa: F401 - registers what it has
     _dates,
+    _unique,  # noqa: F401
 )
 from ._array import Traced, Untraceable, has_traced, held, mask_of, to_node
 from ._indexing import fail_unless_within
