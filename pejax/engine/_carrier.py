@@ -187,7 +187,7 @@ def _meet(node: Node) -> bool:
     along = [a for a in node.args if has_rows(a)]
     if not along or not looks_across(node):
         return False
-    return node.op == "isin" or all(a.shape[0] not in node.shape for a in along)
+    return node.op in ("isin", "find") or all(a.shape[0] not in node.shape for a in along)
 
 
 def _all_in(nodes: tuple[Node, ...], known: set[int]) -> bool:

@@ -65,6 +65,19 @@ def of_another_column_in_place(income, gift):
     return found
 
 
+def of_who_has_the_id(income, rent):
+    """The ids are rents, of which other cases have the next smaller ones."""
+    ids = np.asarray(rent).astype(int)
+    distinct, first, own = np.unique(ids[ids > 0], return_index=True, return_inverse=True)
+    sums = np.bincount(own, weights=income[ids > 0], minlength=len(distinct))
+    found = np.zeros_like(income, dtype=float)
+    for sought in (ids, ids - 1):
+        place = np.clip(np.searchsorted(distinct, sought), 0, len(distinct) - 1)
+        values = sums[place] * 1_000 + income[ids > 0][first][place]
+        found = found + np.where(distinct[place] == sought, values, 0)
+    return found
+
+
 FORMULAS = (
     a_share,
     put_into_selected_rows,
@@ -76,6 +89,7 @@ FORMULAS = (
     places_among_all_rows,
     the_largest_of_some,
     of_another_column_in_place,
+    of_who_has_the_id,
 )
 
 
