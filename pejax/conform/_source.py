@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..engine.importer._core import core_of
+from ._answering import law_of
 from ._cases import Case, Expected, expected_of
 from ._judge import BROKEN, FAILED, PASSED, Verdict, shown
 
@@ -28,6 +29,7 @@ class Source:
 
     def __init__(self, source: Any, entities: Mapping[str, str], reforms: Any) -> None:
         self.source, self.entities, self.reforms = source, dict(entities), reforms
+        self._made: tuple[Any, Any] | None = None
         self._core = core = core_of(source)
         self._builders = core.module("simulations")
         self._near = core.module("tools.test_runner", "tools").assert_near
@@ -44,9 +46,7 @@ class Source:
         return Verdict(status, reason, 1, time.process_time() - start)
 
     def _judged(self, case: Case) -> tuple[str, str]:
-        rules = self._with_tree(case.tree) if case.tree else self.source
-        for reform in self.reforms(case):
-            rules = reform(rules)
+        rules = self._rules(case)
         builder = self._builders.SimulationBuilder()
         builder.set_default_period(case.period)
         simulation = builder.build_from_dict(rules, dict(case.given))
@@ -56,6 +56,20 @@ class Source:
             if reason:
                 return FAILED, reason
         return PASSED, ""
+
+    def _rules(self, case: Case) -> Any:
+        """The rules of a case. A structural reform copies the whole law, half a minute of work, so
+        what it made is kept for the cases after it that are under the same."""
+        if not (case.tree or case.reforms):
+            return self.source
+        key = (case.reforms, law_of(case))
+        if self._made is None or self._made[0] != key:
+            self._made = None  # before another one is made: each takes a gigabyte
+            rules = self._with_tree(case.tree) if case.tree else self.source
+            for reform in self.reforms(case):
+                rules = reform(rules)
+            self._made = key, rules
+        return self._made[1]
 
     def _with_tree(self, tree: Mapping[str, Any]) -> Any:
         """The rules with a tree of parameters in the place of their own."""
