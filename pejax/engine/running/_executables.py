@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import gc
 import threading
+import warnings
 import weakref
 from collections.abc import Callable, MutableMapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor as Pool
@@ -148,7 +149,7 @@ def _options(room: float) -> dict[str, Any] | None:
 
 @functools.cache
 def _one_piece() -> dict[str, Any]:
-    """Those of the options for one piece that this release of XLA knows."""
+    """Those of the options for one piece that this release of XLA knows; the others are named."""
     lowered = jax.jit(lambda x: x + 1).lower(1.0)
     known: dict[str, Any] = {}
     for name, value in _ONE_PIECE.items():
@@ -159,6 +160,13 @@ def _one_piece() -> dict[str, Any]:
                 raise
         else:
             known[name] = value
+    if dropped := [name for name in _ONE_PIECE if name not in known]:
+        warnings.warn(
+            f"this release of XLA does not know {' and '.join(dropped)}: executables take more of "
+            "the mappings that a process may hold than they could. Nothing else changes; where one "
+            "cannot be made, raise the limit (sysctl -w vm.max_map_count=262144)",
+            stacklevel=2,
+        )
     return known
 
 
