@@ -37,6 +37,7 @@ from .graph._bounds import Ends, WholeNumbers, whole_numbers_of
 from .graph._interpret import Interpreter
 from .graph._limits import Limit, within
 from .graph._node import Node
+from .graph._plan import Plans
 from .graph._strata import Strata
 from .graph._structure import row_number_users
 from .rules._names import Names
@@ -115,23 +116,27 @@ class Program:
         self._fail_if_outgrown(parameters, whole)
         if self.recipe.chunk is not None:
             return self._in_chunks(parameters, asked)
-        values = self._values(parameters, whole)
-        return {
-            o.name: _trim(asked, whole, v, o.entity)
-            for o, v in zip(self.outputs, values, strict=False)
-        }
+        return self._named(self._values(parameters, whole), asked, whole)
+
+    def _named(self, values: list[Any], asked: Population, whole: Population) -> dict[str, Any]:
+        """The outputs of those asked, by name."""
+        pairs = zip(self.outputs, values, strict=True)
+        return {o.name: _trim(asked, whole, v, o.entity) for o, v in pairs}
 
     def _values(self, parameters: Parameters, population: Population) -> list[Array]:
-        """The outputs on all rows, after the decisions and limits were looked at."""
         try:
             values = self._runtime(jnp.asarray(parameters.values), population)
         except SelfCheckError:
             self._fail_if_outgrown(parameters, population, held={})
             raise
+        return self._judged(values, parameters, population)
+
+    def _judged(self, values: list[Any], parameters: Parameters, people: Population) -> list[Any]:
+        """The outputs among values of all nodes, after a look at the decisions and limits."""
         asked = iter(values[len(self.outputs) :])
         decided = list(islice(asked, len(self.decisions)))
-        fail_if_moved(self.decisions, decided, population, self.strata)
-        self._check_limits(parameters, list(asked), population)
+        fail_if_moved(self.decisions, decided, people, self.strata)
+        self._check_limits(parameters, list(asked), people)
         return values[: len(self.outputs)]
 
     def _in_chunks(self, parameters: Parameters, population: Population) -> dict[str, Array]:
@@ -190,10 +195,13 @@ class Program:
             floats=floats,
         )
 
-    def in_numpy(self, parameters: Parameters, population: Population) -> dict[str, np.ndarray]:
-        """The same values without compiling anything: the fastest way to one family's first answer.
+    @functools.cached_property
+    def _plans(self) -> Plans:
+        return Plans([*self._answers, *(m.node for m in self.limits)])
 
-        In the widths of the source engine, wherever it has them.
+    def in_numpy(self, parameters: Parameters, population: Population) -> dict[str, np.ndarray]:
+        """The same values without compiling: the soonest way to one family's answer, and from the
+        third family of a size on a quick one. In the source engine's widths where it has them.
 
         Raises:
             BadInputError, GuardMovedError: as a call does.
@@ -201,15 +209,11 @@ class Program:
         asked = self._accept(parameters, population)
         whole = with_carrier(asked, self.carrier)
         self._fail_if_outgrown(parameters, whole)
-        nodes = [*self._answers, *(m.node for m in self.limits)]
-        values = self.interpreter(parameters, whole).all(nodes)
-        decided, limited = values[len(self.outputs) :], values[len(self._answers) :]
-        fail_if_moved(self.decisions, decided, whole, self.strata)
-        self._check_limits(parameters, limited, whole)
-        return {
-            o.name: np.asarray(_trim(asked, whole, v, o.entity))
-            for o, v in zip(self.outputs, values, strict=False)
-        }
+        kind = np.asarray(parameters.values).tobytes(), *sizes_of(whole).items()
+        inputs = host_arrays(recoded(whole, self.columns))
+        values = self._plans.values(kind, inputs, lambda: self.interpreter(parameters, whole))
+        values = self._judged(values, parameters, whole)
+        return {n: np.asarray(v) for n, v in self._named(values, asked, whole).items()}
 
     def population_of(self, situation: Mapping[str, object]) -> Population:
         """Read a situation as people of this program, without the country package.
@@ -308,9 +312,8 @@ class Program:
         with _save.refused_if_damaged(path):
             fail_if_other_header(saved.header, saved.roots)
             fields, report = fields_of(saved.header, saved.roots), Report.from_json(saved.report)
-            carrier = None
-            if saved.carrier is not None:
-                carrier = of_content(*saved.carrier, fields["columns"])
+            kept = saved.carrier
+            carrier = None if kept is None else of_content(*kept, fields["columns"])
             program = cls(**fields, report=report, check=check, carrier=carrier)
             fail_if_other_leaves(program.index, saved.roots[0].graph)
         vars(program)["digest"] = saved.digest
@@ -381,10 +384,7 @@ class Program:
         return accepted(population, self.columns, self.known, entities, self.names, extra)
 
     def _fail_if_outgrown(
-        self,
-        parameters: Parameters,
-        population: Population,
-        held: Mapping[int, Ends] | None = None,
+        self, parameters: Parameters, population: Population, held: Mapping[int, Ends] | None = None
     ) -> None:
         """Whole numbers of these people fit in 32 bits under every law that is known, and their
         places are there.

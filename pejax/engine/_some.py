@@ -71,8 +71,8 @@ def some_of(
 class OtherLaw(Interpreter):
     """Numpy under a law whose numbers are all others, each by a factor of its own."""
 
-    def _run(self, node: Node, args: list[Any]) -> Any:
-        value = super()._run(node, args)
+    def run(self, node: Node, args: list[Any]) -> Any:
+        value = super().run(node, args)
         if node.op != "parameter":
             return value
         return value * (0.75 + zlib.crc32(str(node.attr("name")).encode()) / 2**33)

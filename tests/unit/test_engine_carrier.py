@@ -68,8 +68,25 @@ def test_numpy_gives_the_same_without_compiling(carried, asked):
 def test_numpy_gives_the_same_to_those_who_need_no_carrier(program, people, sizes):
     people = people.pad_to(sizes) if sizes else people
     compiled = program(program.parameters, people)
-    for name, found in program.in_numpy(program.parameters, people).items():
-        np.testing.assert_allclose(found, compiled[name], rtol=1e-6, atol=1e-3)
+    for _ in range(3):
+        for name, found in program.in_numpy(program.parameters, people).items():
+            np.testing.assert_allclose(found, compiled[name], rtol=1e-6, atol=1e-3)
+
+
+def test_numpy_answers_law_after_law_and_family_after_family(carried):
+    """The third question of a kind is not a walk over the graph; nothing is left of those before."""
+    law = carried.parameters
+    laws = law, law.with_reform({"tax.rate": 0.35})
+    families = []
+    for earnings in (0.0, 30_000.0, 64_000.0):
+        people = {**FAMILY["people"], "more": {"age": 50, "earnings": earnings}}
+        families.append(carried.population_of({"people": people}))
+    for _ in range(3):
+        for one in laws:
+            for family in families:
+                expected, found = carried(one, family), carried.in_numpy(one, family)
+                for name, values in found.items():
+                    np.testing.assert_allclose(values, expected[name], rtol=1e-6, atol=1e-3)
 
 
 def test_numpy_refuses_what_a_call_refuses(people, tmp_path):
@@ -78,7 +95,7 @@ def test_numpy_refuses_what_a_call_refuses(people, tmp_path):
 
     program = _program_of(chosen, _people(np.arange(100.0, 200.0)))
     far = _people(np.array([100.0, 900.0]))
-    for ask in (program, program.in_numpy):
+    for ask in (program, *3 * [program.in_numpy]):
         with pytest.raises(BadInputError, match="row 1"):
             ask(program.parameters, far)
 

@@ -5,9 +5,11 @@ import pytest
 from _engine_graphs import ENTITIES, LAW, SIZES, STRATA, Maker, interpreter, people
 from hypothesis import example, given, settings, strategies as st
 
-from pejax.engine.graph import _ir, _support
+from pejax.engine._inputs import host_arrays
+from pejax.engine.graph import _ir, _plan, _support
 from pejax.engine.graph._copy import copied
 from pejax.engine.graph._ir import Graph
+from pejax.engine.graph._plan import Plan
 from pejax.engine.graph._structure import has_rows
 from pejax.engine.running import _runtime
 from pejax.engine.running._runtime import Runtime
@@ -35,6 +37,32 @@ class Unfolded(Graph):
 def values(roots, population):
     run = interpreter(population)
     return [run(root) for root in roots]
+
+
+@EXAMPLES
+@given(SEEDS)
+def test_a_plan_has_the_same_bits(seed):
+    roots, population = graph_of(seed), someone(seed)
+    whole, inputs = interpreter(population), host_arrays(population)
+    plan = Plan(roots, whole)
+    for _ in range(2):  # nothing of the first round is left
+        for found, root in zip(plan(inputs), roots, strict=True):
+            expected = whole(root)
+            assert found.dtype == expected.dtype
+            np.testing.assert_array_equal(found, expected)
+
+
+def test_the_second_question_of_a_kind_makes_a_plan(monkeypatch):
+    roots, population = graph_of(3), someone(3)
+    inputs, made = host_arrays(population), []
+    monkeypatch.setattr(_plan, "Plan", lambda *of: made.append(of) or Plan(*of))
+    plans = _plan.Plans(roots)
+    expected = values(roots, population)
+    for kind in "abbabcdefa":  # four are kept
+        found = plans.values(kind, inputs, lambda: interpreter(population))
+        for one, other in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(one, other)
+    assert len(made) == 2
 
 
 @EXAMPLES

@@ -69,7 +69,7 @@ class Interpreter:
                 continue
             stack.pop()
             if top.index not in self._known:
-                value = self._run(top, [self._known[a.index] for a in top.args])
+                value = self.run(top, [self._known[a.index] for a in top.args])
                 self._known[top.index] = value
                 self._held += np.asarray(value).nbytes
         found = self._known[node.index]
@@ -90,7 +90,7 @@ class Interpreter:
         kept = {r.index for r in roots}
         values: dict[int, Any] = {}
         for node in nodes:
-            values[node.index] = self._run(node, [values[a.index] for a in node.args])
+            values[node.index] = self.run(node, [values[a.index] for a in node.args])
             for index in ends.get(node.index, ()):
                 if index not in kept:
                     del values[index]
@@ -103,9 +103,10 @@ class Interpreter:
 
     def again(self, node: Node, changed: Mapping[int, Any]) -> Any:
         """The value `node` would have if some of its arguments had `changed`; not remembered."""
-        return self._run(node, [changed.get(a.index, self._known.get(a.index)) for a in node.args])
+        return self.run(node, [changed.get(a.index, self._known.get(a.index)) for a in node.args])
 
-    def _run(self, node: Node, args: list[Any]) -> Any:
+    def run(self, node: Node, args: list[Any]) -> Any:
+        """The value of a node whose arguments have these; nothing is remembered."""
         if node.op == "constant":
             return node.shadow if self.floats is None else self._as_wide(node.shadow, self.floats)
         if node.op == "parameter":

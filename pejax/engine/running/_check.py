@@ -294,8 +294,8 @@ class Shaken(Interpreter):
         self._unit = scale * _NOISE * np.finfo(dtype).eps
         self._whole, self._way = whole, way
 
-    def _run(self, node: Node, args: list[Any]) -> Any:
-        value = super()._run(node, args)
+    def run(self, node: Node, args: list[Any]) -> Any:
+        value = super().run(node, args)
         if node.op not in _ROUNDED or np.result_type(value).kind != "f":
             return value
         with np.errstate(all="ignore"):
