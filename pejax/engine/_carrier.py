@@ -240,9 +240,14 @@ def beside(population: Population, carrier: Population) -> Population:
     own, other = people.schema, carrier.schema
     rows = {e: _room(own.sizes[e], other.sizes[e]) for e in own.entities}
 
-    def joined(mine: Array, theirs: Array, entity: str, fill: Any = 0) -> Array:
-        whole = jnp.concatenate([mine, theirs.astype(mine.dtype)])
-        return jnp.pad(whole, (0, rows[entity] - len(whole)), constant_values=fill)
+    # Numpy where it can: the first family would wait a second for XLA to compile these few lines.
+    on_host = jax.default_backend() == "cpu" and not (is_traced(people) or is_traced(carrier))
+    xnp: Any = np if on_host else jnp
+
+    def joined(mine: Array, theirs: Any, entity: str, fill: Any = 0) -> Array:
+        empty = xnp.full(rows[entity] - len(mine) - len(theirs), fill, mine.dtype)
+        held = [xnp.asarray(mine), xnp.asarray(theirs).astype(mine.dtype), empty]
+        return jnp.asarray(xnp.concatenate(held))
 
     person = own.person
     largest = {g: max(dict(own.largest)[g], dict(other.largest)[g]) for g in own.groups}
@@ -253,7 +258,7 @@ def beside(population: Population, carrier: Population) -> Population:
             for e, held in carrier.columns.items()
         },
         links={
-            g: joined(link, carrier.links[g] + own.sizes[g], person, rows[g] - 1)
+            g: joined(link, xnp.asarray(carrier.links[g]) + own.sizes[g], person, rows[g] - 1)
             for g, link in people.links.items()
         },
         positions={g: joined(p, carrier.positions[g], person) for g, p in people.positions.items()},
