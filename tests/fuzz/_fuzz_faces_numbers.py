@@ -1,15 +1,14 @@
 """Public faces of calibration, imputation, gates and statistics with sound small arguments."""
 
 import os
-import tempfile
 from functools import partial
-from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 import scipy.sparse
+from _fuzz_junk import fresh_folder
 from flax import nnx
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
@@ -24,7 +23,7 @@ SOLUTION = cal.calibrate(PROBLEM, ONES, cal.Entropy())
 REPORT = SOLUTION.report()
 KEY = jax.random.key(0)
 MESH = jax.make_mesh((1,), ("unit",))
-FOLDER = Path(tempfile.mkdtemp())
+FOLDER = fresh_folder()
 AT = cal.Progress(1, 2, 0.5, 3.0, 2.0)
 WHERE = pd.DataFrame({"geo_level": ["district", "state"], "geo_id": ["0601", "06"],
     "variable": ["people", "people"], "value": [6.0, 10.0]})  # fmt: skip

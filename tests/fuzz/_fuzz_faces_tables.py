@@ -2,13 +2,12 @@
 
 import contextlib
 import functools
-import tempfile
 import unittest.mock
-from pathlib import Path
 
 import jax
 import numpy as np
 import pandas as pd
+from _fuzz_junk import fresh_folder
 
 import pejax
 from pejax import (
@@ -26,8 +25,8 @@ from pejax.core._arguments import can_be_key
 from pejax.countries.us import _cps
 from pejax.testing import toy_population, toy_program, toy_system
 
-FOLDER = tempfile.mkdtemp()
-CASES = Path(tempfile.mkdtemp())
+FOLDER = str(fresh_folder())
+CASES = fresh_folder()
 (CASES / "a.yaml").write_text("- {period: 2025, input: {earnings: 3}, output: {income_tax: 0}}")
 (CASES / "conform.json").write_text(
     '{"rows": [{"case": "a.yaml[0]", "name": "", "status": "passed", "reason": ""}]}'
@@ -68,7 +67,7 @@ MESH = jax.make_mesh((1,), ("rows",))
 
 
 def _manifest():
-    with io.Run(tempfile.mkdtemp(), "count", seed=3) as run, run.step("add"):
+    with io.Run(fresh_folder(), "count", seed=3) as run, run.step("add"):
         pass
     return run.manifest.to_dict()
 

@@ -114,9 +114,17 @@ def every_kind():
     yield from _places().items()
 
 
+_ALL = tempfile.TemporaryDirectory()  # goes with the process
+
+
+def fresh_folder():
+    """A new folder, which nobody has to remove."""
+    return Path(tempfile.mkdtemp(dir=_ALL.name))
+
+
 def _places():
     """Paths where something else is already, or under which nothing can be."""
-    folder = Path(tempfile.mkdtemp())
+    folder = fresh_folder()
     (folder / "held").mkdir()
     for file in (folder / "file", folder / "held" / "file"):
         file.write_text("something else")

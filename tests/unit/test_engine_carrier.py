@@ -74,7 +74,7 @@ def test_numpy_gives_the_same_to_those_who_need_no_carrier(program, people, size
 
 
 def test_numpy_answers_law_after_law_and_family_after_family(carried):
-    """The third question of a kind is not a walk over the graph; nothing is left of those before."""
+    """The third question of a kind walks over no graph; nothing is left of those before."""
     law = carried.parameters
     laws = law, law.with_reform({"tax.rate": 0.35})
     families = []
