@@ -7,6 +7,7 @@ package after it is installed.
 import argparse
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,21 +49,23 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--with-source", action="store_true", help="ask the source engine too")
+    parser.add_argument("--source-alone", action="store_true", help="ask nobody else")
     parser.add_argument("--out", type=Path, default=Path("out/conformity"))
     asked = parser.parse_args()
     start = time.perf_counter()
-    found = conform.conform(
+    alone = asked.source_alone
+    ask = partial(conform.conform, with_source=asked.with_source)
+    found = (conform.source_verdicts if alone else ask)(
         asked.package,
         sample=asked.sample,
         seed=asked.seed,
         jobs=asked.jobs,
-        with_source=asked.with_source,
         out=asked.out / asked.package,
         progress=lambda made: print(made, flush=True),
     )
     wall = time.perf_counter() - start
     write(
-        f"conformity_{asked.package.rpartition('_')[2]}",
+        f"conformity_{asked.package.rpartition('_')[2]}{'_source' * alone}",
         summary(found, wall),
         sizes={"cases": len(found.cases)},
         packages=(asked.package.replace("_", "-"), "policyengine-core"),

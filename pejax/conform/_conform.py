@@ -37,9 +37,10 @@ from ._source import Source
 if TYPE_CHECKING:
     import pandas as pd
 
-_BATCH, _TOGETHER, _REFORMED = 300, 600, 20
-"""Cases of a part: of any, of those whose graphs are most of the law, and of those of these for
-which a structural reform makes a law of its own, so that few share one."""
+_BATCH, _TOGETHER, _REFORMED, _SOURCE = 300, 600, 20, 60
+"""Cases of a part: of any, of those whose graphs are most of the law, of those of these for which a
+structural reform makes a law of its own, so that few share one; and of those that the source engine
+is asked, one by one."""
 
 _TEXT = 400
 
@@ -156,18 +157,10 @@ def conform(
     >>> found = conform("policyengine_us", path="gov/irs/credits")  # doctest: +SKIP
     >>> found.counts["passed"]  # doctest: +SKIP
     """
-    fix = "Give the name of an installed country package."
-    below, seed = as_text(path, "path"), as_seed("seed")(seed)
-    many = None if sample is None else at_least(1, "sample")(sample)
     ask_source = as_switch("with_source")(with_source)
     share = as_share("in_jax")(in_jax)
-    if progress is not None:
-        as_function(progress, "progress")
-    named = suite_of(country) if isinstance(country, str) else country
-    place = as_instance(named, Suite, "country", fix)
-    cases = read_cases(place.folder, below)
-    cases = cases if many is None else drawn(cases, many, seed)
-    job = _Job(place, out, progress, at_least(1, "jobs")(jobs), share)
+    place, cases = _asked(country, path, sample, seed)
+    job = _Job(place, out, _watching(progress), at_least(1, "jobs")(jobs), share)
     verdicts = job.run(cases, "small", _BATCH, MOST_NODES)
     large = [case for case in cases if verdicts[case.key].status == LARGE]
     found = job.run([case for case in large if not case.reforms], "large", _TOGETHER, None)
@@ -175,7 +168,7 @@ def conform(
     for key, verdict in found.items():
         seconds = verdicts[key].seconds + verdict.seconds
         verdicts[key] = dataclasses.replace(verdict, seconds=seconds)
-    source = job.run(cases, "source", _BATCH, None) if ask_source else {}
+    source = job.run(cases, "source", _SOURCE, None) if ask_source else {}
     return Conformity(
         package=place.country.package,
         version=place.country.version,
@@ -183,6 +176,63 @@ def conform(
         verdicts=tuple(verdicts[case.key] for case in cases),
         source=tuple(source[case.key] for case in cases) if ask_source else (),
     )
+
+
+def source_verdicts(
+    country: str | Suite,
+    *,
+    path: str = "",
+    sample: int | None = None,
+    seed: int = 0,
+    out: str | Path | None = None,
+    progress: Callable[[runs.Progress], None] | None = None,
+    jobs: int = 1,
+) -> Conformity:
+    """What a country's own engine says of its own tests, one case after the other.
+
+    They change with the package alone: those that are kept in `out` serve `conform` there too, with
+    `with_source`, whatever this library's version is.
+
+    Args:
+        country, path, sample, seed, out, progress, jobs: as in `conform`.
+
+    Returns:
+        A `Conformity` whose verdicts are the source's.
+
+    Raises:
+        MissingExtraError, BadInputError: as `conform`.
+
+    >>> source_verdicts("policyengine_us", sample=400, out="out/conform")  # doctest: +SKIP
+    Conformity(policyengine_us 2.68.0: 400 cases, 400 passed)
+    """
+    place, cases = _asked(country, path, sample, seed)
+    job = _Job(place, out, _watching(progress), at_least(1, "jobs")(jobs), 0.0)
+    found = job.run(cases, "source", _SOURCE, None)
+    return Conformity(
+        package=place.country.package,
+        version=place.country.version,
+        cases=tuple(cases),
+        verdicts=tuple(found[case.key] for case in cases),
+    )
+
+
+def _asked(
+    country: str | Suite, path: str, sample: int | None, seed: int
+) -> tuple[Suite, list[Case]]:
+    """A country's suite, and the cases of it that are meant."""
+    fix = "Give the name of an installed country package."
+    below, seed = as_text(path, "path"), as_seed("seed")(seed)
+    many = None if sample is None else at_least(1, "sample")(sample)
+    named = suite_of(country) if isinstance(country, str) else country
+    place = as_instance(named, Suite, "country", fix)
+    cases = read_cases(place.folder, below)
+    return place, list(cases if many is None else drawn(cases, many, seed))
+
+
+def _watching(progress: Any) -> Callable[[runs.Progress], None] | None:
+    if progress is not None:
+        as_function(progress, "progress")
+    return progress
 
 
 @dataclasses.dataclass(frozen=True)

@@ -355,6 +355,8 @@ JOB_FACES = {
     "load_cps_with_report": (_read_once(datasets.load_cps_with_report), CPS),
     "conform": (_in_a_folder(conform.conform), {"country": "atlantis", "path": "", "sample": None,
         "seed": 0, "with_source": False, "progress": None}),
+    "source_verdicts": (_in_a_folder(conform.source_verdicts), {"country": "atlantis", "path": "",
+        "sample": None, "seed": 0, "progress": None}),
     "read_cases": (conform.read_cases, {"folder": CASES, "below": ""}),
     "sample of cases": (conform.sample, {"cases": [], "many": 2, "seed": 0}),
     "suite_of": (conform.suite_of, {"package": "atlantis"}),

@@ -7,8 +7,9 @@ core = pytest.importorskip("policyengine_core")
 from policyengine_core.reforms import Reform  # noqa: E402
 from policyengine_toyland.system import system  # noqa: E402
 
-from pejax.conform import Case  # noqa: E402
+from pejax.conform import Case, Suite, conform, source_verdicts  # noqa: E402
 from pejax.conform._source import Source  # noqa: E402
+from pejax.engine import Country  # noqa: E402
 
 MADE = []
 
@@ -70,3 +71,22 @@ def test_another_value_is_a_failure_that_names_it(source):
     verdict = source.verdict(case(37.0))
     assert verdict.status == "failed"
     assert verdict.reason == "income_tax in 2025 is 38, not 37.0"
+
+
+TESTS = """
+- {name: right, period: 2025, input: {income: 200}, output: {income_tax: 38}}
+- {name: wrong, period: 2025, input: {income: 200}, output: {income_tax: 39}}
+"""
+
+
+def test_they_are_kept_for_whoever_asks_next(tmp_path, monkeypatch):
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "tax.yaml").write_text(TESTS)
+    toyland = Suite(Country("policyengine_toyland", "1"), tmp_path / "tests")
+    found = source_verdicts(toyland, out=tmp_path / "out")
+    assert found.counts == {"cases": 2, "passed": 1, "failed": 1}
+    monkeypatch.setattr(Source, "verdict", lambda *_: pytest.fail("it is asked again"))
+    both = conform(toyland, with_source=True, out=tmp_path / "out")
+    assert both.source == found.verdicts
+    assert [v.status for v in both.verdicts] == [v.status for v in both.source]
+    assert both.counts["source_passed"] == both.counts["passed_both"] == 1
