@@ -81,6 +81,10 @@ PER_ROW = {
     "whole numbers by id": lambda np, i, b, **_: _found_by_id(np, i, b, i, i - 1)[0],
     "flags by id": lambda np, i, b, x, **_: _found_by_id(np, i, b, x > 0, i)[0],
     "values by id among all": lambda np, x, i, **_: _found_by_id(np, i, None, x, i * 3)[0],
+    "by id, the ids changed since": lambda np, x, i, b, **_: _changed_since(np, i, b, x, 0),
+    "by id, the sought changed since": lambda np, x, i, b, **_: _changed_since(np, i, b, x, 1),
+    "isin, said to be distinct": lambda np, i, **_: np.isin(i, np.array([1, 3]), True),
+    "isin, inverted by place": lambda np, i, **_: np.isin(i, np.array([1, 3]), False, True),
     "own sums by id": lambda np, x, i, b, **_: _sums_of_own_ids(np, i, b, x),
     "extremes of columns": lambda np, x, y, **_: (
         np.stack([x, y], axis=1).max(axis=1) - np.column_stack([x, y]).min(axis=1)
@@ -101,6 +105,20 @@ def _summed_by_id(np, ids, chosen, values, sought):
     return sums[np.clip(np.searchsorted(distinct, sought), 0, len(distinct) - 1)]
 
 
+def _changed_since(np, ids, chosen, values, which):
+    """Found by ids as they were, whatever has been written into the arrays since."""
+    some, sought = ids[chosen] + 0, ids * 2
+    distinct, first, own = np.unique(some, return_index=True, return_inverse=True)
+    place = np.searchsorted(distinct, sought)
+    if which:
+        sought += 3
+    else:
+        some += 100
+    place = np.clip(place, 0, len(distinct) - 1)
+    sums = np.bincount(own, weights=values[chosen], minlength=len(distinct))
+    return values[chosen][first][place] + 1_000 * sums[place] + 7 * distinct[place]
+
+
 def _sums_of_own_ids(np, ids, chosen, values):
     """Each chosen row's sum of the values of its id, the others' values as they are."""
     distinct, first, own = np.unique(ids[chosen], return_index=True, return_inverse=True)
@@ -113,7 +131,7 @@ def _sums_of_own_ids(np, ids, chosen, values):
 def _found_by_id(np, ids, chosen, values, sought):
     """The value of the first chosen row that has an id, and whether there is one."""
     some, their = (ids, values) if chosen is None else (ids[chosen], values[chosen])
-    distinct, first = np.unique(some, return_index=True)
+    distinct, first = np.unique(some, True)  # by place, as numpy has them
     place = np.clip(np.searchsorted(distinct, sought), 0, len(distinct) - 1)
     return their[first][place], distinct[place] == sought
 

@@ -48,12 +48,12 @@ class DistinctIds(_Strict):
     def __init__(self, ids: Traced) -> None:
         graph, (rows,) = ids.graph, ids.node.shape
         chosen = graph.broadcast(True, (rows,)) if ids.mask is None else ids.mask
-        self.ids, self.among = ids, graph.real_rows(chosen, False)
+        self.ids, self.among = _as_it_is(ids), graph.real_rows(chosen, False)
 
     @property
     def own(self) -> Place:
         """Where each row's own id is."""
-        return Place(self, self.ids, inside=True)
+        return Place(self, self.ids, inside=True, is_own=True)
 
     def place_of(self, sought: Any) -> Place:
         """Where ids are, or would be put."""
@@ -64,7 +64,7 @@ class DistinctIds(_Strict):
 
     def summed(self, own: Place, weights: Any, minlength: Any) -> ByIds:
         """Sums by ids, of the rows that have them."""
-        if own.sought is not self.ids or getattr(minlength, "of", None) is not self:
+        if not own.is_own or own.of is not self or getattr(minlength, "of", None) is not self:
             self._refuse()
         graph, (rows,) = self.ids.graph, self.ids.node.shape
         values: Any = graph.broadcast(1, (rows,))
@@ -77,18 +77,26 @@ class DistinctIds(_Strict):
         return ByIds(self, graph.apply("segment_sum", values, where, num=rows))
 
 
+def _as_it_is(array: Traced) -> Traced:
+    """An array that no later change in place reaches."""
+    return Traced(array.node, mask=array.mask)
+
+
 class Place(_Strict):
     """Places of ids among the distinct ones, as rows that have these.
 
     Args:
         sought: an id a row.
         inside: whether it is known to be a place in the list, not after its end.
+        is_own: whether each row's own id is sought.
     """
 
-    def __init__(self, of: DistinctIds, sought: Any, inside: bool = False) -> None:
+    def __init__(
+        self, of: DistinctIds, sought: Any, inside: bool = False, is_own: bool = False
+    ) -> None:
         if not isinstance(sought, Traced) or sought.ndim != 1 or sought.node.dtype.kind not in "iu":
             self._refuse()
-        self.of, self.sought, self.inside = of, sought, inside
+        self.of, self.sought, self.inside, self.is_own = of, _as_it_is(sought), inside, is_own
         self.mask = sought.mask
         graph, ids = sought.graph, of.ids
         keys = [ids.node, sought.node]

@@ -17,7 +17,7 @@ class DistinctNames:
     """
 
     def __init__(self, names: Traced) -> None:
-        self.__dict__["_all"] = names
+        self.__dict__["_all"] = Traced(names.node, names.vocabulary, names.mask)  # as they are now
 
     def __iter__(self) -> Iterator[str]:
         return iter(np.array(sorted(self._all.names)))

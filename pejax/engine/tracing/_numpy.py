@@ -176,8 +176,10 @@ def _select(conditions: Sequence[Any], choices: Sequence[Any], default: Any = 0)
 
 
 @handles("isin", "in1d")
-def _isin(x: Any, tests: Any, invert: bool = False, **other: Any) -> Traced:
-    only("isin", other, assume_unique=ANY, kind=ANY)
+def _isin(
+    x: Any, tests: Any, assume_unique: bool = False, invert: bool = False, **other: Any
+) -> Traced:
+    only("isin", other, kind=ANY)
     if not isinstance(x, Traced):
         raise Untraceable("numpy.isin of a constant in a traced array")
     if x.vocabulary is not None:

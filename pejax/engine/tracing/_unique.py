@@ -31,12 +31,19 @@ def _is_whole(x: Any) -> bool:
 
 
 @handles("unique")
-def _unique(x: Any, return_inverse: bool = False, axis: int | None = None, **other: Any) -> Any:
+def _unique(
+    x: Any,
+    return_index: bool = False,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    axis: int | None = None,
+    **other: Any,
+) -> Any:
     """Of names those that may occur; of numbers only the inverse is known, up to its order."""
-    if isinstance(x, Traced) and x.vocabulary is not None and not return_inverse:
+    index, other = return_index, other | ({"return_counts": True} if return_counts else {})
+    if isinstance(x, Traced) and x.vocabulary is not None and not (return_inverse or index):
         only("unique", other)
         return DistinctNames(x)
-    index = other.pop("return_index", False)
     if _is_whole(x) and axis in (None, 0) and (index or (return_inverse and x.mask is not None)):
         only("unique", other)
         return _unique_ids(DistinctIds(x), index, return_inverse)
